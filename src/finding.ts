@@ -1,0 +1,124 @@
+/** What rules, settle and reporters share: the finding and the report. The report *is* the JSON contract (docs/report.schema.json). */
+import type { Text } from "./text.ts";
+
+export type Severity = "error" | "warning" | "notice";
+
+/** A place in the head tree. Paths are relative to the repository's root, with `/`; lines and columns are 1-based. */
+export interface Place {
+  file?: string;
+  line?: number;
+  endLine?: number;
+  column?: number;
+  endColumn?: number;
+}
+
+/** Another place that belongs to a finding; `commit` where it stands on the base branch only. */
+export interface Related {
+  file: string;
+  line?: number;
+  commit?: string;
+  message: Text;
+}
+
+/** A textual edit that mends the finding. Offsets are UTF-16 units in the file; `expected` must stand between them. */
+export interface Fix {
+  title: string;
+  edits: { file: string; start: number; end: number; expected: string; insert: string }[];
+}
+
+/** What a rule says. `settle` makes a Finding of it. */
+export interface Draft extends Place {
+  /** Where this finding is weaker or stronger than its rule. */
+  severity?: Severity;
+  /** One sentence: what, where, what it will do to them. */
+  message: Text;
+  /** What to do, with the command or lines to paste. */
+  help: Text;
+  revision?: string;
+  object?: { kind: string; name: string };
+  /** What was seen: the server's message, the difference. */
+  evidence?: Text;
+  /** The rule knows that the base branch has this already. */
+  preexisting?: boolean;
+  related?: Related[];
+  fix?: Fix;
+}
+
+export interface Finding extends Draft {
+  rule: string;
+  severity: Severity;
+  environment: string;
+  /** Makes the job fail: an error that is neither pre-existing nor suppressed. */
+  blocks: boolean;
+  preexisting: boolean;
+  suppressed?: { reason: string };
+  /** Of rule, environment, revision and object; never of line or text. */
+  fingerprint: string;
+  related: Related[];
+}
+
+/** Something that was not judged, and why. */
+export interface NotChecked {
+  what: string;
+  reason: Text;
+}
+
+/** One row of the table of phases. */
+export interface PhaseReport {
+  id: string;
+  title: string;
+  revisions: number;
+  seconds: number;
+  outcome: "ok" | "failed" | "not-run";
+  /** What the catalog was compared with, and how it came out. */
+  compared?: { with: string; differences: number };
+  reason?: Text;
+}
+
+/** The touched part of the revision graph, for drawing. */
+export interface GraphReport {
+  nodes: { id: string; label: string; parents: string[]; state: "base" | "new" | "edited" | "deleted"; head: boolean }[];
+  /** How many revisions are left out. */
+  omitted: number;
+}
+
+/** What the pull request does to the schema. */
+export interface SchemaReport {
+  changes: Text[];
+  /** The SQL that the pull request's upgrades executed. */
+  sql: { revision: string; statement: string }[];
+}
+
+export interface EnvironmentReport {
+  name: string;
+  config: string;
+  base?: { commit: string; label: string };
+  heads: string[];
+  /** Revisions on the pull request's side, and those that the base does not have. */
+  revisions: { total: number; added: string[]; changed: string[] };
+  /** Which server judged: `PostgreSQL 16.4 (installed)`. */
+  server?: string;
+  /** Python, Alembic and SQLAlchemy versions and the database driver that ran. */
+  runtime?: string;
+  graph?: GraphReport;
+  phases: PhaseReport[];
+  schema?: SchemaReport;
+  findings: Finding[];
+  notChecked: NotChecked[];
+}
+
+export type Verdict = "pass" | "fail" | "error";
+
+export interface Report {
+  version: 1;
+  verdict: Verdict;
+  /** 0 passed · 1 the project's fault · 2 wrong use · 3 the gate could not do its work. */
+  exitCode: 0 | 1 | 2 | 3;
+  /** One sentence for the top of every output. */
+  headline: Text;
+  environments: EnvironmentReport[];
+  /** What stopped the gate, where something did. */
+  failures: { message: Text; help: Text; exitCode: 1 | 2 | 3; file?: string; line?: number }[];
+  /** Milliseconds by part of the gate. */
+  timings: Record<string, number>;
+}

@@ -1,0 +1,82 @@
+/** What was observed while the migrations ran. No judgement: the rules read this. */
+import type { Difference } from "../postgres/catalog.ts";
+import type { Text } from "../text.ts";
+import type { Raised } from "./protocol.ts";
+
+/** One statement that a revision executed. Files are relative to the root where they are in it. */
+export interface Statement {
+  sql: string;
+  parameters: string | null;
+  file?: string;
+  line?: number;
+  seconds: number;
+  error?: { message: string; sqlstate?: string };
+}
+
+/** One revision, one direction. */
+export interface Step {
+  revision: string;
+  direction: "upgrade" | "downgrade";
+  /** False: it was begun and did not end. */
+  ended: boolean;
+  seconds: number;
+  statements: Statement[];
+  /** What it did to the catalog, where a snapshot was taken before and after it. */
+  effect?: Difference[];
+}
+
+/** What stopped a phase. */
+export interface Stop {
+  /** The revision that was running, if one was. */
+  revision?: string;
+  raised: Raised;
+  /** Line in the revision's file, where one could be named. */
+  file?: string;
+  line?: number;
+  /** Set when nothing moved any more within the time limit: what it waited for. */
+  timedOut?: { seconds: number; statement?: string; waitingFor?: string };
+}
+
+export type PhaseId = "prepare" | "base" | "upgrade" | "downgrade" | "upgrade-again" | "history-downgrade" | "history-upgrade";
+
+export interface Phase {
+  id: PhaseId;
+  title: string;
+  /** In the order in which they were to run. */
+  planned: string[];
+  state: "ok" | "failed" | "not-run";
+  /** Why it was not run. */
+  reason?: Text;
+  seconds: number;
+  steps: Step[];
+  stop?: Stop;
+  /** Version rows found, and those that the ended steps must leave; of equal content in a sound project. */
+  rows?: { found: string[]; expected: string[] };
+  /** Steps that failed and that we stepped over, to find further faults. */
+  skipped: string[];
+  /** The catalog after the phase, compared with the state that should have come back. */
+  compared?: { with: string; differences: Difference[] };
+  /** After one downgrade step: what differs from the state before that revision's upgrade. */
+  unrestored: { revision: string; differences: Difference[] }[];
+}
+
+export interface Evidence {
+  /** `16.4`. */
+  serverVersion: string;
+  serverProvider: string;
+  python: string;
+  alembic: string;
+  sqlalchemy: string;
+  /** Database driver that env.py used: `psycopg2`, `asyncpg`. */
+  dbapi?: string;
+  /** Ids in Alembic's order. */
+  order: string[];
+  /** The ids that the base branch has. */
+  base: ReadonlySet<string>;
+  phases: Phase[];
+  /** What the pull request does to the schema: B0 → H. */
+  schema?: Difference[];
+  foreign: { wanted: string; file?: string; line?: number }[];
+  /** Notes for notChecked. */
+  notes: { what: string; reason: Text }[];
+}

@@ -1,0 +1,98 @@
+/**
+ * The lines that Node and the driver exchange: one JSON object a line, on descriptors 3 (Node → driver) and 4 (driver → Node).
+ * driver/ is the other end. Seconds are wall time; files are absolute paths; lines are 1-based.
+ */
+
+/** How to reach one scratch database. */
+export interface Connection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+/** First message: what to load. Answered by `hello` and `graph`, or `failed`. */
+export interface Load {
+  type: "load";
+  /** Absolute path of alembic.ini or pyproject.toml. */
+  config: string;
+  format: "ini" | "pyproject";
+  section: string;
+  kind: "alembic" | "flask-migrate";
+  /** -x arguments, `key=value`. */
+  x: string[];
+  /** Absolute root of the tree under test; frames in it are the project's. */
+  root: string;
+}
+
+/** Runs env.py once, with our own steps. Answered by events, the last of which is `run-end`. */
+export interface Run {
+  type: "run";
+  direction: "upgrade" | "downgrade";
+  /** In the order in which they are to run. None: env.py is run and does nothing. */
+  revisions: string[];
+  connection: Connection;
+  /** true: each revision commits on its own, whatever env.py says; absent: as the project runs. */
+  transactionPerMigration?: boolean;
+  /** Stop after each step (`step-end`) until `go` or `abort`; `query` is answered meanwhile. */
+  pause: boolean;
+}
+
+/** While paused: runs SQL on the migration's own connection and answers `rows` with the first column of the first row, as text. */
+export interface Query {
+  type: "query";
+  sql: string;
+}
+
+export type Request = Load | Run | Query | { type: "go" } | { type: "abort" } | { type: "bye" };
+
+export interface Frame {
+  file: string;
+  line: number;
+  function: string;
+}
+
+/** Something raised in the project's code or in the database. */
+export interface Raised {
+  /** Class name: `ProgrammingError`. */
+  type: string;
+  message: string;
+  /** Five characters, where the database raised it. */
+  sqlstate?: string;
+  sql?: string;
+  /** Frames of the project's own files, outermost first. */
+  frames: Frame[];
+  /** The whole traceback, for the log. */
+  traceback: string;
+}
+
+export interface LoadedRevision {
+  id: string;
+  down: string[];
+  dependsOn: string[];
+  labels: string[];
+  file: string;
+}
+
+export type Event =
+  | { type: "hello"; python: string; alembic: string; sqlalchemy: string }
+  /** `order` is Alembic's own order from the bases to the heads. */
+  | { type: "graph"; revisions: LoadedRevision[]; heads: string[]; bases: string[]; order: string[]; versionFolders: string[]; warnings: string[] }
+  /** A connection that was redirected; `wanted` is where env.py wanted to go. */
+  | { type: "connect"; dialect: string; driver: string; wanted: string }
+  /** A connection that was refused since it could not be redirected. */
+  | { type: "foreign-connection"; wanted: string; file?: string; line?: number }
+  /** env.py configured a context: where its version rows are. */
+  | { type: "context"; versionTable: string; versionTableSchema: string | null; transactionPerMigration: boolean; dialect: string }
+  | { type: "step"; revision: string; direction: "upgrade" | "downgrade" }
+  | { type: "statement"; revision: string | null; sql: string; parameters: string | null; file?: string; line?: number; seconds: number; rows: number | null }
+  | { type: "statement-error"; revision: string | null; sql: string; parameters: string | null; file?: string; line?: number; message: string; sqlstate?: string }
+  /** `inTransaction`: the step's work is not committed yet, only the migration's own connection sees it. */
+  | { type: "step-end"; revision: string; direction: "upgrade" | "downgrade"; seconds: number; inTransaction: boolean }
+  | { type: "rows"; value: string | null; error?: string }
+  /** `expected`: version rows as Alembic's own HeadMaintainer would leave them after the ended steps. `contexts`: how often migrations were run by env.py. */
+  | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
+  | { type: "note"; text: string }
+  /** The driver could not load the project (before `graph`). `stage`: what it was doing. */
+  | { type: "failed"; stage: "import-alembic" | "config" | "app" | "revisions"; raised: Raised };
