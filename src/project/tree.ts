@@ -1,5 +1,6 @@
 /** A tree of files, read only: the working tree, or a commit. Everything static reads through this. */
-import { readdir, readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import path from "node:path";
 
 export interface Tree {
@@ -7,4 +8,101 @@ export interface Tree {
   list(folder: string): Promise<string[]>;
   /** The bytes of one file, or undefined where there is none. */
   read(file: string): Promise<Uint8Array | undefined>;
+}
+
+const FOREIGN_FOLDERS = new Set([".git", "node_modules", "__pycache__", "site-packages"]);
+const ENVIRONMENT_MARKS = new Set(["pyvenv.cfg", "conda-meta"]);
+
+/**
+ * The working tree below a folder, untracked files included. Folders that git ignores, and other checkouts inside it, are
+ * passed over, unless they are the very folder that is listed: nobody searches there, but a setting may point there.
+ * Ignored files in folders that count do count: Alembic reads them too. Each listing is taken once and kept.
+ * Nothing outside the root is read, whatever `..` or links say.
+ *
+ * @param root path of an existing folder
+ */
+export function workTree(root: string): Tree {
+  const listings = new Map<string, Promise<string[]>>();
+  let ignored: Promise<ReadonlySet<string>> | undefined;
+  let realRoot: Promise<string> | undefined;
+
+  /** The absolute path of a place in the tree; undefined where a link or `..` stands in the way, or nothing is there. */
+  const locate = async (relative: string): Promise<string | undefined> => {
+    realRoot ??= realpath(root);
+    const absolute = path.join(await realRoot, relative);
+    const real = await realpath(absolute).catch(() => undefined);
+    return real !== undefined && real === path.resolve(absolute) && isInside(await realRoot, real) ? real : undefined;
+  };
+
+  const walk = async (absolute: string, relative: string, into: string[], top: boolean): Promise<void> => {
+    const entries = await readdir(absolute, { withFileTypes: true }).catch(() => []);
+    const isForeign = entries.some((entry) => ENVIRONMENT_MARKS.has(entry.name) || entry.name === ".git");
+    if (isForeign && !top) return;
+    ignored ??= ignoredFolders(root);
+    const skipped = await ignored;
+    const below: Promise<void>[] = [];
+    for (const entry of entries) {
+      const name = relative === "" ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isFile()) into.push(name);
+      else if (entry.isDirectory() && !FOREIGN_FOLDERS.has(entry.name) && !skipped.has(name))
+        below.push(walk(path.join(absolute, entry.name), name, into, false));
+    }
+    await Promise.all(below);
+  };
+
+  const list = async (folder: string): Promise<string[]> => {
+    const absolute = await locate(folder);
+    const files: string[] = [];
+    if (absolute !== undefined) await walk(absolute, folder, files, true);
+    return files.sort();
+  };
+
+  return {
+    list(folder) {
+      const relative = tidy(folder);
+      let listing = listings.get(relative);
+      if (!listing) listings.set(relative, (listing = list(relative)));
+      return listing;
+    },
+    async read(file) {
+      const absolute = await locate(file);
+      // A named pipe would be read for ever.
+      if (absolute === undefined || !(await lstat(absolute)).isFile()) return undefined;
+      return readFile(absolute);
+    },
+  };
+}
+
+/** Leaves out what no search is to find: for listings that were not walked by `workTree`. Paths have `/`. */
+export function ownFiles(files: readonly string[]): string[] {
+  const environments = new Set<string>();
+  for (const file of files) {
+    const parts = file.split("/");
+    const mark = parts.findIndex((part) => ENVIRONMENT_MARKS.has(part));
+    if (mark > 0) environments.add(parts.slice(0, mark).join("/"));
+  }
+  return files.filter((file) => {
+    const folders = file.split("/").slice(0, -1);
+    return !folders.some((name, index) => FOREIGN_FOLDERS.has(name) || environments.has(folders.slice(0, index + 1).join("/")));
+  });
+}
+
+/** `a/./b/../c/` → `a/c`; the root is "". */
+const tidy = (folder: string): string => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
+
+function isInside(folder: string, inner: string): boolean {
+  const relative = path.relative(folder, inner);
+  return relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
+}
+
+/** Folders without a tracked file that git ignores, relative to the root; none where there is no git. */
+function ignoredFolders(root: string): Promise<ReadonlySet<string>> {
+  const args = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"];
+  args.push("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory");
+  return new Promise((resolve) => {
+    execFile("git", args, { cwd: root, maxBuffer: 1 << 28, windowsHide: true }, (error, stdout) => {
+      const names = error ? [] : stdout.split("\0");
+      resolve(new Set(names.filter((name) => name.endsWith("/")).map((name) => name.slice(0, -1))));
+    });
+  });
 }
