@@ -2,15 +2,9 @@
  * The lines that Node and the driver exchange: one JSON object a line, on descriptors 3 (Node → driver) and 4 (driver → Node).
  * driver/ is the other end. Seconds are wall time; files are absolute paths; lines are 1-based.
  */
+import type { Connection } from "../postgres/server.ts";
 
-/** How to reach one scratch database. */
-export interface Connection {
-  host: string;
-  port: number;
-  user: string;
-  password: string;
-  database: string;
-}
+export type { Connection };
 
 /** First message: what to load. Answered by `hello` and `graph`, or `failed`. */
 export interface Load {
