@@ -32,3 +32,9 @@ export function licenses() {
     })
     .join(`\n${"-".repeat(80)}\n\n`);
 }
+
+if (process.argv[2] === "--check") {
+  const committed = readFileSync(path.join(root, "dist", "licenses.txt"), "utf8");
+  if (committed !== licenses()) throw new Error("dist/licenses.txt is not current: run npm run build and commit it.");
+  console.log(`${committed.split(/^-{80}$/m).length} bundled packages, each under a licence that goes with GPL-3.0-or-later`);
+}

@@ -76,6 +76,8 @@ export interface Evidence {
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];
+  /** The database that the project runs on, where that is not Postgres: `mysql`. */
+  unsupported?: string;
   foreign: { wanted: string; file?: string; line?: number }[];
   /** Notes for notChecked. */
   notes: { what: string; reason: Text }[];

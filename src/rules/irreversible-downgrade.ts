@@ -1,0 +1,24 @@
+import { code, text } from "../text.ts";
+import { causeOf, phasesOf, stopped } from "./observed.ts";
+import { rule } from "./rule.ts";
+
+export default rule({
+  id: "irreversible-downgrade",
+  family: "run",
+  severity: "warning",
+  summary: "downgrade() refuses on purpose",
+  needs: ["run", "graph"],
+  judge: ({ run, graph }) =>
+    phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
+      if (!stop || causeOf(stop) !== "irreversible") return [];
+      return [
+        stopped(
+          graph,
+          stop,
+          "downgrade",
+          text`downgrade() of ${code(stop.revision!)} refuses on purpose: this release cannot be rolled back past it.`,
+          text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`,
+        ),
+      ];
+    }),
+});

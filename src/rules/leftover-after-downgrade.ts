@@ -1,0 +1,50 @@
+import type { Draft } from "../finding.ts";
+import type { Difference } from "../postgres/catalog.ts";
+import { block, code, text, type Text } from "../text.ts";
+import { createdHere, placeOf, unrestored } from "./observed.ts";
+import { rule } from "./rule.ts";
+
+/** How to drop what was left, as a line of Python. */
+function dropping({ kind, name }: Difference): Text {
+  const quoted = JSON.stringify(name.split(".").at(-1));
+  const line: Record<string, string> = {
+    table: `op.drop_table(${quoted})`,
+    "enum type": `sa.Enum(name=${quoted}).drop(op.get_bind())`,
+    index: `op.drop_index(${quoted})`,
+  };
+  return text`Add to downgrade(): ${block(line[kind] ?? `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${name}`)})`, "python")}`;
+}
+
+export default rule({
+  id: "leftover-after-downgrade",
+  family: "run",
+  severity: "error",
+  summary: "downgrade() leaves something that upgrade() created",
+  needs: ["run", "graph"],
+  judge: ({ run, graph }) =>
+    unrestored(run).flatMap(({ revision, difference }): Draft[] => {
+      const is = revision === undefined ? undefined : graph.revisions.get(revision)?.downgradeIs;
+      const labels = difference.kind === "enum type" && difference.change === "changed" && difference.properties.every(({ name }) => name === "labels");
+      if ((difference.change !== "added" && !labels) || is === "empty" || is === "missing") return [];
+      const object = { kind: difference.kind, name: difference.name };
+      const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
+      const related = labels ? [] : createdHere(run, difference);
+      const made = related[0]?.line === undefined ? "" : `; upgrade() created it at line ${related[0].line}`;
+      const minor = labels || difference.kind === "extension";
+      return [
+        {
+          ...placeOf(graph, revision, "downgrade"),
+          ...(revision !== undefined && { revision }),
+          ...(minor && { severity: "notice" as const }),
+          object,
+          message: labels
+            ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.`
+            : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
+          help: minor
+            ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.`
+            : dropping(difference),
+          related,
+        },
+      ];
+    }),
+});

@@ -1,0 +1,294 @@
+/**
+ * The settings: ONE table for command line flags, action inputs and the settings file.
+ * Precedence: flag > action input > alembic-gate.toml or [tool.alembic-gate] nearest above the configuration > default.
+ */
+import path from "node:path/posix";
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { Failure } from "./failure.ts";
+import type { Tree } from "./project/tree.ts";
+import { block, code, listOf, text, type Text } from "./text.ts";
+
+interface Option {
+  kind: "text" | "list" | "flag" | "number" | "choice";
+  choices?: readonly string[];
+  /** What the value is called in the help: `FILE.sql`. */
+  value?: string;
+  help: string;
+  /** Only for the command line and the action: it makes no sense in a file of the project. */
+  perRun?: boolean;
+}
+
+/** Every setting. action.yml lists the same names; a test compares them. */
+export const OPTIONS = {
+  directory: { kind: "text", value: "DIRECTORY", help: "folder to check; the repository around it is found by itself", perRun: true },
+  base: { kind: "text", value: "REF", help: "what to compare with; found from the event or the remote's default branch", perRun: true },
+  config: { kind: "list", value: "alembic.ini", help: "Alembic configurations; all in the folder when not given" },
+  name: { kind: "list", value: "SECTION", help: "sections of the ini, as alembic --name" },
+  x: { kind: "list", value: "KEY=VALUE", help: "arguments for env.py, as alembic -x" },
+  static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
+  only: { kind: "list", choices: ["graph", "history", "run", "setup"], value: "FAMILY", help: "only rules of these families", perRun: true },
+  scope: {
+    kind: "choice",
+    choices: ["changed", "all"],
+    help: "all: judge every revision as if the pull request had added it",
+    perRun: true,
+  },
+  python: { kind: "text", value: "PATH", help: "interpreter that imports the project" },
+  postgres: { kind: "text", value: "auto|installed|embedded|URL", help: "where the throwaway Postgres comes from", perRun: true },
+  "postgres-version": { kind: "number", value: "MAJOR", help: "major version that production runs" },
+  "setup-sql": { kind: "list", value: "FILE.sql", help: "SQL files that run first: extensions, roles, schemas" },
+  baseline: { kind: "text", value: "FILE.sql", help: "schema that the revisions start from, where that is not an empty database" },
+  "baseline-revision": { kind: "text", value: "REVISION", help: "revision at which the baseline stands" },
+  timeout: { kind: "number", value: "SECONDS", help: "how long a migration may stand still (120)" },
+  downgrades: { kind: "choice", choices: ["required", "optional"], help: "optional: a team that never goes back gets notices only" },
+  "expected-heads": { kind: "number", value: "N", help: "how many heads are meant" },
+  "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
+  format: { kind: "choice", choices: ["text", "json", "markdown"], help: "what the command line prints", perRun: true },
+  output: { kind: "text", value: "FILE", help: "write the report there instead of printing it", perRun: true },
+} as const satisfies Record<string, Option>;
+
+type Name = keyof typeof OPTIONS;
+
+/** An ignore from the settings file. */
+export interface Ignore {
+  rule: string;
+  revision?: string;
+  reason: string;
+}
+
+/** Values that were given somewhere, checked, under their own names. */
+export type Given = Partial<Record<Name, string | number | boolean | string[]>> & { ignore?: Ignore[] };
+
+export interface Settings {
+  directory: string;
+  base?: string;
+  config: string[];
+  name: string[];
+  x: string[];
+  static: boolean;
+  only: string[];
+  scope: "changed" | "all";
+  python?: string;
+  postgres: string;
+  postgresVersion?: number;
+  setupSql: string[];
+  baseline?: string;
+  baselineRevision?: string;
+  /** Seconds. */
+  timeout: number;
+  downgrades: "required" | "optional";
+  expectedHeads?: number;
+  failOn: "error" | "warning" | "never";
+  format: "text" | "json" | "markdown";
+  output?: string;
+  ignore: Ignore[];
+}
+
+const DEFAULTS: Settings = {
+  directory: ".",
+  config: [],
+  name: [],
+  x: [],
+  static: false,
+  only: [],
+  scope: "changed",
+  postgres: "auto",
+  setupSql: [],
+  timeout: 120,
+  downgrades: "required",
+  failOn: "error",
+  format: "text",
+  ignore: [],
+};
+
+/** Lays settings over each other, strongest first. */
+export function layer(...layers: Given[]): Settings {
+  const settings = structuredClone(DEFAULTS) as unknown as Record<string, unknown>;
+  for (const layer of [...layers].reverse())
+    for (const [name, value] of Object.entries(layer)) settings[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())] = value;
+  return settings as unknown as Settings;
+}
+
+const wrong = (where: Text, sentence: Text, help: Text, place?: { file: string }) => new Failure(2, text`${where}: ${sentence}`, help, place);
+
+/** Checks one value from wherever it came. Strings are converted; an empty string is unset. */
+function check(name: Name, raw: unknown, where: Text): Given[Name] {
+  const option: Option = OPTIONS[name];
+  const shown = code(typeof raw === "string" ? raw : JSON.stringify(raw));
+  const allowed = option.choices ? text`Allowed: ${listOf(option.choices, 20)}.` : text`It is ${option.help}.`;
+  if (option.kind === "flag") {
+    if (raw === true || raw === "true") return true;
+    if (raw === false || raw === "false") return false;
+    throw wrong(where, text`${shown} is neither true nor false`, allowed);
+  }
+  if (option.kind === "number") {
+    const number = typeof raw === "number" ? raw : /^\d+$/.test(String(raw).trim()) ? Number(raw) : Number.NaN;
+    if (!Number.isSafeInteger(number) || number <= 0) throw wrong(where, text`${shown} is not a whole number above zero`, allowed);
+    return number;
+  }
+  if (option.kind === "list") {
+    const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : undefined;
+    if (!values?.every((value) => typeof value === "string")) throw wrong(where, text`${shown} is not a list of texts`, allowed);
+    const items = values.flatMap((value) => (option.choices ? value.split(",") : [value])).map((value) => value.trim());
+    const list = items.filter((value) => value !== "");
+    const unknown = option.choices && list.find((value) => !option.choices?.includes(value));
+    if (unknown !== undefined) throw wrong(where, text`${code(unknown as string)} is not known`, allowed);
+    return list;
+  }
+  if (typeof raw !== "string") throw wrong(where, text`${shown} is not a text`, allowed);
+  if (option.choices && !option.choices.includes(raw)) throw wrong(where, text`${shown} is not known`, allowed);
+  return raw;
+}
+
+/** The name in `names` that is nearest to a misspelt one, if any is near. */
+function nearest(wanted: string, names: readonly string[]): string | undefined {
+  const distance = (a: string, b: string) => {
+    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+      const next = [i];
+      for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      row = next;
+    }
+    return row[b.length]!;
+  };
+  const [best] = names.map((name) => ({ name, far: distance(wanted, name) })).sort((a, b) => a.far - b.far);
+  return best && best.far <= 2 ? best.name : undefined;
+}
+
+const didYouMean = (wanted: string, names: readonly string[]): Text => {
+  const near = nearest(wanted, names);
+  return near ? text`Did you mean ${code(near)}?` : text`Known: ${listOf(names, 40)}.`;
+};
+
+/**
+ * Reads the arguments of the command line, without `node` and the script.
+ *
+ * @returns what was given, and which command: `check`, `help` or `version`
+ * @throws Failure (exit code 2) for an unknown flag or a bad value
+ */
+export function readArguments(argv: readonly string[]): { command: "check" | "help" | "version"; given: Given } {
+  const flags = Object.entries<Option>(OPTIONS).filter(([name]) => name !== "directory");
+  const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
+  for (const [name, { kind }] of flags)
+    options[name] = { type: kind === "flag" ? "boolean" : "string", multiple: kind === "list", ...(name === "x" ? { short: "x" } : {}) };
+  const known = Object.keys(options);
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  const given: Given = {};
+  const positionals: string[] = [];
+  let command: "check" | "help" | "version" = "check";
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known));
+    if (token.name === "help" || token.name === "version") {
+      command = token.name;
+      continue;
+    }
+    const name = token.name as Name;
+    const { kind } = OPTIONS[name] as Option;
+    if (kind !== "flag" && !token.value) throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`It is ${OPTIONS[name].help}.`);
+    if (kind === "flag" && token.value !== undefined) throw new Failure(2, text`${code(token.rawName)} takes no value.`, text`Leave ${code(`=${token.value}`)} out.`);
+    const value = check(name, token.value ?? true, text`${code(token.rawName)}`);
+    given[name] = kind === "list" ? [...((given[name] as string[]) ?? []), ...(value as string[])] : value;
+  }
+  if (positionals[0] === "check") positionals.shift();
+  if (positionals.length > 1) throw new Failure(2, text`One folder at a time, not ${listOf(positionals)}.`, text`Several configurations in one folder are named with ${code("--config")}.`);
+  if (positionals[0] !== undefined) given.directory = positionals[0];
+  return { command, given };
+}
+
+/**
+ * Reads the inputs of the action from INPUT_* variables; an empty one is unset.
+ *
+ * @throws Failure (exit code 2) for a bad value or an input that does not exist
+ */
+export function readInputs(env: NodeJS.ProcessEnv): Given {
+  const given: Given = {};
+  for (const [variable, raw] of Object.entries(env)) {
+    if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
+    const name = variable.slice("INPUT_".length).toLowerCase();
+    if (name === "token") continue;
+    if (!(name in OPTIONS)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, Object.keys(OPTIONS)));
+    given[name as Name] = check(name as Name, raw.trim(), text`The input ${code(name)}`);
+  }
+  return given;
+}
+
+/** Names of the files that may hold settings, the stronger first. */
+export const SETTINGS_FILES = ["alembic-gate.toml", "pyproject.toml"] as const;
+
+/**
+ * Reads the settings file nearest above a folder of the tree.
+ *
+ * @param folder relative to the tree's root, `/`-separated, "" for the root
+ * @throws Failure (exit code 2) for broken TOML, an unknown name or a bad value
+ */
+export async function readSettingsFile(tree: Tree, folder: string): Promise<{ given: Given; file?: string }> {
+  for (let at = folder; ; at = path.dirname(at)) {
+    if (at === ".") at = "";
+    for (const name of SETTINGS_FILES) {
+      const file = path.join(at, name);
+      const bytes = await tree.read(file);
+      if (!bytes) continue;
+      const table = tableOf(new TextDecoder().decode(bytes), file);
+      if (table) return { given: checkTable(table, file), file };
+    }
+    if (at === "") return { given: {} };
+  }
+}
+
+/** The table of settings in a TOML file; undefined where a pyproject.toml has none. */
+function tableOf(source: string, file: string): Record<string, unknown> | undefined {
+  const isPyproject = path.basename(file) === "pyproject.toml";
+  if (isPyproject && !source.includes("alembic-gate")) return undefined;
+  try {
+    const document = parseToml(source) as Record<string, unknown>;
+    return isPyproject ? (document.tool as Record<string, Record<string, unknown>> | undefined)?.["alembic-gate"] : document;
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split("\n", 1)[0]!;
+    throw new Failure(2, text`${code(file)} is not TOML: ${reason}.`, text`Mend line ${error.line}.`, { file, line: error.line });
+  }
+}
+
+function checkTable(table: Record<string, unknown>, file: string): Given {
+  const given: Given = {};
+  const names = Object.entries<Option>(OPTIONS).flatMap(([name, option]) => (option.perRun ? [] : [name]));
+  for (const [name, raw] of Object.entries(table)) {
+    if (name === "ignore") given.ignore = checkIgnores(raw, file);
+    else if (names.includes(name)) given[name as Name] = check(name as Name, raw, text`${code(name)} in ${code(file)}`);
+    else if (name in OPTIONS)
+      throw new Failure(2, text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`, text`Give it as ${code(`--${name}`)} or as an input of the action.`, { file });
+    else throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, didYouMean(name, [...names, "ignore"]), { file });
+  }
+  return given;
+}
+
+function checkIgnores(raw: unknown, file: string): Ignore[] {
+  const example = block('[[tool.alembic-gate.ignore]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"', "toml");
+  const entries = Array.isArray(raw) ? (raw as Record<string, unknown>[]) : [];
+  const sound = entries.every(
+    (entry) => typeof entry.rule === "string" && typeof entry.reason === "string" && entry.reason.trim() !== "" && ["undefined", "string"].includes(typeof entry.revision),
+  );
+  if (!Array.isArray(raw) || !sound) throw new Failure(2, text`Each ${code("ignore")} in ${code(file)} needs a rule and a reason.`, text`For example: ${example}`, { file });
+  return entries as unknown as Ignore[];
+}
+
+/** The help of the command line. */
+export function usage(version: string): string {
+  const rows = Object.entries<Option>(OPTIONS).flatMap(([name, { kind, choices, value, help }]) =>
+    name === "directory" ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]],
+  );
+  const width = Math.max(...rows.map(([flag]) => flag!.length));
+  return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
+
+Usage: alembic-gate [check] [DIRECTORY] [options]
+
+${rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`).join("\n")}
+  ${"-h, --help".padEnd(width)}  this text
+  ${"-V, --version".padEnd(width)}  the version
+
+Exit status: 0 passed · 1 findings block, or the project cannot run · 2 wrong use · 3 the gate could not do its work
+`;
+}

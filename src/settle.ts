@@ -1,0 +1,165 @@
+/**
+ * From what the rules say to what blocks: applies ignores, marks what is pre-existing, drops repetitions and consequences,
+ * and says what was not checked. Pure.
+ */
+import { createHash } from "node:crypto";
+import type { Draft, Finding, NotChecked, Severity } from "./finding.ts";
+import type { Fact, Facts, Rule } from "./rules/rule.ts";
+import type { Ignore, Settings } from "./settings.ts";
+import { block, code, text } from "./text.ts";
+
+/** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
+const DOWNGRADE_RULES = new Set([
+  "downgrade-failed",
+  "missing-downgrade",
+  "irreversible-downgrade",
+  "leftover-after-downgrade",
+  "schema-not-restored",
+  "second-upgrade-failed",
+  "second-upgrade-differs",
+]);
+
+const ORDER: Record<Severity, number> = { error: 0, warning: 1, notice: 2 };
+
+/** Where faults of old revisions come from: the pull request cannot be their cause, or the base branch shows these fingerprints too. */
+export type Proof = "only-additions" | ReadonlySet<string>;
+
+export interface Judged {
+  rules: readonly Rule[];
+  environment: string;
+  facts: { [K in keyof Facts]: Fact<Facts[K]> };
+  settings: Pick<Settings, "ignore" | "downgrades" | "failOn">;
+  /** Absent: nothing is known about the base's own faults, and every fault counts as the pull request's. */
+  proof?: Proof;
+}
+
+/** The fingerprint of a finding: of rule, environment, revision and object, never of line or text. */
+export function fingerprint(rule: string, environment: string, draft: Draft): string {
+  const parts = [rule, environment, draft.revision ?? "", draft.object?.kind ?? "", draft.object?.name ?? ""];
+  return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
+}
+
+/**
+ * Runs the rules on the facts and settles what they say.
+ *
+ * @returns the findings, worst first, and what could not be judged, with the reason
+ */
+export function settle({ rules, environment, facts, settings, proof }: Judged): { findings: Finding[]; notChecked: NotChecked[] } {
+  const findings: Finding[] = [];
+  const unknown = new Map<string, { rules: string[]; reason: NotChecked["reason"] }>();
+  const ran = new Set<string>();
+  const value = (need: keyof Facts) => (facts[need].known ? facts[need].value : undefined);
+  for (const rule of rules) {
+    const missing = rule.needs.map((need) => ({ need, fact: facts[need] })).find(({ fact }) => !fact.known);
+    if (missing && !missing.fact.known) {
+      const entry = unknown.get(missing.need) ?? { rules: [], reason: missing.fact.reason };
+      entry.rules.push(rule.id);
+      unknown.set(missing.need, entry);
+      continue;
+    }
+    ran.add(rule.id);
+    const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
+    for (const draft of rule.judge(given as never)) findings.push(complete(rule, draft, environment));
+  }
+  const applied = facts.run.known ? facts.run.value.base : new Set<string>();
+  for (const finding of findings) {
+    const family = rules.find(({ id }) => id === finding.rule)!.family;
+    const old = family === "run" && (finding.revision === undefined || applied.has(finding.revision)) && applied.size > 0;
+    if (old && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
+    if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
+  }
+  const kept = foldConsequences(withoutRepetitions(findings));
+  const unused = applyIgnores(kept, facts, settings.ignore, environment, ran);
+  for (const finding of kept) {
+    const grave = finding.severity === "error" || (finding.severity === "warning" && settings.failOn === "warning");
+    finding.blocks = grave && !finding.preexisting && !finding.suppressed;
+  }
+  return { findings: [...kept, ...unused].sort(worstFirst), notChecked: notChecked(facts, unknown) };
+}
+
+function complete(rule: Rule, draft: Draft, environment: string): Finding {
+  return {
+    ...draft,
+    rule: rule.id,
+    severity: draft.severity ?? rule.severity,
+    environment,
+    blocks: false,
+    preexisting: draft.preexisting ?? false,
+    fingerprint: fingerprint(rule.id, environment, draft),
+    related: draft.related ?? [],
+  };
+}
+
+const worstFirst = (a: Finding, b: Finding): number =>
+  Number(b.blocks) - Number(a.blocks) ||
+  Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) ||
+  ORDER[a.severity] - ORDER[b.severity] ||
+  (a.file ?? "").localeCompare(b.file ?? "") ||
+  (a.line ?? 0) - (b.line ?? 0);
+
+/** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
+function withoutRepetitions(findings: Finding[]): Finding[] {
+  const seen = new Set<string>();
+  return findings.filter((finding) => {
+    if (finding.revision === undefined && finding.object === undefined) return true;
+    const key = `${finding.fingerprint} ${finding.object ? "" : `${finding.file}:${finding.line}`}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** What only follows from another finding is not told twice. */
+function foldConsequences(findings: Finding[]): Finding[] {
+  const broken = findings.some(({ rule, preexisting }) => rule === "upgrade-failed" && !preexisting);
+  const unreadable = findings.some(({ rule }) => rule === "unreadable-revision");
+  return findings.filter(({ rule }) => !(rule === "missing-baseline" && broken) && !(rule === "environment-failed" && unreadable));
+}
+
+const IGNORE = /#\s*alembic-gate:\s*ignore\[([^\]]*)\](?:\s*--\s*(.*\S))?/;
+
+/** Applies the ignores of files and settings; returns findings about those that do nothing. */
+function applyIgnores(findings: Finding[], facts: Judged["facts"], ignores: readonly Ignore[], environment: string, ran: ReadonlySet<string>): Finding[] {
+  const about = (draft: Draft): Finding => ({
+    ...complete({ id: "unused-ignore", severity: "warning" } as Rule, draft, environment),
+  });
+  const result: Finding[] = [];
+  for (const { rule, revision, reason } of ignores) {
+    const matching = findings.filter((finding) => finding.rule === rule && (revision === undefined || finding.revision === revision));
+    for (const finding of matching) finding.suppressed = { reason };
+  }
+  if (!facts.graph.known) return result;
+  for (const { file, source } of facts.graph.value.revisions.values()) {
+    if (!source.includes("alembic-gate:")) continue;
+    for (const [index, text_] of source.split(/\r\n|\r|\n/).entries()) {
+      const match = IGNORE.exec(text_);
+      if (!match) continue;
+      const line = index + 1;
+      const named = match[1]!.split(",").map((name) => name.trim());
+      const here = findings.filter((finding) => finding.file === file && named.includes(finding.rule) && [line, line + 1].includes(finding.line ?? 0));
+      const reason = match[2];
+      if (reason === undefined) {
+        const message = text`This ignore gives no reason, so it does nothing.`;
+        const help = text`Write why it is right: ${block(`# alembic-gate: ignore[${named.join(", ")}] -- the reason`, "python")}`;
+        result.push(about({ file, line, object: { kind: "ignore", name: named.join(", ") }, message, help }));
+      } else if (here.length > 0) for (const finding of here) finding.suppressed = { reason };
+      else if (named.every((name) => ran.has(name))) {
+        const message = text`Nothing is found here any more that ${code(`ignore[${named.join(", ")}]`)} would allow.`;
+        result.push(about({ file, line, object: { kind: "ignore", name: named.join(", ") }, message, help: text`Remove the comment.` }));
+      }
+    }
+  }
+  return result;
+}
+
+function notChecked(facts: Judged["facts"], unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>): NotChecked[] {
+  const rules = [...unknown.values()].map(({ rules, reason }) => ({ what: rules.join(", "), reason }));
+  if (!facts.run.known) return rules;
+  const phases = facts.run.value.phases.filter(({ state, reason }) => state === "not-run" && reason && reason.length > 0);
+  const added = facts.run.value.order.some((id) => !facts.run.known || !facts.run.value.base.has(id));
+  return [
+    ...rules,
+    ...facts.run.value.notes,
+    ...phases.filter(({ id }) => added || !["upgrade", "downgrade", "upgrade-again"].includes(id)).map(({ title, reason }) => ({ what: title, reason: reason! })),
+  ];
+}

@@ -1,0 +1,30 @@
+/** What the gate is given from outside: nothing below the entries reads process.env, process.cwd() or the clock of a signal by itself. */
+import type { Event } from "./history/base.ts";
+
+export interface World {
+  /** Folder from which relative paths are meant; absolute. */
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** What GitHub says about the run, in an action. */
+  event?: Event;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  signal: AbortSignal;
+  /** Told where the gate is, for people who wait. */
+  progress(step: string): void;
+}
+
+/** A signal that Ctrl-C, SIGTERM and SIGHUP abort; a second one ends the process at once. */
+export function abortedBySignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(3);
+      controller.abort(name);
+    });
+  }
+  return controller.signal;
+}
+
+/** The version of the gate, put in by the build. */
+declare const __VERSION__: string;
+export const version: string = typeof __VERSION__ === "string" ? __VERSION__ : "0.0.0-source";
