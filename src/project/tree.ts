@@ -88,7 +88,11 @@ export function ownFiles(files: readonly string[]): string[] {
 }
 
 /** `a/./b/../c/` → `a/c`; the root is "". */
-const tidy = (folder: string): string => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
+const tidy = (folder: string): string =>
+  path.posix
+    .normalize(folder || ".")
+    .replace(/\/+$/, "")
+    .replace(/^\.$/, "");
 
 function isInside(folder: string, inner: string): boolean {
   const relative = path.relative(folder, inner);

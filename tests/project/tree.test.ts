@@ -52,7 +52,8 @@ describe("list", () => {
   test("passes over folders that git ignores, but not over untracked files, tracked files in ignored folders, and ignored files", async () => {
     git("init");
     write(".gitignore", "build/\n*.ini\nkept/\n");
-    for (const file of ["build/lib/alembic.ini", "alembic.ini", "kept/tracked.py", "kept/not.py", "new/untracked.py"]) write(file);
+    for (const file of ["build/lib/alembic.ini", "alembic.ini", "kept/tracked.py", "kept/not.py", "new/untracked.py"])
+      write(file);
     git("add", "-f", "kept/tracked.py");
     const tree = workTree(root);
     expect(await tree.list("")).toEqual([".gitignore", "alembic.ini", "kept/not.py", "kept/tracked.py", "new/untracked.py"]);
@@ -91,7 +92,8 @@ describe("links and escapes", () => {
       expect(await tree.list("")).toEqual([]);
       const escape = `../${path.basename(outside)}`;
       for (const folder of ["folder", escape, outside, "..", "loop"]) expect(await tree.list(folder)).toEqual([]);
-      for (const file of ["folder/secret", "file", `${escape}/secret`, path.join(outside, "secret")]) expect(await content(file)).toBe(undefined);
+      for (const file of ["folder/secret", "file", `${escape}/secret`, path.join(outside, "secret")])
+        expect(await content(file)).toBe(undefined);
     } finally {
       rmSync(outside, { recursive: true });
     }
