@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { IniError, readIni } from "../../src/project/ini.ts";
 
@@ -103,10 +103,10 @@ describe("like Python's ConfigParser", () => {
         arbitrary: fc.tuple(name, fc.constantFrom("=", ":", " = ", "\t:\u00a0", "  ="), value).map((parts) => parts.join("")),
       },
       { weight: 3, arbitrary: name.map((section) => `[${section}]`) },
-      { weight: 1, arbitrary: fc.constantFrom("[DEFAULT]", "[DEFAULT] tail", "[a]]", "[]", "[a", "[ a ]") },
+      { weight: 1, arbitrary: fc.constantFrom("[DEFAULT]", "[DEFAULT] tail", "[]", "[a", "[ a ]") },
       { weight: 2, arbitrary: value },
       { weight: 2, arbitrary: fc.constantFrom("", "", " ", "# comment", "; comment = x", "#") },
-      { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 8 }).filter((text) => text.isWellFormed()) },
+      { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 8 }) },
     );
     const file = fc
       .tuple(
@@ -117,8 +117,10 @@ describe("like Python's ConfigParser", () => {
     const sources = fc.sample(file, 6_000);
     const answers = askPython(sources);
     expect(answers.filter((answer) => typeof answer !== "string").length).toBeGreaterThan(1_000);
-    for (const [index, source] of sources.entries())
-      expect(sorted(ask(source, answers[index]!)), JSON.stringify(source)).toBe(sorted(answers[index]!));
+    const wrong = sources
+      .map((source, index) => ({ source, ours: sorted(ask(source, answers[index]!)), python: sorted(answers[index]!) }))
+      .filter(({ ours, python }) => ours !== python);
+    expect(wrong.slice(0, 3)).toEqual([]);
   });
 
   test.each([
@@ -144,17 +146,18 @@ describe("like Python's ConfigParser", () => {
   });
 });
 
-describe("errors say what is wrong, and where", () => {
-  const failure = (source: string, read?: [string, string]) => {
-    try {
-      const ini = readIni(source);
-      if (read) ini.get(...read);
-    } catch (error) {
-      return error instanceof IniError ? [error.kind, error.line, error.message] : error;
-    }
-    return undefined;
-  };
+/** Kind, line and sentence of the error that reading the file, or one option of it, gives. */
+const failure = (source: string, read?: [string, string]) => {
+  try {
+    const ini = readIni(source);
+    if (read) ini.get(...read);
+  } catch (error) {
+    return error instanceof IniError ? [error.kind, error.line, error.message] : error;
+  }
+  return undefined;
+};
 
+describe("errors say what is wrong, and where", () => {
   test.each([
     ["x = 1", "MissingSectionHeaderError", 1, "before the first [section]"],
     ["\ufeff[a]", "MissingSectionHeaderError", 1, "byte order mark"],
