@@ -1,18 +1,196 @@
 /** The revision graph of one tree. */
-import type { Revision, Unreadable } from "./revision.ts";
+import { createHash } from "node:crypto";
+import type { Environment } from "./environment.ts";
+import { readRevision, type Revision, type Unreadable } from "./revision.ts";
+import type { Tree } from "./tree.ts";
 
 export interface Graph {
   /** By id; of a duplicated id the file that Alembic would keep. */
   revisions: ReadonlyMap<string, Revision>;
-  /** Resolved parents (labels and partial ids made full ids) by id. Missing ones are left out here. */
+  /** Resolved parents by id. Missing ones are left out here. */
   parents: ReadonlyMap<string, readonly string[]>;
-  /** Resolved depends_on by id. */
+  /** Resolved depends_on (labels made ids) by id. Missing ones are left out here. */
   dependencies: ReadonlyMap<string, readonly string[]>;
   /** Revisions that no other revision names as its parent, as `alembic heads` prints them. */
   heads: readonly string[];
   bases: readonly string[];
   duplicates: readonly { id: string; files: readonly Revision[] }[];
+  /** Branch labels that Alembic refuses, since another revision has them as its label or its id. */
+  labelClashes: readonly { label: string; revisions: readonly Revision[] }[];
   missing: readonly { id: string; parent: string; from: "down_revision" | "depends_on" }[];
+  /** Each cycle in the order child, parent, …; a revision that is its own parent is a cycle of one. */
   cycles: readonly (readonly string[])[];
   unreadable: readonly Unreadable[];
+}
+
+/** A tree that may know the git blob id of a file without reading it. */
+export interface IdentifiedTree extends Tree {
+  id?(file: string): Promise<string | undefined>;
+}
+
+/** What was read from a file, by blob id and path, so that a second tree is not read twice. */
+export type ReadCache = Map<string, Revision | Unreadable | undefined>;
+
+/**
+ * Puts revisions together as Alembic's RevisionMap does.
+ *
+ * @param files what readRevision gave, in Alembic's order of reading: of a duplicated id the last one is kept
+ */
+export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
+  const read: Revision[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const file of files) {
+    if ("reason" in file) unreadable.push(file);
+    else {
+      read.push(file);
+      if (file.syntaxError) unreadable.push({ file: file.file, line: file.syntaxError.line, reason: "syntax", detail: file.syntaxError.detail });
+      else if (file.computed?.includes("down")) {
+        unreadable.push({ file: file.file, line: file.at.down?.line ?? 1, reason: "computed", detail: "down_revision" });
+      }
+    }
+  }
+
+  const revisions = new Map<string, Revision>();
+  const byId = new Map<string, Revision[]>();
+  for (const revision of read) {
+    byId.set(revision.id, [...(byId.get(revision.id) ?? []), revision]);
+    revisions.set(revision.id, revision);
+  }
+  const duplicates = [...byId].filter(([, same]) => same.length > 1).map(([id, same]) => ({ id, files: same }));
+
+  const labels = new Map<string, string>();
+  const labelClashes: { label: string; revisions: Revision[] }[] = [];
+  for (const revision of revisions.values()) {
+    for (const label of revision.labels) {
+      const other = revisions.get(labels.get(label) ?? label);
+      if (other) labelClashes.push({ label, revisions: [revision, other] });
+      else labels.set(label, revision.id);
+    }
+  }
+  const labelsKnown = ![...revisions.values()].some((revision) => revision.computed?.includes("labels"));
+  const complete = !unreadable.some(({ reason }) => reason === "computed" || reason === "encoding");
+
+  const missing: Graph["missing"][number][] = [];
+  const parents = new Map<string, string[]>();
+  const dependencies = new Map<string, string[]>();
+  for (const { id, down, dependsOn } of revisions.values()) {
+    const up: string[] = [];
+    for (const parent of new Set(down)) {
+      if (revisions.has(parent)) up.push(parent);
+      else if (complete) missing.push({ id, parent, from: "down_revision" });
+    }
+    parents.set(id, up);
+    const needed: string[] = [];
+    for (const name of new Set(dependsOn)) {
+      const target = revisions.has(name) ? name : labels.get(name);
+      if (target !== undefined) needed.push(target);
+      else if (complete && labelsKnown) missing.push({ id, parent: name, from: "depends_on" });
+    }
+    dependencies.set(id, needed);
+  }
+
+  const named = new Set([...parents.values()].flat());
+  return {
+    revisions,
+    parents,
+    dependencies,
+    heads: [...revisions.keys()].filter((id) => !named.has(id)),
+    bases: [...revisions.values()].filter((revision) => revision.down.length === 0 && !revision.computed?.includes("down")).map(({ id }) => id),
+    duplicates,
+    labelClashes,
+    missing,
+    cycles: findCycles(parents, dependencies),
+    unreadable,
+  };
+}
+
+/** Strongly connected parts of parents and dependencies together, each walked from child to parent. */
+function findCycles(parents: ReadonlyMap<string, readonly string[]>, dependencies: ReadonlyMap<string, readonly string[]>): string[][] {
+  const next = (id: string) => [...(parents.get(id) ?? []), ...(dependencies.get(id) ?? [])];
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const waiting = new Set<string>();
+  const cycles: string[][] = [];
+  for (const start of parents.keys()) {
+    if (index.has(start)) continue;
+    const work: { id: string; edges: string[] }[] = [];
+    const enter = (id: string) => {
+      index.set(id, index.size);
+      low.set(id, index.get(id)!);
+      stack.push(id);
+      waiting.add(id);
+      work.push({ id, edges: next(id) });
+    };
+    enter(start);
+    while (work.length > 0) {
+      const { id, edges } = work.at(-1)!;
+      const edge = edges.shift();
+      if (edge === undefined) {
+        work.pop();
+        const above = work.at(-1);
+        if (above) low.set(above.id, Math.min(low.get(above.id)!, low.get(id)!));
+        if (low.get(id) === index.get(id)) {
+          const part = stack.splice(stack.indexOf(id));
+          part.forEach((member) => waiting.delete(member));
+          if (part.length > 1 || next(id).includes(id)) cycles.push(ring(new Set(part), next));
+        }
+      } else if (!index.has(edge)) enter(edge);
+      else if (waiting.has(edge)) low.set(id, Math.min(low.get(id)!, index.get(edge)!));
+    }
+  }
+  return cycles;
+}
+
+/** One way round within a strongly connected part. */
+function ring(part: ReadonlySet<string>, next: (id: string) => string[]): string[] {
+  const path: string[] = [];
+  let id = [...part].sort()[0]!;
+  while (!path.includes(id)) {
+    path.push(id);
+    id = next(id).find((edge) => part.has(edge))!;
+  }
+  return path.slice(path.indexOf(id));
+}
+
+/** Code point order, as Python sorts strings. */
+const byCodePoint = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+/** Python files of an environment's version folders, in Alembic's order of reading. */
+export async function revisionFiles(tree: Tree, environment: Environment): Promise<string[]> {
+  const found = new Set<string>();
+  for (const folder of environment.versionFolders) {
+    const prefix = folder === "" ? "" : `${folder}/`;
+    const names = (await tree.list(folder)).map((file) => file.slice(prefix.length)).filter((name) => name.endsWith(".py"));
+    const visible = names.filter((name) => (environment.recursive ? !/(^|\/)[^/]*__pycache__\//.test(name) : !name.includes("/")));
+    // A folder's own files come before those of its folders.
+    const key = (name: string) => name.split("/").map((part, index, parts) => (index === parts.length - 1 ? "\u0000" : "\u0001") + part).join("\u0000");
+    for (const name of visible.sort((a, b) => byCodePoint(key(a), key(b)))) found.add(prefix + name);
+  }
+  return [...found];
+}
+
+/** The id that git gives to a file of these bytes. */
+export const blobId = (bytes: Uint8Array, algorithm: "sha1" | "sha256" = "sha1"): string =>
+  createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+
+/**
+ * Reads the revision graph of one environment.
+ *
+ * @param cache share one between two trees of a repository: files that are the same in both are read once
+ */
+export async function readGraph(tree: IdentifiedTree, environment: Environment, cache: ReadCache = new Map()): Promise<Graph> {
+  const read = await Promise.all(
+    (await revisionFiles(tree, environment)).map(async (file) => {
+      const known = await tree.id?.(file);
+      const hit = known === undefined ? undefined : cache.get(`${known}:${file}`);
+      if (hit) return hit;
+      const bytes = await tree.read(file);
+      if (!bytes) return undefined;
+      const key = `${known ?? blobId(bytes)}:${file}`;
+      if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
+      return cache.get(key);
+    }),
+  );
+  return buildGraph(read.filter((file) => file !== undefined));
 }
