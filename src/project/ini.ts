@@ -1,4 +1,5 @@
 /** Reads an ini file as Python's ConfigParser does, which is how Alembic reads alembic.ini. */
+import { code, plain, text, type Text } from "../text.ts";
 
 /** What is wrong, under the names that Python gives to it. */
 export type IniErrorKind =
@@ -10,17 +11,20 @@ export type IniErrorKind =
   | "InterpolationMissingOptionError"
   | "InterpolationDepthError";
 
-/** The file breaks ConfigParser's rules. `message` is half a sentence for people: `the section [a] stands there twice`. */
+/** The file breaks ConfigParser's rules. */
 export class IniError extends Error {
   readonly kind: IniErrorKind;
   /** 1-based; for a bad interpolation the line of the option. */
   readonly line: number;
+  /** What is wrong there, half a sentence: `the section [a] is there already, in line 1`. */
+  readonly reason: Text;
 
-  constructor(kind: IniErrorKind, line: number, message: string) {
-    super(message);
+  constructor(kind: IniErrorKind, line: number, reason: Text) {
+    super(plain(reason));
     this.name = "IniError";
     this.kind = kind;
     this.line = line;
+    this.reason = reason;
   }
 }
 
@@ -61,86 +65,80 @@ export function readIni(source: string, defaults: Readonly<Record<string, string
   const sections = new Map<string, Section>();
   const headers = new Map<string, number>();
   const seen = new Set<string>();
-  const lines: { section: Section; option: string; parts: string[]; line: number }[] = [];
+  const options: { section: Section; name: string; parts: string[]; line: number }[] = [];
   let section: Section | undefined;
   let sectionName = "";
-  let current: (typeof lines)[number] | undefined;
+  /** The option that an indented line continues. */
+  let open: string[] | undefined;
   let indent = 0;
   let unreadable: IniError | undefined;
 
   for (const [index, raw] of splitLines(source).entries()) {
     const line = index + 1;
-    const text = strip(raw);
-    if (text.startsWith("#") || text.startsWith(";")) continue;
-    if (text === "") {
-      current?.parts.push("");
+    const content = strip(raw);
+    if (content.startsWith("#") || content.startsWith(";")) continue;
+    if (content === "") {
+      open?.push("");
       continue;
     }
     const depth = LEADING.exec(raw)?.[0].length ?? 0;
-    if (current && depth > indent) {
-      current.parts.push(text);
+    if (open && depth > indent) {
+      open.push(content);
       continue;
     }
     indent = depth;
-    const header = /^\[(.+)\]/s.exec(text)?.[1];
+    const header = /^\[(.+)\]/s.exec(content)?.[1];
     if (header !== undefined) {
-      current = undefined;
-      sectionName = header;
       if (sections.has(header))
-        throw new IniError(
-          "DuplicateSectionError",
-          line,
-          `the section [${header}] is there already, in line ${headers.get(header)}`,
-        );
+        throw new IniError("DuplicateSectionError", line, alreadyThere(`[${header}]`, headers.get(header)!));
       if (!headers.has(header)) headers.set(header, line);
       section = header === DEFAULT ? shared : new Map();
       if (header !== DEFAULT) sections.set(header, section);
+      sectionName = header;
+      open = undefined;
       continue;
     }
     if (!section)
-      throw new IniError(
-        "MissingSectionHeaderError",
-        line,
-        `a line stands before the first [section]${text.startsWith("\ufeff") ? ", or rather a byte order mark does: save the file without one" : ""}`,
-      );
-    const delimiter = text.search(/[=:]/);
+      throw new IniError("MissingSectionHeaderError", line, content.startsWith("\ufeff") ? BYTE_ORDER_MARK : NO_SECTION);
+    const delimiter = content.search(/[=:]/);
     if (delimiter === -1) {
-      unreadable ??= new IniError(
-        "ParsingError",
-        line,
-        "a line is neither a [section], nor `option = value`, nor indented to continue a value",
-      );
+      unreadable ??= new IniError("ParsingError", line, NO_OPTION);
       continue;
     }
-    const option = stripEnd(text.slice(0, delimiter)).toLowerCase();
-    if (option === "") unreadable ??= new IniError("ParsingError", line, "a value has no option name before it");
-    const key = JSON.stringify([sectionName, option]);
+    const name = stripEnd(content.slice(0, delimiter)).toLowerCase();
+    if (name === "") unreadable ??= new IniError("ParsingError", line, text`a value has no name before it`);
+    const key = JSON.stringify([sectionName, name]);
     if (seen.has(key))
-      throw new IniError("DuplicateOptionError", line, `the option ${option} is there already in [${sectionName}]`);
+      throw new IniError(
+        "DuplicateOptionError",
+        line,
+        alreadyThere(name, options.find((option) => option.section === section && option.name === name)!.line),
+      );
     seen.add(key);
-    const added = { section, option, parts: [strip(text.slice(delimiter + 1))], line };
-    lines.push(added);
-    current = option === "" ? undefined : added;
+    const parts = [strip(content.slice(delimiter + 1))];
+    options.push({ section, name, parts, line });
+    open = name === "" ? undefined : parts;
   }
   if (unreadable) throw unreadable;
-  for (const { section, option, parts, line } of lines) section.set(option, { value: stripEnd(parts.join("\n")), line });
+  for (const { section, name, parts, line } of options) section.set(name, { value: stripEnd(parts.join("\n")), line });
 
+  const lookup = (section: string, name: string) =>
+    sections.get(section)?.get(name.toLowerCase()) ?? shared.get(name.toLowerCase());
   return {
     sections: [...sections.keys()],
-    ownOptions: (name) => [...(sections.get(name)?.keys() ?? [])],
-    get(name, option) {
-      const own = sections.get(name);
-      if (!own) return undefined;
-      const lookup = (key: string) => own.get(key.toLowerCase()) ?? shared.get(key.toLowerCase());
-      const found = lookup(option);
-      return found && interpolate(found.value, lookup, option, found.line ?? 1);
+    ownOptions: (section) => [...(sections.get(section)?.keys() ?? [])],
+    get(section, option) {
+      const found = sections.has(section) ? lookup(section, option) : undefined;
+      return found && interpolate(found.value, (name) => lookup(section, name), option, found.line ?? 1);
     },
-    line: (name, option) =>
-      option === undefined
-        ? headers.get(name)
-        : (sections.get(name)?.get(option.toLowerCase()) ?? shared.get(option.toLowerCase()))?.line,
+    line: (section, option) => (option === undefined ? headers.get(section) : lookup(section, option)?.line),
   };
 }
+
+const BYTE_ORDER_MARK = text`it begins with a byte order mark; save it as UTF-8 without one`;
+const NO_SECTION = text`a line stands before the first ${code("[section]")}`;
+const NO_OPTION = text`a line is neither a ${code("[section]")}, nor ${code("option = value")}, nor indented to continue a value`;
+const alreadyThere = (what: string, line: number) => text`${code(what)} is there already, in line ${line}`;
 
 /** Lines as Python's text files give them. */
 function splitLines(source: string): string[] {
@@ -154,27 +152,22 @@ const MAX_DEPTH = 10;
 const MAX_LENGTH = 1_000_000;
 
 function interpolate(value: string, lookup: (name: string) => Option | undefined, option: string, line: number): string {
+  const fail = (kind: IniErrorKind, what: Text) => new IniError(kind, line, text`the value of ${code(option)} ${what}`);
   let length = 0;
-  const fill = (text: string, depth: number): string => {
+  const fill = (value: string, depth: number): string => {
     if (depth > MAX_DEPTH || length > MAX_LENGTH)
-      throw new IniError("InterpolationDepthError", line, `the value of ${option} refers to itself, or through too many others`);
-    return text.replace(/%(%|\(([^)]+)\)s)?/g, (whole, escape: string | undefined, name: string | undefined) => {
+      throw fail("InterpolationDepthError", text`refers to itself, or through too many others`);
+    return value.replace(/%(%|\(([^)]+)\)s)?/g, (whole, escape: string | undefined, name: string | undefined) => {
       if (escape === undefined)
-        throw new IniError(
+        throw fail(
           "InterpolationSyntaxError",
-          line,
-          `a % in the value of ${option} is neither %% nor %(name)s: write %% for a percent sign`,
+          text`has a ${code("%")} that begins no ${code("%(name)s")}; a percent sign is written ${code("%%")}`,
         );
       if (name === undefined) return "%";
       const found = lookup(name);
-      if (!found)
-        throw new IniError(
-          "InterpolationMissingOptionError",
-          line,
-          `the value of ${option} refers to ${whole}, which is not there`,
-        );
+      if (!found) throw fail("InterpolationMissingOptionError", text`refers to ${code(whole)}, which is not there`);
       length += found.value.length;
-      return fill(found.value, depth + (found.value.includes("%") ? 1 : 0));
+      return found.value.includes("%") ? fill(found.value, depth + 1) : found.value;
     });
   };
   return fill(value, 1);

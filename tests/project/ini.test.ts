@@ -162,15 +162,15 @@ describe("errors say what is wrong, and where", () => {
     ["x = 1", "MissingSectionHeaderError", 1, "before the first [section]"],
     ["\ufeff[a]", "MissingSectionHeaderError", 1, "byte order mark"],
     ["[a]\n[b]\n\n[a]", "DuplicateSectionError", 4, "[a] is there already, in line 1"],
-    ["[a]\nx=1\nX=2", "DuplicateOptionError", 3, "x is there already in [a]"],
+    ["[a]\nx=1\nX=2", "DuplicateOptionError", 3, "x is there already, in line 2"],
     ["[a]\nx=1\nnonsense", "ParsingError", 3, "neither"],
-    ["[a]\n=1", "ParsingError", 2, "no option name"],
+    ["[a]\n=1", "ParsingError", 2, "no name"],
   ])("%j", (source, kind, line, words) => {
     expect(failure(source)).toEqual([kind, line, expect.stringContaining(words)]);
   });
 
   test.each([
-    ["50%", "InterpolationSyntaxError", "write %%"],
+    ["50%", "InterpolationSyntaxError", "written %%"],
     ["%(nope)s", "InterpolationMissingOptionError", "%(nope)s"],
     ["%(x)s", "InterpolationDepthError", "itself"],
   ])("x = %s", (value, kind, words) => {
