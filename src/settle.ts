@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Draft, Finding, NotChecked, Severity } from "./finding.ts";
-import type { Fact, Facts, Rule } from "./rules/rule.ts";
+import type { Facts, FactsOf, Rule } from "./rules/rule.ts";
 import type { Ignore, Settings } from "./settings.ts";
 import { block, code, text } from "./text.ts";
 
@@ -27,7 +27,7 @@ export type Proof = "only-additions" | ReadonlySet<string>;
 export interface Judged {
   rules: readonly Rule[];
   environment: string;
-  facts: { [K in keyof Facts]: Fact<Facts[K]> };
+  facts: FactsOf;
   settings: Pick<Settings, "ignore" | "downgrades" | "failOn">;
   /** Absent: nothing is known about the base's own faults, and every fault counts as the pull request's. */
   proof?: Proof;

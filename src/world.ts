@@ -1,12 +1,12 @@
 /** What the gate is given from outside: nothing below the entries reads process.env, process.cwd() or the clock of a signal by itself. */
-import type { Event } from "./history/base.ts";
+import type { GitEvent } from "./history/base.ts";
 
 export interface World {
   /** Folder from which relative paths are meant; absolute. */
   cwd: string;
   env: NodeJS.ProcessEnv;
   /** What GitHub says about the run, in an action. */
-  event?: Event;
+  event?: GitEvent;
   /** Aborted by Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   /** Told where the gate is, for people who wait. */

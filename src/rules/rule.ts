@@ -15,7 +15,12 @@ export interface Facts {
   graph: Graph;
   history: History;
   run: Evidence;
+  /** What the settings say about what is meant. */
+  settings: { expectedHeads?: number };
 }
+
+/** Each fact, known or not. */
+export type FactsOf = { [K in keyof Facts]: Fact<Facts[K]> };
 
 type Need = keyof Facts;
 

@@ -1,0 +1,166 @@
+/**
+ * The gate from end to end:
+ *
+ *   settings ─► project ─► history ─► run ─► rules ─► settle ─► report
+ *
+ * What stands left of `rules` collects facts and judges nothing; rules and settle are pure; reporters get the Report.
+ */
+import { graphReport, phaseReports, schemaReport } from "./digest.ts";
+import type { EnvironmentReport, Report } from "./finding.ts";
+import { changedFiles, findBase, type BaseFact } from "./history/base.ts";
+import { readHistory } from "./history/history.ts";
+import { openProject, serverFor, type LazyServer, type Project } from "./opening.ts";
+import { concernsMigrations } from "./project/environment.ts";
+import { readGraph } from "./project/graph.ts";
+import { RULES } from "./rules/index.ts";
+import type { FactsOf } from "./rules/rule.ts";
+import { observe, proofOf } from "./running.ts";
+import type { Given } from "./settings.ts";
+import { settle } from "./settle.ts";
+import { code, text } from "./text.ts";
+import { brokenReport, conclude, reported } from "./verdict.ts";
+import type { World } from "./world.ts";
+
+type Target = Project["environments"][number];
+
+/**
+ * Judges what a pull request does to the migrations below a folder.
+ *
+ * @param given flags or inputs, as checked by settings.ts
+ * @returns the report, whatever happened, and the absolute root that its paths are relative to
+ */
+export async function gate(given: Given, world: World): Promise<{ report: Report; root: string }> {
+  const clock = stopwatch();
+  let root = world.cwd;
+  try {
+    const project = await clock.time("project", () => openProject(given, world));
+    root = project.root;
+    const base = await clock.time("base", () => baseOf(project, world));
+    const touched = await clock.time("changes", () => touches(project, base));
+    if (!touched) return { report: untouched(project, clock.timings()), root };
+    const server = serverFor(project, world);
+    try {
+      const judged = await Promise.all(project.environments.map((target) => judge(target, project, base, server, world, clock)));
+      const report = conclude(
+        judged.map(({ report }) => report),
+        judged.flatMap(({ failures }) => failures),
+        project.settings,
+        clock.timings(),
+      );
+      return { report, root };
+    } finally {
+      await server.stop();
+    }
+  } catch (error) {
+    return { report: brokenReport(error, world.signal, clock.timings()), root };
+  }
+}
+
+/** The commit to compare with, or the reason why there is none. */
+async function baseOf({ git, settings }: Project, { event }: World): Promise<BaseFact> {
+  if (settings.scope === "all") return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
+  if (!git) return { known: false, reason: text`this folder is not a git checkout` };
+  return findBase({ git, ...(event && { event }), ...(settings.base !== undefined && { base: settings.base }) });
+}
+
+/** Whether anything that migrations depend on differs from the base. */
+async function touches({ git, environments }: Project, base: BaseFact): Promise<boolean> {
+  if (!git || !base.known) return true;
+  const files = await changedFiles(git, base.value);
+  const all = environments.map(({ environment }) => environment);
+  return files.some((file) => concernsMigrations(file, all));
+}
+
+/** Judges one environment; what stops it is reported beside what was found. */
+async function judge(target: Target, project: Project, base: BaseFact, server: LazyServer, world: World, clock: Stopwatch) {
+  const { environment, settings } = target;
+  const failures: Report["failures"] = [];
+  const facts = await clock.time("history", () => read(target, project, base));
+  const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
+  const task = { target, project, facts, server, world };
+  if (!settings.static && rules.some(({ needs }) => needs.includes("run"))) {
+    try {
+      facts.run = await clock.time("run", () => observe(task));
+    } catch (error) {
+      failures.push(reported(error, world.signal));
+      facts.run = { known: false, reason: text`the gate could not run the migrations` };
+    }
+  }
+  const judged = { rules, environment: environment.name, facts, settings };
+  let settled = settle(judged);
+  const applied = facts.run.known ? facts.run.value.base : new Set<string>();
+  if (settled.findings.some(({ blocks, revision, rule }) => blocks && RUN_RULES.has(rule) && (revision === undefined || applied.has(revision)))) {
+    const proof = await clock.time("base-run", () => proofOf(task, rules));
+    if (proof) settled = settle({ ...judged, proof });
+  }
+  return { report: reportOf(target, facts, settled), failures };
+}
+
+const RUN_RULES = new Set(RULES.filter(({ family }) => family === "run").map(({ id }) => id));
+
+/** The facts that are read without running anything. */
+async function read({ environment, settings }: Target, { git, tree }: Project, base: BaseFact): Promise<FactsOf> {
+  const others = {
+    environment: { known: true, value: environment },
+    settings: { known: true, value: settings },
+    run: { known: false, reason: text`no project code was run (${code("static")})` },
+  } as const;
+  if (git && base.known) {
+    const { graph, history } = await readHistory({ git, base: base.value, tree, environment });
+    return { ...others, graph: { known: true, value: graph }, history: { known: true, value: history } };
+  }
+  const reason = base.known ? text`this folder is not a git checkout` : base.reason;
+  return { ...others, graph: { known: true, value: await readGraph(tree, environment) }, history: { known: false, reason } };
+}
+
+function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<typeof settle>): EnvironmentReport {
+  const graph = facts.graph.known ? facts.graph.value : undefined;
+  const history = facts.history.known ? facts.history.value : undefined;
+  const run = facts.run.known ? facts.run.value : undefined;
+  const schema = run && schemaReport(run);
+  const changed = [...(history?.changes.values() ?? [])].filter(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
+  return {
+    name: environment.name,
+    config: environment.config,
+    ...(history && { base: { commit: history.base.commit, label: history.base.label } }),
+    heads: [...(graph?.heads ?? [])],
+    revisions: { total: graph?.revisions.size ?? 0, added: [...(history?.added ?? [])], changed: changed.map(({ id }) => id) },
+    ...(run?.serverVersion && {
+      server: `PostgreSQL ${run.serverVersion} (${run.serverProvider})`,
+      runtime: `Python ${run.python}, Alembic ${run.alembic}, SQLAlchemy ${run.sqlalchemy}${run.dbapi ? `, ${run.dbapi}` : ""}`,
+    }),
+    ...(graph && { graph: graphReport(graph, history) }),
+    phases: run ? phaseReports(run) : [],
+    ...(schema && { schema }),
+    ...settled,
+  };
+}
+
+/** The report of a pull request that changes nothing that migrations depend on. */
+function untouched({ environments, settings }: Project, timings: Report["timings"]): Report {
+  const report = conclude([], [], settings, timings);
+  const where = environments.map(({ environment }) => environment.name);
+  return { ...report, headline: text`Nothing that migrations depend on changed (${where.join(", ")}): there is nothing to judge.` };
+}
+
+interface Stopwatch {
+  time<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Milliseconds by name; work of the same name is added up. */
+  timings(): Record<string, number>;
+}
+
+function stopwatch(): Stopwatch {
+  const started = performance.now();
+  const spent: Record<string, number> = {};
+  return {
+    async time(name, work) {
+      const from = performance.now();
+      try {
+        return await work();
+      } finally {
+        spent[name] = Math.round((spent[name] ?? 0) + performance.now() - from);
+      }
+    },
+    timings: () => ({ ...spent, total: Math.round(performance.now() - started) }),
+  };
+}

@@ -1,0 +1,67 @@
+/** What the gate needs before it judges: the checkout, the settings, the environments, the base commit, the server. */
+import path from "node:path";
+import { Failure } from "./failure.ts";
+import { openGit, type Git } from "./history/git.ts";
+import { startServer, type Server } from "./postgres/server.ts";
+import { findEnvironments, type Environment } from "./project/environment.ts";
+import { wantedPostgres } from "./project/postgres-version.ts";
+import { workTree, type Tree } from "./project/tree.ts";
+import { layer, readSettingsFile, type Given, type Settings } from "./settings.ts";
+import { code, text } from "./text.ts";
+import { stat } from "node:fs/promises";
+import type { World } from "./world.ts";
+
+export interface Project {
+  /** Absolute root of the checkout, or of the folder where there is none. */
+  root: string;
+  git?: Git;
+  tree: Tree;
+  /** Those of the folder that is checked; an environment may have its own. */
+  settings: Settings;
+  environments: { environment: Environment; settings: Settings }[];
+}
+
+/** @throws Failure (exit code 2) for a folder that is none, bad settings, or no environment */
+export async function openProject(given: Given, { cwd }: World): Promise<Project> {
+  const folder = path.resolve(cwd, typeof given.directory === "string" ? given.directory : ".");
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new Failure(2, text`There is no folder ${code(folder)}.`, text`Name the folder of the project, or leave it out for the current one.`);
+  const git = await openGit(folder);
+  const root = git?.root ?? folder;
+  const directory = path.relative(root, folder).split(path.sep).join("/");
+  const tree = workTree(root);
+  const settingsOf = async (place: string) => layer(given, (await readSettingsFile(tree, place)).given);
+  const settings = await settingsOf(directory);
+  const found = await findEnvironments(tree, { directory, config: settings.config, names: settings.name });
+  const environments = found.map(async (environment) => {
+    const place = path.posix.dirname(environment.config);
+    return { environment, settings: await settingsOf(place === "." ? "" : place) };
+  });
+  return { root, ...(git && { git }), tree, settings, environments: await Promise.all(environments) };
+}
+
+/** A server that is booted when somebody first asks for it. */
+export interface LazyServer {
+  get(): Promise<Server>;
+  stop(): Promise<void>;
+}
+
+/** The throwaway server that the settings, or the repository's own files, ask for. */
+export function serverFor({ settings, tree }: Project, { env, signal }: World): LazyServer {
+  let server: Promise<Server> | undefined;
+  const start = async () => {
+    const major = settings.postgresVersion ?? (await wantedPostgres(tree))?.major;
+    return startServer({ choice: settings.postgres, env, signal, ...(major !== undefined && { major }) });
+  };
+  return {
+    get: () => (server ??= start()),
+    stop: async () => {
+      // A boot that failed has told it already.
+      const running = await server?.catch(() => undefined);
+      await running?.stop();
+    },
+  };
+}

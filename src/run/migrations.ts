@@ -1,0 +1,119 @@
+/** Runs the migrations of one environment: interpreter, driver and databases brought together for the itinerary. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { Failure } from "../failure.ts";
+import type { Server } from "../postgres/server.ts";
+import { openScratch } from "../postgres/scratch.ts";
+import type { Environment } from "../project/environment.ts";
+import type { Interpreter } from "../project/interpreter.ts";
+import type { Settings } from "../settings.ts";
+import { code, text } from "../text.ts";
+import { LoadError, startDriver, type Driver } from "./driver.ts";
+import type { Evidence } from "./evidence.ts";
+import { travel } from "./itinerary.ts";
+
+export interface Migrations {
+  environment: Environment;
+  /** Absolute root of the pull request's files. */
+  root: string;
+  /** The same of the base branch's files, where applied revisions differ there. */
+  baseRoot?: string;
+  /** Ids that the base branch has applied. */
+  base: ReadonlySet<string>;
+  interpreter: Interpreter;
+  server: Promise<Server>;
+  settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision">;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  progress(step: string): void;
+}
+
+/**
+ * @returns what was observed; a project that cannot be loaded is an observation as well
+ * @throws Failure where the settings are wrong, or our own side fails
+ */
+export async function runMigrations(task: Migrations): Promise<Evidence> {
+  const { environment, settings, signal } = task;
+  const start = (root: string): Driver =>
+    startDriver({
+      python: task.interpreter.command,
+      directory: path.join(root, environment.directory),
+      load: {
+        type: "load",
+        config: path.join(root, environment.config),
+        format: environment.format,
+        section: environment.section,
+        kind: environment.kind,
+        x: settings.x,
+        root,
+      },
+      env: task.env,
+      signal,
+      timeout: settings.timeout,
+    });
+  const [setup, baseline] = await Promise.all([
+    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
+    readBaseline(task.root, settings),
+  ]);
+  // The first process loads while the server boots.
+  let first: Driver | undefined = start(task.root);
+  try {
+    const [server, loaded] = await Promise.all([task.server, first.loaded]);
+    const scratch = await openScratch(server);
+    try {
+      const baseDriver = task.baseRoot === undefined ? undefined : start(task.baseRoot);
+      const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
+      return await travel(
+        { order: loaded.order, base: task.base, ...(baseOrder && { baseOrder }), setup, ...(baseline && { baseline }) },
+        {
+          scratch,
+          head: async () => {
+            const driver = first ?? start(task.root);
+            first = undefined;
+            return driver;
+          },
+          ...(baseDriver && { base: async () => baseDriver }),
+          progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
+        },
+      );
+    } finally {
+      await scratch.close();
+    }
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    return notLoaded(error, task);
+  } finally {
+    await first?.stop();
+  }
+}
+
+async function script(root: string, file: string, setting: string): Promise<{ file: string; sql: string }> {
+  try {
+    return { file, sql: await readFile(path.join(root, file), "utf8") };
+  } catch {
+    throw new Failure(2, text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text`Its path is relative to the repository's root.`);
+  }
+}
+
+async function readBaseline(root: string, { baseline, baselineRevision }: Migrations["settings"]) {
+  if (baseline === undefined) return undefined;
+  if (baselineRevision === undefined)
+    throw new Failure(2, text`${code("baseline")} is given without ${code("baseline-revision")}.`, text`Name the revision at which the database stood that the file was dumped from.`);
+  return { ...(await script(root, baseline, "baseline")), revision: baselineRevision };
+}
+
+/** The evidence of a project that Alembic could not load. */
+function notLoaded({ raised }: LoadError, task: Migrations): Evidence {
+  return {
+    serverVersion: "",
+    serverProvider: "",
+    python: task.interpreter.version,
+    alembic: task.interpreter.alembic,
+    sqlalchemy: task.interpreter.sqlalchemy,
+    order: [],
+    base: task.base,
+    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], skipped: [], unrestored: [], stop: { raised } }],
+    foreign: [],
+    notes: [],
+  };
+}

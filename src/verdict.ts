@@ -1,0 +1,58 @@
+/** The report as a whole: what was judged in each environment, what failed, and what follows from it. Pure. */
+import { Failure } from "./failure.ts";
+import type { EnvironmentReport, Finding, Report } from "./finding.ts";
+import type { Settings } from "./settings.ts";
+import { block, count, text, type Text } from "./text.ts";
+
+type ReportedFailure = Report["failures"][number];
+
+/** A failure as the report holds it. What is no Failure is a bug of ours, and says so. */
+export function reported(error: unknown, signal?: AbortSignal): ReportedFailure {
+  if (signal?.aborted) {
+    return { message: text`The gate was interrupted (${String(signal.reason)}) and has cleaned up.`, help: text`Run it again.`, exitCode: 3 };
+  }
+  if (error instanceof Failure) return { message: error.sentence, help: error.help, exitCode: error.exitCode, ...error.place };
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    message: text`The gate itself has a bug: ${error instanceof Error ? error.message : String(error)}`,
+    help: text`Please report it with this trace: ${block(trace)}`,
+    exitCode: 3,
+  };
+}
+
+/** The report of a gate that could not begin. */
+export function brokenReport(error: unknown, signal?: AbortSignal, timings: Report["timings"] = {}): Report {
+  return conclude([], [reported(error, signal)], { failOn: "error" }, timings);
+}
+
+/**
+ * The report. Exit code 3 outranks 2, 2 outranks 1, and findings are reported all the same; `fail-on: never` affects 1 only.
+ *
+ * @param timings milliseconds by part of the gate
+ */
+export function conclude(
+  environments: EnvironmentReport[],
+  failures: ReportedFailure[],
+  { failOn }: Pick<Settings, "failOn">,
+  timings: Report["timings"],
+): Report {
+  const findings = environments.flatMap(({ findings }) => findings);
+  const blocking = findings.filter(({ blocks }) => blocks);
+  const worst = Math.max(0, ...failures.map(({ exitCode }) => exitCode));
+  const atFault = blocking.length > 0 || worst === 1;
+  const verdict = worst >= 2 ? "error" : atFault ? "fail" : "pass";
+  const exitCode = worst >= 2 ? worst : atFault && failOn !== "never" ? 1 : 0;
+  const headline = headlineOf(verdict, environments, blocking, failures);
+  return { version: 1, verdict, exitCode: exitCode as Report["exitCode"], headline, environments, failures, timings };
+}
+
+function headlineOf(verdict: Report["verdict"], environments: EnvironmentReport[], blocking: Finding[], failures: ReportedFailure[]): Text {
+  if (failures.length > 0 && (verdict === "error" || blocking.length === 0)) return failures[0]!.message;
+  if (blocking.length === 1) return blocking[0]!.message;
+  if (blocking.length > 1) return text`${count(blocking.length, "finding")} of this pull request block it.`;
+  const added = environments.flatMap(({ revisions }) => revisions.added).length;
+  const ran = environments.some(({ phases }) => phases.some(({ outcome }) => outcome === "ok"));
+  if (added === 0) return text`No finding blocks: this pull request adds no revision${ran ? ", and the migrations run" : ""}.`;
+  const what = count(added, "new revision");
+  return ran ? text`No finding blocks: ${what} went up, down and up again.` : text`No finding blocks: ${what}, judged without running.`;
+}
