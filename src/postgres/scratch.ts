@@ -1,9 +1,9 @@
 /** The databases of one run: `alembic_gate_<run>_<name>`, made and dropped by us alone. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import postgres from "postgres";
 import { Failure } from "../failure.ts";
-import { block, code, text, type Text } from "../text.ts";
+import { block, code, listOf, text, type Text } from "../text.ts";
+import { applicationName, connect, quote, type Client } from "./client.ts";
 import type { Connection, Server } from "./server.ts";
 
 /** One scratch database. */
@@ -13,189 +13,246 @@ export interface Database {
   connection: Connection;
 }
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 
-/** What one session in a database is doing, for the message about a phase in which nothing moves. */
+/** What one session in a database is doing, to explain a phase in which nothing moves. */
 export interface Session {
   statement: string;
   /** `active`, `idle in transaction`, … */
   state: string;
-  /** `AccessExclusiveLock on public.users`. */
+  /** `AccessExclusiveLock on users`. */
   waitingFor?: string;
-  /** The statement of the session that holds it, and that session's state. */
+  /** The last statement of each session that is in the way, with its state. */
   blockedBy?: string;
 }
 
 export interface Scratch {
   server: Server;
-  /** A new database. The name is made legal and unique. */
+  /** A new, empty database. The name is made legal and unique. */
   create(name: string): Promise<Database>;
-  /** A copy of a database. Nobody may be connected to the original: who still is gets disconnected, and `say` hears it. */
+  /**
+   * A database with all that another has now. On servers of our own, the copy is in a cluster of its own: roles and settings that are
+   * made or dropped in one are not seen in the other. On a given server, whoever is still connected to the original is disconnected.
+   */
   clone(from: Database, name: string): Promise<Database>;
   /** Disconnects everybody and drops it. */
   drop(database: Database): Promise<void>;
-  /** Runs one statement and returns its rows; parameters are `$1`, `$2`, … */
+  /** Runs SQL: one statement with parameters `$1`, `$2`, …, or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
-  /** The sessions in a database, ours excepted. */
+  /** The sessions in a database that are in the midst of something, and what they wait for. */
   whoBlocks(database: Database): Promise<Session[]>;
-  /** Names of all roles of the server; what a phase made is found by comparing. */
-  roles(): Promise<string[]>;
-  /** Drops the roles that are not among `keep`, with what they own in our databases; returns those that could not be dropped. */
-  dropRoles(keep: readonly string[]): Promise<string[]>;
-  /** Drops all databases of this run and disconnects. Safe to call twice. */
+  /** The roles that the database's server knows, sorted; the built-in ones aside. */
+  roles(database: Database): Promise<string[]>;
+  /** Drops the roles that are not in `keep`. Returns those that cannot be dropped, as something in a database still belongs to them. */
+  dropRoles(database: Database, keep: readonly string[]): Promise<string[]>;
+  /** Drops all databases of this run and disconnects; safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Identifiers are cut here by the server. */
-const longestName = 63;
+export interface ScratchOptions {
+  /** Hears what was done to others and what stays behind. */
+  say?: (note: Text) => void;
+  /** Ends all running queries; what is there is then still dropped by `close`. */
+  signal?: AbortSignal;
+}
 
-/** How long a client that has said goodbye may take to vanish, and how long one that we end may. */
-const grace = { leaving: 200, ended: 10_000 };
+/** Longer identifiers are cut by the server. */
+const LONGEST_NAME = 63;
 
-/**
- * Opens the scratch area of one run.
- * @param say hears what was done to others, such as connections that were ended
- */
-export async function openScratch(server: Server, say: (note: Text) => void = () => {}): Promise<Scratch> {
+/** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
+const LEAVING = 200;
+const ENDED = 10_000;
+
+/** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
+const taken = new WeakSet<Server>();
+
+/** Opens the scratch area of one run on a server. */
+export async function openScratch(server: Server, { say = () => {}, signal }: ScratchOptions = {}): Promise<Scratch> {
   const run = randomBytes(4).toString("hex");
-  const clients = new Map<string, postgres.Sql>();
-  const databases = new Map<string, Database>();
+  /** Where each database is, by its name. */
+  const homes = new Map<string, Server>();
+  const clients = new Map<Server, Map<string, Client>>();
+  const names = new Set<string>();
+  const rolesBefore = server.another ? [] : await withClient(server, rolesOf);
 
-  const client = (database: string): postgres.Sql => {
-    let sql = clients.get(database);
-    if (!sql) clients.set(database, (sql = connect(server, database)));
-    return sql;
+  const clientOf = (home: Server, database = home.database): Client => {
+    const ofHome = clients.get(home) ?? new Map<string, Client>();
+    clients.set(home, ofHome);
+    const client = ofHome.get(database) ?? connect(home, database);
+    ofHome.set(database, client);
+    return client;
   };
-  const admin = () => client(server.database);
-
-  const leave = async (name: string) => {
-    const sql = clients.get(name);
-    clients.delete(name);
-    await sql?.end({ timeout: 1 });
+  const homeOf = ({ name }: Database): Server => {
+    const home = homes.get(name);
+    if (!home) throw new Error(`${name} is not a database of this run`);
+    return home;
+  };
+  const leave = async (home: Server, database: string) => {
+    const client = clients.get(home)?.get(database);
+    clients.get(home)?.delete(database);
+    await client?.end({ timeout: 1 });
+  };
+  const leaveAll = async (timeout: number) => {
+    const all = [...clients.values()].flatMap((ofHome) => [...ofHome.values()]);
+    clients.clear();
+    await Promise.all(all.map((client) => client.end({ timeout })));
   };
 
-  const named = (name: string): Database => {
-    const stem = `alembic_gate_${run}_${name.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
-    let unique = stem.slice(0, longestName);
-    for (let number = 2; databases.has(unique); number++) unique = `${stem.slice(0, longestName - 5)}_${number}`;
-    const { host, port, user, password } = server;
-    return { name: unique, connection: { host, port, user, password, database: unique } };
+  const register = (home: Server, wanted: string): Database => {
+    const stem = `alembic_gate_${run}_${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
+    let name = stem.slice(0, LONGEST_NAME);
+    for (let number = 2; names.has(name); number++) name = `${stem.slice(0, LONGEST_NAME - 4)}_${number}`;
+    names.add(name);
+    homes.set(name, home);
+    const { host, port, user, password } = home;
+    return { name, connection: { host, port, user, password, database: name } };
   };
 
-  /** Ends all connections to a database; returns the statements of those that did not leave by themselves. */
-  const empty = async (name: string): Promise<string[]> => {
-    await leave(name);
+  /** Waits until nobody is connected to a database and ends who stays; returns what those did last. */
+  const empty = async (home: Server, database: string): Promise<string[]> => {
+    await leave(home, database);
     const ended = new Map<number, string>();
     for (const start = Date.now(); ; await sleep(2)) {
-      const sessions = await admin()<{ pid: number; statement: string }[]>`
+      const sessions = await clientOf(home)<{ pid: number; statement: string }[]>`
         select pid, coalesce(nullif(query, ''), application_name, '') as statement
-        from pg_stat_activity where datname = ${name} and backend_type = 'client backend'`;
+        from pg_stat_activity where datname = ${database} and backend_type = 'client backend'`;
       if (sessions.length === 0) return [...ended.values()];
       const waited = Date.now() - start;
-      if (waited > grace.ended) throw new Failure(3, text`Connections to ${code(name)} cannot be ended`, text`They run: ${block(sessions.map(({ statement }) => statement).join("\n"))}`);
-      if (waited < grace.leaving) continue;
+      if (waited > ENDED) {
+        throw new Failure(
+          3,
+          text`Connections to the scratch database ${code(database)} cannot be ended`,
+          text`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`,
+        );
+      }
+      if (waited < LEAVING) continue;
       for (const { pid, statement } of sessions) {
         if (ended.has(pid)) continue;
         ended.set(pid, statement);
-        await admin()`select pg_terminate_backend(${pid})`;
+        await clientOf(home)`select pg_terminate_backend(${pid})`;
       }
     }
   };
 
-  const create = async (name: string, rest = ""): Promise<Database> => {
-    const database = named(name);
-    databases.set(database.name, database);
+  /** Runs `work` with a server for one new database; gives the server up again where that fails. */
+  const settle = async (home: Server, name: string, work: (database: Database) => Promise<unknown>): Promise<Database> => {
+    const database = register(home, name);
     try {
-      await admin().unsafe(`create database ${quote(database.name)} ${rest}`);
+      await work(database);
+      return database;
     } catch (error) {
-      databases.delete(database.name);
+      homes.delete(database.name);
+      await release(home);
       throw error;
     }
-    return database;
+  };
+  const release = async (home: Server) => {
+    if (home === server) return;
+    await Promise.all([...(clients.get(home)?.keys() ?? [])].map((database) => leave(home, database)));
+    clients.delete(home);
+    await home.stop();
   };
 
   const drop = async (database: Database) => {
-    await leave(database.name);
-    await admin().unsafe(`drop database if exists ${quote(database.name)} with (force)`);
-    databases.delete(database.name);
+    const home = homeOf(database);
+    homes.delete(database.name);
+    await leave(home, database.name);
+    if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
+    await release(home);
   };
 
-  const roles = async (): Promise<string[]> => {
-    const rows = await admin()<{ rolname: string }[]>`select rolname from pg_roles where rolname !~ '^pg_' order by rolname`;
-    return rows.map(({ rolname }) => rolname);
-  };
+  const abort = () => void leaveAll(0).catch(() => {});
+  signal?.addEventListener("abort", abort, { once: true });
 
-  await admin()`select 1`;
+  const end = async () => {
+    signal?.removeEventListener("abort", abort);
+    // Our own server takes its databases with it when it stops.
+    const ours = [...homes].filter(([, home]) => home !== server || !server.another);
+    for (const [name, home] of ours) await drop({ name, connection: { ...home, database: name } });
+    if (!server.another) {
+      const made = (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
+      if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
+    }
+    await leaveAll(1);
+  };
   let closing: Promise<void> | undefined;
-  const close = async () => {
-    for (const database of [...databases.values()]) await drop(database);
-    await Promise.all([...clients.keys()].map(leave));
-  };
 
   return {
     server,
-    create: (name) => create(name),
-    async clone(from, name) {
-      const ended = await empty(from.name);
-      if (ended.length > 0) {
-        say(text`Connections that were still open on ${code(from.name)} were ended before it was copied; the last statements on them: ${block(ended.join("\n"), "sql")}`);
+    async create(name) {
+      let home = server;
+      if (server.another) {
+        if (taken.has(server)) home = await server.another("empty");
+        taken.add(home);
       }
-      // Copying files beats replaying them through the log, as long as nobody waits for the disk.
-      const strategy = server.major >= 15 && server.provider !== "url" ? "strategy file_copy" : "";
-      return create(name, `template ${quote(from.name)} ${strategy}`);
+      return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
+    },
+    async clone(from, name) {
+      const original = homeOf(from);
+      if (original.another) {
+        const home = await original.another("same");
+        taken.add(home);
+        return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
+      }
+      const ended = await empty(original, from.name);
+      if (ended.length > 0) {
+        say(
+          text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`,
+        );
+      }
+      return settle(original, name, (database) =>
+        clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`),
+      );
     },
     drop,
     async query<R extends Row>(database: Database, sql: string, parameters: readonly unknown[] = []) {
-      return [...(await client(database.name).unsafe<R[]>(sql, parameters as never[]))];
+      return [...(await clientOf(homeOf(database), database.name).unsafe<R[]>(sql, parameters as never[]))];
     },
-    async whoBlocks(database) {
-      const rows = await client(database.name)<{ statement: string; state: string; lock: string | null; blocker: string | null }[]>`
-        select a.query as statement, coalesce(a.state, '') as state,
-          (select l.mode || ' on ' || coalesce(l.relation::regclass::text, l.locktype)
-             from pg_locks l where l.pid = a.pid and not l.granted limit 1) as lock,
-          (select string_agg(b.query || ' (' || b.state || ')', '; ')
-             from pg_stat_activity b where b.pid = any(pg_blocking_pids(a.pid))) as blocker
-        from pg_stat_activity a
-        where a.datname = ${database.name} and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
-        order by a.backend_start`;
-      return rows.map(({ statement, state, lock, blocker }) => ({
-        statement,
-        state,
-        ...(lock === null ? {} : { waitingFor: lock }),
-        ...(blocker === null ? {} : { blockedBy: blocker }),
-      }));
-    },
-    roles,
-    async dropRoles(keep) {
-      const kept = new Set(keep);
-      const made = (await roles()).filter((role) => !kept.has(role));
+    // A connection of its own: ours may be what is blocked.
+    whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),
+    roles: (database) => rolesOf(clientOf(homeOf(database))),
+    async dropRoles(database, keep) {
+      const client = clientOf(homeOf(database));
       const left: string[] = [];
-      for (const role of made) {
-        for (const database of databases.values()) await client(database.name).unsafe(`drop owned by ${quote(role)}`);
-        await admin().unsafe(`drop role ${quote(role)}`).catch(() => left.push(role));
+      for (const role of await rolesOf(client)) {
+        if (!keep.includes(role)) await client.unsafe(`drop role ${quote(role)}`).catch(() => left.push(role));
       }
       return left;
     },
-    close: () => (closing ??= close()),
+    close: () => (closing ??= end()),
   };
 }
 
-/** An identifier as SQL. */
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+async function withClient<T>(server: Server, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = connect(server);
+  try {
+    return await work(client);
+  } finally {
+    await client.end({ timeout: 1 });
+  }
+}
 
-/** A client for one database; over the socket where there is one. */
-function connect(server: Server, database: string): postgres.Sql {
-  return postgres({
-    host: server.socket ?? server.host,
-    port: server.port,
-    user: server.user,
-    password: server.password,
-    database,
-    ssl: false,
-    max: 1,
-    connect_timeout: 10,
-    fetch_types: false,
-    onnotice: () => {},
-    connection: { application_name: "alembic-gate" },
-  });
+async function rolesOf(client: Client): Promise<string[]> {
+  const rows = await client<{ name: string }[]>`select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname`;
+  return rows.map(({ name }) => name);
+}
+
+async function sessionsOf(client: Client): Promise<Session[]> {
+  await client`set statement_timeout = '5s'`;
+  const rows = await client<{ statement: string; state: string; lock: string | null; blockers: string | null }[]>`
+    select a.query as statement, coalesce(a.state, '') as state,
+      (select l.mode || ' on ' || coalesce(l.relation::regclass::text, l.locktype)
+         from pg_locks l where l.pid = a.pid and not l.granted limit 1) as lock,
+      (select string_agg(b.query || ' (' || b.state || ')', '; ' order by b.pid)
+         from pg_stat_activity b where b.pid = any (pg_blocking_pids(a.pid))) as blockers
+    from pg_stat_activity a
+    where a.datname = current_database() and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+      and not (a.state = 'idle' and a.application_name = ${applicationName})
+    order by a.backend_start`;
+  return rows.map(({ statement, state, lock, blockers }) => ({
+    statement,
+    state,
+    ...(lock !== null && { waitingFor: lock }),
+    ...(blockers !== null && { blockedBy: blockers }),
+  }));
 }

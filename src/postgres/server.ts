@@ -23,6 +23,8 @@ export interface Server extends Connection {
   socket?: string;
   /** What the reader of the report must know about the choice: `wanted PostgreSQL 14, judged on 15`. */
   note?: Text;
+  /** Where the server is our own: a second one, empty or with all that this one has now. It ends with this one, or before. */
+  another?(content: "empty" | "same"): Promise<Server>;
   /** Stops it and removes all that it left; safe to call twice. */
   stop(): Promise<void>;
 }

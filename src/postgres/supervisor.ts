@@ -1,17 +1,17 @@
-/** Boots a Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
-import { spawn, type ChildProcess } from "node:child_process";
+/** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chownSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 import { block, code, listOf, text } from "../text.ts";
-import type { Server } from "./server.ts";
+import { connect } from "./client.ts";
+import type { Connection, Server } from "./server.ts";
 
 /** The programs of one Postgres. */
 export interface Binaries {
@@ -25,15 +25,16 @@ export interface Binaries {
 
 /**
  * Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
- * SIGQUIT to the process group until nothing of it runs; a signal alone could be lost between fork and exec. The shell leads its own
- * group, so Ctrl-C in the terminal does not reach it before we do.
- * Arguments: folder, binaries, flags of initdb (without spaces), then the server's flags.
+ * SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. The shell leads a
+ * group of its own, so Ctrl-C in the terminal does not reach the server before we have spoken to it.
+ *
+ * Arguments: folder, binaries, data directory to copy or nothing, flags of initdb (none has a space), then the server's flags.
  */
-const script = `
+const SCRIPT = `
 trap '' HUP INT TERM QUIT
 umask 077
-folder=$1 binaries=$2 flags=$3
-shift 3
+folder=$1 binaries=$2 original=$3 flags=$4
+shift 4
 exec 3<&0 </dev/null
 (
   while read -r _; do :; done <&3
@@ -41,8 +42,14 @@ exec 3<&0 </dev/null
 ) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
-"$binaries/initdb" -D "$folder/data" --pwfile="$folder/password" $flags >"$folder/log" 2>&1 &&
-  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
+make() {
+  if [ -z "$original" ]; then
+    "$binaries/initdb" -D "$folder/data" --pwfile="$folder/password" $flags
+  else
+    cp -R "$original" "$folder/data" && rm -f "$folder/data/postmaster.pid" "$folder/data/postgresql.auto.conf"
+  fi
+}
+make >"$folder/log" 2>&1 && "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
 status=$?
 kill -KILL $watcher
 tail -c 4000 "$folder/log" >&2
@@ -50,30 +57,22 @@ rm -rf "$folder"
 exit $status
 `;
 
-/** A data directory here lives in memory; below this much room it goes to the temporary folder on disk. */
-const memory = { folder: "/dev/shm", bytes: 2 ** 30 };
-
-/** Longest path of a unix socket that macOS and Linux both take. */
-const longestSocket = 103;
-
-const bootSeconds = 60;
-
-/** What nobody but the tests of a single run relies on: durability is given up for speed, and nothing works in the background. */
-const settings: Record<string, string> = {
+/** Durability is given up for speed, and nothing works in the background: the data outlives nobody. */
+const SETTINGS: Record<string, string> = {
   fsync: "off",
   full_page_writes: "off",
   synchronous_commit: "off",
   wal_level: "minimal",
   max_wal_senders: "0",
   max_wal_size: "256MB",
-  min_wal_size: "32MB",
+  min_wal_size: "2MB",
   autovacuum: "off",
   max_logical_replication_workers: "0",
   max_parallel_workers: "0",
   jit: "off",
-  // Thousands of tables in one transaction need thousands of locks.
+  // Thousands of tables in one transaction take thousands of locks.
   max_locks_per_transaction: "1024",
-  // In the data directory, so that nothing is left in /dev/shm.
+  // In the data directory and not in /dev/shm, where it would outlive a killed server.
   dynamic_shared_memory_type: "mmap",
   listen_addresses: "127.0.0.1",
   timezone: "UTC",
@@ -82,41 +81,62 @@ const settings: Record<string, string> = {
   log_min_messages: "log",
 };
 
+/** Data lives in memory where that has this much room, else on disk. */
+const MEMORY = { folder: "/dev/shm", bytes: 2 ** 30 };
+
+/** The longest path of a unix socket that both Linux and macOS take. */
+const LONGEST_SOCKET = 103;
+
+const BOOT_SECONDS = 60;
+const STOP_SECONDS = 15;
+
+/** How often a copy is tried while somebody writes. */
+const COPY_ATTEMPTS = 5;
+
+/** What a new server starts from, where that is not an empty cluster. */
+interface Original {
+  data: string;
+  password: string;
+}
+
 /**
  * Boots a server from the binaries in a new private folder.
- * @returns when it takes connections; aborting `signal` ends it at once, before and after
+ *
+ * @returns when it takes connections; aborting `signal` ends it at once, before that and after
  * @throws Failure (exit 3) with the server's own words when it does not come up
  */
-export async function boot(binaries: Binaries, signal?: AbortSignal): Promise<Server> {
+export async function boot(binaries: Binaries, signal?: AbortSignal, original?: Original): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
-    const { server, died } = await bootOnce(binaries, signal);
-    if (server) return server;
+    const outcome = await bootOnce(binaries, signal, original);
+    if (typeof outcome !== "string") return outcome;
     // Another process took the port between our look and the server's start.
-    if (attempt < 3 && /Address already in use/.test(died)) continue;
+    if (attempt < 3 && outcome.includes("Address already in use")) continue;
     throw new Failure(
       3,
       text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start`,
-      text`It said: ${block(died.trim() || "(nothing)")}Give another server with ${code("--postgres")}: ${code("embedded")}, ${code("installed")} or the URL of a running one.`,
+      text`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`,
     );
   }
 }
 
-async function bootOnce(binaries: Binaries, signal?: AbortSignal): Promise<{ server?: Server; died: string }> {
+/** The running server, or what was said instead. */
+async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Original): Promise<Server | string> {
   const user = servingUser();
-  const folder = await makeFolder(user);
-  const password = randomBytes(18).toString("base64url");
   const port = await freePort();
+  const folder = await makeFolder(user);
+  const data = join(folder, "data");
+  const password = original?.password ?? randomBytes(18).toString("base64url");
   await writeFile(join(folder, "password"), password, { mode: 0o600 });
-  if (user) {
-    chownSync(join(folder, "password"), user.uid, user.gid);
-    chownSync(folder, user.uid, user.gid);
-  }
-  const socket = join(folder, `.s.PGSQL.${port}`).length <= longestSocket ? folder : undefined;
-  const flags = Object.entries({ ...settings, port: String(port), unix_socket_directories: socket ?? "" });
+  if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
+  const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : undefined;
+  const settings = Object.entries({ ...SETTINGS, port: String(port), unix_socket_directories: socket ?? "" });
   const child = spawn(
     "/bin/sh",
-    ["-c", script, "alembic-gate", folder, binaries.folder, initdbFlags(binaries.major), ...flags.flatMap(([key, value]) => ["-c", `${key}=${value}`])],
+    [
+      ...["-c", SCRIPT, "alembic-gate", folder, binaries.folder, original?.data ?? "", initdbFlags(binaries.major).join(" ")],
+      ...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
     {
       cwd: "/",
       detached: true,
@@ -125,83 +145,108 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal): Promise<{ ser
       ...user,
     },
   );
-  const ended = watch(child, folder);
-  const stop = async () => {
-    child.stdin?.end();
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (said += chunk));
+  child.stdin.on("error", () => {});
+  const ended = new Promise<void>((resolve) => {
+    child.once("error", (error) => {
+      said += `/bin/sh: ${error.message}`;
+      resolve();
+    });
+    child.once("close", () => resolve());
+  });
+  const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+
+  const others = new Set<Server>();
+  let stopping: Promise<void> | undefined;
+  const stop = () => (stopping ??= end());
+  const abort = () => void stop().catch(() => {});
+  const end = async () => {
+    signal?.removeEventListener("abort", abort);
     child.ref();
-    const patience = new AbortController();
-    await Promise.race([ended, sleep(15_000, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
-    if (child.exitCode === null && child.signalCode === null && child.pid) process.kill(-child.pid, "SIGKILL");
+    child.stdin.end();
+    await Promise.all([...others].map((other) => other.stop()));
+    await Promise.race([ended, sleep(STOP_SECONDS * 1000, undefined, { ref: false })]);
+    if (isRunning()) process.kill(-child.pid!, "SIGKILL");
     await rm(folder, { recursive: true, force: true });
   };
-  let stopping: Promise<void> | undefined;
-  const stopOnce = () => (stopping ??= stop());
-  const abort = () => void stopOnce();
   signal?.addEventListener("abort", abort, { once: true });
 
-  const ready = await Promise.race([isReady(join(folder, "data", "postmaster.pid"), ended), ended.then(() => false)]);
-  if (!ready || signal?.aborted) {
-    const running = child.exitCode === null && child.signalCode === null;
-    await stopOnce();
-    signal?.removeEventListener("abort", abort);
+  if (!(await isReady(join(data, "postmaster.pid"), port, () => isRunning() && !stopping))) {
+    const late = isRunning() && !stopping;
+    await stop();
     signal?.throwIfAborted();
-    const said = await ended;
-    return { died: running ? `not ready within ${bootSeconds} seconds\n${said}` : said };
+    return late ? `not ready within ${BOOT_SECONDS} seconds\n${said}` : said;
   }
-  // A finished gate that forgot the server must not wait for it: closing the pipe at our exit ends it.
+  // A gate that forgot the server must still be able to end: the pipe closes with it.
   child.unref();
   (child.stdin as Socket).unref();
   (child.stderr as Socket).unref();
+
+  const address = { host: "127.0.0.1", port, user: "postgres", password, database: "postgres", ...(socket && { socket }) };
   return {
-    died: "",
-    server: {
-      version: binaries.version,
-      major: binaries.major,
-      provider: binaries.provider,
-      host: "127.0.0.1",
-      port,
-      user: "postgres",
-      password,
-      database: "postgres",
-      ...(socket ? { socket } : {}),
-      stop: async () => {
-        signal?.removeEventListener("abort", abort);
-        await stopOnce();
-      },
+    ...address,
+    version: binaries.version,
+    major: binaries.major,
+    provider: binaries.provider,
+    async another(content) {
+      const server = content === "empty" ? await boot(binaries, signal) : await copyOf(address, () => boot(binaries, signal, { data, password }));
+      others.add(server);
+      if (stopping) await server.stop();
+      return server;
     },
+    stop,
   };
 }
 
-/** Resolves with what the supervisor said at its end: the tail of the server's log. */
-function watch(child: ChildProcess, folder: string): Promise<string> {
-  let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (said += chunk));
-  child.stdin?.on("error", () => {});
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve(`/bin/sh in ${folder}: ${error.message}`));
-    child.once("close", () => resolve(said));
-  });
+/**
+ * Copies a running server's data, which is whole as long as nothing is written meanwhile: all pages are on disk after a checkpoint,
+ * and a log position that stood still proves that nobody wrote. Open transactions are not part of the copy, nor are rows of unlogged tables.
+ */
+async function copyOf(address: Connection & Pick<Server, "socket">, bootCopy: () => Promise<Server>): Promise<Server> {
+  const client = connect(address);
+  const position = async () => (await client<{ lsn: string }[]>`select pg_current_wal_insert_lsn()::text as lsn`)[0]?.lsn;
+  try {
+    for (let attempt = 1; attempt <= COPY_ATTEMPTS; attempt++) {
+      await client`checkpoint`;
+      const before = await position();
+      const copy = await bootCopy().catch((error: unknown) => error as Error);
+      if (before === (await position())) {
+        if (copy instanceof Error) throw copy;
+        return copy;
+      }
+      if (!(copy instanceof Error)) await copy.stop();
+      await sleep(50 * attempt);
+    }
+    const sessions = await client<{ query: string }[]>`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
+    throw new Failure(
+      3,
+      text`The scratch database cannot be copied: something in the project keeps writing to it`,
+      text`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`,
+    );
+  } finally {
+    await client.end({ timeout: 1 });
+  }
 }
 
-/** The last line of the server's pid file says when it takes connections. */
-async function isReady(file: string, ended: Promise<string>): Promise<boolean> {
-  let running = true;
-  void ended.then(() => (running = false));
-  for (const deadline = Date.now() + bootSeconds * 1000; running && Date.now() < deadline; await sleep(3)) {
+/** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
+async function isReady(file: string, port: number, isRunning: () => boolean): Promise<boolean> {
+  for (const deadline = Date.now() + BOOT_SECONDS * 1000; isRunning() && Date.now() < deadline; await sleep(3)) {
     const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
-    if (lines[7]?.startsWith("ready")) return true;
+    // A copied data directory has the other server's file for a moment.
+    if (lines[3] === String(port) && lines[7]?.startsWith("ready")) return isRunning();
   }
   return false;
 }
 
-function initdbFlags(major: number): string {
-  const flags = ["-U", "postgres", "-A", "md5", "-E", "UTF8", "--locale=C", "--no-sync"];
-  if (major >= 18) flags.push("--no-data-checksums");
-  return flags.join(" ");
+function initdbFlags(major: number): string[] {
+  // SCRAM costs asyncpg 18 ms of pure Python for each connection.
+  const authentication = major >= 19 ? "scram-sha-256" : "md5";
+  const flags = ["-U", "postgres", "-A", authentication, "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"];
+  return major >= 18 ? [...flags, "--no-data-checksums"] : flags;
 }
 
-/** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined: we are not root. */
+/** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
 export function servingUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const entry = readFileSync("/etc/passwd", "utf8")
@@ -211,37 +256,46 @@ export function servingUser(): { uid: number; gid: number } | undefined {
   return entry ? { uid: Number(entry[2]), gid: Number(entry[3]) } : { uid: 65534, gid: 65534 };
 }
 
-/** Whether users other than the owner can get to a file or folder and read it. */
+/** Whether every user can get to a file or folder and read it. */
 export function isOpenToAll(path: string): boolean {
+  if ((statSync(path).mode & 0o004) === 0) return false;
   for (let folder = path; ; folder = dirname(folder)) {
-    if ((statSync(folder).mode & 0o005) !== 0o005) return false;
+    if (statSync(folder).isDirectory() && (statSync(folder).mode & 0o001) === 0) return false;
     if (folder === dirname(folder)) return true;
   }
 }
 
-/** A new private folder: in memory where there is room, else in the temporary folder. */
-async function makeFolder(user: { uid: number } | undefined): Promise<string> {
-  const tried = new Map<string, string>();
-  for (const parent of new Set([memory.folder, tmpdir(), "/tmp", "/var/tmp"])) {
+/**
+ * Makes a private folder in the first parent that will do.
+ * @param user who is to own it, and must be able to remove it
+ */
+export async function makeFolder(
+  user: { uid: number } | undefined,
+  parents: readonly string[] = [MEMORY.folder, tmpdir(), "/tmp", "/var/tmp"],
+): Promise<string> {
+  const reasons = new Map<string, string>();
+  for (const parent of new Set(parents)) {
     try {
-      if (parent === memory.folder) {
+      if (parent === MEMORY.folder) {
         const room = statfsSync(parent);
-        if (room.bavail * room.bsize < memory.bytes) throw new Error("too little room");
+        if (room.bavail * room.bsize < MEMORY.bytes) throw new Error("has less than 1 GiB of room");
       }
-      // The server's user removes the folder, so it must be able to write to the parent.
-      if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 0o002) === 0)) throw new Error("closed to the user nobody");
+      if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 0o002) === 0)) {
+        throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
+      }
       return await mkdtemp(join(parent, "alembic-gate-"));
     } catch (error) {
-      tried.set(parent, (error as Error).message);
+      reasons.set(parent, (error as Error).message);
     }
   }
   throw new Failure(
     3,
-    text`No folder can be written for the data of a throwaway Postgres; tried ${listOf([...tried.keys()])}`,
-    text`Point ${code("TMPDIR")} at a folder that can be written. ${block([...tried.values()].join("\n"))}`,
+    text`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used`,
+    text`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`,
   );
 }
 
+/** A port that is free now. */
 async function freePort(): Promise<number> {
   const listener = createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
