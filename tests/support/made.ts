@@ -1,0 +1,50 @@
+/** Cases that a test makes up for itself, where a folder of fixtures would be one too many: broken projects, hostile names. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Source } from "./repository.ts";
+
+/** Path in the project, and what the pull request makes of the file; null deletes it. */
+export type Changes = Record<string, string | null>;
+
+export interface Made extends Source {
+  remove(): Promise<void>;
+}
+
+/** A pull request on a project of fixtures/projects; `base` is what is laid over the project before that, on the base branch. */
+export async function makeCase(project: string, changes: Changes, base: Record<string, string> = {}): Promise<Made> {
+  const folder = await mkdtemp(path.join(tmpdir(), "made-"));
+  const write = async (tree: string, files: Changes) => {
+    for (const [name, content] of Object.entries(files)) {
+      if (content === null) continue;
+      const file = path.join(folder, tree, name);
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, content);
+    }
+  };
+  await write("files", changes);
+  await write("base", base);
+  const deleted = Object.entries(changes).flatMap(([name, content]) => (content === null ? [name] : []));
+  return { folder, project, deleted, renamed: {}, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+const indent = (body: string) => body.trim().replace(/^(?=.)/gm, "    ");
+
+/** A revision file: on top of the last revision of the project "shop" unless said otherwise. Ids are written as Python does. */
+export function revision(id: string, upgrade: string, downgrade: string, down: string | null = "f4b8d60c1e27"): string {
+  return `"""a change"""
+from alembic import op
+import sqlalchemy as sa
+
+revision = ${JSON.stringify(id)}
+down_revision = ${down === null ? "None" : JSON.stringify(down)}
+
+
+def upgrade():
+${indent(upgrade)}
+
+
+def downgrade():
+${indent(downgrade)}
+`;
+}
