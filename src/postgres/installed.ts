@@ -1,9 +1,9 @@
 /** Finds the Postgres servers that are installed on this machine. */
 import { execFile } from "node:child_process";
-import { access, constants, readdir } from "node:fs/promises";
+import { access, constants, readdir, realpath } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import type { Binaries } from "./supervisor.ts";
+import { isOpenToAll, servingUser, type Binaries } from "./supervisor.ts";
 
 const run = promisify(execFile);
 
@@ -40,16 +40,25 @@ export async function findInstalled(env: NodeJS.ProcessEnv, signal?: AbortSignal
   ]);
   const found = await Promise.all([...new Set(folders.flat())].map((folder) => inspect(folder, signal)));
   signal?.throwIfAborted();
-  return found.filter((binaries) => binaries !== undefined).sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
+  // The same server by another way: links in /usr/local/bin, two entries of PATH.
+  const programs = new Set<string>();
+  const servers = found.flatMap((entry) => {
+    if (!entry || programs.has(entry.program)) return [];
+    programs.add(entry.program);
+    return [entry.binaries];
+  });
+  return servers.sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
 }
 
-/** The server in a folder; nothing where there is none that we can run and use. */
-async function inspect(folder: string, signal?: AbortSignal): Promise<Binaries | undefined> {
+/** The server in a folder, and what its program really is; nothing where there is none that we can run and use. */
+async function inspect(folder: string, signal?: AbortSignal): Promise<{ program: string; binaries: Binaries } | undefined> {
   try {
     await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants.X_OK)));
+    const program = await realpath(join(folder, "postgres"));
+    if (servingUser() && !isOpenToAll(program)) return undefined;
     const version = await versionOf(folder, signal);
     const major = Number.parseInt(version);
-    return major >= oldestMajor ? { provider: "installed", folder, version, major } : undefined;
+    return major >= oldestMajor ? { program, binaries: { provider: "installed", folder, version, major } } : undefined;
   } catch {
     return undefined;
   }

@@ -121,7 +121,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
       if (waited > ENDED) {
         throw new Failure(
           3,
-          text`Connections to the scratch database ${code(database)} cannot be ended`,
+          text`Connections to the scratch database ${code(database)} cannot be ended.`,
           text`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`,
         );
       }
@@ -192,7 +192,9 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
       if (original.another) {
         const home = await original.another("same");
         taken.add(home);
-        return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
+        return settle(home, name, (database) =>
+          clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`),
+        );
       }
       const ended = await empty(original, from.name);
       if (ended.length > 0) {

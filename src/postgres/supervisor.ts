@@ -114,7 +114,7 @@ export async function boot(binaries: Binaries, signal?: AbortSignal, original?: 
     if (attempt < 3 && outcome.includes("Address already in use")) continue;
     throw new Failure(
       3,
-      text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start`,
+      text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`,
       text`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`,
     );
   }
@@ -131,12 +131,10 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Ori
   if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
   const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : undefined;
   const settings = Object.entries({ ...SETTINGS, port: String(port), unix_socket_directories: socket ?? "" });
+  const start = [folder, binaries.folder, original?.data ?? "", initdbFlags(binaries.major).join(" ")];
   const child = spawn(
     "/bin/sh",
-    [
-      ...["-c", SCRIPT, "alembic-gate", folder, binaries.folder, original?.data ?? "", initdbFlags(binaries.major).join(" ")],
-      ...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    ],
+    ["-c", SCRIPT, "alembic-gate", ...start, ...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`])],
     {
       cwd: "/",
       detached: true,
@@ -190,7 +188,10 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Ori
     major: binaries.major,
     provider: binaries.provider,
     async another(content) {
-      const server = content === "empty" ? await boot(binaries, signal) : await copyOf(address, () => boot(binaries, signal, { data, password }));
+      const server =
+        content === "empty"
+          ? await boot(binaries, signal)
+          : await copyOf(address, () => boot(binaries, signal, { data, password }));
       others.add(server);
       if (stopping) await server.stop();
       return server;
@@ -218,10 +219,12 @@ async function copyOf(address: Connection & Pick<Server, "socket">, bootCopy: ()
       if (!(copy instanceof Error)) await copy.stop();
       await sleep(50 * attempt);
     }
-    const sessions = await client<{ query: string }[]>`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
+    const sessions = await client<
+      { query: string }[]
+    >`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
     throw new Failure(
       3,
-      text`The scratch database cannot be copied: something in the project keeps writing to it`,
+      text`The scratch database cannot be copied: something in the project keeps writing to it.`,
       text`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`,
     );
   } finally {
@@ -290,7 +293,7 @@ export async function makeFolder(
   }
   throw new Failure(
     3,
-    text`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used`,
+    text`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`,
     text`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`,
   );
 }
