@@ -26,7 +26,10 @@ function bodyOf(number) {
   const table = (which) => `items_${round}_${which}`;
   if (step < 4) {
     const parent = step === 0 ? (round === 0 ? undefined : `items_${round - 1}_0`) : table(0);
-    const reference = parent === undefined ? "" : `        sa.Column("parent_id", sa.Integer(), sa.ForeignKey("${parent}.id", ondelete="CASCADE"), nullable=True),\n`;
+    const reference =
+      parent === undefined
+        ? ""
+        : `        sa.Column("parent_id", sa.Integer(), sa.ForeignKey("${parent}.id", ondelete="CASCADE"), nullable=True),\n`;
     return {
       message: `create ${table(step)}`,
       up: `    op.create_table(

@@ -31,15 +31,24 @@ function timed(work) {
 
 /** Runs a command that must succeed. */
 function run(command, args, cwd, env = {}) {
-  const done = spawnSync(command, args, { cwd, encoding: "utf8", maxBuffer: 2 ** 28, env: { PATH: process.env.PATH, HOME: process.env.HOME, LANG: "C.UTF-8", ...env } });
-  if (done.status !== 0) throw new Error(`${path.basename(command)} ${args.join(" ")} ended with ${done.status}\n${done.stdout.slice(-2000)}${done.stderr.slice(-2000)}`);
+  const done = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, LANG: "C.UTF-8", ...env },
+  });
+  if (done.status !== 0)
+    throw new Error(
+      `${path.basename(command)} ${args.join(" ")} ended with ${done.status}\n${done.stdout.slice(-2000)}${done.stderr.slice(-2000)}`,
+    );
   return done.stdout;
 }
 
 /** A repository whose last one or two revisions are the pull request, on top of a base branch with all others. */
 function makeProject(revisions) {
   const folder = mkdtempSync(path.join(tmpdir(), "bench-"));
-  const git = (...args) => execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", ...args], { cwd: folder });
+  const git = (...args) =>
+    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", ...args], { cwd: folder });
   const old = revisions - (revisions > 10 ? 2 : 1);
   git("init", "--quiet", "--initial-branch=main");
   writeRevisions(folder, 0, old);
@@ -54,9 +63,14 @@ function makeProject(revisions) {
 
 /** Wall time of the gate, with its own account of it. */
 function gate(folder, args) {
-  const { seconds, result } = timed(() => run(node, [path.join(root, "dist", "cli.js"), "--base", "main", "--format", "json", ...args], folder, { DATABASE_URL: "postgresql+psycopg2://app@db.internal/app" }));
+  const { seconds, result } = timed(() =>
+    run(node, [path.join(root, "dist", "cli.js"), "--base", "main", "--format", "json", ...args], folder, {
+      DATABASE_URL: "postgresql+psycopg2://app@db.internal/app",
+    }),
+  );
   const report = JSON.parse(result);
-  if (report.verdict !== "pass") throw new Error(`The gate must pass what the bench makes, and said: ${JSON.stringify(report, undefined, 2).slice(0, 4000)}`);
+  if (report.verdict !== "pass")
+    throw new Error(`The gate must pass what the bench makes, and said: ${JSON.stringify(report, undefined, 2).slice(0, 4000)}`);
   return { seconds, report };
 }
 
@@ -71,13 +85,19 @@ async function compareWithHand(server, revisions) {
     const byGate = [];
     for (let repetition = 0; repetition < (revisions > 500 ? 1 : 3); repetition++) {
       await sql.unsafe("CREATE DATABASE bench");
-      const commands = [["upgrade", "head"], ["downgrade", "base"], ["upgrade", "head"]];
+      const commands = [
+        ["upgrade", "head"],
+        ["downgrade", "base"],
+        ["upgrade", "head"],
+      ];
       byHand.push(timed(() => commands.forEach((args) => run(alembic, args, folder, hand))).seconds);
       await sql.unsafe("DROP DATABASE bench WITH (FORCE)");
       byGate.push(gate(folder, ["--postgres", url, "--python", python]));
     }
     const [by, of] = [median(byHand), median(byGate.map((one) => one.seconds))];
-    console.log(`${String(revisions).padStart(5)} revisions   by hand ${seconds(by).padStart(8)}   gate ${seconds(of).padStart(8)}   ratio ${(of / by).toFixed(2)}`);
+    console.log(
+      `${String(revisions).padStart(5)} revisions   by hand ${seconds(by).padStart(8)}   gate ${seconds(of).padStart(8)}   ratio ${(of / by).toFixed(2)}`,
+    );
     const { report } = byGate.find((one) => one.seconds === of);
     const parts = Object.entries(report.timings).map(([part, milliseconds]) => `${part} ${Math.round(milliseconds)} ms`);
     const phases = report.environments[0].phases.map((phase) => `${phase.id} ${seconds(phase.seconds)}`);
@@ -96,7 +116,9 @@ function compareStatic(revisions) {
     run(alembic, ["heads"], folder, env);
     const heads = median([1, 2, 3, 4, 5].map(() => timed(() => run(alembic, ["heads"], folder, env)).seconds));
     const of = median([1, 2, 3, 4, 5].map(() => gate(folder, ["--static"]).seconds));
-    console.log(`${String(revisions).padStart(5)} revisions   alembic heads ${seconds(heads).padStart(8)}   gate --static ${seconds(of).padStart(8)}   ratio ${(of / heads).toFixed(2)}`);
+    console.log(
+      `${String(revisions).padStart(5)} revisions   alembic heads ${seconds(heads).padStart(8)}   gate --static ${seconds(of).padStart(8)}   ratio ${(of / heads).toFixed(2)}`,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -107,7 +129,8 @@ async function startOfAction() {
   const repository = await makeRepository(loadCase("clean-readme"), { checkout: "merge" });
   try {
     const runs = [];
-    for (let repetition = 0; repetition < 5; repetition++) runs.push(await runAction({ folder: repository.folder, inputs: { python }, event: pullRequestEvent(repository) }));
+    for (let repetition = 0; repetition < 5; repetition++)
+      runs.push(await runAction({ folder: repository.folder, inputs: { python }, event: pullRequestEvent(repository) }));
     console.log(`dist/action.js: first output after ${Math.round(median(runs.map((one) => one.firstOutput ?? Number.NaN)))} ms`);
   } finally {
     await repository.remove();
@@ -117,7 +140,9 @@ async function startOfAction() {
 const version = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version;
 const server = await startServer({ choice: "auto", env: process.env });
 try {
-  console.log(`alembic-gate ${version}, PostgreSQL ${server.version} (${server.provider}), ${cpus().length} cores\nupgrade head, downgrade base, upgrade head:`);
+  console.log(
+    `alembic-gate ${version}, PostgreSQL ${server.version} (${server.provider}), ${cpus().length} cores\nupgrade head, downgrade base, upgrade head:`,
+  );
   for (const revisions of sizes) await compareWithHand(server, revisions);
   console.log("the graph and the history alone:");
   compareStatic(500);

@@ -12,7 +12,9 @@ const node24 = path.join(root, "node_modules", "node", "bin", "node");
 
 if (!process.versions.node.startsWith("24.")) {
   if (!existsSync(node24)) {
-    console.error("The action runs on Node 24, which is neither this Node nor in node_modules. Run `npm ci`, then `npm run demo`.");
+    console.error(
+      "The action runs on Node 24, which is neither this Node nor in node_modules. Run `npm ci`, then `npm run demo`.",
+    );
     process.exit(1);
   }
   process.exit(spawnSync(node24, [fileURLToPath(import.meta.url)], { stdio: "inherit" }).status ?? 1);
@@ -44,17 +46,24 @@ const demo = loadCase("demo");
 const repository = await makeRepository(demo, { checkout: "merge" });
 try {
   console.log(`A pull request: ${demo.title.charAt(0).toLowerCase()}${demo.title.slice(1)}.`);
-  const run = await runAction({ folder: repository.folder, inputs: { python, postgres: "embedded" }, event: pullRequestEvent(repository) });
+  const run = await runAction({
+    folder: repository.folder,
+    inputs: { python, postgres: "embedded" },
+    event: pullRequestEvent(repository),
+  });
   const placed = run.annotations.filter(({ file }) => file !== undefined);
   heading("Files changed: what stands beside the code");
-  for (const annotation of placed.sort((a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0))) show(annotation, repository.folder);
+  for (const annotation of placed.sort((a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0)))
+    show(annotation, repository.folder);
   for (const annotation of run.annotations.filter(({ file }) => file === undefined)) show(annotation, repository.folder);
   heading("Summary of the job");
   console.log(run.summary.trim());
   heading(`The job ${run.exitCode === 0 ? "passes" : "fails"} (exit code ${run.exitCode})`);
   const findings = run.report?.environments.flatMap((environment) => environment.findings) ?? [];
   const difference = compareFindings(demo.findings, findings);
-  const unseen = demo.findings.filter(({ file, line }) => !placed.some((annotation) => annotation.file === file && annotation.line === line));
+  const unseen = demo.findings.filter(
+    ({ file, line }) => !placed.some((annotation) => annotation.file === file && annotation.line === line),
+  );
   for (const { rule, file, line } of unseen) console.error(`There is no annotation for ${rule} at ${file}:${line}.`);
   if (difference !== "") console.error(`These are not the expected findings:\n${difference}`);
   if (!run.report) console.error(`The action ended before it had a report.\n${run.log}${run.stderr}`);

@@ -4,10 +4,14 @@ import { python, runCommandLine } from "./support/action.ts";
 import { compareReport, loadCases } from "./support/fixtures.ts";
 import { makeRepository } from "./support/repository.ts";
 
-test.concurrent.for(loadCases())("$name: $title", async (one, { onTestFinished }) => {
+const everywhere = ["--base", "main", "--postgres", inject("postgres"), "--python", python];
+
+test.concurrent.for(loadCases())("$name: $title", async (one) => {
   const repository = await makeRepository(one);
-  onTestFinished(repository.remove);
-  const { report, stdout, stderr } = await runCommandLine(repository.folder, ["--base", "main", "--postgres", inject("postgres"), "--python", python, ...one.arguments], one.env);
-  if (!report) expect.fail(`No report.\n${stdout}\n${stderr}`);
-  expect.soft(compareReport(one, report)).toBe("");
+  try {
+    const { report, stdout, stderr } = await runCommandLine(repository.folder, [...everywhere, ...one.arguments], one.env);
+    expect(compareReport(one, report) + (report ? "" : `\n${stdout}\n${stderr}`)).toBe("");
+  } finally {
+    await repository.remove();
+  }
 });

@@ -10,7 +10,11 @@ import { git, makeRepository, type Repository } from "../support/repository.ts";
 const shared = inject("postgres");
 const VERSIONS = "migrations/versions/";
 const ENV = "migrations/env.py";
-const PHONE = revision("5ad0be112233", 'op.add_column("users", sa.Column("phone", sa.Text()))', 'op.drop_column("users", "phone")');
+const PHONE = revision(
+  "5ad0be112233",
+  'op.add_column("users", sa.Column("phone", sa.Text()))',
+  'op.drop_column("users", "phone")',
+);
 
 interface Situation {
   project?: string;
@@ -26,7 +30,15 @@ interface Situation {
 let count = 0;
 
 /** Runs the action as a role of its own, so that every database it makes is known by its owner. */
-async function run({ project = "shop", changes, base, inputs, env, event = pullRequestEvent, before }: Situation): Promise<ActionRun> {
+async function run({
+  project = "shop",
+  changes,
+  base,
+  inputs,
+  env,
+  event = pullRequestEvent,
+  before,
+}: Situation): Promise<ActionRun> {
   const role = `bad_input_${process.pid}_${count++}`;
   const sql = postgres(shared, { max: 1, onnotice: () => {} });
   await sql.unsafe(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'unguessable'`);
@@ -35,14 +47,24 @@ async function run({ project = "shop", changes, base, inputs, env, event = pullR
   try {
     await before?.(repository);
     const url = Object.assign(new URL(shared), { username: role, password: "unguessable" });
-    const result = await runAction({ folder: repository.folder, inputs: { python, postgres: url.href, ...inputs }, event: event(repository), env });
+    const result = await runAction({
+      folder: repository.folder,
+      inputs: { python, postgres: url.href, ...inputs },
+      event: event(repository),
+      env,
+    });
     const databases = await sql`SELECT datname FROM pg_database JOIN pg_roles r ON r.oid = datdba WHERE rolname = ${role}`;
     const sessions = await sql`SELECT query FROM pg_stat_activity WHERE usename = ${role}`;
-    expect([...databases, ...sessions], "databases and sessions on the server").toEqual([]);
-    expect(result.left, "processes and files").toEqual([]);
-    expect(result.leaked, "GITHUB_ENV and GITHUB_PATH").toBe("");
+    const { left, leaked } = result;
+    expect({ left, leaked, databases: [...databases], sessions: [...sessions] }).toEqual({
+      left: [],
+      leaked: "",
+      databases: [],
+      sessions: [],
+    });
     expect(result.stdout + result.stderr + result.summary).not.toContain("unguessable");
-    expect(result.annotations.concat(result.dropped).filter(({ level }) => level === "error").length, result.log).toBeLessThanOrEqual(1);
+    const errors = [...result.annotations, ...result.dropped].filter(({ level }) => level === "error");
+    expect(errors.map(({ message }) => message).slice(1)).toEqual([]);
     return result;
   } finally {
     await Promise.all([repository.remove(), made.remove()]);
@@ -54,7 +76,7 @@ async function run({ project = "shop", changes, base, inputs, env, event = pullR
 
 /** The one error: where it stands, and all that is said about it. */
 function errorOf({ annotations, summary, exitCode }: ActionRun) {
-  const [error] = annotations.filter(({ level }) => level === "error");
+  const error = annotations.find(({ level }) => level === "error");
   return { exitCode, file: error?.file, line: error?.line, said: `${error?.title ?? ""}\n${error?.message ?? ""}`, summary };
 }
 
@@ -76,12 +98,23 @@ test.concurrent("a revision with a syntax error", async () => {
 });
 
 test.concurrent("env.py raises", async () => {
-  const error = errorOf(await run({ changes: { [ENV]: 'from alembic import context\n\nraise RuntimeError("the moon is not in the right phase")\n' } }));
-  expect(error).toMatchObject({ exitCode: 1, file: ENV, line: 3, said: expect.stringContaining("the moon is not in the right phase") });
+  const error = errorOf(
+    await run({
+      changes: { [ENV]: 'from alembic import context\n\nraise RuntimeError("the moon is not in the right phase")\n' },
+    }),
+  );
+  expect(error).toMatchObject({
+    exitCode: 1,
+    file: ENV,
+    line: 3,
+    said: expect.stringContaining("the moon is not in the right phase"),
+  });
 });
 
 test.concurrent("env.py needs a variable", async () => {
-  const error = errorOf(await run({ project: "env-url", changes: { "migrations/versions/0003_loans.py": revision("0003", "pass", "pass", "0002") } }));
+  const error = errorOf(
+    await run({ project: "env-url", changes: { "migrations/versions/0003_loans.py": revision("0003", "pass", "pass", "0002") } }),
+  );
   expect(error).toMatchObject({ exitCode: 1, file: ENV, line: 9 });
   expect(error.said).toMatch(/env:\s+DATABASE_URL:/);
 });
@@ -125,7 +158,8 @@ with sa.create_engine(op.get_bind().engine.url).begin() as other:
 });
 
 test.concurrent("the database driver is missing", async () => {
-  const ini = "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = postgresql+pg8000://shop:shop@db.internal/shop\n";
+  const ini =
+    "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = postgresql+pg8000://shop:shop@db.internal/shop\n";
   const error = errorOf(await run({ changes: { "alembic.ini": ini, [`${VERSIONS}5ad0be112233_phone.py`]: PHONE } }));
   expect(error.exitCode).toBe(1);
   expect(error.said).toContain("pip install pg8000");
@@ -133,14 +167,30 @@ test.concurrent("the database driver is missing", async () => {
 
 test.concurrent("an extension is missing", async () => {
   const file = `${VERSIONS}5ad0be112233_vectors.py`;
-  const error = errorOf(await run({ changes: { [file]: revision("5ad0be112233", 'op.execute("CREATE EXTENSION vector")', 'op.execute("DROP EXTENSION vector")') } }));
+  const error = errorOf(
+    await run({
+      changes: {
+        [file]: revision("5ad0be112233", 'op.execute("CREATE EXTENSION vector")', 'op.execute("DROP EXTENSION vector")'),
+      },
+    }),
+  );
   expect(error).toMatchObject({ exitCode: 1, file, line: 10 });
   expect(error.said + error.summary).toContain("pgvector/pgvector");
 });
 
 test.concurrent("a role is missing", async () => {
   const file = `${VERSIONS}5ad0be112233_grants.py`;
-  const error = errorOf(await run({ changes: { [file]: revision("5ad0be112233", 'op.execute("GRANT SELECT ON users TO reporting")', 'op.execute("REVOKE SELECT ON users FROM reporting")') } }));
+  const error = errorOf(
+    await run({
+      changes: {
+        [file]: revision(
+          "5ad0be112233",
+          'op.execute("GRANT SELECT ON users TO reporting")',
+          'op.execute("REVOKE SELECT ON users FROM reporting")',
+        ),
+      },
+    }),
+  );
   expect(error).toMatchObject({ exitCode: 1, file, line: 10, said: expect.stringContaining("reporting") });
   expect(error.said + error.summary).toContain("CREATE ROLE");
 });
@@ -158,14 +208,22 @@ test.concurrent("a shallow checkout, and no way to the base commit", async () =>
 
 test.concurrent("not a git checkout", async () => {
   const error = errorOf(
-    await run({ changes: { [`${VERSIONS}5ad0be112233_phone.py`]: PHONE }, before: ({ folder }) => rm(path.join(folder, ".git"), { recursive: true }) }),
+    await run({
+      changes: { [`${VERSIONS}5ad0be112233_phone.py`]: PHONE },
+      before: ({ folder }) => rm(path.join(folder, ".git"), { recursive: true }),
+    }),
   );
   expect(error.exitCode).toBe(3);
   expect(error.said).toContain("actions/checkout");
 });
 
 test.concurrent("a server that does not answer", async () => {
-  const error = errorOf(await run({ changes: { [`${VERSIONS}5ad0be112233_phone.py`]: PHONE }, inputs: { postgres: "postgresql://gate:unguessable@127.0.0.1:9/postgres" } }));
+  const error = errorOf(
+    await run({
+      changes: { [`${VERSIONS}5ad0be112233_phone.py`]: PHONE },
+      inputs: { postgres: "postgresql://gate:unguessable@127.0.0.1:9/postgres" },
+    }),
+  );
   expect(error.exitCode).toBe(3);
   expect(error.said).toContain("127.0.0.1:9");
 });
@@ -176,40 +234,60 @@ test.concurrent("a bad setting", async () => {
 });
 
 test.concurrent("pull_request_target is refused", async () => {
-  const error = errorOf(await run({ changes: { "README.md": "# Shop\n" }, event: (repository) => pullRequestEvent(repository, "pull_request_target") }));
+  const error = errorOf(
+    await run({
+      changes: { "README.md": "# Shop\n" },
+      event: (repository) => pullRequestEvent(repository, "pull_request_target"),
+    }),
+  );
   expect(error).toMatchObject({ exitCode: 2, said: expect.stringContaining("pull_request_target") });
   expect(error.said).toContain("pull_request:");
 });
 
 test.concurrent("a pull request that changes nothing relevant ends green at once", async () => {
-  const result = await run({ changes: { "README.md": "# Shop\n" }, inputs: { postgres: "postgresql://gate:unguessable@127.0.0.1:9/postgres", python: "/nonexistent" } });
+  const result = await run({
+    changes: { "README.md": "# Shop\n" },
+    inputs: { postgres: "postgresql://gate:unguessable@127.0.0.1:9/postgres", python: "/nonexistent" },
+  });
   expect(result).toMatchObject({ exitCode: 0, annotations: [], outputs: { verdict: "pass", blocking: "0" } });
   // Neither the server nor the interpreter, which are not there, was asked for.
   expect(result.report).toMatchObject({ environments: [], failures: [] });
 });
 
 /** What some place of the output gives a meaning to: commands, Markdown, HTML, a terminal. Alembic runs a revision with such an id. */
-const HOSTILE = "a\"`<b>\n##[error]y\r\u001b[31m|";
+const HOSTILE = 'a"`<b>\n##[error]y\r\u001b[31m|';
 
 test.concurrent("a hostile revision id reaches no place as more than text", async () => {
   const file = `${VERSIONS}5ad0be112233_hostile.py`;
-  const result = await run({ changes: { [file]: revision(HOSTILE, 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") } });
+  const result = await run({
+    changes: { [file]: revision(HOSTILE, 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") },
+  });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, file });
-  const known = ["stop-commands", "error", "warning", "notice", "group", "endgroup"];
-  expect(result.commands.map(({ name }) => name).filter((name) => !known.includes(name))).toEqual([]);
+  const known = new Set(["stop-commands", "error", "warning", "notice", "group", "endgroup"]);
+  expect(result.commands.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([]);
   expect(result.summary).not.toMatch(/<b>|\u001b/);
   expect(result.stdout).not.toContain("\u001b[31m|");
 });
 
 test.concurrent("a revision id that Alembic refuses, and that is a command to the runner", async () => {
   const file = `${VERSIONS}5ad0be112233_hostile.py`;
-  const result = await run({ changes: { [file]: revision("a\n::error::x", 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") } });
+  const result = await run({
+    changes: { [file]: revision("a\n::error::x", 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") },
+  });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, said: expect.stringContaining("not allowed in revision identifier") });
 });
 
 test.concurrent("a hostile file name and a hostile message of the database reach no place as more than text", async () => {
   const file = `${VERSIONS}x,line=1::error::y\`<b>.py`;
-  const result = await run({ changes: { [file]: revision("5ad0be112233", `op.execute(sa.text("DO $$ BEGIN RAISE EXCEPTION '%', E'boom\\\\n::error::x <b>\`'; END $$"))`, "pass") } });
+  const result = await run({
+    changes: {
+      [file]: revision(
+        "5ad0be112233",
+        `op.execute(sa.text("DO $$ BEGIN RAISE EXCEPTION '%', E'boom\\\\n::error::x <b>\`'; END $$"))`,
+        "pass",
+      ),
+    },
+  });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, file, line: 10 });
   expect(result.summary).not.toMatch(/<b>|^::error/m);
 });

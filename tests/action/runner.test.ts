@@ -9,7 +9,9 @@ test("a command needs the start of its line, white space aside", () => {
 });
 
 test("the old form is obeyed anywhere in a line", () => {
-  expect(read("all is well ##[warning file=a.py;line=3]so%3B it%5D seems").annotations).toEqual([{ level: "warning", file: "a.py", line: 3, message: "so; it] seems" }]);
+  expect(read("all is well ##[warning file=a.py;line=3]so%3B it%5D seems").annotations).toEqual([
+    { level: "warning", file: "a.py", line: 3, message: "so; it] seems" },
+  ]);
 });
 
 test("a command that is not known is text", () => {
@@ -24,12 +26,23 @@ test("properties and data have escapes of their own", () => {
 });
 
 test("between stop-commands and its token nothing is obeyed", () => {
-  const { annotations } = read("::stop-commands::4f1c", "::error::foreign", "##[error]foreign", "::4f1", "::4f1c::", "::error::ours");
+  const { annotations } = read(
+    "::stop-commands::4f1c",
+    "::error::foreign",
+    "##[error]foreign",
+    "::4f1",
+    "::4f1c::",
+    "::error::ours",
+  );
   expect(annotations).toEqual([{ level: "error", message: "ours" }]);
 });
 
 test("columns stay only on one line, and lines only in order", () => {
-  const { annotations } = read("::error file=a,line=2,endLine=2,col=3,endColumn=5::a", "::error file=a,line=2,endLine=4,col=3::b", "::error file=a,line=4,endLine=2::c");
+  const { annotations } = read(
+    "::error file=a,line=2,endLine=2,col=3,endColumn=5::a",
+    "::error file=a,line=2,endLine=4,col=3::b",
+    "::error file=a,line=4,endLine=2::c",
+  );
   expect(annotations).toEqual([
     { level: "error", file: "a", line: 2, endLine: 2, column: 3, endColumn: 5, message: "a" },
     { level: "error", file: "a", line: 2, endLine: 4, message: "b" },
@@ -42,14 +55,21 @@ test("paths in the workspace become relative", () => {
 });
 
 test("ten of each level, and 4,096 characters of each message", () => {
-  const { annotations, dropped } = read(...Array.from({ length: 12 }, (_, index) => `::error::${index}`), "::warning::" + "x".repeat(5000));
+  const { annotations, dropped } = read(
+    ...Array.from({ length: 12 }, (_, index) => `::error::${index}`),
+    "::warning::" + "x".repeat(5000),
+  );
   expect(annotations).toHaveLength(11);
   expect(dropped.map(({ message }) => message)).toEqual(["10", "11"]);
   expect(annotations.at(-1)?.message).toHaveLength(4096);
 });
 
 test("outputs of one line and of many", () => {
-  expect(readOutputs("verdict=fail\nheads<<ghadelimiter_1\na=b\n\nc\nghadelimiter_1\nempty=\n")).toEqual({ verdict: "fail", heads: "a=b\n\nc", empty: "" });
+  expect(readOutputs("verdict=fail\nheads<<ghadelimiter_1\na=b\n\nc\nghadelimiter_1\nempty=\n")).toEqual({
+    verdict: "fail",
+    heads: "a=b\n\nc",
+    empty: "",
+  });
   expect(() => readOutputs("heads<<end\na\n")).toThrow("finds no end");
   expect(() => readOutputs("nonsense\n")).toThrow("cannot read this line");
 });

@@ -1,5 +1,5 @@
 /** Runs the built action, or the built command line, as a runner or a desk does: a process of its own, with nothing but what is given. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -60,8 +60,12 @@ const LIMIT = 120;
 export function actionNode(): string {
   const own = path.join(root, "node_modules", "node", "bin", "node");
   const node = existsSync(own) ? own : process.execPath;
-  const major = node === process.execPath ? process.versions.node : (JSON.parse(readFileSync(path.join(root, "node_modules/node/package.json"), "utf8")) as { version: string }).version;
-  if (!major.startsWith("24.")) throw new Error(`The action runs on Node 24 and this is ${major}. Install the optional dependency node (npm ci), or run with Node 24.`);
+  const version = execFileSync(node, ["--version"], { encoding: "utf8" }).trim();
+  if (!version.startsWith("v24.")) {
+    throw new Error(
+      `The action runs on Node 24 and this is ${version}: run npm ci, which installs the optional dependency node.`,
+    );
+  }
   return node;
 }
 
@@ -75,13 +79,17 @@ function declaredInputs(): Map<string, string> {
     const key = /^ {2}([\w-]+):$/.exec(line)?.[1];
     const value = /^ {4}default: (.*)$/.exec(line)?.[1];
     if (key !== undefined) inputs.set((name = key), "");
-    else if (value !== undefined) inputs.set(name, value === "${{ github.token }}" ? "ghs_made_up_for_tests" : value.replace(/^(["'])(.*)\1$/, "$2"));
+    else if (value !== undefined)
+      inputs.set(name, value === "${{ github.token }}" ? "ghs_made_up_for_tests" : value.replace(/^(["'])(.*)\1$/, "$2"));
   }
   return inputs;
 }
 
 /** What a pull request's run is told, for a repository of ours. */
-export function pullRequestEvent({ base, head, merge }: Repository, name: "pull_request" | "pull_request_target" = "pull_request"): GitHubEvent {
+export function pullRequestEvent(
+  { base, head, merge }: Repository,
+  name: "pull_request" | "pull_request_target" = "pull_request",
+): GitHubEvent {
   return {
     name,
     sha: name === "pull_request" ? merge : base,
@@ -141,7 +149,9 @@ async function runBuilt(script: string, args: string[], cwd: string, env: Record
 /** When a process started and in which session it is; undefined when it has ended. */
 function statOf(pid: string | number): { started: string; session: number } | undefined {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
     return fields[0] === "Z" ? undefined : { session: Number(fields[3]), started: fields[19]! };
   } catch {
     return undefined;
@@ -172,7 +182,9 @@ async function leftOvers(session: number, descendants: Set<string>, temporary: s
   for (;;) {
     const left = readdirSync("/proc").flatMap((pid) => {
       const stat = /^\d+$/.test(pid) ? statOf(pid) : undefined;
-      return stat && (stat.session === session || descendants.has(`${pid} ${stat.started}`)) ? [`process ${pid}: ${commandOf(pid)}`] : [];
+      return stat && (stat.session === session || descendants.has(`${pid} ${stat.started}`))
+        ? [`process ${pid}: ${commandOf(pid)}`]
+        : [];
     });
     left.push(...readdirSync(temporary).map((name) => `file ${name}`));
     if (left.length === 0 || Date.now() > deadline) return left;
@@ -191,7 +203,9 @@ function commandOf(pid: string): string {
 /** Runs dist/action.js as GitHub's runner does, and reads what it wrote by the runner's rules. */
 export async function runAction({ folder, inputs = {}, event, env = {} }: ActionOptions): Promise<ActionRun> {
   const runner = await mkdtemp(path.join(tmpdir(), "runner-"));
-  const files = Object.fromEntries(["OUTPUT", "STEP_SUMMARY", "ENV", "PATH", "STATE"].map((name) => [`GITHUB_${name}`, path.join(runner, name.toLowerCase())]));
+  const files = Object.fromEntries(
+    ["OUTPUT", "STEP_SUMMARY", "ENV", "PATH", "STATE"].map((name) => [`GITHUB_${name}`, path.join(runner, name.toLowerCase())]),
+  );
   for (const file of Object.values(files)) await writeFile(file, "");
   await mkdir(path.join(runner, "temp"));
   await writeFile(path.join(runner, "event.json"), JSON.stringify(event.payload));

@@ -91,10 +91,14 @@ export function compareFindings(expected: readonly Expected[], actual: readonly 
 }
 
 /** What is wrong with a report on a case, for people; "" when nothing is. */
-export function compareReport(expected: Case, report: Report): string {
+export function compareReport(expected: Case, report: Report | undefined): string {
+  if (!report) return "There is no report.";
   const findings = report.environments.flatMap((environment) => environment.findings);
   const failures = report.failures.map((failure) => `! ${plain(failure.message)}`);
-  const end = [`verdict ${expected.verdict}, exit code ${expected.exitCode}`, `verdict ${report.verdict}, exit code ${report.exitCode}`];
+  const end = [
+    `verdict ${expected.verdict}, exit code ${expected.exitCode}`,
+    `verdict ${report.verdict}, exit code ${report.exitCode}`,
+  ];
   const verdict = end[0] === end[1] ? [] : [`- ${end[0]}`, `+ ${end[1]}`];
   return [compareFindings(expected.findings, findings), ...failures, ...verdict].filter((part) => part !== "").join("\n");
 }

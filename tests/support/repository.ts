@@ -51,7 +51,10 @@ const clean = {
 
 /** Runs git in a folder, without the configuration of the machine. */
 export async function git(folder: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run("git", ["-c", "init.defaultBranch=main", "-c", "core.autocrlf=false", ...args], { cwd: folder, env: clean });
+  const { stdout } = await run("git", ["-c", "init.defaultBranch=main", "-c", "core.autocrlf=false", ...args], {
+    cwd: folder,
+    env: clean,
+  });
   return stdout.trim();
 }
 
@@ -69,7 +72,10 @@ async function commit(folder: string, message: string): Promise<string> {
 }
 
 /** Makes the repository of a case in a new temporary folder. */
-export async function makeRepository(source: Source, { checkout = "branch", depth = 1 }: CheckoutOptions = {}): Promise<Repository> {
+export async function makeRepository(
+  source: Source,
+  { checkout = "branch", depth = 1 }: CheckoutOptions = {},
+): Promise<Repository> {
   const place = await mkdtemp(path.join(tmpdir(), "case-"));
   const origin = path.join(place, "origin");
   await mkdir(origin);
@@ -110,7 +116,17 @@ async function checkOutMerge(place: string, origin: string, merge: string, depth
   await git(folder, "remote", "add", "origin", `file://${origin}`);
   const refs = [`+${merge}:refs/remotes/pull/1/merge`];
   const history = depth === 0 ? ["+refs/heads/*:refs/remotes/origin/*"] : [`--depth=${depth}`];
-  await git(folder, "fetch", "--quiet", "--no-tags", "--prune", ...history.filter((one) => one.startsWith("--")), "origin", ...history.filter((one) => !one.startsWith("--")), ...refs);
+  await git(
+    folder,
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--prune",
+    ...history.filter((one) => one.startsWith("--")),
+    "origin",
+    ...history.filter((one) => !one.startsWith("--")),
+    ...refs,
+  );
   await git(folder, "checkout", "--quiet", "--force", "refs/remotes/pull/1/merge");
   return folder;
 }

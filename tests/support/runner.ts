@@ -35,7 +35,20 @@ export interface StepOutput {
 const PER_LEVEL = 10;
 const MESSAGE_LENGTH = 4096;
 const LEVELS = ["error", "warning", "notice"] as const;
-const OBEYED = [...LEVELS, "debug", "group", "endgroup", "add-mask", "add-matcher", "remove-matcher", "echo", "set-output", "save-state", "set-env", "add-path"];
+const OBEYED = [
+  ...LEVELS,
+  "debug",
+  "group",
+  "endgroup",
+  "add-mask",
+  "add-matcher",
+  "remove-matcher",
+  "echo",
+  "set-output",
+  "save-state",
+  "set-env",
+  "add-path",
+];
 
 /** Replaces escapes one kind after the other, the percent sign last, as the runner does. */
 const unescape = (value: string, escapes: readonly [string, string][]): string =>
@@ -63,7 +76,11 @@ export function readCommand(line: string, registered: ReadonlySet<string>): Comm
   if (trimmed.startsWith("::") && end > 0) {
     const [, name = "", rest = ""] = /^([^ ]*) ?(.*)$/s.exec(trimmed.slice(2, end))!;
     if (registered.has(name.toLowerCase())) {
-      return { name: name.toLowerCase(), properties: properties(rest.trim(), ",", PROPERTY), data: unescape(trimmed.slice(end + 2), LINES) };
+      return {
+        name: name.toLowerCase(),
+        properties: properties(rest.trim(), ",", PROPERTY),
+        data: unescape(trimmed.slice(end + 2), LINES),
+      };
     }
   }
   const start = line.indexOf("##[");
@@ -84,7 +101,8 @@ function annotation({ name, properties, data }: Command, workspace: string): Ann
   const line = number("line") ?? endLine;
   const endColumn = number("endcolumn");
   const column = number("col") ?? endColumn;
-  if (line !== undefined && !(endLine !== undefined && endLine < line)) Object.assign(found, { line, ...(endLine !== undefined && { endLine }) });
+  if (line !== undefined && !(endLine !== undefined && endLine < line))
+    Object.assign(found, { line, ...(endLine !== undefined && { endLine }) });
   const oneLine = line !== undefined && (endLine === undefined || endLine === line);
   if (oneLine && column !== undefined && !(endColumn !== undefined && endColumn < column)) {
     Object.assign(found, { column, ...(endColumn !== undefined && { endColumn }) });
