@@ -39,7 +39,17 @@ export interface Query {
   sql: string;
 }
 
-export type Request = Load | Run | Query | { type: "go" } | { type: "abort" } | { type: "bye" };
+export type Request =
+  | Load
+  | Run
+  | Query
+  | { type: "go" }
+  | { type: "abort" }
+  /** Answers `need-connection`; null where there is none to give. */
+  | { type: "connection"; connection: Connection | null }
+  /** Asks what the process is waiting for; answered by `where` at once, even while a statement hangs. */
+  | { type: "where" }
+  | { type: "bye" };
 
 export interface Frame {
   file: string;
@@ -72,20 +82,68 @@ export interface LoadedRevision {
 export type Event =
   | { type: "hello"; python: string; alembic: string; sqlalchemy: string }
   /** `order` is Alembic's own order from the bases to the heads. */
-  | { type: "graph"; revisions: LoadedRevision[]; heads: string[]; bases: string[]; order: string[]; versionFolders: string[]; warnings: string[] }
-  /** A connection that was redirected; `wanted` is where env.py wanted to go. */
+  | {
+      type: "graph";
+      revisions: LoadedRevision[];
+      heads: string[];
+      bases: string[];
+      order: string[];
+      versionFolders: string[];
+      warnings: string[];
+    }
+  /** A connection that was redirected, told once for each place in a run; `wanted` is where it was to go (`db:5432/app`), `dialect` what the URL named (`postgresql`, `sqlite`). */
   | { type: "connect"; dialect: string; driver: string; wanted: string }
-  /** A connection that was refused since it could not be redirected. */
+  /** The project connects while it is being loaded, before a run has named a database. Answered by `connection`. */
+  | { type: "need-connection"; file?: string; line?: number }
+  /** A connection that was refused: no Postgres, or a host that is not the project's own and that a revision wants to reach. */
   | { type: "foreign-connection"; wanted: string; file?: string; line?: number }
   /** env.py configured a context: where its version rows are. */
-  | { type: "context"; versionTable: string; versionTableSchema: string | null; transactionPerMigration: boolean; dialect: string }
+  | {
+      type: "context";
+      versionTable: string;
+      versionTableSchema: string | null;
+      transactionPerMigration: boolean;
+      dialect: string;
+    }
   | { type: "step"; revision: string; direction: "upgrade" | "downgrade" }
-  | { type: "statement"; revision: string | null; sql: string; parameters: string | null; file?: string; line?: number; seconds: number; rows: number | null }
-  | { type: "statement-error"; revision: string | null; sql: string; parameters: string | null; file?: string; line?: number; message: string; sqlstate?: string }
+  | {
+      type: "statement";
+      revision: string | null;
+      sql: string;
+      parameters: string | null;
+      file?: string;
+      line?: number;
+      seconds: number;
+      rows: number | null;
+    }
+  | {
+      type: "statement-error";
+      revision: string | null;
+      sql: string;
+      parameters: string | null;
+      file?: string;
+      line?: number;
+      message: string;
+      sqlstate?: string;
+    }
   /** `inTransaction`: the step's work is not committed yet, only the migration's own connection sees it. */
   | { type: "step-end"; revision: string; direction: "upgrade" | "downgrade"; seconds: number; inTransaction: boolean }
   | { type: "rows"; value: string | null; error?: string }
-  /** `expected`: version rows as Alembic's own HeadMaintainer would leave them after the ended steps. `contexts`: how often migrations were run by env.py. */
+  /** The statement that has not ended yet and its seconds, or else the line that is being executed. */
+  | {
+      type: "where";
+      revision: string | null;
+      sql?: string;
+      parameters?: string | null;
+      file?: string;
+      line?: number;
+      seconds?: number;
+    }
+  /**
+   * `ok`: env.py came to its end. `raised` may be set all the same: a revision failed, and env.py swallowed it.
+   * `expected`: version rows as Alembic's own HeadMaintainer would leave them after the ended steps.
+   * `contexts`: how often migrations were run by env.py.
+   */
   | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
   | { type: "note"; text: string }
   /** The driver could not load the project (before `graph`). `stage`: what it was doing. */

@@ -1,0 +1,71 @@
+"""The two descriptors that lead to Node: requests come in on 3, events go out on 4."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from typing import Any, Callable
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """Lines of JSON in both directions.
+
+    A thread of its own reads the requests, so that the process ends as soon as Node is gone, and so that some requests
+    are answered while the main thread is busy with a statement that hangs.
+    """
+
+    def __init__(self) -> None:
+        self._input = os.fdopen(_claim(3), "rb")
+        self._output = _claim(4)
+        self._lock = threading.Lock()
+        self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._immediate: dict[str, Callable[[], None]] = {}
+
+    def answer_at_once(self, request: str, handler: Callable[[], None]) -> None:
+        """Call the handler in the reading thread, whatever the main thread is doing."""
+        self._immediate[request] = handler
+
+    def listen(self) -> None:
+        """Start reading."""
+        threading.Thread(target=self._read, name="alembic-gate", daemon=True).start()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Send one event."""
+        line = json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            while line:
+                line = line[os.write(self._output, line) :]
+
+    def receive(self) -> Message:
+        """Wait for the next request."""
+        return self._requests.get()
+
+    def _read(self) -> None:
+        for line in self._input:
+            request = json.loads(line)
+            handler = self._immediate.get(request["type"])
+            if handler is None:
+                self._requests.put(request)
+            else:
+                handler()
+        os._exit(1)
+
+
+def _claim(descriptor: int) -> int:
+    """Move a descriptor to where programs that the project starts do not inherit it."""
+    private = os.dup(descriptor)
+    os.close(descriptor)
+    return private
+
+
+def silence_standard_output() -> None:
+    """Send what the project prints to stderr, line by line, so that nothing is lost when it dies."""
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")

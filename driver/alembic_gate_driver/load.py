@@ -1,0 +1,165 @@
+"""Loads the project exactly as Alembic's command line, or Flask's, would."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import alembic
+from alembic import util
+from alembic.config import CommandLine, Config
+from alembic.script import ScriptDirectory
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from alembic.script import Script
+
+
+class LoadError(Exception):
+    """The project could not be loaded; `stage` says what was being done."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
+class Project:
+    """An Alembic environment whose revisions were loaded."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
+        self._config_file = os.path.relpath(request["config"])
+        self._app: Any = None
+        self._used: set[str] = set()
+        self.warnings: list[str] = []
+        with _stage("app"):
+            if request["kind"] == "flask-migrate":
+                self._app = _flask_app()
+        with self.command("upgrade", "heads") as config, _stage("config"):
+            self.script = ScriptDirectory.from_config(config)
+        with _stage("revisions"), _alembic_warnings(self.warnings):
+            self._ordered: list[Script] = list(
+                reversed(list(self.script.iterate_revisions("heads", (), implicit_base=True)))
+            )
+
+    @contextmanager
+    def command(self, name: str, target: str) -> Iterator[Config]:
+        """Give what one command would have: sys.argv, an application's context, and a Config of its own."""
+        before = sys.argv
+        try:
+            if self._app is None:
+                sys.argv = ["alembic", *self._arguments(name, target)]
+                with _stage("config"):
+                    config = _CapturedConfig.of(sys.argv[1:])
+                yield config
+            else:
+                sys.argv = ["flask", "db", name, target]
+                with self._app.app_context():
+                    with _stage("config"):
+                        config = self._flask_config()
+                    yield config
+        finally:
+            sys.argv = before
+
+    def graph(self) -> dict[str, Any]:
+        """Return the fields of the event `graph`."""
+        return {
+            "revisions": [_describe(script) for script in self._ordered],
+            "heads": list(self.script.get_heads()),
+            "bases": list(self.script.get_bases()),
+            "order": [script.revision for script in self._ordered],
+            "versionFolders": [os.path.abspath(folder) for folder in self.script._version_locations],
+            "warnings": self.warnings,
+        }
+
+    def revision(self, identifier: str) -> Script:
+        """Return a revision; its file is executed anew for every run, as by a command of its own."""
+        script = self.script.get_revision(identifier)
+        if identifier in self._used:
+            script.module = util.load_python_file(*os.path.split(script.module.__file__))
+        return script
+
+    def used(self, identifiers: list[str]) -> None:
+        """Remember which revisions' modules a run may have changed."""
+        self._used.update(identifiers)
+
+    def _arguments(self, name: str, target: str) -> list[str]:
+        extra = [f"-x{argument}" for argument in self._request["x"]]
+        return ["-c", self._config_file, "-n", self._request["section"], *extra, name, target]
+
+    def _flask_config(self) -> Config:
+        migrate = self._app.extensions["migrate"]
+        directory = os.path.dirname(self._config_file)
+        # As `flask db` without --directory, where the application means the same folder.
+        same = os.path.abspath(migrate.directory) == os.path.abspath(directory)
+        return migrate.migrate.get_config(None if same else directory, x_arg=self._request["x"])
+
+
+class _CapturedConfig(CommandLine):
+    """Alembic's command line, up to the point where it would run the command."""
+
+    config: Config
+
+    @classmethod
+    def of(cls, arguments: list[str]) -> Config:
+        line = cls(prog="alembic")
+        line.main(arguments)
+        return line.config
+
+    def run_cmd(self, config: Config, options: Namespace) -> None:  # noqa: ARG002
+        self.config = config
+
+
+def _flask_app() -> Any:
+    from flask.cli import ScriptInfo, load_dotenv
+
+    if os.environ.get("FLASK_SKIP_DOTENV", "0").lower() in ("0", "false", "no"):
+        load_dotenv()
+    app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
+    if "migrate" not in app.extensions:
+        message = f"the application {app.name} has no Flask-Migrate: Migrate(app, db) was never called"
+        raise RuntimeError(message)
+    return app
+
+
+def _describe(script: Script) -> dict[str, Any]:
+    return {
+        "id": script.revision,
+        "down": list(script._versioned_down_revisions),
+        "dependsOn": list(util.to_tuple(script._resolved_dependencies, default=())),
+        "labels": sorted(script._orig_branch_labels),
+        "file": os.path.abspath(script.module.__file__),
+    }
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except LoadError:
+        raise
+    except BaseException as error:
+        raise LoadError(name) from error
+
+
+@contextmanager
+def _alembic_warnings(texts: list[str]) -> Iterator[None]:
+    """Collect what Alembic warns of, such as a revision id that two files have; let other warnings through."""
+    folder = os.path.join(os.path.dirname(alembic.__file__), "")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", module=r"alembic\.")
+        show = warnings.showwarning
+
+        def collect(message: Warning | str, category: type, filename: str, *rest: Any, **named: Any) -> None:
+            if filename.startswith(folder):
+                texts.append(str(message))
+            else:
+                show(message, category, filename, *rest, **named)
+
+        warnings.showwarning = collect
+        yield

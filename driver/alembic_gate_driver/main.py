@@ -1,0 +1,61 @@
+"""The loop over the requests."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+from .channel import Channel, silence_standard_output
+from .errors import Sources, describe
+
+if TYPE_CHECKING:
+    from .channel import Message
+
+
+def main() -> None:
+    """Load the project, run what is asked for, and end without tearing the interpreter down."""
+    channel = Channel()
+    silence_standard_output()
+    faulthandler.enable()
+    channel.listen()
+    _serve(channel, channel.receive())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _serve(channel: Channel, load: Message) -> None:
+    sources = Sources(load["root"])
+    try:
+        import alembic
+        import sqlalchemy
+
+        from . import load as loading
+        from .redirect import Redirect
+        from .statements import Statements
+        from .steps import Runner
+    except BaseException as error:
+        channel.send("failed", stage="import-alembic", raised=describe(error, sources))
+        return
+    channel.send(
+        "hello", python=platform.python_version(), alembic=alembic.__version__, sqlalchemy=sqlalchemy.__version__
+    )
+    statements = Statements(channel, sources)
+    redirect = Redirect(channel, statements)
+    try:
+        project = loading.Project(load)
+        graph = project.graph()
+    except loading.LoadError as error:
+        channel.send("failed", stage=error.stage, raised=describe(error.__cause__ or error, sources))
+        return
+    redirect.close_all()
+    channel.send("graph", **graph)
+    runner = Runner(channel, project, redirect, statements, sources)
+    while True:
+        request = channel.receive()
+        if request["type"] == "bye":
+            return
+        runner.run(request)

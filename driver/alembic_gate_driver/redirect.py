@@ -1,0 +1,263 @@
+"""Every database connection of the project leads to the scratch database.
+
+Engines are caught by a plugin and by the `do_connect` event of SQLAlchemy, connections without an engine in the drivers
+themselves (drivers.py), and programs such as psql by the environment variables of libpq.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.dialects import plugins
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine.interfaces import CreateEnginePlugin
+from sqlalchemy.pool import NullPool
+
+from . import session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .channel import Channel
+    from .statements import Statements
+
+_PLUGIN = "alembic_gate"
+
+# Who to connect to, as whom and how: everything else (search_path, time-outs, factories) is the project's business.
+_IDENTITY = frozenset(
+    """
+    host hostaddr port user password passfile dbname database dsn conninfo service servicefile channel_binding
+    require_auth target_session_attrs load_balance_hosts unix_sock direct_tls async_creator_fn
+    """.split()  # noqa: SIM905 -- nineteen quoted names read worse
+)
+_SECURITY = ("ssl", "gss", "krb", "requiressl")
+
+_OTHER_BACKENDS = frozenset({"postgres", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
+_ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy", "aioodbc"})
+_POOL_ARGUMENTS = ("creator", "pool", "poolclass", "pool_size", "max_overflow", "pool_timeout", "pool_use_lifo")
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", ""})
+
+
+class ForeignConnectionError(RuntimeError):
+    """The project wants a database that the gate cannot stand in for."""
+
+
+class Redirect:
+    """Decides where connections go. There is one, since the hooks are global."""
+
+    def __init__(self, channel: Channel, statements: Statements) -> None:
+        self._channel = channel
+        self._statements = statements
+        self._target: dict[str, Any] | None = None
+        self._told: set[tuple[str, ...]] = set()
+        self._homes: set[str] = set()
+        self._opened: list[Any] = []
+        event.listen(Engine, "do_connect", self._do_connect)
+        _add_plugin(channel)
+
+    @contextmanager
+    def to(self, target: dict[str, Any]) -> Iterator[None]:
+        """Connect to this database while the block runs; what is open afterwards is closed, as at a process's end."""
+        self._target = target
+        self._told.clear()
+        os.environ.update(_libpq_environment(target))
+        try:
+            yield
+        finally:
+            self.close_all()
+            self._target = None
+
+    def close_all(self) -> None:
+        """Close what the project left open."""
+        orm = sys.modules.get("sqlalchemy.orm")
+        if orm is not None:
+            # A session of the application would go on with the old database in the next run.
+            with suppress(Exception):
+                orm.close_all_sessions()
+        while self._opened:
+            session.close(self._opened.pop())
+
+    def arguments(self, wanted: dict[str, Any], dialect: str, driver: str, *, database: str) -> dict[str, Any]:
+        """Replace where a connection goes to and as whom, and keep the rest.
+
+        `database` is the driver's own name for that argument. Raises ForeignConnectionError where the place is none
+        that can be stood in for.
+        """
+        target = self._expect_target()
+        if all(wanted.get(name) == target[name] for name in ("host", "user")) and str(wanted.get("port")) == str(
+            target["port"]
+        ):
+            return wanted
+        self._admit(wanted, dialect, driver)
+        kept = {
+            name: value
+            for name, value in wanted.items()
+            if name not in _IDENTITY and not name.startswith(_SECURITY) and not _is_routing(name, value)
+        }
+        return {
+            **kept,
+            "host": target["host"],
+            "port": int(target["port"]),
+            "user": target["user"],
+            "password": target["password"],
+            database: target["database"],
+        }
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the scratch server may want TLS: ours do not speak it."""
+        return self._expect_target()["host"] not in _LOOPBACK
+
+    def refuse(self, wanted: str) -> ForeignConnectionError:
+        """Report a connection that cannot be redirected; the caller raises what is returned."""
+        self._channel.send("foreign-connection", wanted=wanted, **self._statements.place(sys._getframe(1)))
+        return ForeignConnectionError(
+            f"the connection to {wanted} was refused: migrations may reach the scratch database only"
+        )
+
+    def _expect_target(self) -> dict[str, Any]:
+        if self._target is None:
+            # Importing the project already connects: ask for a database that may be thrown away afterwards.
+            self._channel.send("need-connection", **self._statements.place(sys._getframe(2)))
+            self._target = self._channel.receive().get("connection")
+            if self._target is None:
+                raise self.refuse("a database while it is being imported")
+            os.environ.update(_libpq_environment(self._target))
+        return self._target
+
+    def _admit(self, wanted: dict[str, Any], dialect: str, driver: str) -> None:
+        """Learn from env.py where the project's database is; a revision that wants another host is refused."""
+        host = _host(wanted)
+        place = _place(wanted)
+        if self._statements.revision is None:
+            self._homes.add(host)
+        elif not (host in self._homes or host in _LOOPBACK or host.startswith("/")):
+            raise self.refuse(place)
+        if (dialect, driver, place) not in self._told:
+            self._told.add((dialect, driver, place))
+            self._channel.send("connect", dialect=dialect, driver=driver, wanted=place)
+
+    def _do_connect(self, dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> Any:
+        url = getattr(dialect, "alembic_gate_wanted", None)
+        backend = url.get_backend_name() if url is not None else dialect.name
+        if dialect.name != "postgresql":
+            raise self.refuse(f"a {backend} database")
+        wanted = dict(named)
+        if positional and isinstance(positional[0], str):
+            wanted.update(_parse_dsn(positional[0]))
+        if backend != "postgresql":
+            wanted["host"], wanted["dbname"] = url.host or "", url.database or ""
+        database = "dbname" if dialect.driver.startswith("psycopg") else "database"
+        arguments = self.arguments(wanted, backend, dialect.driver, database=database)
+        if dialect.driver == "asyncpg":
+            arguments["ssl"] = "prefer" if self.encrypted else False
+        elif database == "dbname":
+            arguments["sslmode"] = "prefer" if self.encrypted else "disable"
+        connection = dialect.connect(**arguments)
+        self._opened.append(connection)
+        found = session.query(connection, "SELECT current_database()")
+        if found != self._expect_target()["database"]:
+            message = f"connected to {found} instead of {self._expect_target()['database']}"
+            raise RuntimeError(message)
+        return connection
+
+
+def _add_plugin(channel: Channel) -> None:
+    """Have every engine made with our plugin: all ways to make one pass through this method of URL."""
+
+    class Plugin(CreateEnginePlugin):
+        """Gives an engine a dialect that the scratch server understands, and no pool that outlives a run."""
+
+        def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
+            super().__init__(url, kwargs)
+            self.wanted = url
+            asynchronous = kwargs.get("_is_async") or url.drivername.partition("+")[2] in _ASYNCHRONOUS
+            self.drivername = _usable(url.drivername, channel, asynchronous=bool(asynchronous))
+            for name in _POOL_ARGUMENTS:
+                kwargs.pop(name, None)
+            kwargs["poolclass"] = NullPool
+            if url.get_backend_name() not in ("postgresql", "postgres"):
+                kwargs.pop("connect_args", None)
+                kwargs.pop("module", None)
+
+        def update_url(self, url: URL) -> URL:
+            if url.get_backend_name() in _OTHER_BACKENDS - {"postgres"} and self.drivername != url.drivername:
+                return URL.create(self.drivername, database=url.database)
+            return url.set(drivername=self.drivername)
+
+        def engine_created(self, engine: Engine) -> None:
+            engine.dialect.alembic_gate_wanted = self.wanted
+
+    plugins.impls[_PLUGIN] = lambda: Plugin
+    original = URL._instantiate_plugins
+
+    def instantiate(url: URL, kwargs: dict[str, Any]) -> Any:
+        return original(url, {**kwargs, "plugins": [*(kwargs.get("plugins") or ()), _PLUGIN]})
+
+    URL._instantiate_plugins = instantiate
+
+
+def _usable(drivername: str, channel: Channel, *, asynchronous: bool) -> str:
+    """Return a dialect and driver for Postgres that can be imported, the wanted one where possible."""
+    backend, _, driver = drivername.partition("+")
+    if backend not in _OTHER_BACKENDS and backend != "postgresql":
+        return drivername
+    recent = tuple(int(number) for number in sqlalchemy.__version__.split(".")[:2])
+    candidates = ["asyncpg"] if asynchronous else ["psycopg2", "pg8000"]
+    if recent >= (2, 0):
+        candidates.insert(1, "psycopg")
+    if backend in ("postgresql", "postgres"):
+        default = "psycopg" if recent >= (2, 1) else "psycopg2"
+        wanted = driver or default
+        if wanted.startswith("psycopg_") or importlib.util.find_spec(wanted):
+            return f"postgresql+{driver}" if driver else "postgresql"
+    found = next((name for name in candidates if importlib.util.find_spec(name)), None)
+    if found is None:
+        return drivername
+    channel.send("note", text=f"{drivername} was asked for, postgresql+{found} is used")
+    return f"postgresql+{found}"
+
+
+def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
+    """Lead programs that libpq serves to the scratch database, even if they name another host."""
+    environment = {
+        "PGHOST": target["host"],
+        "PGPORT": str(target["port"]),
+        "PGUSER": target["user"],
+        "PGPASSWORD": target["password"],
+        "PGDATABASE": target["database"],
+    }
+    with suppress(OSError):
+        environment["PGHOSTADDR"] = socket.gethostbyname(target["host"])
+    return environment
+
+
+def _is_routing(name: str, value: Any) -> bool:
+    """Tell options that a proxy of a hosting service reads from those of the server."""
+    return name == "options" and isinstance(value, str) and not value.lstrip().startswith("-")
+
+
+def _parse_dsn(dsn: str) -> dict[str, Any]:
+    """Read `host=… dbname=…`, as far as it is needed to say where it leads."""
+    return dict(part.split("=", 1) for part in dsn.split() if "=" in part)
+
+
+def _host(wanted: dict[str, Any]) -> str:
+    host = wanted.get("host") or wanted.get("hostaddr") or ""
+    return ",".join(map(str, host)) if isinstance(host, (list, tuple)) else str(host)
+
+
+def _place(wanted: dict[str, Any]) -> str:
+    """Say where a connection was to go, without its password."""
+    host = _host(wanted) or "localhost"
+    port = wanted.get("port")
+    database = wanted.get("dbname") or wanted.get("database") or wanted.get("user") or ""
+    return f"{host}{f':{port}' if port else ''}/{database}"

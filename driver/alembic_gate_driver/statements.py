@@ -1,0 +1,109 @@
+"""Every statement that goes through SQLAlchemy, with the line that caused it."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from .errors import message_of, sqlstate_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from .channel import Channel
+    from .errors import Sources
+
+_LONGEST_SQL = 65_536
+
+_repr = reprlib.Repr()
+_repr.maxdict = _repr.maxlist = _repr.maxtuple = 50
+_repr.maxstring = _repr.maxother = 200
+
+
+class Statements:
+    """Reports statements, and errors even when the project swallows them.
+
+    While a revision's function runs, `revision` is its id and `file` its file. What Alembic does around it, such as
+    updating the version table, belongs to no revision.
+    """
+
+    def __init__(self, channel: Channel, sources: Sources) -> None:
+        self.revision: str | None = None
+        self.file: str | None = None
+        self._channel = channel
+        self._sources = sources
+        self._begun: dict[int, tuple[float, dict[str, Any]]] = {}
+        event.listen(Engine, "before_cursor_execute", self._before)
+        event.listen(Engine, "after_cursor_execute", self._after)
+        event.listen(Engine, "handle_error", self._failed)
+        channel.answer_at_once("where", self._tell_where)
+
+    def forget(self) -> None:
+        """Forget statements that were begun in an earlier run."""
+        self._begun.clear()
+
+    def place(self, frame: FrameType | None) -> dict[str, Any]:
+        """Name the innermost line of the running revision's file, or else of the project, from a frame outwards."""
+        nearest: dict[str, Any] = {}
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if name == self.file:
+                return {"file": name, "line": frame.f_lineno}
+            if not nearest and self._sources.own(name):
+                nearest = {"file": name, "line": frame.f_lineno}
+            frame = frame.f_back
+        return nearest
+
+    def _before(self, _connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        fields = self._describe(statement, parameters)
+        fields.update(self.place(sys._getframe(1)))
+        self._begun[id(cursor)] = (time.perf_counter(), fields)
+
+    def _after(self, _connection: Any, cursor: Any, *_: Any) -> None:
+        begun, fields = self._begun.pop(id(cursor), (None, None))
+        if begun is None:
+            return
+        rows = getattr(cursor, "rowcount", -1)
+        self._channel.send(
+            "statement",
+            **fields,
+            seconds=time.perf_counter() - begun,
+            rows=rows if isinstance(rows, int) and rows >= 0 else None,
+        )
+
+    def _failed(self, context: Any) -> None:
+        if context.statement is None:
+            return
+        cursor = getattr(context.execution_context, "cursor", None)
+        _, fields = self._begun.pop(id(cursor), (None, None))
+        if fields is None:
+            # It failed before it reached the driver: parameters that cannot be bound.
+            fields = self._describe(context.statement, context.parameters)
+            fields.update(self.place(sys._getframe(1)))
+        error = context.original_exception
+        self._channel.send("statement-error", **fields, message=message_of(error), sqlstate=sqlstate_of(error))
+
+    def _describe(self, statement: str, parameters: Any) -> dict[str, Any]:
+        return {
+            "revision": self.revision,
+            "sql": statement[:_LONGEST_SQL],
+            "parameters": _repr.repr(parameters) if parameters else None,
+        }
+
+    def _tell_where(self) -> None:
+        """Say what is being waited for; called from another thread than the one that waits."""
+        running = list(self._begun.values())
+        if running:
+            begun, fields = running[-1]
+            self._channel.send("where", **fields, seconds=time.perf_counter() - begun)
+            return
+        places = {thread: self.place(frame) for thread, frame in sys._current_frames().items()}
+        main = places.get(threading.main_thread().ident, {})
+        place = next((place for place in places.values() if place.get("file") == self.file), main)
+        self._channel.send("where", revision=self.revision, **place)

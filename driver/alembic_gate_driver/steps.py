@@ -1,0 +1,210 @@
+"""Runs env.py with revisions that were named one by one."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import HeadMaintainer, MigrationStep
+
+from . import session
+from .errors import describe
+from .load import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alembic.runtime.migration import MigrationContext, RevisionStep
+
+    from .channel import Channel, Message
+    from .errors import Sources
+    from .load import Project
+    from .redirect import Redirect
+    from .statements import Statements
+
+
+class Aborted(BaseException):
+    """Node wants no further step; no `except Exception` of the project may stop this."""
+
+
+class Runner:
+    """Carries out the request `run`."""
+
+    def __init__(
+        self, channel: Channel, project: Project, redirect: Redirect, statements: Statements, sources: Sources
+    ) -> None:
+        self._channel = channel
+        self._project = project
+        self._redirect = redirect
+        self._statements = statements
+        self._sources = sources
+        self._run: _Run | None = None
+        self._wrap_configure()
+
+    def run(self, request: Message) -> None:
+        """Run env.py once; the last event is `run-end`."""
+        run = self._run = _Run(request, self._channel, self._project, self._statements)
+        self._statements.forget()
+        escaped: BaseException | None = None
+        started = time.perf_counter()
+        with self._redirect.to(request["connection"]):
+            try:
+                with self._project.command(run.direction, run.target) as config:
+                    script = self._project.script
+                    options = {"fn": run.steps, "as_sql": False, "starting_rev": None, "tag": None}
+                    with EnvironmentContext(config, script, destination_rev=run.target, **options):
+                        script.run_env()
+            except Aborted:
+                pass
+            except LoadError as error:
+                escaped = error.__cause__
+            except BaseException as error:
+                escaped = error
+        self._project.used(request["revisions"])
+        self._run = None
+        error = run.failure or escaped
+        self._channel.send(
+            "run-end",
+            ok=escaped is None and not run.aborted,
+            **({} if error is None else {"raised": describe(error, self._sources)}),
+            expected=sorted(run.expected),
+            contexts=run.contexts,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _wrap_configure(self) -> None:
+        """Tell of every context that env.py configures, and force a transaction for each revision where asked to."""
+        original = EnvironmentContext.configure
+
+        @functools.wraps(original)
+        def configure(environment: EnvironmentContext, *positional: Any, **named: Any) -> None:
+            if self._run is not None and self._run.commits_each:
+                named["transaction_per_migration"] = True
+            original(environment, *positional, **named)
+            context = environment.get_context()
+            self._channel.send(
+                "context",
+                versionTable=context.version_table,
+                versionTableSchema=context.version_table_schema,
+                transactionPerMigration=bool(context._transaction_per_migration),
+                dialect=context.dialect.name,
+            )
+
+        EnvironmentContext.configure = configure
+
+
+class _Run:
+    """What is known of one run of env.py, which may run migrations more than once."""
+
+    def __init__(self, request: Message, channel: Channel, project: Project, statements: Statements) -> None:
+        self.direction: str = request["direction"]
+        self.commits_each: bool = request.get("transactionPerMigration", False)
+        self.expected: set[str] = set()
+        self.contexts = 0
+        self.aborted = False
+        self.failure: BaseException | None = None
+        self._revisions: list[str] = request["revisions"]
+        self._pauses: bool = request["pause"]
+        self._channel = channel
+        self._project = project
+        self._statements = statements
+
+    @property
+    def target(self) -> str:
+        """What the user would have named in the command."""
+        if self.direction == "upgrade":
+            return "heads"
+        below = self._project.script.get_revision(self._revisions[-1]) if self._revisions else None
+        parents = below._versioned_down_revisions if below else ()
+        return parents[0] if len(parents) == 1 else "base"
+
+    def steps(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[RevisionStep]:
+        """Yield the steps to Alembic, which comes back for the next one when a step has ended."""
+        self.contexts += 1
+        maintainer = _SimulatedHeads(context, heads)
+        try:
+            for identifier in self._due(heads):
+                self._channel.send("step", revision=identifier, direction=self.direction)
+                started = time.perf_counter()
+                step = self._step(identifier)
+                yield step
+                self.failure = None
+                maintainer.update_to_step(step)
+                dbapi = session.of(context.connection)
+                if self.commits_each and session.state(dbapi) == session.OPEN:
+                    # env.py began the transaction itself: Alembic leaves it alone then.
+                    dbapi.commit()
+                self._channel.send(
+                    "step-end",
+                    revision=identifier,
+                    direction=self.direction,
+                    seconds=time.perf_counter() - started,
+                    inTransaction=session.state(dbapi) != session.IDLE,
+                )
+                if self._pauses:
+                    self._pause(dbapi)
+        finally:
+            self.expected |= maintainer.heads
+
+    def _due(self, heads: tuple[str, ...]) -> list[str]:
+        """Leave out, when env.py migrates the same database once more, what the first time did."""
+        if self.contexts == 1:
+            return self._revisions
+        below = self._project.script.iterate_revisions(heads, (), implicit_base=True)
+        applied = {script.revision for script in below}
+        upgrade = self.direction == "upgrade"
+        return [identifier for identifier in self._revisions if (identifier in applied) != upgrade]
+
+    def _step(self, identifier: str) -> RevisionStep:
+        script = self._project.revision(identifier)
+        revision_map = self._project.script.revision_map
+        if self.direction == "upgrade":
+            step = MigrationStep.upgrade_from_script(revision_map, script)
+        else:
+            step = MigrationStep.downgrade_from_script(revision_map, script)
+        step.migration_fn = self._watched(step.migration_fn, identifier, script.module.__file__)
+        return step
+
+    def _watched(self, function: Callable[..., None], identifier: str, file: str) -> Callable[..., None]:
+        @functools.wraps(function)
+        def watched(**named: Any) -> None:
+            self._statements.revision, self._statements.file = identifier, file
+            try:
+                function(**named)
+            except BaseException as error:
+                # env.py may swallow it, or wrap it in another.
+                self.failure = error
+                raise
+            finally:
+                self._statements.revision = self._statements.file = None
+
+        return watched
+
+    def _pause(self, dbapi: Any) -> None:
+        while True:
+            request = self._channel.receive()
+            if request["type"] == "go":
+                return
+            if request["type"] == "abort":
+                self.aborted = True
+                raise Aborted
+            try:
+                self._channel.send("rows", value=session.query(dbapi, request["sql"]))
+            except Exception as error:
+                self._channel.send("rows", value=None, error=str(error))
+
+
+class _SimulatedHeads(HeadMaintainer):
+    """Alembic's own bookkeeping of version rows, without the statements."""
+
+    def _insert_version(self, version: str) -> None:
+        self.heads.add(version)
+
+    def _delete_version(self, version: str) -> None:
+        self.heads.discard(version)
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        self.heads.discard(from_)
+        self.heads.add(to_)
