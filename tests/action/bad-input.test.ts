@@ -3,18 +3,19 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import postgres from "postgres";
 import { expect, inject, test } from "vitest";
-import { pullRequestEvent, python, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
-import { makeCase, revision, type Changes } from "../support/made.ts";
+import { pullRequestEvent, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
+import { revision } from "../support/alembic.ts";
+import { makeCase, type Changes } from "../support/made.ts";
 import { git, makeRepository, type Repository } from "../support/repository.ts";
+import { sharedUrl } from "../support/url.ts";
 
-const shared = inject("postgres");
 const VERSIONS = "migrations/versions/";
 const ENV = "migrations/env.py";
-const PHONE = revision(
-  "5ad0be112233",
-  'op.add_column("users", sa.Column("phone", sa.Text()))',
-  'op.drop_column("users", "phone")',
-);
+/** A revision on top of the last one of the project "shop". The first line of upgrade() is line 10. */
+const added = (upgrade: string, { downgrade = "pass", id = "5ad0be112233", down = "f4b8d60c1e27" } = {}) =>
+  revision(JSON.stringify(id).slice(1, -1), { down, upgrade, downgrade });
+const ADD_PHONE = 'op.add_column("users", sa.Column("phone", sa.Text()))';
+const PHONE = added(ADD_PHONE, { downgrade: 'op.drop_column("users", "phone")' });
 
 interface Situation {
   project?: string;
@@ -40,16 +41,16 @@ async function run({
   before,
 }: Situation): Promise<ActionRun> {
   const role = `bad_input_${process.pid}_${count++}`;
-  const sql = postgres(shared, { max: 1, onnotice: () => {} });
+  const sql = postgres(sharedUrl(), { max: 1, onnotice: () => {} });
   await sql.unsafe(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'unguessable'`);
   const made = await makeCase(project, changes, base);
   const repository = await makeRepository(made, { checkout: "merge" });
   try {
     await before?.(repository);
-    const url = Object.assign(new URL(shared), { username: role, password: "unguessable" });
+    const url = sharedUrl({ user: role, password: "unguessable" });
     const result = await runAction({
       folder: repository.folder,
-      inputs: { python, postgres: url.href, ...inputs },
+      inputs: { python: inject("pythons").default, postgres: url, ...inputs },
       event: event(repository),
       env,
     });
@@ -94,7 +95,7 @@ test.concurrent("an ini without script_location", async () => {
 test.concurrent("a revision with a syntax error", async () => {
   const file = `${VERSIONS}5ad0be112233_phone.py`;
   const error = errorOf(await run({ changes: { [file]: PHONE.replace('revision = "', 'revision = = "') } }));
-  expect(error).toMatchObject({ exitCode: 1, file, line: 5 });
+  expect(error).toMatchObject({ exitCode: 1, file, line: 4 });
 });
 
 test.concurrent("env.py raises", async () => {
@@ -113,9 +114,12 @@ test.concurrent("env.py raises", async () => {
 
 test.concurrent("env.py needs a variable", async () => {
   const error = errorOf(
-    await run({ project: "env-url", changes: { "migrations/versions/0003_loans.py": revision("0003", "pass", "pass", "0002") } }),
+    await run({
+      project: "env-url",
+      changes: { "migrations/versions/0003_loans.py": added("pass", { id: "0003", down: "0002" }) },
+    }),
   );
-  expect(error).toMatchObject({ exitCode: 1, file: ENV, line: 9 });
+  expect(error).toMatchObject({ exitCode: 1, file: ENV, line: 8 });
   expect(error.said).toMatch(/env:\s+DATABASE_URL:/);
 });
 
@@ -140,15 +144,9 @@ except Exception:
 
 test.concurrent("a revision hangs on a lock", async () => {
   const file = `${VERSIONS}5ad0be112233_hangs.py`;
-  const hanging = revision(
-    "5ad0be112233",
-    `
-op.execute("LOCK TABLE users")
+  const hanging = added(`op.execute("LOCK TABLE users")
 with sa.create_engine(op.get_bind().engine.url).begin() as other:
-    other.execute(sa.text("ALTER TABLE users ADD COLUMN phone text"))
-`,
-    "pass",
-  );
+    other.execute(sa.text("ALTER TABLE users ADD COLUMN phone text"))`);
   const error = errorOf(await run({ changes: { [file]: hanging }, inputs: { timeout: "3" } }));
   expect(error).toMatchObject({ exitCode: 1, file });
   const all = error.said + error.summary;
@@ -167,30 +165,14 @@ test.concurrent("the database driver is missing", async () => {
 
 test.concurrent("an extension is missing", async () => {
   const file = `${VERSIONS}5ad0be112233_vectors.py`;
-  const error = errorOf(
-    await run({
-      changes: {
-        [file]: revision("5ad0be112233", 'op.execute("CREATE EXTENSION vector")', 'op.execute("DROP EXTENSION vector")'),
-      },
-    }),
-  );
+  const error = errorOf(await run({ changes: { [file]: added('op.execute("CREATE EXTENSION vector")') } }));
   expect(error).toMatchObject({ exitCode: 1, file, line: 10 });
   expect(error.said + error.summary).toContain("pgvector/pgvector");
 });
 
 test.concurrent("a role is missing", async () => {
   const file = `${VERSIONS}5ad0be112233_grants.py`;
-  const error = errorOf(
-    await run({
-      changes: {
-        [file]: revision(
-          "5ad0be112233",
-          'op.execute("GRANT SELECT ON users TO reporting")',
-          'op.execute("REVOKE SELECT ON users FROM reporting")',
-        ),
-      },
-    }),
-  );
+  const error = errorOf(await run({ changes: { [file]: added('op.execute("GRANT SELECT ON users TO reporting")') } }));
   expect(error).toMatchObject({ exitCode: 1, file, line: 10, said: expect.stringContaining("reporting") });
   expect(error.said + error.summary).toContain("CREATE ROLE");
 });
@@ -259,9 +241,7 @@ const HOSTILE = 'a"`<b>\n##[error]y\r\u001b[31m|';
 
 test.concurrent("a hostile revision id reaches no place as more than text", async () => {
   const file = `${VERSIONS}5ad0be112233_hostile.py`;
-  const result = await run({
-    changes: { [file]: revision(HOSTILE, 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") },
-  });
+  const result = await run({ changes: { [file]: added(ADD_PHONE, { id: HOSTILE }) } });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, file });
   const known = new Set(["stop-commands", "error", "warning", "notice", "group", "endgroup"]);
   expect(result.commands.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([]);
@@ -271,9 +251,7 @@ test.concurrent("a hostile revision id reaches no place as more than text", asyn
 
 test.concurrent("a revision id that Alembic refuses, and that is a command to the runner", async () => {
   const file = `${VERSIONS}5ad0be112233_hostile.py`;
-  const result = await run({
-    changes: { [file]: revision("a\n::error::x", 'op.add_column("users", sa.Column("phone", sa.Text()))', "pass") },
-  });
+  const result = await run({ changes: { [file]: added(ADD_PHONE, { id: "a\n::error::x" }) } });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, said: expect.stringContaining("not allowed in revision identifier") });
 });
 
@@ -281,11 +259,7 @@ test.concurrent("a hostile file name and a hostile message of the database reach
   const file = `${VERSIONS}x,line=1::error::y\`<b>.py`;
   const result = await run({
     changes: {
-      [file]: revision(
-        "5ad0be112233",
-        `op.execute(sa.text("DO $$ BEGIN RAISE EXCEPTION '%', E'boom\\\\n::error::x <b>\`'; END $$"))`,
-        "pass",
-      ),
+      [file]: added(`op.execute(sa.text("DO $$ BEGIN RAISE EXCEPTION '%', E'boom\\\\n::error::x <b>\`'; END $$"))`),
     },
   });
   expect(errorOf(result)).toMatchObject({ exitCode: 1, file, line: 10 });

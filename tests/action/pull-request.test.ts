@@ -1,11 +1,13 @@
 /** The action on real checkouts of pull requests: what stands beside the code, in the summary and in the outputs. */
 import { expect, inject, test } from "vitest";
-import { pullRequestEvent, python, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
+import { pullRequestEvent, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
+import { revision } from "../support/alembic.ts";
 import { compareReport, loadCase } from "../support/fixtures.ts";
-import { makeCase, revision, type Changes } from "../support/made.ts";
+import { makeCase, type Changes } from "../support/made.ts";
 import { makeRepository, type CheckoutOptions, type Repository } from "../support/repository.ts";
+import { sharedUrl } from "../support/url.ts";
 
-const inputs = { python, postgres: inject("postgres") };
+const inputs = { python: inject("pythons").default, postgres: sharedUrl() };
 
 interface Options {
   checkout?: CheckoutOptions;
@@ -113,7 +115,10 @@ test.concurrent("more findings than GitHub shows: the worst are shown, all are i
   const changes: Changes = {};
   for (let number = 0; number < 14; number++) {
     const id = `${10 + number}aaaaaaaaaa`;
-    changes[`migrations/versions/${id}_broken.py`] = revision(id, "pass", "pass").replace("def upgrade():", "def upgrade(:");
+    changes[`migrations/versions/${id}_broken.py`] = revision(id, { down: "f4b8d60c1e27" }).replace(
+      "def upgrade():",
+      "def upgrade(:",
+    );
   }
   const made = await makeCase("shop", changes);
   const repository = await makeRepository(made, { checkout: "merge" });

@@ -46,9 +46,6 @@ export interface ActionRun extends StepOutput {
   firstOutput?: number;
 }
 
-/** The interpreter that has Alembic and the database drivers; scripts/prepare.js makes it, and npm test runs that first. */
-export const python = path.join(root, ".venvs", "default", "bin", "python");
-
 /** A run is ended by force when it takes longer: seconds. */
 const LIMIT = 120;
 

@@ -27,24 +27,3 @@ export async function makeCase(project: string, changes: Changes, base: Record<s
   const deleted = Object.entries(changes).flatMap(([name, content]) => (content === null ? [name] : []));
   return { folder, project, deleted, renamed: {}, remove: () => rm(folder, { recursive: true, force: true }) };
 }
-
-const indent = (body: string) => body.trim().replace(/^(?=.)/gm, "    ");
-
-/** A revision file: on top of the last revision of the project "shop" unless said otherwise. Ids are written as Python does. */
-export function revision(id: string, upgrade: string, downgrade: string, down: string | null = "f4b8d60c1e27"): string {
-  return `"""a change"""
-from alembic import op
-import sqlalchemy as sa
-
-revision = ${JSON.stringify(id)}
-down_revision = ${down === null ? "None" : JSON.stringify(down)}
-
-
-def upgrade():
-${indent(upgrade)}
-
-
-def downgrade():
-${indent(downgrade)}
-`;
-}
