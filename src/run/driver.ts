@@ -15,7 +15,7 @@ export interface DriverOptions {
   python: readonly string[];
   /** Absolute path of the folder in which the project's alembic commands are run. */
   directory: string;
-  load: Omit<Load, "type">;
+  load: Load;
   /** What the project's process may see; see `projectEnvironment`. */
   env: NodeJS.ProcessEnv;
   /** Seconds without any progress after which a run counts as hanging. */
@@ -107,7 +107,7 @@ export interface RunResult {
 }
 
 export interface Driver {
-  /** Rejects with a LoadFailure. */
+  /** Rejects with a LoadError, or with another Failure where the interpreter cannot be started. */
   loaded: Promise<Loaded>;
   /** One at a time. What the project does wrong is in the result; rejects only where `onStep` does, or the driver is gone already. */
   run(options: RunOptions): Promise<RunResult>;
@@ -117,29 +117,31 @@ export interface Driver {
   readonly log: string;
 }
 
-/** The project could not be loaded. */
-export class LoadFailure extends Failure {
-  readonly stage: "start" | "import-alembic" | "config" | "app" | "revisions" | "hang" | "died";
-  readonly raised?: Raised;
+/** The project could not be loaded; as a Failure it says so to the user. */
+export class LoadError extends Failure {
+  /** What was being done; `hang` and `died`: the process hung or ended in the midst of it. */
+  readonly stage: (Event & { type: "failed" })["stage"] | "hang" | "died";
+  readonly raised: Raised;
 
   constructor(
-    stage: LoadFailure["stage"],
-    exitCode: 1 | 2 | 3,
+    stage: LoadError["stage"],
+    raised: Raised,
+    exitCode: 1 | 2,
     sentence: Text,
     help: Text,
-    details: { raised?: Raised; place?: { file?: string; line?: number } } = {},
+    place: Failure["place"] = {},
   ) {
-    super(exitCode, sentence, help, details.place);
-    this.name = "LoadFailure";
+    super(exitCode, sentence, help, place);
+    this.name = "LoadError";
     this.stage = stage;
-    this.raised = details.raised;
+    this.raised = raised;
   }
 }
 
 const logBytes = 65_536;
 
-/** How long a process that was told to leave may take, and how long what it wrote may be on its way. */
-const grace = { leaving: 1000, draining: 500 };
+/** How long, in milliseconds, a process that was told to leave may take, what it wrote may be on its way, and an answer about a hang. */
+const grace = { leaving: 1000, draining: 500, asking: 5000 };
 
 /** The caller's variables without what belongs to the runner, to us, and to libpq. */
 export function projectEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -181,12 +183,11 @@ export function startDriver(options: DriverOptions): Driver {
   const ended = new Promise<string>((resolve) => {
     const drained = new Promise<void>((resolve) => incoming.once("close", resolve));
     child.once("error", (error) => resolve(error.message));
-    child.once("exit", (status, signal) => {
+    child.once("exit", async (status, signal) => {
       // A program that the project left behind may hold its ends open for ever.
-      void Promise.race([drained, sleep(grace.draining)]).then(() => {
-        for (const stream of child.stdio) stream?.destroy();
-        resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-      });
+      await Promise.race([drained, sleep(grace.draining)]);
+      for (const stream of child.stdio) stream?.destroy();
+      resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
     });
   });
   let gone = false;
@@ -205,7 +206,7 @@ export function startDriver(options: DriverOptions): Driver {
   const where = async (): Promise<(Event & { type: "where" }) | undefined> => {
     const answer = new Promise<Event & { type: "where" }>((resolve) => (answerWhere = resolve));
     send({ type: "where" });
-    return Promise.race([answer, sleep(1000, undefined, { ref: false })]);
+    return Promise.race([answer, sleep(grace.asking, undefined, { ref: false })]);
   };
 
   /** Rejects with the seconds of silence once there were too many of them, unless `busy` says that we are the reason. */
@@ -230,23 +231,23 @@ export function startDriver(options: DriverOptions): Driver {
     let hello: Loaded["versions"] | undefined;
     let connectsAtImport: Loaded["connectsAtImport"];
     let waitsForUs = false;
+    const lend = async () => {
+      waitsForUs = true;
+      const connection = (await options.connection?.().catch(() => null)) ?? null;
+      waitsForUs = false;
+      send({ type: "connection", connection });
+    };
     const answer = new Promise<Event & { type: "graph" | "failed" }>((resolve) => {
       handler = (event) => {
         if (event.type === "hello") hello = event;
         else if (event.type === "graph" || event.type === "failed") resolve(event);
         else if (event.type === "need-connection") {
           connectsAtImport = relativePlace(load.root, event);
-          waitsForUs = true;
-          void (options.connection?.() ?? Promise.resolve(null))
-            .catch(() => null)
-            .then((connection) => {
-              waitsForUs = false;
-              send({ type: "connection", connection });
-            });
+          void lend();
         }
       };
     });
-    send({ type: "load", ...load });
+    send(load);
     const event = await Promise.race([answer, ended, silence(() => waitsForUs, over.signal)]).finally(() => over.abort());
     handler = undefined;
     if (typeof event === "number") {
@@ -332,15 +333,16 @@ export function startDriver(options: DriverOptions): Driver {
       const result = record.result((performance.now() - started) / 1000);
       if (typeof end === "number") {
         const at = await where();
-        const [asked] = await Promise.all([
-          Promise.race([wanted.onHang?.().catch(() => undefined), sleep(5000, undefined, { ref: false })]),
+        const asked = await Promise.race([
+          wanted.onHang?.().catch(() => undefined),
+          sleep(grace.asking, undefined, { ref: false }),
         ]);
         kill();
         await ended;
         const place = relativePlace(load.root, at ?? {});
         return {
           ...result,
-          hung: { statement: at?.sql, ...(asked ?? {}), seconds: Math.round(end) },
+          hung: { statement: at?.sql, ...asked, seconds: Math.round(end) },
           ...(place.file !== undefined && { place: place as { file: string; line: number } }),
         };
       }
@@ -348,7 +350,7 @@ export function startDriver(options: DriverOptions): Driver {
         return {
           ...result,
           died: true,
-          raised: { type: "ProcessDied", message: `the Python process ${end}`, frames: [], traceback: log.text() },
+          raised: made("ProcessDied", `the Python process ${end}`, log.text()),
         };
       }
       const { raised } = end;
@@ -520,58 +522,54 @@ function ancestorsOf(revision: string, revisions: readonly LoadedRevision[]): st
   return [...found];
 }
 
-function hangsAtLoad(seconds: number, place: { file?: string; line?: number }): LoadFailure {
-  return new LoadFailure(
+/** Something that stopped the process and is no exception. */
+const made = (type: string, message: string, traceback = ""): Raised => ({ type, message, frames: [], traceback });
+
+function hangsAtLoad(seconds: number, place: Failure["place"]): LoadError {
+  return new LoadError(
     "hang",
+    made("Hang", `nothing happened for ${Math.round(seconds)} seconds`),
     1,
     text`The project did not finish loading: nothing happened for ${Math.round(seconds)} seconds`,
     text`Code that runs when the project is imported waits for something that is not there, such as another service.`,
-    { place },
+    place,
   );
 }
 
-function diedAtLoad({ python }: DriverOptions, how: string, log: string, started: boolean): LoadFailure {
-  const command = code(python.join(" "));
-  if (!started)
-    return new LoadFailure(
-      "start",
+function diedAtLoad({ python }: DriverOptions, how: string, log: string, started: boolean): Failure {
+  if (!started) {
+    return new Failure(
       2,
-      text`${command} could not be started: ${how}`,
+      text`${code(python.join(" "))} could not be started: ${how}`,
       text`Name the interpreter of the project with ${code("--python")}.`,
     );
-  return new LoadFailure(
+  }
+  return new LoadError(
     "died",
+    made("ProcessDied", `the Python process ${how}`, log),
     1,
     text`The Python process ${how} while it loaded the project`,
     text`It said: ${block(log || "(nothing)")}`,
   );
 }
 
-function failedToLoad({ stage, raised }: Event & { type: "failed" }, root: string): LoadFailure {
-  const place = placeOf(raised, root);
+function failedToLoad({ stage, raised }: Event & { type: "failed" }, root: string): LoadError {
   const what = text`${code(raised.type)}: ${code(raised.message)}`;
-  const details = { raised, ...(place && { place }) };
   const trace = text`${block(raised.traceback, "pytb")}`;
-  switch (stage) {
-    case "import-alembic":
-      return new LoadFailure(
-        stage,
-        2,
-        text`Alembic cannot be imported by the project's interpreter: ${what}`,
-        text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`,
-        details,
-      );
-    case "config":
-      return new LoadFailure(stage, 2, text`Alembic's configuration cannot be used: ${what}`, trace, details);
-    case "app":
-      return new LoadFailure(
-        stage,
-        1,
-        text`The Flask application cannot be loaded: ${what}`,
-        text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`,
-        details,
-      );
-    case "revisions":
-      return new LoadFailure(stage, 1, text`Alembic cannot load the revisions: ${what}`, trace, details);
-  }
+  const said: Record<typeof stage, [exitCode: 1 | 2, sentence: Text, help: Text]> = {
+    "import-alembic": [
+      2,
+      text`Alembic cannot be imported by the project's interpreter: ${what}`,
+      text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`,
+    ],
+    config: [2, text`Alembic's configuration cannot be used: ${what}`, trace],
+    app: [
+      1,
+      text`The Flask application cannot be loaded: ${what}`,
+      text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`,
+    ],
+    revisions: [1, text`Alembic cannot load the revisions: ${what}`, trace],
+  };
+  const [exitCode, sentence, help] = said[stage];
+  return new LoadError(stage, raised, exitCode, sentence, help, placeOf(raised, root));
 }

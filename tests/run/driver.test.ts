@@ -15,7 +15,16 @@ async function drive(files: Record<string, string>, { load, ...options }: Option
     env: process.env,
     timeout: 20,
     ...options,
-    load: { config: `${root}/alembic.ini`, format: "ini", section: "alembic", kind: "alembic", x: [], root, ...load },
+    load: {
+      type: "load",
+      config: `${root}/alembic.ini`,
+      format: "ini",
+      section: "alembic",
+      kind: "alembic",
+      x: [],
+      root,
+      ...load,
+    },
   });
   onTestFinished(() => driver.stop());
   return driver;
