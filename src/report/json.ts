@@ -1,0 +1,24 @@
+/** The report as JSON. docs/report.schema.json says what is in it. */
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { Report } from "../finding.ts";
+
+/** What JSON may hold as it is but a terminal or an editor would obey or hide. */
+const INVISIBLE = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
+
+const escaped = (text: string) =>
+  text
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
+
+/** The report as JSON, indented, ended by a newline; characters that nobody can see are escaped. */
+export function json(report: Report): string {
+  return `${JSON.stringify(report, null, 2).replace(INVISIBLE, escaped)}\n`;
+}
+
+/** Writes the report to a file, and makes its folder. */
+export async function sendJson(report: Report, file: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, json(report));
+}

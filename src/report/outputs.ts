@@ -1,0 +1,29 @@
+/** The action's outputs, for later steps of the job. */
+import type { Report } from "../finding.ts";
+import { oneLine } from "./escape.ts";
+import { tally } from "./view.ts";
+
+/**
+ * The outputs by name. Everything is text, as GitHub has it; `heads` is one a line, over all environments.
+ *
+ * @param file where the JSON report was written, if it was
+ */
+export function outputs(report: Report, file?: string): Record<string, string> {
+  const counts = tally(report);
+  return {
+    verdict: report.verdict,
+    blocking: String(counts.blocking),
+    errors: String(counts.errors),
+    warnings: String(counts.warnings),
+    notices: String(counts.notices),
+    preexisting: String(counts.preexisting),
+    ignored: String(counts.ignored),
+    heads: report.environments.flatMap(({ heads }) => heads.map(oneLine)).join("\n"),
+    report: file ?? "",
+  };
+}
+
+/** Hands the outputs to the runner. */
+export function sendOutputs(report: Report, set: (name: string, value: string) => void, file?: string): void {
+  for (const [name, value] of Object.entries(outputs(report, file))) set(name, value);
+}

@@ -1,0 +1,122 @@
+/** What all reporters agree on: order, groups, counts, and how places and times are written. */
+import type { Finding, Place, Related, Report, Severity } from "../finding.ts";
+import { count, plain, type Part, type Text } from "../text.ts";
+
+const RANK: Record<Severity, number> = { error: 0, warning: 1, notice: 2 };
+
+/** Blocking before not, errors before warnings before notices, then by file and line. */
+export function worstFirst(findings: readonly Finding[]): Finding[] {
+  const order = new Intl.Collator("en", { numeric: true });
+  return [...findings].sort(
+    (a, b) =>
+      Number(b.blocks) - Number(a.blocks) ||
+      RANK[a.severity] - RANK[b.severity] ||
+      order.compare(a.file ?? "", b.file ?? "") ||
+      (a.line ?? 0) - (b.line ?? 0),
+  );
+}
+
+/** The findings worst first: the pull request's own, those allowed by an ignore, and those that the base branch has already. */
+export function grouped(findings: readonly Finding[]): { own: Finding[]; ignored: Finding[]; preexisting: Finding[] } {
+  const sorted = worstFirst(findings);
+  return {
+    own: sorted.filter((finding) => !finding.suppressed && !finding.preexisting),
+    ignored: sorted.filter((finding) => finding.suppressed),
+    preexisting: sorted.filter((finding) => finding.preexisting && !finding.suppressed),
+  };
+}
+
+/** How many findings there are; `blocking` counts some of the others once more. */
+export interface Tally {
+  blocking: number;
+  errors: number;
+  warnings: number;
+  notices: number;
+  ignored: number;
+  preexisting: number;
+}
+
+/** Counts the findings of all environments. */
+export function tally(report: Report): Tally {
+  const groups = report.environments.map((environment) => grouped(environment.findings));
+  const own = groups.flatMap((group) => group.own);
+  const of = (severity: Severity) => own.filter((finding) => finding.severity === severity).length;
+  return {
+    blocking: own.filter((finding) => finding.blocks).length,
+    errors: of("error"),
+    warnings: of("warning"),
+    notices: of("notice"),
+    ignored: groups.reduce((sum, group) => sum + group.ignored.length, 0),
+    preexisting: groups.reduce((sum, group) => sum + group.preexisting.length, 0),
+  };
+}
+
+/** `3 errors`, `1 warning`, … , those that are there; how many block where that is not all errors. */
+export function tallyWords(tally: Tally): string[] {
+  const words: [number, string][] = [
+    [tally.errors, count(tally.errors, "error")],
+    [tally.warnings, count(tally.warnings, "warning")],
+    [tally.notices, count(tally.notices, "notice")],
+    [tally.blocking === tally.errors ? 0 : 1, `${tally.blocking || "none"} blocking`],
+    [tally.ignored, `${tally.ignored} ignored`],
+    [tally.preexisting, `${tally.preexisting} pre-existing`],
+  ];
+  const said = words.filter(([number]) => number > 0).map(([, word]) => word);
+  return said.length > 0 ? said : ["no findings"];
+}
+
+/** `versions/3f2a.py:21`, or nothing where a finding has no place in the head tree. */
+export function placeOf(place: Place): string | undefined {
+  if (place.file === undefined) return undefined;
+  return place.line === undefined ? place.file : `${place.file}:${place.line}`;
+}
+
+/** The place of a related thing as the finding's reader needs it: within the same file the line is enough. */
+export function relatedPlace(finding: Place, { file, line, commit }: Related): string {
+  if (commit !== undefined) return `${placeOf({ file, line })} at ${shortCommit(commit)}`;
+  return file === finding.file && line !== undefined ? `line ${line}` : placeOf({ file, line })!;
+}
+
+/** `0.08 s`, `3.2 s`, `48 s`, `2 min 5 s`. */
+export function duration(seconds: number): string {
+  if (seconds < 0.995) return `${seconds.toFixed(2)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A commit as people write it. */
+export const shortCommit = (commit: string): string => (/^[0-9a-f]{40,64}$/.test(commit) ? commit.slice(0, 7) : commit);
+
+/**
+ * The value cut to so many UTF-16 units, mark included: at the end of a paragraph, line, sentence or word where one is near, never
+ * inside a character.
+ */
+export function shorten(value: string, limit: number, mark = "…"): string {
+  if (value.length <= limit) return value;
+  const room = value.slice(0, Math.max(0, limit - mark.length));
+  const end = [/\n\n/g, /\n/g, /(?<=\.)\s/g, /\s/g]
+    .map((boundary) => [...room.matchAll(boundary)].at(-1)?.index ?? 0)
+    .find((index) => index > room.length / 2);
+  return (
+    room
+      .slice(0, end)
+      .replace(/[\ud800-\udbff]$/, "")
+      .trimEnd() + mark
+  );
+}
+
+/** A Text cut to so many UTF-16 units of its content. */
+export function shortenText(parts: Text, limit: number): Text {
+  if (plain(parts).length <= limit) return parts;
+  const kept: Part[] = [];
+  let room = limit;
+  for (const part of parts) {
+    if (room <= 0) break;
+    if ("text" in part) kept.push({ text: shorten(part.text, room) });
+    else if ("code" in part) kept.push({ code: shorten(part.code, room) });
+    else kept.push({ ...part, block: shorten(part.block, room, "\n…") });
+    room -= "text" in part ? part.text.length : "code" in part ? part.code.length : part.block.length;
+  }
+  return kept;
+}
