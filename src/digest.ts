@@ -43,7 +43,7 @@ export function phaseReports({ phases }: Evidence): PhaseReport[] {
       revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
       seconds,
       outcome: state,
-      ...(compared && { compared: { with: compared.with, differences: id === "upgrade" ? 0 : compared.differences.length } }),
+      ...(compared && id !== "upgrade" && { compared: { with: compared.with, differences: compared.differences.length } }),
       ...(reason && { reason }),
     }));
 }

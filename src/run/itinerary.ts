@@ -13,7 +13,7 @@ import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import type { Driver, RunResult, StepControl } from "./driver.ts";
-import type { Evidence, Phase, PhaseId, Step, Stop } from "./evidence.ts";
+import type { Evidence, Phase, PhaseId, Stop } from "./evidence.ts";
 
 /** With more revisions than this a snapshot after each of them costs more than it tells. */
 const MOST_SNAPSHOTS = 60;
@@ -87,7 +87,6 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     notes: [],
   };
   let versionTables: { schema: string | null; name: string }[] = [];
-  let used = false;
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
     const names = versionTables.map(({ name }) => name);
@@ -142,12 +141,11 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     };
     let result = await attempt();
     // Some env.py cannot run twice in one process (tables declared on an imported Base): a fresh one decides.
-    if (result.raised && result.steps.length === 0 && used && !options.with) {
+    if (result.freshProcessMayHelp && result.steps.length === 0 && !options.with) {
       await driver.stop();
       driver = await ports.head();
       result = await attempt();
     }
-    if (!options.with) used = true;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
     evidence.dbapi ??= result.connects[0]?.driver;
     evidence.foreign.push(...result.foreign);
@@ -271,7 +269,7 @@ function stopOf(result: RunResult): Stop | undefined {
   return {
     revision: open?.revision,
     raised: result.raised ?? { type: "Hang", message: "nothing moved", frames: [], traceback: "" },
-    ...(result.place ?? { file: at?.file, line: at?.line }),
+    ...(result.place ?? (at?.file !== undefined && { file: at.file, line: at.line })),
     ...(result.hung && { timedOut: result.hung }),
   };
 }
@@ -279,7 +277,10 @@ function stopOf(result: RunResult): Stop | undefined {
 /** Runs a file of SQL that the settings name. */
 async function runScript(scratch: Scratch, database: Database, { file, sql }: { file: string; sql: string }): Promise<void> {
   try {
-    await scratch.query(database, sql);
+    // pg_dump brackets its output with these two commands of psql.
+    await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
+    // Dumps change settings of the session, search_path above all; the session is used on.
+    await scratch.query(database, "DISCARD ALL");
   } catch (error) {
     const { message, position } = error as { message: string; position?: string };
     const line = position === undefined ? undefined : sql.slice(0, Number(position) - 1).split("\n").length;

@@ -3,13 +3,14 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure } from "../failure.ts";
 import type { Server } from "../postgres/server.ts";
-import { openScratch } from "../postgres/scratch.ts";
+import { openScratch, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
 import { code, text } from "../text.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
+import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
 
 export interface Migrations {
@@ -34,8 +35,12 @@ export interface Migrations {
  */
 export async function runMigrations(task: Migrations): Promise<Evidence> {
   const { environment, settings, signal } = task;
+  // Some projects connect while they are imported: they get a database of their own.
+  let opened: Promise<Scratch> | undefined;
+  const scratchOf = () => (opened ??= task.server.then((server) => openScratch(server, { signal })));
   const start = (root: string): Driver =>
     startDriver({
+      connection: async () => (await (await scratchOf()).create("import")).connection,
       python: task.interpreter.command,
       directory: path.join(root, environment.directory),
       load: {
@@ -58,32 +63,29 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   try {
-    const [server, loaded] = await Promise.all([task.server, first.loaded]);
-    const scratch = await openScratch(server);
-    try {
-      const baseDriver = task.baseRoot === undefined ? undefined : start(task.baseRoot);
-      const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
-      return await travel(
-        { order: loaded.order, base: task.base, ...(baseOrder && { baseOrder }), setup, ...(baseline && { baseline }) },
-        {
-          scratch,
-          head: async () => {
-            const driver = first ?? start(task.root);
-            first = undefined;
-            return driver;
-          },
-          ...(baseDriver && { base: async () => baseDriver }),
-          progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
+    const [scratch, loaded] = await Promise.all([scratchOf(), first.loaded]);
+    const baseDriver = task.baseRoot === undefined ? undefined : start(task.baseRoot);
+    const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
+    return await travel(
+      { order: loaded.order, base: task.base, ...(baseOrder && { baseOrder }), setup, ...(baseline && { baseline }) },
+      {
+        scratch,
+        head: async () => {
+          const driver = first ?? start(task.root);
+          first = undefined;
+          return driver;
         },
-      );
-    } finally {
-      await scratch.close();
-    }
+        ...(baseDriver && { base: async () => baseDriver }),
+        progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
+      },
+    );
   } catch (error) {
-    if (!(error instanceof LoadError)) throw error;
-    return notLoaded(error, task);
+    // A broken configuration is wrong use; what the project's code raises is an observation.
+    if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
+    return notLoaded(error.raised, error.place, task);
   } finally {
     await first?.stop();
+    await (await opened?.catch(() => undefined))?.close();
   }
 }
 
@@ -103,7 +105,7 @@ async function readBaseline(root: string, { baseline, baselineRevision }: Migrat
 }
 
 /** The evidence of a project that Alembic could not load. */
-function notLoaded({ raised }: LoadError, task: Migrations): Evidence {
+function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations): Evidence {
   return {
     serverVersion: "",
     serverProvider: "",
@@ -112,7 +114,7 @@ function notLoaded({ raised }: LoadError, task: Migrations): Evidence {
     sqlalchemy: task.interpreter.sqlalchemy,
     order: [],
     base: task.base,
-    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], skipped: [], unrestored: [], stop: { raised } }],
+    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], skipped: [], unrestored: [], stop: { raised, ...place } }],
     foreign: [],
     notes: [],
   };
