@@ -43,10 +43,7 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
     if ("reason" in file) unreadable.push(file);
     else {
       read.push(file);
-      if (file.syntaxError) unreadable.push({ file: file.file, line: file.syntaxError.line, reason: "syntax", detail: file.syntaxError.detail });
-      else if (file.computed?.includes("down")) {
-        unreadable.push({ file: file.file, line: file.at.down?.line ?? 1, reason: "computed", detail: "down_revision" });
-      }
+      if (file.problem) unreadable.push(file.problem);
     }
   }
 
@@ -95,7 +92,9 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
     parents,
     dependencies,
     heads: [...revisions.keys()].filter((id) => !named.has(id)),
-    bases: [...revisions.values()].filter((revision) => revision.down.length === 0 && !revision.computed?.includes("down")).map(({ id }) => id),
+    bases: [...revisions.values()]
+      .filter((revision) => revision.down.length === 0 && !revision.computed?.includes("down"))
+      .map(({ id }) => id),
     duplicates,
     labelClashes,
     missing,
@@ -105,7 +104,10 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
 }
 
 /** Strongly connected parts of parents and dependencies together, each walked from child to parent. */
-function findCycles(parents: ReadonlyMap<string, readonly string[]>, dependencies: ReadonlyMap<string, readonly string[]>): string[][] {
+function findCycles(
+  parents: ReadonlyMap<string, readonly string[]>,
+  dependencies: ReadonlyMap<string, readonly string[]>,
+): string[][] {
   const next = (id: string) => [...(parents.get(id) ?? []), ...(dependencies.get(id) ?? [])];
   const index = new Map<string, number>();
   const low = new Map<string, number>();
@@ -162,9 +164,15 @@ export async function revisionFiles(tree: Tree, environment: Environment): Promi
   for (const folder of environment.versionFolders) {
     const prefix = folder === "" ? "" : `${folder}/`;
     const names = (await tree.list(folder)).map((file) => file.slice(prefix.length)).filter((name) => name.endsWith(".py"));
-    const visible = names.filter((name) => (environment.recursive ? !/(^|\/)[^/]*__pycache__\//.test(name) : !name.includes("/")));
+    const visible = names.filter((name) =>
+      environment.recursive ? !/(^|\/)[^/]*__pycache__\//.test(name) : !name.includes("/"),
+    );
     // A folder's own files come before those of its folders.
-    const key = (name: string) => name.split("/").map((part, index, parts) => (index === parts.length - 1 ? "\u0000" : "\u0001") + part).join("\u0000");
+    const key = (name: string) =>
+      name
+        .split("/")
+        .map((part, index, parts) => (index === parts.length - 1 ? "\u0000" : "\u0001") + part)
+        .join("\u0000");
     for (const name of visible.sort((a, b) => byCodePoint(key(a), key(b)))) found.add(prefix + name);
   }
   return [...found];

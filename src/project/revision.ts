@@ -1,5 +1,7 @@
 /** A revision file, read statically: no project code runs. */
-import { parser } from "@lezer/python";
+import { decodePython, positionsIn } from "./python-source.ts";
+import { parseModule, type Node } from "./python-syntax.ts";
+import { moduleValues, type Value } from "./python-values.ts";
 
 /** Lines, 1-based and inclusive. */
 export interface Span {
@@ -13,11 +15,13 @@ export interface ValueSpan extends Span {
   endColumn: number;
   start: number;
   end: number;
+  /** The value alone, where the statement assigns it to nothing else. */
+  value?: { start: number; end: number };
 }
 
 export interface Revision {
   id: string;
-  /** As written, before labels and partial ids are resolved. */
+  /** As written, before labels are resolved. */
   down: string[];
   dependsOn: string[];
   labels: string[];
@@ -34,66 +38,140 @@ export interface Revision {
   /** What the body of downgrade() is. */
   downgradeIs: "code" | "empty" | "missing" | "raises";
   /** Values that only Python can compute; their lists above are then empty. */
-  computed?: ("down" | "dependsOn" | "labels")[];
-  /** Python 3 cannot read the file, although its header could be read. */
-  syntaxError?: { line: number; detail: string };
+  computed?: readonly ("down" | "dependsOn" | "labels")[];
+  /** What is wrong with a file of which enough could be read. */
+  problem?: Unreadable;
 }
 
 /** A file that defines no readable revision although it should. */
 export interface Unreadable {
   file: string;
   line: number;
-  /** no-revision: it defines no `revision`, on which Alembic gives up; refused: Alembic refuses the id. */
+  /**
+   * syntax, encoding: Python 3 refuses the file · computed: a value that only Python can tell · no-revision: it defines no `revision`
+   * · refused: Alembic refuses a value. Of all but `computed` every alembic command dies.
+   */
   reason: "syntax" | "computed" | "encoding" | "no-revision" | "refused";
   detail: string;
 }
+
+/** Alembic reads the files of a version folder whose names match this. */
+const REVISION_FILE = /^(?!\.#|__init__).*\.py$/;
+
+/** Whether Alembic takes a file of a version folder for a revision. */
+export const isRevisionFile = (file: string): boolean => REVISION_FILE.test(file.slice(file.lastIndexOf("/") + 1));
 
 /**
  * Reads one file of a version folder.
  *
  * @param file path relative to the repository's root
  * @param bytes its content
- * @returns undefined where Alembic itself does not look at the file
+ * @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
  */
 export function readRevision(file: string, bytes: Uint8Array): Revision | Unreadable | undefined {
-  const name = file.slice(file.lastIndexOf("/") + 1);
-  if (!name.endsWith(".py") || name.startsWith("__init__") || name.startsWith(".#")) return undefined;
-  const source = new TextDecoder().decode(bytes);
-  const revision: Revision = { id: "", down: [], dependsOn: [], labels: [], message: "", file, source, at: {}, downgradeIs: "missing" };
-  const lines = source.split("\n");
-  const lineAt = (offset: number) => source.slice(0, offset).split("\n").length;
-  const cursor = parser.parse(source).topNode.cursor();
-  const values = new Map<string, { strings: string[]; span: ValueSpan }>();
-  if (cursor.firstChild()) {
-    do {
-      if (cursor.name === "ExpressionStatement" && revision.message === "") {
-        revision.message = /^\s*[rRuU]?["']+\s*([^\n"']*)/.exec(source.slice(cursor.from, cursor.to))?.[1]?.trim() ?? "";
-      } else if (cursor.name === "AssignStatement") {
-        const text = source.slice(cursor.from, cursor.to);
-        const target = /^\w+/.exec(text)?.[0] ?? "";
-        const line = lineAt(cursor.from);
-        values.set(target, {
-          strings: [...text.slice(text.indexOf("=")).matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? ""),
-          span: { line, endLine: lineAt(cursor.to), column: 1, endColumn: cursor.to - cursor.from + 1, start: cursor.from, end: cursor.to },
-        });
-      } else if (cursor.name === "FunctionDefinition") {
-        const which = /^def\s+(upgrade|downgrade)\b/.exec(source.slice(cursor.from, cursor.to))?.[1] as "upgrade" | "downgrade" | undefined;
-        if (which) revision[which] = { line: lineAt(cursor.from), endLine: Math.min(lines.length, lineAt(cursor.to)) };
-        if (which === "downgrade") revision.downgradeIs = "code";
-      }
-    } while (cursor.nextSibling());
-  }
-  const id = values.get("revision")?.strings[0];
-  if (id === undefined) return { file, line: 1, reason: "no-revision", detail: "" };
-  revision.id = id;
-  revision.down = values.get("down_revision")?.strings ?? [];
-  revision.dependsOn = values.get("depends_on")?.strings ?? [];
-  revision.labels = values.get("branch_labels")?.strings ?? [];
-  revision.at = {
-    revision: values.get("revision")?.span,
-    down: values.get("down_revision")?.span,
-    dependsOn: values.get("depends_on")?.span,
-    labels: values.get("branch_labels")?.span,
+  if (!isRevisionFile(file)) return undefined;
+  const { source, problem: decoding } = decodePython(bytes);
+  const { module, problem: syntax } = parseModule(source);
+  const positionOf = positionsIn(source);
+  const { values, bindings, star } = moduleValues(module);
+  const problems: Unreadable[] = [];
+  const report = (reason: Unreadable["reason"], line: number, detail: string) => problems.push({ file, line, reason, detail });
+  if (decoding) report("encoding", decoding.line, decoding.detail);
+  if (source.includes("\0")) report("syntax", positionOf(source.indexOf("\0")).line, "source code cannot contain null bytes");
+  if (syntax) report("syntax", positionOf(syntax.offset).line, syntax.detail);
+
+  const spanOf = (name: string): ValueSpan | undefined => {
+    const binding = bindings.get(name);
+    if (!binding) return undefined;
+    const { statement, value } = binding;
+    const [from, to] = [positionOf(statement.start), positionOf(statement.end)];
+    return {
+      line: from.line,
+      endLine: to.line,
+      column: from.column,
+      endColumn: to.column,
+      start: statement.start,
+      end: statement.end,
+      ...(value ? { value: { start: value.start, end: value.end } } : {}),
+    };
   };
-  return revision;
+  const lineOf = (name: string) => spanOf(name)?.line ?? 1;
+
+  const id = values.get("revision");
+  const legacy = values.has("revision") || star ? undefined : /^([a-f0-9]+)\.py$/.exec(file.slice(file.lastIndexOf("/") + 1))?.[1];
+  if (typeof id !== "string" && legacy === undefined) {
+    if (problems.length > 0) return problems[0];
+    if (!values.has("revision") && !star) return { file, line: 1, reason: "no-revision", detail: "" };
+    return id === undefined
+      ? { file, line: lineOf("revision"), reason: "computed", detail: "revision" }
+      : { file, line: lineOf("revision"), reason: "refused", detail: `revision is ${JSON.stringify(id)} and not a string` };
+  }
+  const ownId = typeof id === "string" ? id : legacy!;
+  const illegal = [...new Set(ownId.match(/[@\-+:]/g))];
+  if (illegal.length > 0) report("refused", lineOf("revision"), `${illegal.join(" ")} not allowed in a revision id`);
+
+  const computed: NonNullable<Revision["computed"]>[number][] = [];
+  const listOf = (name: string, key: (typeof computed)[number]): string[] => {
+    const value = values.has(name) ? values.get(name) : null;
+    const list = stringsOf(value);
+    if (list) return list;
+    if (value === undefined) computed.push(key);
+    else report("refused", lineOf(name), `${name} is ${JSON.stringify(value)}`);
+    return [];
+  };
+  const down = listOf("down_revision", "down");
+  const dependsOn = listOf("depends_on", "dependsOn").filter((name) => name !== "");
+  const labels = listOf("branch_labels", "labels");
+  if (computed.includes("down")) report("computed", lineOf("down_revision"), "down_revision");
+
+  const functionNamed = (name: string): Node | undefined => {
+    const statement = bindings.get(name)?.statement;
+    return statement?.kind === "FunctionDef" ? statement : undefined;
+  };
+  const spanOfFunction = (node: Node | undefined): Span | undefined =>
+    node && { line: positionOf(node.start).line, endLine: positionOf(node.end).line };
+  const downgrade = functionNamed("downgrade");
+  return {
+    id: ownId,
+    down,
+    dependsOn,
+    labels,
+    message: docstring(module)?.trim().split(/\s*\n/, 1)[0] ?? "",
+    file,
+    source,
+    at: { revision: spanOf("revision"), down: spanOf("down_revision"), dependsOn: spanOf("depends_on"), labels: spanOf("branch_labels") },
+    upgrade: spanOfFunction(functionNamed("upgrade")),
+    downgrade: spanOfFunction(downgrade),
+    downgradeIs: downgrade ? whatItIs(downgrade) : values.has("downgrade") || star ? "code" : "missing",
+    ...(computed.length > 0 ? { computed } : {}),
+    ...(problems.length > 0 ? { problem: problems[0] } : {}),
+  };
+}
+
+/** None is no id, a string one, a collection of strings several; undefined where it is something else. */
+function stringsOf(value: Value): string[] | undefined {
+  if (value === null) return [];
+  if (typeof value === "string") return [value];
+  if (!Array.isArray(value)) return undefined;
+  // Alembic unpacks collections of one.
+  if (value.length === 1 && value[0] === null) return [];
+  return value.every((item) => typeof item === "string") ? [...new Set(value as string[])] : undefined;
+}
+
+function docstring(block: Node): string | undefined {
+  const first = block.items[0];
+  return first?.kind === "Expr" && first.items[0]!.kind === "String" ? first.items[0]!.text : undefined;
+}
+
+/** Statements that do nothing. */
+function idle(statement: Node): boolean {
+  const [value] = statement.items;
+  if (statement.kind === "Pass") return true;
+  if (statement.kind === "Expr") return value!.kind === "String" || value!.kind === "Constant";
+  return statement.kind === "Return" && (value === null || (value!.kind === "Constant" && value!.text === "None"));
+}
+
+function whatItIs(definition: Node): Revision["downgradeIs"] {
+  const statements = (definition.items.at(-1)!.items as readonly Node[]).filter((statement) => !idle(statement));
+  return statements.length === 0 ? "empty" : statements[0]!.kind === "Raise" ? "raises" : "code";
 }
