@@ -54,7 +54,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT CASE WHEN quiet.steps > 0 THEN pg_catalog.json_build_array(
 
-    pg_catalog.json_build_array('pg_namespace', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_namespace', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT n.oid, 'schema' AS kind, n.nspname AS name, pg_catalog.pg_get_userbyid(n.nspowner) AS owner,
         n.nspacl::text[] AS acl, CASE WHEN n.nspacl IS NOT NULL THEN pg_catalog.acldefault('n', n.nspowner)::text[] END AS acl_default
       FROM namespace n
@@ -62,7 +62,7 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_namespace'::regclass AND e.objid = n.oid)
     ) x)),
 
-    pg_catalog.json_build_array('pg_extension', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_extension', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT e.oid, 'extension' AS kind, e.extname AS name, e.extversion AS version, n.nspname AS schema,
         pg_catalog.pg_get_userbyid(e.extowner) AS owner
       FROM pg_catalog.pg_extension e
@@ -71,7 +71,7 @@ CROSS JOIN LATERAL (
     ) x)),
 
     -- Tables, foreign tables, views, materialized views.
-    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT r.oid,
         CASE r.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
         r.nspname AS namespace, r.relname AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -100,7 +100,7 @@ CROSS JOIN LATERAL (
     ) x)),
 
     -- Composite types stand for their relation, so that their attributes find them.
-    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT t.oid, 'composite type' AS kind, n.nspname AS namespace, t.typname AS name, t.typrelid AS relation,
         pg_catalog.pg_get_userbyid(t.typowner) AS owner,
         t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default
@@ -111,7 +111,7 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
     ) x)),
 
-    pg_catalog.json_build_array('pg_attribute', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_attribute', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT c.* FROM (SELECT NULL::"char" AS attcompression) AS missing
       CROSS JOIN LATERAL (
         SELECT a.attrelid AS of, a.attnum AS number, 'column' AS kind, a.attname AS name,
@@ -144,7 +144,7 @@ CROSS JOIN LATERAL (
     ) x)),
 
     -- A sequence belongs to the column that owns it; the one behind an identity column is part of that column.
-    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT c.oid, 'sequence' AS kind, n.nspname AS namespace, c.relname AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
         c.relacl::text[] AS acl, CASE WHEN c.relacl IS NOT NULL THEN pg_catalog.acldefault('s', c.relowner)::text[] END AS acl_default,
         d.refobjid AS of, d.refobjsubid AS of_number, CASE WHEN d.deptype = 'i' THEN true END AS behind_identity,
@@ -162,7 +162,7 @@ CROSS JOIN LATERAL (
     ) x)),
 
     -- Those behind a constraint are part of it.
-    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_class', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT c.oid, 'index' AS kind, r.nspname AS namespace, c.relname AS name, i.indrelid AS of,
         (SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid) AS origin,
         i.indisunique AS unique,
@@ -180,8 +180,55 @@ CROSS JOIN LATERAL (
       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x'))
     ) x)),
 
+    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT t.oid, 'enum type' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
+        t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
+        ARRAY(SELECT l.enumlabel FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid ORDER BY l.enumsortorder) AS labels
+      FROM pg_catalog.pg_type t
+      JOIN namespace n ON n.oid = t.typnamespace
+      WHERE t.oid >= 16384 AND t.typtype = 'e'
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT t.oid, 'domain' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
+        t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
+        pg_catalog.format_type(t.typbasetype, t.typtypmod) AS type,
+        NOT t.typnotnull AS nullable,
+        COALESCE(pg_catalog.pg_get_expr(t.typdefaultbin, 0, true), t.typdefault) AS default,
+        CASE WHEN t.typcollation <> b.typcollation THEN (
+          SELECT CASE WHEN n.nspname <> 'pg_catalog' THEN pg_catalog.quote_ident(n.nspname) || '.' ELSE '' END
+            || pg_catalog.quote_ident(k.collname)
+          FROM pg_catalog.pg_collation k JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
+          WHERE k.oid = t.typcollation) END AS collation
+      FROM pg_catalog.pg_type t
+      JOIN namespace n ON n.oid = t.typnamespace
+      JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+      WHERE t.oid >= 16384 AND t.typtype = 'd'
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT y.* FROM (SELECT 0::oid AS rngmultitypid) AS missing
+      CROSS JOIN LATERAL (
+        SELECT t.oid, 'range type' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
+          t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
+          pg_catalog.format_type(g.rngsubtype, NULL) AS subtype,
+          (SELECT o.opcname FROM pg_catalog.pg_opclass o WHERE o.oid = g.rngsubopc) AS operator_class,
+          (SELECT k.collname FROM pg_catalog.pg_collation k WHERE k.oid = g.rngcollation) AS collation,
+          NULLIF(g.rngcanonical::text, '-') AS canonical,
+          NULLIF(g.rngsubdiff::text, '-') AS subtype_difference,
+          CASE WHEN rngmultitypid <> 0 THEN pg_catalog.format_type(rngmultitypid, NULL) END AS multirange_type
+        FROM pg_catalog.pg_range g
+        JOIN pg_catalog.pg_type t ON t.oid = g.rngtypid
+        JOIN namespace n ON n.oid = t.typnamespace
+        WHERE t.oid >= 16384
+          AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
+      ) y
+    ) x)),
+
     -- A foreign key to a partitioned table has a copy for each partition, on the same table: those are left out.
-    pg_catalog.json_build_array('pg_constraint', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_constraint', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT k.oid,
         CASE k.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint' WHEN 'f' THEN 'foreign key'
           WHEN 'c' THEN 'check constraint' WHEN 'x' THEN 'exclusion constraint' ELSE 'not-null constraint' END AS kind,
@@ -212,54 +259,7 @@ CROSS JOIN LATERAL (
           SELECT FROM pg_catalog.pg_constraint p WHERE k.contype = 'f' AND p.oid = k.conparentid AND p.conrelid = k.conrelid)
     ) x)),
 
-    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_agg(x) FROM (
-      SELECT t.oid, 'enum type' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
-        t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
-        (SELECT pg_catalog.array_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid) AS labels
-      FROM pg_catalog.pg_type t
-      JOIN namespace n ON n.oid = t.typnamespace
-      WHERE t.oid >= 16384 AND t.typtype = 'e'
-        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
-    ) x)),
-
-    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_agg(x) FROM (
-      SELECT t.oid, 'domain' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
-        t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
-        pg_catalog.format_type(t.typbasetype, t.typtypmod) AS type,
-        NOT t.typnotnull AS nullable,
-        COALESCE(pg_catalog.pg_get_expr(t.typdefaultbin, 0, true), t.typdefault) AS default,
-        CASE WHEN t.typcollation <> b.typcollation THEN (
-          SELECT CASE WHEN n.nspname <> 'pg_catalog' THEN pg_catalog.quote_ident(n.nspname) || '.' ELSE '' END
-            || pg_catalog.quote_ident(k.collname)
-          FROM pg_catalog.pg_collation k JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
-          WHERE k.oid = t.typcollation) END AS collation
-      FROM pg_catalog.pg_type t
-      JOIN namespace n ON n.oid = t.typnamespace
-      JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-      WHERE t.oid >= 16384 AND t.typtype = 'd'
-        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
-    ) x)),
-
-    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_agg(x) FROM (
-      SELECT y.* FROM (SELECT 0::oid AS rngmultitypid) AS missing
-      CROSS JOIN LATERAL (
-        SELECT t.oid, 'range type' AS kind, n.nspname AS namespace, t.typname AS name, pg_catalog.pg_get_userbyid(t.typowner) AS owner,
-          t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
-          pg_catalog.format_type(g.rngsubtype, NULL) AS subtype,
-          (SELECT o.opcname FROM pg_catalog.pg_opclass o WHERE o.oid = g.rngsubopc) AS operator_class,
-          (SELECT k.collname FROM pg_catalog.pg_collation k WHERE k.oid = g.rngcollation) AS collation,
-          NULLIF(g.rngcanonical::text, '-') AS canonical,
-          NULLIF(g.rngsubdiff::text, '-') AS subtype_difference,
-          CASE WHEN rngmultitypid <> 0 THEN pg_catalog.format_type(rngmultitypid, NULL) END AS multirange_type
-        FROM pg_catalog.pg_range g
-        JOIN pg_catalog.pg_type t ON t.oid = g.rngtypid
-        JOIN namespace n ON n.oid = t.typnamespace
-        WHERE t.oid >= 16384
-          AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
-      ) y
-    ) x)),
-
-    pg_catalog.json_build_array('pg_proc', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_proc', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT y.* FROM (SELECT NULL::pg_catalog.pg_node_tree AS prosqlbody) AS missing
       CROSS JOIN LATERAL (
         SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
@@ -291,7 +291,7 @@ CROSS JOIN LATERAL (
       ) y
     ) x)),
 
-    pg_catalog.json_build_array('pg_proc', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_proc', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT p.oid, 'aggregate' AS kind, n.nspname AS namespace, p.proname AS name,
         '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' AS suffix,
         pg_catalog.pg_get_userbyid(p.proowner) AS owner,
@@ -322,23 +322,22 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_proc'::regclass AND e.objid = p.oid)
     ) x)),
 
-    pg_catalog.json_build_array('pg_trigger', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_trigger', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT y.* FROM (SELECT 0::oid AS tgparentid) AS missing
       CROSS JOIN LATERAL (
         SELECT t.oid, 'trigger' AS kind, t.tgname AS name, t.tgrelid AS of, NULLIF(tgparentid, 0) AS origin,
-          pg_catalog.substr(pg_catalog.pg_get_triggerdef(t.oid), 1 + pg_catalog.length(
+          pg_catalog.substr(pg_catalog.pg_get_triggerdef(t.oid, true), 1 + pg_catalog.length(
             'CREATE ' || CASE WHEN t.tgconstraint <> 0 THEN 'CONSTRAINT ' ELSE '' END
             || 'TRIGGER ' || pg_catalog.quote_ident(t.tgname) || ' ')) AS definition,
           CASE WHEN t.tgconstraint <> 0 THEN true END AS constraint,
           CASE t.tgenabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END AS enabled
         FROM relation r
         JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid
-        WHERE NOT t.tgisinternal OR tgparentid <> 0 AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_trigger i WHERE i.oid = tgparentid AND i.tgisinternal)
+        WHERE NOT t.tgisinternal
       ) y
     ) x)),
 
-    pg_catalog.json_build_array('pg_rewrite', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_rewrite', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT w.oid, 'rule' AS kind, w.rulename AS name, w.ev_class AS of,
         pg_catalog.substr(pg_catalog.pg_get_ruledef(w.oid, true), 1 + pg_catalog.length(
           'CREATE RULE ' || pg_catalog.quote_ident(w.rulename) || ' AS')) AS definition,
@@ -348,7 +347,7 @@ CROSS JOIN LATERAL (
       WHERE w.rulename <> '_RETURN'
     ) x)),
 
-    pg_catalog.json_build_array('pg_policy', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_policy', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT p.oid, 'policy' AS kind, p.polname AS name, p.polrelid AS of,
         CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END AS command,
         CASE WHEN NOT p.polpermissive THEN true END AS restrictive,
@@ -361,7 +360,7 @@ CROSS JOIN LATERAL (
       JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
     ) x)),
 
-    pg_catalog.json_build_array('pg_statistic_ext', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_statistic_ext', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT y.* FROM (SELECT NULL::pg_catalog.pg_node_tree AS stxexprs, NULL::int AS stxstattarget) AS missing
       CROSS JOIN LATERAL (
         SELECT s.oid, 'statistics' AS kind, n.nspname AS namespace, s.stxname AS name, s.stxrelid AS of,
@@ -379,7 +378,265 @@ CROSS JOIN LATERAL (
       ) y
     ) x)),
 
-    pg_catalog.json_build_array('pg_description', (SELECT pg_catalog.json_agg(x) FROM (
+    pg_catalog.json_build_array('pg_type', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT t.oid, CASE WHEN t.typisdefined THEN 'base type' ELSE 'shell type' END AS kind, n.nspname AS namespace, t.typname AS name,
+        pg_catalog.pg_get_userbyid(t.typowner) AS owner,
+        t.typacl::text[] AS acl, CASE WHEN t.typacl IS NOT NULL THEN pg_catalog.acldefault('T', t.typowner)::text[] END AS acl_default,
+        t.typlen AS length, t.typbyval AS by_value, t.typalign AS alignment, t.typstorage AS storage, t.typcategory AS category,
+        t.typispreferred AS preferred, t.typdelim AS delimiter, t.typdefault AS default,
+        NULLIF(t.typinput::text, '-') AS input_function, NULLIF(t.typoutput::text, '-') AS output_function,
+        NULLIF(t.typreceive::text, '-') AS receive_function, NULLIF(t.typsend::text, '-') AS send_function,
+        NULLIF(t.typmodin::text, '-') AS modifier_input_function, NULLIF(t.typmodout::text, '-') AS modifier_output_function,
+        NULLIF(t.typanalyze::text, '-') AS analyze_function,
+        CASE WHEN t.typelem <> 0 THEN pg_catalog.format_type(t.typelem, NULL) END AS element
+      FROM pg_catalog.pg_type t
+      JOIN namespace n ON n.oid = t.typnamespace
+      WHERE t.oid >= 16384 AND (t.typtype = 'b' AND t.typarray <> 0 OR t.typtype = 'p' AND NOT t.typisdefined)
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = t.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_operator', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT o.oid, 'operator' AS kind, pg_catalog.quote_ident(n.nspname) || '.' || o.oprname
+          || ' (' || CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprleft, NULL) END
+          || ', ' || CASE WHEN o.oprright = 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END || ')' AS label,
+        pg_catalog.pg_get_userbyid(o.oprowner) AS owner,
+        NULLIF(o.oprcode::text, '-') AS function,
+        CASE WHEN o.oprresult <> 0 THEN pg_catalog.format_type(o.oprresult, NULL) END AS returns,
+        CASE WHEN o.oprcom <> 0 THEN o.oprcom::regoperator::text END AS commutator,
+        CASE WHEN o.oprnegate <> 0 THEN o.oprnegate::regoperator::text END AS negator,
+        NULLIF(o.oprrest::text, '-') AS restrict_function, NULLIF(o.oprjoin::text, '-') AS join_function,
+        CASE WHEN o.oprcanmerge THEN true END AS merges, CASE WHEN o.oprcanhash THEN true END AS hashes
+      FROM pg_catalog.pg_operator o
+      JOIN namespace n ON n.oid = o.oprnamespace
+      WHERE o.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_operator'::regclass AND e.objid = o.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_opfamily', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT f.oid, 'operator family' AS kind, n.nspname AS namespace, f.opfname AS name, ' USING ' || m.amname AS suffix,
+        pg_catalog.pg_get_userbyid(f.opfowner) AS owner,
+        (SELECT pg_catalog.array_agg(a.amopstrategy || ' ' || a.amopopr::regoperator::text ORDER BY a.amopstrategy, a.amopopr::regoperator::text)
+          FROM pg_catalog.pg_amop a WHERE a.amopfamily = f.oid) AS operators,
+        (SELECT pg_catalog.array_agg(a.amprocnum || ' ' || a.amproc::regprocedure::text ORDER BY a.amprocnum, a.amproc::regprocedure::text)
+          FROM pg_catalog.pg_amproc a WHERE a.amprocfamily = f.oid) AS functions
+      FROM pg_catalog.pg_opfamily f
+      JOIN namespace n ON n.oid = f.opfnamespace
+      JOIN pg_catalog.pg_am m ON m.oid = f.opfmethod
+      WHERE f.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_opfamily'::regclass AND e.objid = f.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_opclass', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'operator class' AS kind, n.nspname AS namespace, c.opcname AS name, ' USING ' || m.amname AS suffix,
+        pg_catalog.pg_get_userbyid(c.opcowner) AS owner,
+        pg_catalog.format_type(c.opcintype, NULL) AS type,
+        CASE WHEN c.opcdefault THEN true END AS default,
+        CASE WHEN c.opckeytype <> 0 THEN pg_catalog.format_type(c.opckeytype, NULL) END AS storage,
+        (SELECT pg_catalog.quote_ident(k.nspname) || '.' || pg_catalog.quote_ident(f.opfname)
+          FROM pg_catalog.pg_opfamily f JOIN pg_catalog.pg_namespace k ON k.oid = f.opfnamespace WHERE f.oid = c.opcfamily) AS family
+      FROM pg_catalog.pg_opclass c
+      JOIN namespace n ON n.oid = c.opcnamespace
+      JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_opclass'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_cast', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'cast' AS kind,
+        '(' || pg_catalog.format_type(c.castsource, NULL) || ' AS ' || pg_catalog.format_type(c.casttarget, NULL) || ')' AS label,
+        CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure::text END AS function,
+        CASE c.castcontext WHEN 'e' THEN 'explicit' WHEN 'a' THEN 'assignment' ELSE 'implicit' END AS context,
+        CASE c.castmethod WHEN 'f' THEN 'function' WHEN 'i' THEN 'input and output functions' ELSE 'binary' END AS method
+      FROM pg_catalog.pg_cast c
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_cast'::regclass AND d.objid = c.oid
+          AND d.deptype IN ('e', 'i'))
+    ) x)),
+
+    pg_catalog.json_build_array('pg_collation', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT y.* FROM (SELECT NULL::text AS colllocale, NULL::text AS colliculocale, NULL::text AS collicurules) AS missing
+      CROSS JOIN LATERAL (
+        SELECT c.oid, 'collation' AS kind, n.nspname AS namespace, c.collname AS name,
+          pg_catalog.pg_get_userbyid(c.collowner) AS owner,
+          CASE c.collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'default' END AS provider,
+          c.collcollate AS lc_collate, c.collctype AS lc_ctype, COALESCE(colllocale, colliculocale) AS locale, collicurules AS rules,
+          CASE WHEN NOT c.collisdeterministic THEN false END AS deterministic
+        FROM pg_catalog.pg_collation c
+        JOIN namespace n ON n.oid = c.collnamespace
+        WHERE c.oid >= 16384
+          AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_collation'::regclass AND e.objid = c.oid)
+      ) y
+    ) x)),
+
+    pg_catalog.json_build_array('pg_conversion', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'conversion' AS kind, n.nspname AS namespace, c.conname AS name,
+        pg_catalog.pg_get_userbyid(c.conowner) AS owner,
+        pg_catalog.pg_encoding_to_char(c.conforencoding) AS from, pg_catalog.pg_encoding_to_char(c.contoencoding) AS to,
+        c.conproc::text AS function, CASE WHEN c.condefault THEN true END AS default
+      FROM pg_catalog.pg_conversion c
+      JOIN namespace n ON n.oid = c.connamespace
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_conversion'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_ts_config', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'text search configuration' AS kind, n.nspname AS namespace, c.cfgname AS name,
+        pg_catalog.pg_get_userbyid(c.cfgowner) AS owner,
+        (SELECT p.prsname FROM pg_catalog.pg_ts_parser p WHERE p.oid = c.cfgparser) AS parser,
+        (SELECT pg_catalog.array_agg(t.alias || ' ' || m.mapdict::regdictionary::text ORDER BY t.alias, m.mapseqno)
+          FROM pg_catalog.pg_ts_config_map m
+          JOIN pg_catalog.ts_token_type(c.cfgparser) t ON t.tokid = m.maptokentype
+          WHERE m.mapcfg = c.oid) AS mappings
+      FROM pg_catalog.pg_ts_config c
+      JOIN namespace n ON n.oid = c.cfgnamespace
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_ts_config'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_ts_dict', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'text search dictionary' AS kind, n.nspname AS namespace, c.dictname AS name,
+        pg_catalog.pg_get_userbyid(c.dictowner) AS owner,
+        (SELECT t.tmplname FROM pg_catalog.pg_ts_template t WHERE t.oid = c.dicttemplate) AS template,
+        c.dictinitoption AS initialization
+      FROM pg_catalog.pg_ts_dict c
+      JOIN namespace n ON n.oid = c.dictnamespace
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_ts_dict'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_ts_parser', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'text search parser' AS kind, n.nspname AS namespace, c.prsname AS name,
+        c.prsstart::text AS start_function, c.prstoken::text AS token_function, c.prsend::text AS end_function,
+        NULLIF(c.prsheadline::text, '-') AS headline_function, c.prslextype::text AS types_function
+      FROM pg_catalog.pg_ts_parser c
+      JOIN namespace n ON n.oid = c.prsnamespace
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_ts_parser'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_ts_template', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT c.oid, 'text search template' AS kind, n.nspname AS namespace, c.tmplname AS name,
+        NULLIF(c.tmplinit::text, '-') AS init_function, c.tmpllexize::text AS lexize_function
+      FROM pg_catalog.pg_ts_template c
+      JOIN namespace n ON n.oid = c.tmplnamespace
+      WHERE c.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_ts_template'::regclass AND e.objid = c.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_language', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT l.oid, 'language' AS kind, l.lanname AS name, pg_catalog.pg_get_userbyid(l.lanowner) AS owner,
+        l.lanacl::text[] AS acl, CASE WHEN l.lanacl IS NOT NULL THEN pg_catalog.acldefault('l', l.lanowner)::text[] END AS acl_default,
+        l.lanpltrusted AS trusted, CASE WHEN l.lanplcallfoid <> 0 THEN l.lanplcallfoid::regproc::text END AS handler,
+        CASE WHEN l.laninline <> 0 THEN l.laninline::regproc::text END AS inline_handler,
+        CASE WHEN l.lanvalidator <> 0 THEN l.lanvalidator::regproc::text END AS validator
+      FROM pg_catalog.pg_language l
+      WHERE l.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_language'::regclass AND e.objid = l.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_transform', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT t.oid, 'transform' AS kind,
+        'for ' || pg_catalog.format_type(t.trftype, NULL) || ' language ' || pg_catalog.quote_ident(l.lanname) AS label,
+        NULLIF(t.trffromsql::text, '-') AS from_sql, NULLIF(t.trftosql::text, '-') AS to_sql
+      FROM pg_catalog.pg_transform t
+      JOIN pg_catalog.pg_language l ON l.oid = t.trflang
+      WHERE t.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_transform'::regclass AND e.objid = t.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_am', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT m.oid, 'access method' AS kind, m.amname AS name, m.amhandler::text AS handler,
+        CASE m.amtype WHEN 'i' THEN 'index' ELSE 'table' END AS type
+      FROM pg_catalog.pg_am m
+      WHERE m.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_am'::regclass AND e.objid = m.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_foreign_data_wrapper', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT w.oid, 'foreign data wrapper' AS kind, w.fdwname AS name, pg_catalog.pg_get_userbyid(w.fdwowner) AS owner,
+        w.fdwacl::text[] AS acl, CASE WHEN w.fdwacl IS NOT NULL THEN pg_catalog.acldefault('F', w.fdwowner)::text[] END AS acl_default,
+        CASE WHEN w.fdwhandler <> 0 THEN w.fdwhandler::regproc::text END AS handler,
+        CASE WHEN w.fdwvalidator <> 0 THEN w.fdwvalidator::regproc::text END AS validator,
+        w.fdwoptions AS options
+      FROM pg_catalog.pg_foreign_data_wrapper w
+      WHERE w.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_foreign_data_wrapper'::regclass AND e.objid = w.oid)
+    ) x)),
+
+    pg_catalog.json_build_array('pg_foreign_server', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT s.oid, 'foreign server' AS kind, s.srvname AS name, pg_catalog.pg_get_userbyid(s.srvowner) AS owner,
+        s.srvacl::text[] AS acl, CASE WHEN s.srvacl IS NOT NULL THEN pg_catalog.acldefault('S', s.srvowner)::text[] END AS acl_default,
+        (SELECT w.fdwname FROM pg_catalog.pg_foreign_data_wrapper w WHERE w.oid = s.srvfdw) AS wrapper,
+        s.srvtype AS type, s.srvversion AS version, s.srvoptions AS options
+      FROM pg_catalog.pg_foreign_server s
+      WHERE s.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_foreign_server'::regclass AND e.objid = s.oid)
+    ) x)),
+
+    -- The values of its options are secrets.
+    pg_catalog.json_build_array('pg_user_mapping', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT m.umid AS oid, 'user mapping' AS kind, m.srvid AS of, 'pg_foreign_server' AS of_class,
+        'for ' || pg_catalog.quote_ident(m.usename) || ' server ' || pg_catalog.quote_ident(m.srvname) AS label,
+        (SELECT pg_catalog.array_agg(pg_catalog.split_part(o, '=', 1)) FROM pg_catalog.unnest(m.umoptions) AS o) AS option_names
+      FROM pg_catalog.pg_user_mappings m
+    ) x)),
+
+    pg_catalog.json_build_array('pg_event_trigger', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT t.oid, 'event trigger' AS kind, t.evtname AS name, pg_catalog.pg_get_userbyid(t.evtowner) AS owner,
+        t.evtevent AS event, t.evtfoid::regproc::text AS function, t.evttags AS tags,
+        CASE t.evtenabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END AS enabled
+      FROM pg_catalog.pg_event_trigger t
+      WHERE t.oid >= 16384
+        AND NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_catalog.pg_event_trigger'::regclass AND e.objid = t.oid)
+    ) x)),
+
+    -- pg_publication_namespace came with Postgres 15; what it says stands in pg_depend too.
+    pg_catalog.json_build_array('pg_publication', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT y.* FROM (SELECT NULL::boolean AS pubviaroot, NULL::"char" AS pubgencols) AS missing
+      CROSS JOIN LATERAL (
+        SELECT p.oid, 'publication' AS kind, p.pubname AS name, pg_catalog.pg_get_userbyid(p.pubowner) AS owner,
+          CASE WHEN p.puballtables THEN true END AS all_tables,
+          (SELECT pg_catalog.array_agg(n.nspname ORDER BY n.nspname)
+            FROM pg_catalog.pg_depend d
+            JOIN pg_catalog.pg_depend s ON s.classid = d.classid AND s.objid = d.objid AND s.refclassid = 'pg_catalog.pg_namespace'::regclass
+            JOIN pg_catalog.pg_namespace n ON n.oid = s.refobjid
+            WHERE d.refclassid = 'pg_catalog.pg_publication'::regclass AND d.refobjid = p.oid) AS schemas,
+          p.pubinsert AS insert, p.pubupdate AS update, p.pubdelete AS delete, p.pubtruncate AS truncate,
+          CASE WHEN pubviaroot THEN true END AS via_root,
+          CASE WHEN pubgencols = 's' THEN 'stored' END AS generated_columns
+        FROM pg_catalog.pg_publication p
+        WHERE p.oid >= 16384
+      ) y
+    ) x)),
+
+    pg_catalog.json_build_array('pg_publication_rel', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT y.* FROM (SELECT NULL::pg_catalog.pg_node_tree AS prqual, NULL::int2[] AS prattrs) AS missing
+      CROSS JOIN LATERAL (
+        SELECT p.oid, 'published table' AS kind, p.prpubid AS of, 'pg_publication' AS of_class, p.prrelid AS follows,
+          (SELECT pg_catalog.quote_ident(b.pubname) FROM pg_catalog.pg_publication b WHERE b.oid = p.prpubid)
+            || ' ' || p.prrelid::regclass::text AS label,
+          pg_catalog.pg_get_expr(prqual, p.prrelid, true) AS where,
+          (SELECT pg_catalog.array_agg(a.attname ORDER BY a.attname) FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = p.prrelid AND a.attnum = ANY (prattrs::int2[])) AS columns
+        FROM relation r
+        JOIN pg_catalog.pg_publication_rel p ON p.prrelid = r.oid
+      ) y
+    ) x)),
+
+    pg_catalog.json_build_array('pg_default_acl', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
+      SELECT d.oid, 'default privileges' AS kind,
+        'of ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(d.defaclrole))
+          || COALESCE(' in schema ' || pg_catalog.quote_ident(n.nspname), '') || ' on '
+          || CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types'
+            WHEN 'n' THEN 'schemas' ELSE 'large objects' END AS label,
+        d.defaclacl::text[] AS acl,
+        CASE WHEN d.defaclnamespace = 0 THEN
+          pg_catalog.acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)::text[] END AS acl_default
+      FROM pg_catalog.pg_default_acl d
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+    ) x)),
+
+    pg_catalog.json_build_array('pg_description', (SELECT pg_catalog.json_strip_nulls(pg_catalog.json_agg(x)) FROM (
       SELECT k.relname AS class, d.objoid AS oid, d.objsubid AS number, d.description AS text
       FROM pg_catalog.pg_description d
       JOIN pg_catalog.pg_class k ON k.oid = d.classoid

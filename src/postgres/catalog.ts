@@ -69,6 +69,8 @@ interface Row {
   number?: number | null;
   /** Oid, in the same class, of what it is a copy of. */
   origin?: string | null;
+  /** Oid of a table that it goes away with, besides what it belongs to. */
+  follows?: string | null;
   /** Made by inheritance, under the same name as the original. */
   inherited?: true | null;
   /** Oids of inherited tables, or of the partitioned one. */
@@ -88,8 +90,8 @@ interface Row {
 }
 
 const special = new Set([
-  ...["oid", "kind", "namespace", "name", "suffix", "label", "of", "of_class", "of_number", "number", "origin", "inherited", "parents"],
-  ...["relation", "index", "behind_identity", "column_number", "acl", "acl_default", "options", "foreign_options"],
+  ...["oid", "kind", "namespace", "name", "suffix", "label", "of", "of_class", "of_number", "number", "origin", "follows", "inherited"],
+  ...["parents", "relation", "index", "behind_identity", "column_number", "acl", "acl_default", "options", "foreign_options"],
 ]);
 
 /** An object's properties, or the part of them that begins with a prefix. */
@@ -116,7 +118,7 @@ export function parseCatalog(json: string): Catalog {
       const of = row.of ? `${row.of_class ?? "pg_class"} ${row.of}` : undefined;
       const owner = of === undefined ? undefined : (targets.get(`${of} ${row.of_number ?? 0}`) ?? targets.get(`${of} 0`));
       if (of !== undefined && !owner) continue;
-      const properties = propertiesOf(row);
+      const properties = propertiesOf(className, row);
       if (className === "pg_attribute" && folded.has(owner!.object.kind)) {
         const word = owner!.object.kind === "composite type" ? "attribute" : "column";
         const { type, nullable: _, ...rest } = properties;
@@ -138,6 +140,8 @@ export function parseCatalog(json: string): Catalog {
         if (target && / NO INHERIT/.test(String(row.definition))) target.object.properties["not null inherited"] = false;
         continue;
       }
+      // Names of these do not tell what they belong to.
+      if (owner && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = owner.object.name;
       const object: CatalogObject = {
         kind: row.kind,
         name:
@@ -171,11 +175,13 @@ export function parseCatalog(json: string): Catalog {
         if (row.partition_bound) properties["partition of"] = parents[0]!;
         else properties.inherits = parents;
       }
-      if (!row.origin && !row.inherited) continue;
+      if (!row.origin && !row.follows && !row.inherited) continue;
       const object = className === "pg_attribute" ? targets.get(`pg_class ${row.of} ${row.number}`)?.object : objectOf(className, row.oid!);
       if (!object) continue;
       const origins = row.origin
         ? [objectOf(className, row.origin)]
+        : row.follows
+          ? [objectOf("pg_class", row.follows)]
         : (parentsOf.get(row.of!) ?? []).map((oid) => {
             const parent = objectOf("pg_class", oid);
             return parent && catalog.get(`${row.kind} ${parent.name}.${identifier(row.name)}`);
@@ -192,7 +198,7 @@ const folded = new Set(["view", "materialized view", "composite type"]);
 /** Names that Postgres 18 gives by itself, after any renaming of table or column: `users_email_not_null`, `…_not_null1`. */
 const automaticNotNull = /_not_null\d*$/;
 
-function propertiesOf(row: Row): Record<string, Value> {
+function propertiesOf(className: string, row: Row): Record<string, Value> {
   const properties: Record<string, Value> = {};
   for (const [name, value] of Object.entries(row)) {
     if (value === null || value === undefined || special.has(name)) continue;
@@ -204,14 +210,14 @@ function propertiesOf(row: Row): Record<string, Value> {
   }
   if (row.acl) Object.assign(properties, grants(row.acl, row.acl_default ?? []));
   if (typeof properties.definition === "string") {
-    if (row.kind.endsWith("view")) properties.definition = sortTargets(properties.definition);
-    else properties.definition = properties.definition.trim();
-  }
-  if (row.definition && "validated" in row) {
-    // What follows the definition proper has properties of its own.
-    const [, definition, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(row.definition as string)!;
-    properties.definition = definition!;
-    if (enforced) properties.enforced = false;
+    const definition = properties.definition.trim().replace(/;$/, "");
+    properties.definition = row.kind.endsWith("view") ? sortTargets(definition) : definition;
+    if (className === "pg_constraint") {
+      // What follows the definition proper has properties of its own.
+      const [, proper, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(definition)!;
+      properties.definition = proper!;
+      if (enforced) properties.enforced = false;
+    }
   }
   return properties;
 }

@@ -1,0 +1,35 @@
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, describe as group, expect, test } from "vitest";
+import type { Catalog } from "../../src/postgres/catalog.ts";
+import { compareCatalogs } from "../../src/postgres/compare.ts";
+import { describe } from "../../src/postgres/describe.ts";
+import { plain } from "../../src/text.ts";
+import { snapshot, testServer, type TestServer } from "./database.ts";
+import { cases, schema } from "./statements.ts";
+
+let server: TestServer;
+let sql: Sql;
+let before: Catalog;
+
+beforeAll(async () => {
+  server = await testServer();
+  sql = server.connect();
+  await sql.unsafe(`begin; ${schema}`);
+  before = await snapshot(sql);
+  await sql.unsafe("savepoint before");
+});
+
+afterAll(() => server?.stop());
+
+group("the difference is the statement's effect and nothing else", () => {
+  for (const { sql: statement, effect, since = 0 } of cases) {
+    test(statement, async ({ skip }) => {
+      skip(server.major < since, `Postgres ${since} and later`);
+      await sql.unsafe(statement);
+      const after = await snapshot(sql);
+      await sql.unsafe("rollback to savepoint before");
+      expect(compareCatalogs(before, after).map((difference) => plain(describe(difference)))).toEqual(effect);
+      expect(compareCatalogs(after, before)).toHaveLength(effect.length);
+    });
+  }
+});
