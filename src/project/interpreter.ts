@@ -256,7 +256,11 @@ function run(
         if (!error) return resolve({ output });
         if (error.code === "ENOENT") return resolve({ reason: "there is no such program" });
         if (error.killed) return resolve({ reason: "it gave no answer within 30 seconds" });
-        resolve({ reason: lastLine(errors) || lastLine(error.message) });
+        resolve({
+          reason:
+            lastLine(errors) ||
+            (typeof error.code === "number" ? `it ended with exit code ${error.code}` : lastLine(error.message)),
+        });
       },
     );
     child.stdin?.end();
