@@ -53,19 +53,19 @@ const split = (character: string) => (character === "$" ? "<span>$</span>" : cha
 /** What opens a block at the start of a line: a list, a rule, the underline of a heading. */
 const BLOCK = /^( ?)([-+=]|\d+[.)](?= |$))/;
 
+const markdownSign = (character: string, mark?: string, other?: string) =>
+  mark ? `\\${mark}` : other ? entity(other) : split(character);
+const htmlSign = (character: string, special?: string) => (special ? entity(special) : split(character));
+
 /** Prose inside a Markdown paragraph, heading, list item or table cell; newlines become spaces. */
 export function markdownText(value: string): string {
-  const inLine = (character: string, mark?: string, other?: string) =>
-    mark ? `\\${mark}` : other ? entity(other) : split(character);
   return collapsed(value)
-    .replace(MARKDOWN, inLine)
+    .replace(MARKDOWN, markdownSign)
     .replace(BLOCK, (start) => start.replace(/[-+=.)]/, "\\$&"));
 }
 
 /** Prose inside HTML that stands in Markdown: between the tags of `<summary>`. */
-export function htmlText(value: string): string {
-  return collapsed(value).replace(HTML, (character, special?: string) => (special ? entity(special) : split(character)));
-}
+export const htmlText = (value: string): string => collapsed(value).replace(HTML, htmlSign);
 
 /** Code inside HTML that stands in Markdown. */
 export const htmlCode = (value: string): string => `<code>${collapsed(value).replace(/[&<>"'`]/g, entity)}</code>`;

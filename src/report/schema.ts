@@ -3,11 +3,16 @@ import * as z from "zod/mini";
 
 const documents = z.registry<{ id?: string; title?: string; description?: string }>();
 
-const about = <T extends z.ZodMiniType>(description: string, type: T): T => type.register(documents, { description }) as T;
+function about<T extends z.core.$ZodType>(description: string, type: T): T {
+  documents.add(type, { description });
+  return type;
+}
 
 /** A type that the document defines once, by name. */
-const named = <T extends z.ZodMiniType>(id: string, description: string, type: T): T =>
-  type.register(documents, { id, description }) as T;
+function named<T extends z.core.$ZodType>(id: string, description: string, type: T): T {
+  documents.add(type, { id, description });
+  return type;
+}
 
 const ordinal = (description: string) => about(description, z.optional(z.int().check(z.positive())));
 const total = (description: string) => about(description, z.int().check(z.nonnegative()));

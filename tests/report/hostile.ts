@@ -1,5 +1,5 @@
 /** Texts that want out of the place they are written to, and ways to make more of them. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 const ESC = "\u001b";
 
