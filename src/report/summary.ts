@@ -29,6 +29,7 @@ export interface SummaryOptions {
 
 /** How much of everything is written; the rest is counted. Lengths in UTF-16 units. */
 export interface Room {
+  failures: number;
   environments: number;
   findings: number;
   /** Findings with their details. */
@@ -41,11 +42,11 @@ export interface Room {
 
 /** From what people can read down to what always fits. */
 const ROOMS: Room[] = [
-  { environments: 50, findings: 200, details: 50, changes: 100, statements: 200, message: 2_000, block: 12_000 },
-  { environments: 20, findings: 50, details: 10, changes: 50, statements: 50, message: 1_000, block: 3_000 },
-  { environments: 10, findings: 20, details: 4, changes: 10, statements: 5, message: 500, block: 1_000 },
-  { environments: 4, findings: 10, details: 0, changes: 5, statements: 0, message: 250, block: 250 },
-  { environments: 0, findings: 0, details: 0, changes: 0, statements: 0, message: 250, block: 0 },
+  { failures: 10, environments: 50, findings: 200, details: 50, changes: 100, statements: 200, message: 2_000, block: 12_000 },
+  { failures: 10, environments: 20, findings: 50, details: 10, changes: 50, statements: 50, message: 1_000, block: 3_000 },
+  { failures: 5, environments: 10, findings: 20, details: 4, changes: 10, statements: 5, message: 500, block: 1_000 },
+  { failures: 2, environments: 4, findings: 10, details: 0, changes: 5, statements: 0, message: 250, block: 250 },
+  { failures: 0, environments: 0, findings: 0, details: 0, changes: 0, statements: 0, message: 60, block: 0 },
 ];
 
 /** The runner counts the whole file; the difference is for what others of the same step have written. */
@@ -132,7 +133,7 @@ const ruleName = (rule: string, { rules }: SummaryOptions): Line =>
   rules === undefined ? [code(rule)] : [{ url: markdownUrl(rules, `${rule}.md`), of: [code(rule)] }];
 
 function failures(report: Report, options: SummaryOptions, room: Room): Block[] {
-  const shown = report.failures.slice(0, 10);
+  const shown = report.failures.slice(0, room.failures);
   return [
     ...shown.flatMap(({ message, help, file, line }): Block[] => {
       const at = file === undefined ? [] : [say(" "), ...place({ file, line }, placeOf({ file, line })!, options)];

@@ -125,26 +125,29 @@ function phaseRows(phases: readonly PhaseReport[], { width, colour }: TerminalOp
   const rows = phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index): Row[] => {
     const steps = revisions === 0 ? "" : count(revisions, "step");
     const ran = outcome === "not-run" ? "" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
-    const differences =
-      compared &&
-      (compared.differences === 0
-        ? `same as ${oneLine(compared.with)}`
-        : `${count(compared.differences, "difference")} from ${oneLine(compared.with)}`);
     const left: Row = [
       piece("  "),
       OUTCOME[outcome],
       piece(` ${titles[index]!}${" ".repeat(widest - columns(titles[index]!))}${ran}`),
     ];
+    const room = width - 4 - widest - columns(ran) - 2;
+    const why = reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : [];
     const remark: Row = [
-      ...(differences === undefined ? [] : [piece(differences)]),
-      ...(reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : []),
+      ...(compared ? [piece(comparison(compared, room))] : []),
+      ...(compared && reason ? [piece("; ")] : []),
+      ...why,
     ];
-    const size = left.reduce((sum, { text }) => sum + columns(text), 0) + 2;
     if (remark.length === 0) return [left];
-    const [first, ...others] = flow(remark, Math.max(24, width - size), 0);
-    return [[...left, piece("  "), ...first!], ...indented(others, size)];
+    const fits = remark.reduce((sum, { text }) => sum + columns(text), 0) <= room;
+    return fits ? [[...left, piece("  "), ...remark]] : [left, ...indented(flow(remark, width - 6, 0), 6)];
   });
   return [...rows, []];
+}
+
+/** How a comparison came out, in at most so many columns where that is possible. */
+function comparison({ with: other, differences }: { with: string; differences: number }, room: number): string {
+  const said = differences === 0 ? `same as ${oneLine(other)}` : `${count(differences, "difference")} from ${oneLine(other)}`;
+  return columns(said) <= room ? said : differences === 0 ? "no difference" : count(differences, "difference");
 }
 
 function findingRows(finding: Finding, { width, colour, source }: TerminalOptions): Row[] {
