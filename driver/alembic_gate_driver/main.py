@@ -51,7 +51,7 @@ def _serve(channel: Channel, load: Message) -> None:
     except loading.LoadError as error:
         channel.send("failed", stage=error.stage, raised=describe(error.__cause__ or error, sources))
         return
-    redirect.close_all()
+    redirect.finish()
     channel.send("graph", **graph)
     runner = Runner(channel, project, redirect, statements, sources)
     while True:

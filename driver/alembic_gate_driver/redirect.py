@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import CreateEnginePlugin
 from sqlalchemy.pool import NullPool
 
-from . import session
+from . import drivers, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .statements import Statements
 
 _PLUGIN = "alembic_gate"
+_WANTED = "alembic_gate_wanted"
 
 # Who to connect to, as whom and how: everything else (search_path, time-outs, factories) is the project's business.
 _IDENTITY = frozenset(
@@ -39,7 +40,8 @@ _IDENTITY = frozenset(
 )
 _SECURITY = ("ssl", "gss", "krb", "requiressl")
 
-_OTHER_BACKENDS = frozenset({"postgres", "sqlite", "mysql", "mariadb", "oracle", "mssql"})
+_POSTGRES = frozenset({"postgresql", "postgres"})
+_OTHER_BACKENDS = frozenset({"sqlite", "mysql", "mariadb", "oracle", "mssql"})
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy", "aioodbc"})
 _POOL_ARGUMENTS = ("creator", "pool", "poolclass", "pool_size", "max_overflow", "pool_timeout", "pool_use_lifo")
 
@@ -61,7 +63,8 @@ class Redirect:
         self._homes: set[str] = set()
         self._opened: list[Any] = []
         event.listen(Engine, "do_connect", self._do_connect)
-        _add_plugin(channel)
+        _add_plugin()
+        drivers.install(self)
 
     @contextmanager
     def to(self, target: dict[str, Any]) -> Iterator[None]:
@@ -72,11 +75,11 @@ class Redirect:
         try:
             yield
         finally:
-            self.close_all()
-            self._target = None
+            self.finish()
 
-    def close_all(self) -> None:
-        """Close what the project left open."""
+    def finish(self) -> None:
+        """Close what the project left open, and connect nowhere any more."""
+        self._target = None
         orm = sys.modules.get("sqlalchemy.orm")
         if orm is not None:
             # A session of the application would go on with the old database in the next run.
@@ -85,36 +88,36 @@ class Redirect:
         while self._opened:
             session.close(self._opened.pop())
 
-    def arguments(self, wanted: dict[str, Any], dialect: str, driver: str, *, database: str) -> dict[str, Any]:
+    def arguments(
+        self, wanted: dict[str, Any], *, driver: str, database: str, url: URL | None = None
+    ) -> dict[str, Any]:
         """Replace where a connection goes to and as whom, and keep the rest.
 
-        `database` is the driver's own name for that argument. Raises ForeignConnectionError where the place is none
-        that can be stood in for.
+        `database` is the driver's own name for that argument; `url` is what an engine was made with. Raises
+        ForeignConnectionError where the place is none that can be stood in for.
         """
         target = self._expect_target()
-        if all(wanted.get(name) == target[name] for name in ("host", "user")) and str(wanted.get("port")) == str(
-            target["port"]
-        ):
+        ours = {"host": target["host"], "port": target["port"], "user": target["user"], database: target["database"]}
+        if all(str(wanted.get(name)) == str(value) for name, value in ours.items()):
             return wanted
-        self._admit(wanted, dialect, driver)
+        self._admit(wanted, driver, url)
         kept = {
             name: value
             for name, value in wanted.items()
             if name not in _IDENTITY and not name.startswith(_SECURITY) and not _is_routing(name, value)
         }
-        return {
-            **kept,
-            "host": target["host"],
-            "port": int(target["port"]),
-            "user": target["user"],
-            "password": target["password"],
-            database: target["database"],
-        }
+        # Servers of our own do not speak TLS.
+        local = target["host"] in _LOOPBACK
+        if driver == "asyncpg":
+            ours["ssl"] = False if local else "prefer"
+        elif database == "dbname":
+            ours["sslmode"] = "disable" if local else "prefer"
+        return {**kept, **ours, "password": target["password"]}
 
-    @property
-    def encrypted(self) -> bool:
-        """Whether the scratch server may want TLS: ours do not speak it."""
-        return self._expect_target()["host"] not in _LOOPBACK
+    def opened(self, connection: Any) -> Any:
+        """Remember a connection, to close it when the run ends."""
+        self._opened.append(connection)
+        return connection
 
     def refuse(self, wanted: str) -> ForeignConnectionError:
         """Report a connection that cannot be redirected; the caller raises what is returned."""
@@ -133,70 +136,64 @@ class Redirect:
             os.environ.update(_libpq_environment(self._target))
         return self._target
 
-    def _admit(self, wanted: dict[str, Any], dialect: str, driver: str) -> None:
+    def _admit(self, wanted: dict[str, Any], driver: str, url: URL | None) -> None:
         """Learn from env.py where the project's database is; a revision that wants another host is refused."""
         host = _host(wanted)
         place = _place(wanted)
+        dialect = "postgresql"
+        if url is not None and url.get_backend_name() not in _POSTGRES:
+            dialect, host, place = url.get_backend_name(), url.host or "", url.render_as_string(hide_password=True)
         if self._statements.revision is None:
             self._homes.add(host)
         elif not (host in self._homes or host in _LOOPBACK or host.startswith("/")):
             raise self.refuse(place)
-        if (dialect, driver, place) not in self._told:
-            self._told.add((dialect, driver, place))
+        if (driver, place) not in self._told:
+            self._told.add((driver, place))
             self._channel.send("connect", dialect=dialect, driver=driver, wanted=place)
 
     def _do_connect(self, dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> Any:
-        url = getattr(dialect, "alembic_gate_wanted", None)
-        backend = url.get_backend_name() if url is not None else dialect.name
+        url = getattr(dialect, _WANTED, None)
         if dialect.name != "postgresql":
-            raise self.refuse(f"a {backend} database")
-        wanted = dict(named)
-        if positional and isinstance(positional[0], str):
-            wanted.update(_parse_dsn(positional[0]))
-        if backend != "postgresql":
-            wanted["host"], wanted["dbname"] = url.host or "", url.database or ""
+            raise self.refuse(f"a {dialect.name} database")
+        wanted = {**named, **_parse_dsn(positional)}
         database = "dbname" if dialect.driver.startswith("psycopg") else "database"
-        arguments = self.arguments(wanted, backend, dialect.driver, database=database)
-        if dialect.driver == "asyncpg":
-            arguments["ssl"] = "prefer" if self.encrypted else False
-        elif database == "dbname":
-            arguments["sslmode"] = "prefer" if self.encrypted else "disable"
-        connection = dialect.connect(**arguments)
-        self._opened.append(connection)
+        arguments = self.arguments(wanted, driver=dialect.driver, database=database, url=url)
+        connection = self.opened(dialect.connect(**arguments))
         found = session.query(connection, "SELECT current_database()")
-        if found != self._expect_target()["database"]:
-            message = f"connected to {found} instead of {self._expect_target()['database']}"
+        if self._target is not None and found != self._target["database"]:
+            message = f"connected to {found} instead of {self._target['database']}"
             raise RuntimeError(message)
         return connection
 
 
-def _add_plugin(channel: Channel) -> None:
+class RedirectPlugin(CreateEnginePlugin):
+    """Gives an engine a dialect that the scratch server understands, and no pool that outlives a run."""
+
+    def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
+        super().__init__(url, kwargs)
+        backend, _, driver = url.drivername.partition("+")
+        asynchronous = bool(kwargs.get("_is_async")) or driver in _ASYNCHRONOUS
+        self._wanted = url
+        self._drivername = _usable(backend, driver, asynchronous=asynchronous) or url.drivername
+        self._translated = backend not in _POSTGRES and self._drivername != url.drivername
+        for name in _POOL_ARGUMENTS + (("connect_args", "module") if self._translated else ()):
+            kwargs.pop(name, None)
+        kwargs["poolclass"] = NullPool
+
+    def update_url(self, url: URL) -> URL:
+        """Name the dialect and driver that are used; the query of another backend's URL means nothing to it."""
+        if self._translated:
+            return URL.create(self._drivername, database=url.database)
+        return url.set(drivername=self._drivername)
+
+    def engine_created(self, engine: Engine) -> None:
+        """Let the dialect remember what was asked for."""
+        setattr(engine.dialect, _WANTED, self._wanted)
+
+
+def _add_plugin() -> None:
     """Have every engine made with our plugin: all ways to make one pass through this method of URL."""
-
-    class Plugin(CreateEnginePlugin):
-        """Gives an engine a dialect that the scratch server understands, and no pool that outlives a run."""
-
-        def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
-            super().__init__(url, kwargs)
-            self.wanted = url
-            asynchronous = kwargs.get("_is_async") or url.drivername.partition("+")[2] in _ASYNCHRONOUS
-            self.drivername = _usable(url.drivername, channel, asynchronous=bool(asynchronous))
-            for name in _POOL_ARGUMENTS:
-                kwargs.pop(name, None)
-            kwargs["poolclass"] = NullPool
-            if url.get_backend_name() not in ("postgresql", "postgres"):
-                kwargs.pop("connect_args", None)
-                kwargs.pop("module", None)
-
-        def update_url(self, url: URL) -> URL:
-            if url.get_backend_name() in _OTHER_BACKENDS - {"postgres"} and self.drivername != url.drivername:
-                return URL.create(self.drivername, database=url.database)
-            return url.set(drivername=self.drivername)
-
-        def engine_created(self, engine: Engine) -> None:
-            engine.dialect.alembic_gate_wanted = self.wanted
-
-    plugins.impls[_PLUGIN] = lambda: Plugin
+    plugins.register(_PLUGIN, __name__, RedirectPlugin.__name__)
     original = URL._instantiate_plugins
 
     def instantiate(url: URL, kwargs: dict[str, Any]) -> Any:
@@ -205,25 +202,22 @@ def _add_plugin(channel: Channel) -> None:
     URL._instantiate_plugins = instantiate
 
 
-def _usable(drivername: str, channel: Channel, *, asynchronous: bool) -> str:
-    """Return a dialect and driver for Postgres that can be imported, the wanted one where possible."""
-    backend, _, driver = drivername.partition("+")
-    if backend not in _OTHER_BACKENDS and backend != "postgresql":
-        return drivername
-    recent = tuple(int(number) for number in sqlalchemy.__version__.split(".")[:2])
-    candidates = ["asyncpg"] if asynchronous else ["psycopg2", "pg8000"]
-    if recent >= (2, 0):
-        candidates.insert(1, "psycopg")
-    if backend in ("postgresql", "postgres"):
-        default = "psycopg" if recent >= (2, 1) else "psycopg2"
-        wanted = driver or default
-        if wanted.startswith("psycopg_") or importlib.util.find_spec(wanted):
+def _usable(backend: str, driver: str, *, asynchronous: bool) -> str | None:
+    """Return a dialect for Postgres with a driver that is installed, the wanted one where possible.
+
+    None: it is no dialect that we know of, or no driver is installed; what SQLAlchemy says to that is clear enough.
+    """
+    if backend not in _POSTGRES and backend not in _OTHER_BACKENDS:
+        return None
+    version = tuple(int(number) for number in sqlalchemy.__version__.split(".")[:2])
+    if backend in _POSTGRES:
+        module = driver or ("psycopg" if version >= (2, 1) else "psycopg2")
+        if importlib.util.find_spec("psycopg" if module == "psycopg_async" else module):
             return f"postgresql+{driver}" if driver else "postgresql"
-    found = next((name for name in candidates if importlib.util.find_spec(name)), None)
-    if found is None:
-        return drivername
-    channel.send("note", text=f"{drivername} was asked for, postgresql+{found} is used")
-    return f"postgresql+{found}"
+    candidates = ["asyncpg"] if asynchronous else ["psycopg2", "pg8000"]
+    if version >= (2, 0):
+        candidates.insert(1, "psycopg")
+    return next((f"postgresql+{name}" for name in candidates if importlib.util.find_spec(name)), None)
 
 
 def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
@@ -245,9 +239,10 @@ def _is_routing(name: str, value: Any) -> bool:
     return name == "options" and isinstance(value, str) and not value.lstrip().startswith("-")
 
 
-def _parse_dsn(dsn: str) -> dict[str, Any]:
+def _parse_dsn(positional: list[Any]) -> dict[str, Any]:
     """Read `host=… dbname=…`, as far as it is needed to say where it leads."""
-    return dict(part.split("=", 1) for part in dsn.split() if "=" in part)
+    parts = " ".join(part for part in positional if isinstance(part, str)).split()
+    return dict(part.split("=", 1) for part in parts if "=" in part)
 
 
 def _host(wanted: dict[str, Any]) -> str:

@@ -143,11 +143,17 @@ const logBytes = 65_536;
 /** How long, in milliseconds, a process that was told to leave may take, what it wrote may be on its way, and an answer about a hang. */
 const grace = { leaving: 1000, draining: 500, asking: 5000 };
 
-/** The caller's variables without what belongs to the runner, to us, and to libpq. */
+const withheld =
+  /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
+
+/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
+const libpq = /^PG[A-Z]+$/;
+const nowhere: NodeJS.ProcessEnv = { PGHOST: "127.0.0.1", PGPORT: "1", PGUSER: "nobody", PGPASSWORD: "none", PGDATABASE: "none" };
+
+/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
 export function projectEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const withheld =
-    /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY|PG[A-Z]+)$/;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.test(name)));
+  const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
+  return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
 }
 
 /** The innermost line of `file` in a traceback, else the innermost of the project; files are relative to the root. */
@@ -286,9 +292,10 @@ export function startDriver(options: DriverOptions): Driver {
     const started = performance.now();
     const record = recorder(load.root);
     let paused = false;
+    let onStepFailed: { error: unknown } | undefined;
     let answerRows: ((event: Event & { type: "rows" }) => void) | undefined;
     try {
-      const finished = new Promise<Event & { type: "run-end" }>((resolve, reject) => {
+      const finished = new Promise<Event & { type: "run-end" }>((resolve) => {
         const query = async (sql: string): Promise<string | null> => {
           const rows = new Promise<Event & { type: "rows" }>((resolve) => (answerRows = resolve));
           send({ type: "query", sql });
@@ -310,8 +317,8 @@ export function startDriver(options: DriverOptions): Driver {
               .then(
                 (decision) => send({ type: decision }),
                 (error: unknown) => {
+                  onStepFailed = { error };
                   send({ type: "abort" });
-                  reject(error as Error);
                 },
               )
               .finally(() => (paused = false));
@@ -328,6 +335,7 @@ export function startDriver(options: DriverOptions): Driver {
       };
       send(transactionPerMigration ? { ...request, transactionPerMigration } : request);
       const end = await Promise.race([finished, ended, silence(() => paused, over.signal)]);
+      if (onStepFailed) throw onStepFailed.error;
       const used = runs > 0;
       runs += 1;
       const result = record.result((performance.now() - started) / 1000);
