@@ -13,10 +13,10 @@ export interface Database {
   connection: Connection;
 }
 
-export type Row = Record<string, unknown>;
+type Row = Record<string, unknown>;
 
 /** What one session in a database is doing, to explain a phase in which nothing moves. */
-export interface Session {
+interface Session {
   statement: string;
   /** `active`, `idle in transaction`, … */
   state: string;

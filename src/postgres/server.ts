@@ -25,14 +25,14 @@ export interface Server extends Connection {
   socket?: string;
   /** What the reader of the report must know about the choice: `wanted PostgreSQL 14, judged on 15`. */
   note?: Text;
-  /** Where the server is our own: a second one, empty or with all that this one has now. It ends with this one, or before. */
+  /** Where the server is our own: a second one, empty or with all that this one has now. It may outlive a copy that it came from, but not the server that was started first. */
   another?(content: "empty" | "same"): Promise<Server>;
   /** Stops it and removes all that it left; safe to call twice. */
   stop(): Promise<void>;
 }
 
 export interface ServerOptions {
-  /** `auto`, `installed`, `embedded`, or the URL of a running server; it is the user's word and never in a message where it could be a URL. */
+  /** `auto`, `installed`, `embedded`, or the URL of a running server. */
   choice: string;
   /** The major version that production has. */
   major?: number;
@@ -74,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
   }
   const { binaries, reason } = await choose(options);
-  return withNote(await boot(binaries, signal), major, reason);
+  return withNote(await boot(binaries, { signal }), major, reason);
 }
 
 interface Chosen {

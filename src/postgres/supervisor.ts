@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chownSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -93,22 +93,25 @@ const STOP_SECONDS = 15;
 /** How often a copy is tried while somebody writes. */
 const COPY_ATTEMPTS = 5;
 
-/** What a new server starts from, where that is not an empty cluster. */
-interface Original {
-  data: string;
-  password: string;
+interface BootOptions {
+  /** Ends the start, and the server once it runs. */
+  signal?: AbortSignal;
+  /** What it starts from, where that is not an empty cluster. */
+  original?: { data: string; password: string };
+  /** The servers that end together with the first of them; absent for that one. */
+  family?: { servers: Set<Server>; ended: boolean };
 }
 
 /**
  * Boots a server from the binaries in a new private folder.
  *
- * @returns when it takes connections; aborting `signal` ends it at once, before that and after
+ * @returns when it takes connections; aborting the signal ends it at once, before that and after
  * @throws Failure (exit 3) with the server's own words when it does not come up
  */
-export async function boot(binaries: Binaries, signal?: AbortSignal, original?: Original): Promise<Server> {
+export async function boot(binaries: Binaries, options: BootOptions = {}): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    const outcome = await bootOnce(binaries, signal, original);
+    options.signal?.throwIfAborted();
+    const outcome = await bootOnce(binaries, options);
     if (typeof outcome !== "string") return outcome;
     // Another process took the port between our look and the server's start.
     if (attempt < 3 && outcome.includes("Address already in use")) continue;
@@ -121,14 +124,20 @@ export async function boot(binaries: Binaries, signal?: AbortSignal, original?: 
 }
 
 /** The running server, or what was said instead. */
-async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Original): Promise<Server | string> {
+async function bootOnce(binaries: Binaries, { signal, original, family }: BootOptions): Promise<Server | string> {
   const user = servingUser();
   const port = await freePort();
   const folder = await makeFolder(user);
   const data = join(folder, "data");
   const password = original?.password ?? randomBytes(18).toString("base64url");
   await writeFile(join(folder, "password"), password, { mode: 0o600 });
-  if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
+  try {
+    if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
+  } catch (error) {
+    // A container without the capability.
+    await rm(folder, { recursive: true, force: true });
+    return `PostgreSQL does not run as root, and this root may not act as another user: ${(error as Error).message}`;
+  }
   const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : undefined;
   const settings = Object.entries({ ...SETTINGS, port: String(port), unix_socket_directories: socket ?? "" });
   const start = [folder, binaries.folder, original?.data ?? "", initdbFlags(binaries.major).join(" ")];
@@ -155,7 +164,7 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Ori
   });
   const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
 
-  const others = new Set<Server>();
+  const relatives = family ?? { servers: new Set<Server>(), ended: false };
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= end());
   const abort = () => void stop().catch(() => {});
@@ -163,7 +172,10 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Ori
     signal?.removeEventListener("abort", abort);
     child.ref();
     child.stdin.end();
-    await Promise.all([...others].map((other) => other.stop()));
+    if (!family) {
+      relatives.ended = true;
+      await Promise.all([...relatives.servers].map((server) => server.stop()));
+    }
     await Promise.race([ended, sleep(STOP_SECONDS * 1000, undefined, { ref: false })]);
     if (isRunning()) process.kill(-child.pid!, "SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -188,12 +200,22 @@ async function bootOnce(binaries: Binaries, signal?: AbortSignal, original?: Ori
     major: binaries.major,
     provider: binaries.provider,
     async another(content) {
-      const server =
-        content === "empty"
-          ? await boot(binaries, signal)
-          : await copyOf(address, () => boot(binaries, signal, { data, password }));
-      others.add(server);
-      if (stopping) await server.stop();
+      const refuseLate = () => {
+        signal?.throwIfAborted();
+        if (stopping || relatives.ended) throw new Error("the server has been stopped");
+      };
+      refuseLate();
+      const options = { signal, family: relatives };
+      const copy = () => boot(binaries, { ...options, original: { data, password } });
+      const server = await (content === "empty" ? boot(binaries, options) : copyOf(address, copy)).catch((error: unknown) => {
+        refuseLate();
+        throw error;
+      });
+      relatives.servers.add(server);
+      if (relatives.ended) {
+        await server.stop();
+        refuseLate();
+      }
       return server;
     },
     stop,
@@ -252,11 +274,9 @@ function initdbFlags(major: number): string[] {
 /** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
 export function servingUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const entry = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([name]) => name === "nobody");
-  return entry ? { uid: Number(entry[2]), gid: Number(entry[3]) } : { uid: 65534, gid: 65534 };
+  const users = existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8").split("\n") : [];
+  const [, , uid, gid] = users.map((line) => line.split(":")).find(([name]) => name === "nobody") ?? [];
+  return { uid: Number(uid ?? 65534), gid: Number(gid ?? 65534) };
 }
 
 /** Whether every user can get to a file or folder and read it. */

@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
@@ -14,6 +15,7 @@ import { boot, makeFolder, type Binaries } from "../../src/postgres/supervisor.t
 import { plain } from "../../src/text.ts";
 
 const NOBODY = { uid: 65534, gid: 65534 };
+const SERVE = fileURLToPath(new URL("serve.ts", import.meta.url));
 const isRoot = process.getuid?.() === 0;
 
 let binaries: Binaries;
@@ -74,7 +76,7 @@ interface Served {
 }
 
 async function serve(argument = "", options: { uid?: number; gid?: number } = {}): Promise<Served> {
-  const child = spawn(process.execPath, ["--no-warnings", join(import.meta.dirname, "serve.ts"), argument], {
+  const child = spawn(process.execPath, ["--no-warnings", SERVE, argument], {
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
     cwd: "/",
@@ -103,7 +105,7 @@ describe("however we go, the server and its folder go too", () => {
   });
 
   test("after SIGKILL while the data directory is being made", async () => {
-    const child = spawn(process.execPath, ["--no-warnings", join(import.meta.dirname, "serve.ts")], {
+    const child = spawn(process.execPath, ["--no-warnings", SERVE], {
       stdio: "ignore",
       env: { PATH: process.env.PATH },
     });
@@ -157,13 +159,28 @@ describe("boot", () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(new Error("enough")), 100);
     const started = Date.now();
-    await expect(boot(binaries, abort.signal)).rejects.toThrow("enough");
+    await expect(boot(binaries, { signal: abort.signal })).rejects.toThrow("enough");
     expect(Date.now() - started).toBeLessThan(1000);
+  });
+
+  test("a copy of a copy outlives what it came from, and ends with the first", async () => {
+    const first = await boot(binaries);
+    const second = await first.another!("same");
+    const third = await second.another!("same");
+    const pid = await serverOf(third.socket!);
+    await second.stop();
+    const client = connect(third);
+    expect(await client`select 1 as alive`).toEqual([{ alive: 1 }]);
+    await client.end();
+    await first.stop();
+    expect(isAlive(pid)).toBe(false);
+    expect(existsSync(third.socket!)).toBe(false);
+    await expect(first.another!("empty")).rejects.toThrow("has been stopped");
   });
 
   test("an abort ends a running server, and the copies of it", async () => {
     const abort = new AbortController();
-    const server = await boot(binaries, abort.signal);
+    const server = await boot(binaries, { signal: abort.signal });
     const copy = await server.another!("same");
     const [pid, copyPid] = [await serverOf(server.socket!), await serverOf(copy.socket!)];
     abort.abort();
