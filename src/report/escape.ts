@@ -15,7 +15,7 @@ const entity = (character: string) => `&#${codePoint(character)};`;
 
 /**
  * The text as a person can see it: escape sequences removed, line ends as `\n`, and every character that is invisible, moves the
- * cursor or turns the reading direction written as `<U+202E>`. Part of every other function here.
+ * cursor or turns the reading direction written as `<U+202E>`. All that a terminal needs, and part of every other function here.
  */
 export function visible(value: string): string {
   return stripVTControlCharacters(toUSVString(value))
@@ -115,6 +115,3 @@ export function mermaidLabel(value: string, note = ""): string {
   const label = oneLine(value).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`);
   return `"${label}${note && `<br/>${note}`}"`;
 }
-
-/** For a terminal: newlines and tabs are kept, nothing else moves the cursor or changes a colour. */
-export const terminalText = visible;

@@ -1,6 +1,6 @@
 /** The code that a finding is about, with the lines marked. */
 import type { Place, Severity } from "../finding.ts";
-import { terminalText } from "./escape.ts";
+import { visible } from "./escape.ts";
 import { columns, cropped, piece, type Row, type Style } from "./rows.ts";
 
 /** Lines shown of a place that spans more. */
@@ -12,7 +12,7 @@ export const SEVERITY_STYLE: Record<Severity, Style> = {
   notice: ["cyan", "bold"],
 };
 
-const shown = (value: string) => terminalText(value).replace(/\t/g, "    ").replace(/\n/g, " ");
+const shown = (value: string) => visible(value).replace(/\t/g, "    ").replace(/\n/g, " ");
 
 /**
  * The arrow to a place, and the code there where it can be had.

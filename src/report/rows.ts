@@ -2,9 +2,12 @@
 import { styleText } from "node:util";
 import type { Text } from "../text.ts";
 import { paragraphs } from "./document.ts";
-import { terminalText } from "./escape.ts";
+import { visible } from "./escape.ts";
 
-export type Style = Parameters<typeof styleText>[0];
+type Format = Extract<Parameters<typeof styleText>[0], string>;
+
+/** A colour, or several formats at once. */
+export type Style = Format | readonly Format[];
 
 /** A part of a line that has one style. */
 export interface Piece {
@@ -37,10 +40,14 @@ export function cropped(value: string, width: number): string {
   return `${kept}…`;
 }
 
+/** One format after the other: the oldest Node that we run on takes no list. */
+const styled = (text: string, style: Style): string =>
+  [style].flat().reduce((inner, format) => styleText(format, inner, { validateStream: false }), text);
+
 /** A row as text. */
 export const painted = (row: Row, colour: boolean): string =>
   row
-    .map(({ text, style }) => (colour && style ? styleText(style, text, { validateStream: false }) : text))
+    .map(({ text, style }) => (colour && style ? styled(text, style) : text))
     .join("")
     .trimEnd();
 
@@ -53,7 +60,7 @@ export function sentence(parts: Text, colour: boolean): Piece[] {
   });
 }
 
-const collapsed = (value: string) => terminalText(value).replace(/\s+/g, " ");
+const collapsed = (value: string) => visible(value).replace(/\s+/g, " ");
 
 /** The pieces as rows of at most `width` columns, broken at spaces; all but the first begin `hang` columns to the right. */
 export function flow(pieces: Row, width: number, hang: number): Row[] {
@@ -86,8 +93,8 @@ export const indented = (rows: readonly Row[], by: number): Row[] =>
   rows.map((row) => (row.length > 0 ? [piece(" ".repeat(by)), ...row] : row));
 
 /** Lines of code or of a log; what is too long is cut in the middle, and counted. */
-export function codeRows(code: string, most: number): Row[] {
-  const lines = terminalText(code)
+function codeRows(code: string, most: number): Row[] {
+  const lines = visible(code)
     .replace(/^\n+|\s+$/g, "")
     .replace(/\t/g, "    ")
     .split("\n");

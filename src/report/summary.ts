@@ -28,7 +28,7 @@ export interface SummaryOptions {
 }
 
 /** How much of everything is written; the rest is counted. Lengths in UTF-16 units. */
-export interface Room {
+interface Room {
   failures: number;
   environments: number;
   findings: number;

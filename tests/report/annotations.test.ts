@@ -1,10 +1,10 @@
-import * as fc from "fast-check";
+import { toUSVString } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Report } from "../../src/finding.ts";
 import { annotations, fenced, sendAnnotations } from "../../src/report/annotations.ts";
 import { block, code, text } from "../../src/text.ts";
 import { readStepOutput } from "../support/runner.ts";
-import { hostile, hostileTexts } from "./hostile.ts";
+import { each } from "./hostile.ts";
 import { broken, environment, finding, green, huge, red, two, untouched, withText } from "./samples.ts";
 
 const shown = (report: Report) => readStepOutput(annotations(report).join("\n"), "/work");
@@ -142,26 +142,20 @@ describe("GitHub's limits", () => {
 });
 
 describe("hostile text", () => {
-  const safe = (text: string) => {
-    const report = withText(text);
-    const lines = annotations(report);
-    const { commands, dropped } = readStepOutput(lines.join("\n"), "/work");
-    expect(dropped).toEqual([]);
-    expect(commands.map(({ name }) => name)).toEqual(["error", "error"]);
-    expect(commands[1]!.properties.file).toBe(`versions/${text}`.toString().replace(/\p{Cs}/gu, "\ufffd"));
-    for (const { data } of commands) expect(data).not.toMatch(/(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}]/u);
-  };
   test("is one command each, whatever it says", () => {
-    hostileTexts.forEach(safe);
-    fc.assert(fc.property(hostile, safe), { numRuns: 300 });
+    each((text) => {
+      const { commands, dropped } = readStepOutput(annotations(withText(text)).join("\n"), "/work");
+      expect(dropped).toEqual([]);
+      expect(commands.map(({ name }) => name)).toEqual(["error", "error"]);
+      expect(commands[1]!.properties.file).toBe(toUSVString(`versions/${text}`));
+      for (const { data } of commands) expect(data).not.toMatch(/(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}]/u);
+    });
   });
   test("in a log is no command between the fences, and commands are obeyed again behind them", () => {
-    const quiet = (text: string) => {
+    each((text) => {
       const output = `${fenced(text)}::notice::after\n`;
       expect(readStepOutput(output, "/work").commands.map(({ name }) => name)).toEqual(["stop-commands", "notice"]);
-    };
-    hostileTexts.forEach(quiet);
-    fc.assert(fc.property(hostile, quiet), { numRuns: 300 });
+    });
   });
   test("cannot know the word that ends the fence", () => {
     expect(fenced("a")).not.toBe(fenced("a"));

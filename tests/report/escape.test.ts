@@ -4,12 +4,7 @@ import { describe, expect, test } from "vitest";
 import * as escape from "../../src/report/escape.ts";
 import { readCommand } from "../support/runner.ts";
 import { rendered, seen, tags } from "./github.ts";
-import { hostile, hostileTexts } from "./hostile.ts";
-
-const each = (check: (text: string) => void) => {
-  hostileTexts.forEach(check);
-  fc.assert(fc.property(hostile, check), { numRuns: 1000 });
-};
+import { each, hostile, hostileTexts } from "./hostile.ts";
 
 /**
  * Asks GitHub's renderer for `write(text)` of all hostile texts and of many mixtures of them.

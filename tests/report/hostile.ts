@@ -140,3 +140,9 @@ const fragment = fc.oneof(
 export const hostile: fc.Arbitrary<string> = fc
   .array(fragment, { minLength: 1, maxLength: 6 })
   .map((fragments) => fragments.join(""));
+
+/** Checks all hostile texts, and many mixtures of them. */
+export function each(check: (text: string) => void): void {
+  hostileTexts.forEach(check);
+  fc.assert(fc.property(hostile, check), { numRuns: 300 });
+}

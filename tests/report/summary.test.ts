@@ -13,6 +13,12 @@ import { broken, environment, finding, green, huge, red, two, untouched, withTex
 const options = { rules: "https://github.example/gate/blob/v1/docs/rules", source: "https://github.example/o/r/blob/5f0c2d7" };
 const html = (report: typeof red) => rendered([summary(report, options)])[0]!;
 
+/** Blank lines in a Text part paragraphs: that is what they are for. */
+const oneParagraph = (value: string) => /\S/.test(value) && !/\n\s*\n/.test(value.replace(/\r\n?/g, "\n"));
+
+/** Hostile texts that change neither Markdown nor the number of paragraphs. */
+const texts = () => [...hostileTexts, ...fc.sample(hostile, 300)].map((value) => `x${value}y`).filter(oneParagraph);
+
 describe("a red day", () => {
   const page = summary(red, options);
   test("says first what is wrong, worst first", () => {
@@ -166,11 +172,6 @@ describe("the limit", () => {
 
 describe("hostile text", () => {
   const harmless = tags(rendered([summary(withText("harmless"), options)])[0]!);
-  /** Blank lines in a Text part paragraphs: that is what they are for. */
-  const oneParagraph = (value: string) => /\S/.test(value) && !/\n\s*\n/.test(value.replace(/\r\n?/g, "\n"));
-  /** What changes neither Markdown nor the number of paragraphs. */
-  const texts = () => [...hostileTexts, ...fc.sample(hostile, 300)].map((value) => `x${value}y`).filter(oneParagraph);
-
   test("changes no tag of the page", () => {
     const given = texts();
     const pages = rendered(given.map((value) => summary(withText(value), options)));
