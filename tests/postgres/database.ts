@@ -1,51 +1,71 @@
-/** A server for the tests of the catalog, and the differences that statements make. */
-import postgres from "postgres";
+/** Databases for the tests of the catalog: on the shared server, or on another version of Postgres. */
+import { randomBytes } from "node:crypto";
+import postgres, { type Sql } from "postgres";
+import { inject } from "vitest";
 import { catalogQuery, parseCatalog, type Catalog } from "../../src/postgres/catalog.ts";
-import { startServer, type Server } from "../../src/postgres/server.ts";
+import type { Connection } from "../../src/postgres/server.ts";
 
-/** `ALEMBIC_GATE_TEST_POSTGRES=postgres://…` tests another version than the one that is installed. */
-const url = process.env.ALEMBIC_GATE_TEST_POSTGRES;
-
-export interface TestServer {
+export interface CatalogTest {
   major: number;
-  /** A connection to a database, or to the one that is there from the start. */
-  connect(database?: string): postgres.Sql;
+  /** A new database, a copy of another one where one is given, whose connections are closed for it. */
+  create(template?: string): Promise<string>;
+  connect(database: string): Sql;
+  /** What a client of another kind needs. */
+  connection(database: string): Connection;
+  /** Ends the connections and drops the databases. */
   stop(): Promise<void>;
 }
 
-export async function testServer(): Promise<TestServer> {
-  const open: postgres.Sql[] = [];
-  const server: Pick<Server, "host" | "port" | "user" | "password" | "database" | "major" | "stop"> = url
-    ? await given(url)
-    : await startServer({ choice: "installed", env: process.env });
-  const { host, port, user, password, major } = server;
+/** `ALEMBIC_GATE_TEST_POSTGRES=postgres://…` in the environment names another server. */
+export async function openCatalogTest(): Promise<CatalogTest> {
+  const at = connectionTo(process.env.ALEMBIC_GATE_TEST_POSTGRES);
+  const databases: string[] = [];
+  const clients = new Map<string, Sql[]>();
+  const open = (database: string) => postgres({ ...at, database, max: 1, fetch_types: false, onnotice: () => {} });
+  const leave = async (database: string) => {
+    await Promise.all((clients.get(database) ?? []).map((sql) => sql.end({ timeout: 1 })));
+    clients.delete(database);
+  };
+  const admin = open(at.database);
+  const [version] = await admin`select current_setting('server_version_num')::int / 10000 as major`;
   return {
-    major,
-    connect(database = server.database) {
-      const sql = postgres({ host, port, user, password, database, max: 1, onnotice: () => {}, fetch_types: false });
-      open.push(sql);
+    major: version!.major,
+    async create(template) {
+      const name = `catalog_${randomBytes(6).toString("hex")}`;
+      if (template) await leave(template);
+      await admin.unsafe(`create database ${name} ${template ? `template ${template}` : ""}`);
+      databases.push(name);
+      return name;
+    },
+    connect(database) {
+      const sql = open(database);
+      clients.set(database, [...(clients.get(database) ?? []), sql]);
       return sql;
     },
+    connection: (database) => ({ ...at, database }),
     async stop() {
-      await Promise.all(open.map((sql) => sql.end({ timeout: 1 })));
-      await server.stop();
+      for (const database of databases) {
+        await leave(database);
+        await admin.unsafe(`drop database ${database}`);
+      }
+      await admin.end();
     },
   };
 }
 
-async function given(url: string) {
+function connectionTo(url: string | undefined): Connection {
+  if (!url) {
+    const { host, port, user, password, database } = inject("postgres");
+    return { host, port, user, password, database };
+  }
   const { hostname, port, username, password, pathname } = new URL(url);
-  const sql = postgres(url, { max: 1 });
-  const [row] = await sql`select current_setting('server_version_num')::int / 10000 as major`;
-  await sql.end();
-  return { host: hostname, port: Number(port), user: username, password, database: pathname.slice(1), major: row!.major as number, stop: async () => {} };
+  return { host: hostname, port: Number(port), user: username, password, database: pathname.slice(1) };
 }
 
-export async function snapshot(sql: postgres.Sql): Promise<Catalog> {
-  return parseCatalog(await json(sql));
+/** What the query returns, as it is. */
+export async function readCatalog(sql: Pick<Sql, "unsafe">): Promise<string> {
+  const [row] = await sql.unsafe(catalogQuery());
+  return Object.values(row!)[0] as string;
 }
 
-export async function json(sql: postgres.Sql): Promise<string> {
-  const rows = await sql.unsafe(catalogQuery());
-  return Object.values(rows[0]!)[0] as string;
-}
+export const snapshot = async (sql: Pick<Sql, "unsafe">): Promise<Catalog> => parseCatalog(await readCatalog(sql));

@@ -4,27 +4,27 @@ import type { Catalog } from "../../src/postgres/catalog.ts";
 import { compareCatalogs } from "../../src/postgres/compare.ts";
 import { describe } from "../../src/postgres/describe.ts";
 import { plain } from "../../src/text.ts";
-import { snapshot, testServer, type TestServer } from "./database.ts";
+import { openCatalogTest, snapshot, type CatalogTest } from "./database.ts";
 import { cases, schema } from "./statements.ts";
 
-let server: TestServer;
+let databases: CatalogTest;
 let sql: Sql;
 let before: Catalog;
 
 beforeAll(async () => {
-  server = await testServer();
-  sql = server.connect();
+  databases = await openCatalogTest();
+  sql = databases.connect(await databases.create());
   await sql.unsafe(`begin; ${schema}`);
   before = await snapshot(sql);
   await sql.unsafe("savepoint before");
 });
 
-afterAll(() => server?.stop());
+afterAll(() => databases?.stop());
 
 group("the difference is the statement's effect and nothing else", () => {
   for (const { sql: statement, effect, since = 0 } of cases) {
     test(statement, async ({ skip }) => {
-      skip(server.major < since, `Postgres ${since} and later`);
+      skip(databases.major < since, `Postgres ${since} and later`);
       await sql.unsafe(statement);
       const after = await snapshot(sql);
       await sql.unsafe("rollback to savepoint before");

@@ -1,7 +1,7 @@
 /** Statements, and what each of them does to the catalog of `schema`. */
 
 export const schema = `
-  create role app; create role "Odd role";
+  create role clerk; create role "Odd role";
   create schema other;
   create type mood as enum ('sad', 'ok', 'happy');
   create domain positive as int constraint above_zero check (value > 0);
@@ -73,7 +73,7 @@ export const cases: readonly Case[] = [
   effect("create role somebody"),
   effect("set search_path = other"),
   effect("grant all on users to current_user"),
-  effect("grant select on users to app; revoke select on users from app"),
+  effect("grant select on users to clerk; revoke select on users from clerk"),
   effect("revoke execute on function one() from public; grant execute on function one() to public"),
   effect("alter table cache drop column k; alter table cache add column k text"),
   effect("reindex table users"),
@@ -85,10 +85,10 @@ export const cases: readonly Case[] = [
   effect("create schema more", "adds schema more"),
   effect("drop schema other", "drops schema other"),
   effect("alter schema other rename to another", "adds schema another", "drops schema other"),
-  effect("alter schema other owner to app", "changes schema other: owner postgres → app"),
-  effect("grant usage on schema other to app", "changes schema other: grants to app the default → USAGE"),
+  effect("alter schema other owner to clerk", "changes schema other: owner postgres → clerk"),
+  effect("grant usage on schema other to clerk", "changes schema other: grants to clerk the default → USAGE"),
   effect("comment on schema other is 'x'", "changes schema other: comment none → x"),
-  effect("grant create on schema public to app", "changes schema public: grants to app the default → CREATE"),
+  effect("grant create on schema public to clerk", "changes schema public: grants to clerk the default → CREATE"),
 
   // Tables.
   effect("create table t (id serial primary key, name text unique, n int check (n > 0) references users)", "adds table public.t"),
@@ -104,7 +104,7 @@ export const cases: readonly Case[] = [
   effect("alter table cache set schema other", "adds table other.cache", "drops table public.cache"),
   effect("alter table cache set logged", "changes table public.cache: unlogged yes → none"),
   effect("alter table base set unlogged", "changes table public.base: unlogged none → yes"),
-  effect("alter table cache owner to app", "changes table public.cache: owner postgres → app"),
+  effect("alter table cache owner to clerk", "changes table public.cache: owner postgres → clerk"),
   effect("alter table cache set (fillfactor = 70)", "changes table public.cache: option fillfactor none → 70"),
   effect("alter table cache set (toast.autovacuum_enabled = false)", "changes table public.cache: option toast.autovacuum_enabled none → false"),
   effect("alter table users replica identity full", "changes table public.users: replica identity none → full"),
@@ -117,7 +117,7 @@ export const cases: readonly Case[] = [
   effect("alter table users enable row level security", "changes table public.users: row level security none → yes"),
   effect("alter table users force row level security", "changes table public.users: row level security for owner none → yes"),
   effect("comment on table users is 'people'", "changes table public.users: comment none → people"),
-  effect("grant select, insert on users to app", "changes table public.users: grants to app the default → SELECT, INSERT"),
+  effect("grant select, insert on users to clerk", "changes table public.users: grants to clerk the default → SELECT, INSERT"),
   effect('grant update on users to "Odd role" with grant option', "changes table public.users: grants to Odd role the default → UPDATE WITH GRANT OPTION"),
   effect("grant select on users to public", "changes table public.users: grants to PUBLIC the default → SELECT"),
   effect("alter table child no inherit base", "changes table public.child: inherits ('public.base') → none"),
@@ -152,7 +152,7 @@ export const cases: readonly Case[] = [
   effect("alter table orders alter id drop identity", "changes column public.orders.id: identity by default → none, identity sequence public.orders_id_seq → none"),
   effect("alter table orders alter id set increment by 5", "changes column public.orders.id: identity increment none → 5"),
   effect("alter table orders alter id set start 7 set cache 2", "changes column public.orders.id: identity start none → 7, identity cache none → 2"),
-  effect("grant usage on sequence orders_id_seq to app", "changes column public.orders.id: identity grants to app the default → USAGE"),
+  effect("grant usage on sequence orders_id_seq to clerk", "changes column public.orders.id: identity grants to clerk the default → USAGE"),
   effect("comment on sequence orders_id_seq is 'x'", "changes column public.orders.id: identity comment none → x"),
   effect("alter sequence orders_id_seq rename to o", "changes column public.orders.id: identity sequence public.orders_id_seq → public.o"),
   effect("alter table cache alter k set storage external", "changes column public.cache.k: storage none → external"),
@@ -160,7 +160,7 @@ export const cases: readonly Case[] = [
   effect("alter table cache alter k set statistics 500", "changes column public.cache.k: statistics target none → 500"),
   effect("alter table cache alter k set (n_distinct = 5)", "changes column public.cache.k: option n_distinct none → 5"),
   effect("comment on column users.email is 'the address'", "changes column public.users.email: comment none → the address"),
-  effect("grant select (email) on users to app", "changes column public.users.email: grants to app the default → SELECT"),
+  effect("grant select (email) on users to clerk", "changes column public.users.email: grants to clerk the default → SELECT"),
 
   // Constraints.
   effect("alter table cache add primary key (k)", "changes column public.cache.k: nullable yes → no", "adds primary key public.cache.cache_pkey (PRIMARY KEY (k))"),
@@ -243,7 +243,7 @@ export const cases: readonly Case[] = [
   effect("alter sequence counter owned by users.age", "changes sequence public.counter: owned by none → public.users.age"),
   effect("alter sequence users_id_seq owned by none", "changes sequence public.users_id_seq: owned by public.users.id → none"),
   since(15, "alter sequence counter set unlogged", "changes sequence public.counter: unlogged none → yes"),
-  effect("grant usage on sequence counter to app", "changes sequence public.counter: grants to app the default → USAGE"),
+  effect("grant usage on sequence counter to clerk", "changes sequence public.counter: grants to clerk the default → USAGE"),
 
   // Types.
   effect("create type status as enum ('a', 'it''s')", "adds enum type public.status ('a', 'it''s')"),
@@ -258,7 +258,7 @@ export const cases: readonly Case[] = [
     "adds enum type public.temper ('sad', 'ok', 'happy')",
     "changes view public.adults: column feeling public.mood → public.temper",
   ),
-  effect("alter type mood owner to app", "changes enum type public.mood: owner postgres → app"),
+  effect("alter type mood owner to clerk", "changes enum type public.mood: owner postgres → clerk"),
   effect("revoke usage on type mood from public", "changes enum type public.mood: grants to PUBLIC the default → none"),
   effect("comment on type mood is 'x'", "changes enum type public.mood: comment none → x"),
   effect("create domain d as varchar(5) collate \"C\" default 'x' not null", "adds domain public.d (character varying(5), not null, default 'x'::character varying)"),
@@ -328,9 +328,9 @@ export const cases: readonly Case[] = [
   effect("create rule r as on update to orders do nothing", "adds rule public.orders.r (ON UPDATE TO public.orders DO NOTHING)"),
   effect("drop rule no_delete on orders", "drops rule public.orders.no_delete (ON DELETE TO public.orders DO INSTEAD NOTHING)"),
   effect("alter table orders disable rule no_delete", "changes rule public.orders.no_delete: enabled none → no"),
-  effect("create policy p on users as restrictive for select to app, \"Odd role\" using (age > 1)", "adds policy public.users.p"),
+  effect("create policy p on users as restrictive for select to clerk, \"Odd role\" using (age > 1)", "adds policy public.users.p"),
   effect("drop policy own on orders", "drops policy public.orders.own"),
-  effect("alter policy own on orders to app using (user_id = 2) with check (user_id = 3)", "changes policy public.orders.own: roles ('PUBLIC') → ('app'), using user_id = 1 → user_id = 2, check none → user_id = 3"),
+  effect("alter policy own on orders to clerk using (user_id = 2) with check (user_id = 3)", "changes policy public.orders.own: roles ('PUBLIC') → ('clerk'), using user_id = 1 → user_id = 2, check none → user_id = 3"),
 
   // Views.
   effect("create view v as select 1 as one", "adds view public.v (SELECT 1 AS one)"),
@@ -341,7 +341,7 @@ export const cases: readonly Case[] = [
   effect("alter view adults set (security_barrier = true)", "changes view public.adults: option security_barrier none → true"),
   effect("alter view adults alter column name set default 'z'", "changes view public.adults: column name default none → 'z'::text"),
   effect("comment on column adults.name is 'x'", "changes view public.adults: column name comment none → x"),
-  effect("grant select (name) on adults to app", "changes view public.adults: column name grants to app the default → SELECT"),
+  effect("grant select (name) on adults to clerk", "changes view public.adults: column name grants to clerk the default → SELECT"),
   effect("create materialized view m as select 1 as one", "adds materialized view public.m (SELECT 1 AS one)"),
   effect("drop materialized view counts", "drops materialized view public.counts"),
   effect("refresh materialized view counts with no data", "changes materialized view public.counts: populated none → no"),
@@ -395,7 +395,7 @@ export const cases: readonly Case[] = [
   effect("create foreign data wrapper w options (a 'b')", "adds foreign data wrapper w"),
   effect("create server s foreign data wrapper dummy", "adds foreign server s"),
   effect("alter server remote options (host 'h')", "changes foreign server remote: option host none → h"),
-  effect("create user mapping for app server remote options (password 'secret')", "adds user mapping for app server remote"),
+  effect("create user mapping for clerk server remote options (password 'secret')", "adds user mapping for clerk server remote"),
   effect("drop foreign table far", "drops foreign table public.far"),
   effect("alter foreign table far options (set x 'z')", "changes foreign table public.far: option x y → z"),
   effect("alter foreign table far alter column name options (add column_name 'n')", "changes column public.far.name: option column_name none → n"),
@@ -418,6 +418,6 @@ export const cases: readonly Case[] = [
   effect("create text search template p (lexize = dsimple_lexize)", "adds text search template public.p"),
   effect("create access method m type index handler bthandler", "adds access method m (index)"),
   effect("create language l handler plpgsql_call_handler", "adds language l"),
-  effect("alter default privileges in schema other grant select on tables to app", "adds default privileges of postgres in schema other on tables"),
+  effect("alter default privileges in schema other grant select on tables to clerk", "adds default privileges of postgres in schema other on tables"),
   effect("alter default privileges revoke execute on functions from public", "adds default privileges of postgres on functions"),
 ];
