@@ -25,8 +25,9 @@ export interface Binaries {
 
 /**
  * Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
- * SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. The shell leads a
- * group of its own, so Ctrl-C in the terminal does not reach the server before we have spoken to it.
+ * SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. Only initdb may finish
+ * first, within half a second: killed, it would leave shared memory behind. The shell leads a group of its own, so Ctrl-C in the
+ * terminal does not reach the server before we have spoken to it.
  *
  * Arguments: folder, binaries, data directory to copy or nothing, flags of initdb (none has a space), then the server's flags.
  */
@@ -36,9 +37,11 @@ umask 077
 folder=$1 binaries=$2 original=$3 flags=$4
 shift 4
 exec 3<&0 </dev/null
+: >"$folder/making"
 (
   while read -r _; do :; done <&3
-  while :; do kill -QUIT 0; sleep 0.05; done
+  : >"$folder/unwanted"
+  while :; do [ -e "$folder/making" ] || kill -QUIT 0; sleep 0.05; done
 ) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
@@ -49,7 +52,8 @@ make() {
     cp -R "$original" "$folder/data" && rm -f "$folder/data/postmaster.pid" "$folder/data/postgresql.auto.conf"
   fi
 }
-make >"$folder/log" 2>&1 && "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
+make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &&
+  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
 status=$?
 kill -KILL $watcher
 tail -c 4000 "$folder/log" >&2
