@@ -110,8 +110,8 @@ export function markdownUrl(base: string, ...path: string[]): string {
   return [base.replace(/\/+$/, ""), ...encoded].join("/");
 }
 
-/** The quoted label of a node in a Mermaid flowchart; `note`, of ours, stands on a line below. */
+/** The quoted label of a node in a Mermaid flowchart, where an empty one is a fault; `note`, of ours, stands on a line below. */
 export function mermaidLabel(value: string, note = ""): string {
   const label = oneLine(value).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`);
-  return `"${label}${note && `<br/>${note}`}"`;
+  return `"${label || "…"}${note && `<br/>${note}`}"`;
 }
