@@ -258,10 +258,9 @@ async function openCache(env: NodeJS.ProcessEnv, given?: string): Promise<string
     try {
       let existing = folder;
       while (!existsSync(existing)) existing = dirname(existing);
-      if (servingUser() && !isOpenToAll(existing))
-        throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
-      const made = await mkdir(folder, { recursive: true });
-      if (made) await chmod(folder, 0o755);
+      demandOpen(existing);
+      if (existing !== folder) await makeOpenFolder(folder);
+      demandOpen(folder);
       await access(folder, constants.W_OK);
       return folder;
     } catch (error) {
@@ -273,6 +272,22 @@ async function openCache(env: NodeJS.ProcessEnv, given?: string): Promise<string
     text`There is no folder to keep the binaries of PostgreSQL in.`,
     text`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`,
   );
+}
+
+function demandOpen(folder: string): void {
+  if (servingUser() && !isOpenToAll(folder))
+    throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
+}
+
+/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
+async function makeOpenFolder(folder: string): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const making = await mkdtemp(`${folder}-`);
+  await chmod(making, 0o755);
+  await rename(making, folder).catch(async (error: unknown) => {
+    await rm(making, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  });
 }
 
 const exists = (path: string): Promise<boolean> =>
