@@ -18,6 +18,15 @@ export async function listingOf(tree: Tree): Promise<Listing> {
   return { tree, files: new Set(files), folders };
 }
 
+/** Orders those that are nearer to the root first. */
+export const byDepth = (a: string, b: string): number => a.split("/").length - b.split("/").length;
+
+/** The file is in the folder, or below it. */
+export const isBelow = (file: string, folder: string): boolean => folder === "" || file.startsWith(`${folder}/`);
+
+/** A file of a cookiecutter or copier template, which does not run as it is. */
+export const isTemplate = (file: string): boolean => /\{\{|\{%/.test(file);
+
 /** `a/b` → `a`, `a` → "". */
 export const folderOf = (file: string): string => tidy(path.dirname(file));
 
@@ -31,7 +40,7 @@ export function upwards(folder: string): string[] {
 const tidy = (folder: string): string => path.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
 
 /** `pkg:dir`, a folder inside of a package. */
-const isResource = (written: string): boolean => !path.isAbsolute(written) && written.includes(":");
+export const isResource = (written: string): boolean => !path.isAbsolute(written) && written.includes(":");
 
 /** Where it leads depends on the folder that commands are run from. */
 export const isRelative = (written: string): boolean => !path.isAbsolute(written) && !isResource(written);
@@ -40,19 +49,26 @@ export const isRelative = (written: string): boolean => !path.isAbsolute(written
  * The folder that a written path names, whether or not it is there.
  *
  * @param from the folder that commands are run from
- * @returns undefined where it is outside of the repository, or in a package that is
+ * @returns undefined where it is outside of the repository, or in a package that the repository does not have
  */
-export function locate({ folders }: Listing, written: string, from: string): string | undefined {
-  if (isResource(written)) {
-    const [name, ...inner] = written.split(":");
-    const wanted = tidy(path.join(name!.replaceAll(".", "/"), ...inner));
-    const closeness = (folder: string) =>
-      upwards(from).findIndex((above) => above === "" || `${folder}/`.startsWith(`${above}/`));
-    const byCloseness = (a: string, b: string) => closeness(a) - closeness(b) || a.length - b.length;
-    return [...folders].filter((folder) => `/${folder}`.endsWith(`/${wanted}`)).sort(byCloseness)[0];
-  }
-  const place = path.join(path.isAbsolute(written) ? "/" : path.join(HERE, from), written);
-  return place === HERE || place.startsWith(`${HERE}/`) ? tidy(place.slice(HERE.length + 1)) : undefined;
+export function locate(listing: Listing, written: string, from: string): string | undefined {
+  if (isResource(written)) return locateResource(listing, written, from);
+  return inRepository(path.join(path.isAbsolute(written) ? "/" : path.join(HERE, from), written));
+}
+
+const inRepository = (place: string): string | undefined =>
+  place === HERE || place.startsWith(`${HERE}/`) ? tidy(place.slice(HERE.length + 1)) : undefined;
+
+/** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
+function locateResource({ folders }: Listing, written: string, from: string): string | undefined {
+  const [name, ...inner] = written.split(":");
+  if (!name) return undefined;
+  const packages = [...folders].filter((folder) => `/${folder}`.endsWith(`/${name.replaceAll(".", "/")}`));
+  const above = upwards(from);
+  const distance = (folder: string) => above.findIndex((one) => isBelow(folder, one));
+  packages.sort((a, b) => distance(a) - distance(b) || byDepth(a, b));
+  const places = packages.map((folder) => inRepository(path.join(HERE, folder, ...inner)));
+  return places.find((place) => place !== undefined && folders.has(place)) ?? places[0];
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Which Postgres the repository itself runs: its compose files and the services of its workflows say so. */
 import { basename } from "node:path/posix";
+import { byDepth } from "./location.ts";
 import type { Tree } from "./tree.ts";
 
 export interface WantedPostgres {
@@ -23,8 +24,7 @@ const PLACES = [
  */
 export async function wantedPostgres(tree: Tree): Promise<WantedPostgres | undefined> {
   const files = await tree.list("");
-  const depth = (file: string) => file.split("/").length;
-  const ordered = PLACES.flatMap((isPlace) => files.filter(isPlace).sort((a, b) => depth(a) - depth(b) || a.length - b.length));
+  const ordered = PLACES.flatMap((isPlace) => files.filter(isPlace).sort((a, b) => byDepth(a, b) || a.length - b.length));
   for (const file of ordered) {
     const source = new TextDecoder().decode(await tree.read(file));
     for (const [index, line] of source.split(/\r\n|\r|\n/).entries()) {
