@@ -136,7 +136,6 @@ CROSS JOIN LATERAL (
           CASE attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
           NULLIF(a.attstattarget, -1) AS statistics_target,
           CASE WHEN a.attinhcount > 0 THEN true END AS inherited,
-          CASE WHEN a.attinhcount > 0 AND a.attislocal AND NOT r.relispartition THEN true END AS also_local,
           a.attoptions AS options, a.attfdwoptions AS foreign_options,
           a.attacl AS acl, CASE WHEN a.attacl IS NOT NULL THEN ARRAY[]::pg_catalog.text[] END AS acl_default
         FROM relation r
@@ -242,7 +241,6 @@ CROSS JOIN LATERAL (
         CASE WHEN k.conrelid = 0 THEN 'pg_type' END AS of_class,
         NULLIF(k.conparentid, 0) AS origin,
         CASE WHEN k.coninhcount > 0 THEN true END AS inherited,
-        CASE WHEN k.coninhcount > 0 AND k.conislocal AND NOT r.relispartition THEN true END AS also_local,
         pg_catalog.pg_get_constraintdef(k.oid, true) AS definition,
         CASE k.contype WHEN 'n' THEN k.conkey[1] END AS column_number,
         CASE WHEN k.contype IN ('f', 'c', 'n') THEN k.convalidated END AS validated,

@@ -14,7 +14,7 @@ const setOperations = new Set(["UNION", "INTERSECT", "EXCEPT"]);
 const ends = new Set([...setOperations, "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR", ";", ")"]);
 
 /** Before a parenthesis: what is in it is a table of named columns, whose order nobody sees. */
-const beforeTable = new Set(["FROM", "JOIN", "LATERAL", ",", "AS", "MATERIALIZED", "("]);
+const beforeTable = new Set(["FROM", "JOIN", "LATERAL", ",", "AS", "MATERIALIZED", "EXISTS", "("]);
 
 interface Item {
   from: number;
@@ -67,7 +67,7 @@ export function sortTargets(definition: string): string {
     level(from, to, true);
     const [first] = lists;
     if (!sort || !first || lists.length !== operations + 1 || lists.some((items) => items.length !== first.length)) return;
-    if (operations > 0 && positions) return;
+    if ((operations > 0 && positions) || lists.flat().some(({ from, to }) => from === to)) return;
     const text = ({ from, to }: Item) => words(tokens, from, to);
     const order = first.map((_, index) => index).sort((a, b) => compare(text(first[a]!), text(first[b]!)) || a - b);
     for (const items of lists) order.forEach((index, place) => instead.set(items[place]!.from, items[index]!));
@@ -98,6 +98,7 @@ export function sortTargets(definition: string): string {
   const names = (from: number, to: number) => {
     const columns: Item[] = [];
     for (let at = from; at < to; at += 2) columns.push({ from: at, to: at + 1 });
+    if (tokens.slice(from, to).some(({ text }, index) => (index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text)))) return;
     const sorted = [...columns].sort((a, b) => compare(tokens[a.from]!.text, tokens[b.from]!.text));
     columns.forEach((column, index) => instead.set(column.from, sorted[index]!));
   };

@@ -12,6 +12,7 @@ export interface CatalogTest {
   connect(database: string): Sql;
   /** What a client of another kind needs. */
   connection(database: string): Connection;
+  drop(database: string): Promise<void>;
   /** Ends the connections and drops the databases. */
   stop(): Promise<void>;
 }
@@ -19,7 +20,7 @@ export interface CatalogTest {
 /** `ALEMBIC_GATE_TEST_POSTGRES=postgres://…` in the environment names another server. */
 export async function openCatalogTest(): Promise<CatalogTest> {
   const at = connectionTo(process.env.ALEMBIC_GATE_TEST_POSTGRES);
-  const databases: string[] = [];
+  const databases = new Set<string>();
   const clients = new Map<string, Sql[]>();
   const open = (database: string) => postgres({ ...at, database, max: 1, fetch_types: false, onnotice: () => {} });
   const leave = async (database: string) => {
@@ -27,6 +28,11 @@ export async function openCatalogTest(): Promise<CatalogTest> {
     clients.delete(database);
   };
   const admin = open(at.database);
+  const drop = async (database: string) => {
+    await leave(database);
+    await admin.unsafe(`drop database ${database}`);
+    databases.delete(database);
+  };
   const [version] = await admin`select current_setting('server_version_num')::int / 10000 as major`;
   return {
     major: version!.major,
@@ -34,7 +40,7 @@ export async function openCatalogTest(): Promise<CatalogTest> {
       const name = `catalog_${randomBytes(6).toString("hex")}`;
       if (template) await leave(template);
       await admin.unsafe(`create database ${name} ${template ? `template ${template}` : ""}`);
-      databases.push(name);
+      databases.add(name);
       return name;
     },
     connect(database) {
@@ -43,11 +49,9 @@ export async function openCatalogTest(): Promise<CatalogTest> {
       return sql;
     },
     connection: (database) => ({ ...at, database }),
+    drop,
     async stop() {
-      for (const database of databases) {
-        await leave(database);
-        await admin.unsafe(`drop database ${database}`);
-      }
+      for (const database of [...databases]) await drop(database);
       await admin.end();
     },
   };
