@@ -104,6 +104,8 @@ class Statements:
             self._channel.send("where", **fields, seconds=time.perf_counter() - begun)
             return
         places = {thread: self.place(frame) for thread, frame in sys._current_frames().items()}
-        main = places.get(threading.main_thread().ident, {})
-        place = next((place for place in places.values() if place.get("file") == self.file), main)
+        place = places.get(threading.main_thread().ident, {})
+        if self.file is not None:
+            # Migrations may run in another thread than the main one.
+            place = next((other for other in places.values() if other.get("file") == self.file), place)
         self._channel.send("where", revision=self.revision, **place)

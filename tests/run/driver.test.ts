@@ -1,5 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
-import { placeOf, projectEnvironment } from "../../src/run/driver.ts";
+import { placeOf } from "../../src/run/driver.ts";
+import { projectEnvironment } from "../../src/run/process.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table } from "../support/driver.ts";
 import { createDatabase } from "../support/postgres.ts";
@@ -248,8 +249,9 @@ op.get_bind().execute(sa.text("insert into t values (:a), (:b)"), {"a": "x" * 50
   expect(insert!.parameters).toMatch(/^\{'a': 'x+\.\.\.x+', 'b': 'y'\}$/);
 });
 
+const frame = (file: string, line: number) => ({ file, line, function: "f" });
+
 test("the place of an error is the innermost line of the revision", () => {
-  const frame = (file: string, line: number) => ({ file, line, function: "f" });
   const raised = {
     type: "E",
     message: "",

@@ -1,0 +1,84 @@
+/** Puts the events of one run together. */
+import type { Statement, Step } from "./evidence.ts";
+import { relativePlace } from "./place.ts";
+import type { Event } from "./protocol.ts";
+import type { RunResult } from "./driver.ts";
+
+type StatementEvent = Event & { type: "statement" | "statement-error" };
+
+export interface Record {
+  hear(event: Event): void;
+  /** What was heard so far, as of a run that was cut off. */
+  result(seconds: number): RunResult;
+}
+
+/** @param root files in the record are relative to it */
+export function startRecord(root: string): Record {
+  const steps = new Map<string, Step>();
+  const outside: Statement[] = [];
+  const versionTables: RunResult["versionTables"] = [];
+  const connects: RunResult["connects"] = [];
+  const foreign: RunResult["foreign"] = [];
+  const notes: string[] = [];
+  let open: Step | undefined;
+
+  const statement = (event: StatementEvent): Statement => ({
+    sql: event.sql,
+    parameters: event.parameters,
+    ...relativePlace(root, event),
+    seconds: event.type === "statement" ? event.seconds : 0,
+    ...(event.type === "statement-error" && { error: { message: event.message, sqlstate: event.sqlstate } }),
+  });
+  return {
+    hear(event) {
+      switch (event.type) {
+        case "step": {
+          const { revision, direction } = event;
+          open = steps.get(revision) ?? { revision, direction, ended: false, seconds: 0, statements: [] };
+          open.ended = false;
+          steps.set(revision, open);
+          break;
+        }
+        case "statement":
+        case "statement-error":
+          (event.revision !== null && open ? open.statements : outside).push(statement(event));
+          break;
+        case "step-end":
+          if (open) Object.assign(open, { ended: true, seconds: open.seconds + event.seconds });
+          open = undefined;
+          break;
+        case "context": {
+          const { versionTable: name, versionTableSchema: schema } = event;
+          if (!versionTables.some((table) => table.name === name && table.schema === schema))
+            versionTables.push({ schema, name });
+          break;
+        }
+        case "connect":
+          connects.push({ dialect: event.dialect, driver: event.driver, wanted: event.wanted });
+          break;
+        case "foreign-connection":
+          foreign.push({ wanted: event.wanted, ...relativePlace(root, event) });
+          break;
+        case "note":
+          notes.push(event.text);
+          break;
+      }
+    },
+    result: (seconds) => ({
+      steps: [...steps.values()],
+      outside,
+      swallowed: false,
+      ...(open && { begunNotEnded: open.revision }),
+      aborted: false,
+      died: false,
+      expected: [],
+      versionTables,
+      contexts: 0,
+      connects,
+      foreign,
+      notes,
+      seconds,
+      freshProcessMayHelp: false,
+    }),
+  };
+}
