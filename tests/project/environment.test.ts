@@ -27,6 +27,30 @@ const failure = async (files: Record<string, string>, search: Search = {}) => {
   return { sentence: plain(error.sentence), help: plain(error.help), exitCode: error.exitCode, place: error.place };
 };
 
+const placeOfFailure = async (files: Record<string, string>) => (await failure(files)).place;
+
+const toml = (...lines: string[]) => ["[tool.alembic]", ...lines, ""].join("\n");
+
+/** What Alembic can be asked for, too. */
+const ask = async (tree: Tree, config: string, section: string) => {
+  const found = await findEnvironments(tree, { config: [config], names: [section] });
+  const { scriptLocation, versionFolders, recursive, prependSysPath, unknowable } = found[0]!;
+  // Whether a package is installed is not to be seen in the tree.
+  if (unknowable?.includes("outside")) return "ModuleNotFoundError";
+  return {
+    scriptLocation,
+    versionFolders: versionFolders.map((place) => place || ".").sort(),
+    recursive,
+    prependSysPath,
+  };
+};
+
+/** One line of an ini, or none. */
+const option = (name: string, values: readonly string[]) =>
+  fc
+    .option(fc.constantFrom(...values), { nil: undefined, freq: 2 })
+    .map((value) => (value === undefined ? [] : [`${name} = ${value}`]));
+
 describe("as Alembic itself reads it", () => {
   let root: string;
   beforeAll(() => {
@@ -69,21 +93,6 @@ print(json.dumps([answer(*case) for case in json.load(sys.stdin)]))
     if (run.status !== 0) throw new Error(run.stderr);
     return JSON.parse(run.stdout) as (string | Partial<Environment>)[];
   };
-  const ask = async (tree: Tree, folder: string, section: string) => {
-    const search = { config: [`${folder}/alembic.ini`], names: [section] };
-    // An environment that only pyproject.toml describes has no alembic.ini.
-    const found = await findEnvironments(tree, search).catch(() => findEnvironments(tree, { directory: folder }));
-    const { scriptLocation, versionFolders, recursive, prependSysPath, unknowable } = found[0]!;
-    // Whether a package is installed is not to be seen in the tree.
-    if (unknowable?.includes("outside")) return "ModuleNotFoundError";
-    return {
-      scriptLocation,
-      versionFolders: versionFolders.map((place) => place || ".").sort(),
-      recursive,
-      prependSysPath,
-    };
-  };
-
   const places = [
     "alembic",
     "./alembic",
@@ -111,10 +120,6 @@ print(json.dumps([answer(*case) for case in json.load(sys.stdin)]))
     "a",
     "a ,b",
   ];
-  const option = (name: string, values: readonly string[]) =>
-    fc
-      .option(fc.constantFrom(...values), { nil: undefined, freq: 2 })
-      .map((value) => (value === undefined ? [] : [`${name} = ${value}`]));
   const separators = ["os", "space", "newline", ":", ";", "os  # the default", "OS", ""];
   const iniOptions = fc
     .tuple(
@@ -140,22 +145,21 @@ print(json.dumps([answer(*case) for case in json.load(sys.stdin)]))
   };
 
   test("alembic.ini, whatever its options", async () => {
-    const cases = fc.sample(fc.tuple(iniOptions, fc.constantFrom("alembic", "other")), 150).map(([options, section], index) => {
+    const cases = fc.sample(fc.tuple(iniOptions, fc.constantFrom("alembic", "other")), 100).map(([options, section], index) => {
       const folder = `ini ${index}`;
       const source = ["[DEFAULT]", "name = alembic", `[${section}]`, ...options].join("\n");
-      const files = Object.entries({ ...environmentFiles, "alembic.ini": source }).map(([file, content]) => [
-        `${folder}/${file}`,
-        content,
-      ]);
-      writeFiles(root, { ...Object.fromEntries(files), "shared/env.py": "" });
+      writeFiles(path.join(root, folder), { ...environmentFiles, "alembic.ini": source });
       return { folder, section, source };
     });
+    writeFiles(root, { "shared/env.py": "" });
     const tree = workTree(root);
     const answers = askAlembic(cases.map(({ folder, section }) => [folder, section]));
     expect(answers.filter((answer) => typeof answer !== "string").length).toBeGreaterThan(30);
     const wrong: unknown[] = [];
     for (const [index, { folder, section, source }] of cases.entries()) {
-      const ours = await ask(tree, folder, section).catch((error: unknown) => (error instanceof Failure ? "Failure" : error));
+      const ours = await ask(tree, `${folder}/alembic.ini`, section).catch((error: unknown) =>
+        error instanceof Failure ? "Failure" : error,
+      );
       const answer = answers[index]!;
       const alembic = typeof answer === "string" && answer !== "ModuleNotFoundError" ? "Failure" : answer;
       if (JSON.stringify(ours) !== JSON.stringify(alembic)) wrong.push({ source, ours, alembic: answers[index] });
@@ -163,44 +167,34 @@ print(json.dumps([answer(*case) for case in json.load(sys.stdin)]))
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
-  test.each([
-    [
-      "toml alone",
-      {
-        "pyproject.toml":
-          '[tool.alembic]\nscript_location = "%(here)s/alembic"\nversion_locations = ["%(here)s/a", "b"]\nprepend_sys_path = ["."]\nrecursive_version_locations = true',
+  test("pyproject.toml, alone and beside an ini", async () => {
+    const all = 'version_locations = ["%(here)s/a", "b"]\nprepend_sys_path = ["."]\nrecursive_version_locations = true';
+    const cases: Record<string, Record<string, string>> = {
+      alone: { "pyproject.toml": toml('script_location = "%(here)s/alembic"', all) },
+      "the ini has a URL only": {
+        "pyproject.toml": toml('script_location = "alembic"'),
+        "alembic.ini": ini("sqlalchemy.url = x"),
       },
-    ],
-    [
-      "toml, the ini has nothing but a URL",
-      { "pyproject.toml": '[tool.alembic]\nscript_location = "alembic"', "alembic.ini": ini("sqlalchemy.url = x") },
-    ],
-    [
-      "the ini goes first, option by option",
-      {
-        "pyproject.toml": '[tool.alembic]\nscript_location = "pkg/alembic"\nversion_locations = ["a%%b"]',
+      "the ini goes first, option by option": {
+        "pyproject.toml": toml('script_location = "pkg/alembic"', 'version_locations = ["a%%b"]'),
         "alembic.ini": ini("script_location = alembic"),
       },
-    ],
-    [
-      "an empty list in the ini leaves it to the toml",
-      {
-        "pyproject.toml": '[tool.alembic]\nversion_locations = ["a"]',
+      "an empty list in the ini": {
+        "pyproject.toml": toml('version_locations = ["a"]'),
         "alembic.ini": ini("script_location = alembic", "version_locations ="),
       },
-    ],
-    ["an empty list in the toml", { "pyproject.toml": '[tool.alembic]\nscript_location = "alembic"\nversion_locations = []' }],
-    ["dotted keys", { "pyproject.toml": 'tool.alembic.script_location = "alembic"' }],
-  ])("%s", async (name, files) => {
-    writeFiles(
-      root,
-      Object.fromEntries(
-        Object.entries({ ...environmentFiles, ...files }).map(([file, content]) => [`${name}/${file}`, content]),
-      ),
+      "an empty list in the toml": { "pyproject.toml": toml('script_location = "alembic"', "version_locations = []") },
+      "dotted keys": { "pyproject.toml": 'tool.alembic.script_location = "alembic"' },
+    };
+    for (const [folder, files] of Object.entries(cases)) writeFiles(path.join(root, folder), { ...environmentFiles, ...files });
+    const answers = askAlembic(Object.keys(cases).map((folder) => [folder, "alembic"]));
+    const tree = workTree(root);
+    const configs = Object.entries(cases).map(
+      ([folder, files]) => `${folder}/${"alembic.ini" in files ? "alembic.ini" : "pyproject.toml"}`,
     );
-    const [answer] = askAlembic([[name, "alembic"]]);
-    expect(typeof answer).toBe("object");
-    expect(await ask(workTree(root), name, "alembic")).toEqual(answer);
+    const ours = await Promise.all(configs.map((config) => ask(tree, config, "alembic")));
+    expect(ours).toEqual(answers);
+    expect(answers.map((answer) => typeof answer)).toEqual(ours.map(() => "object"));
   });
 });
 
@@ -638,14 +632,18 @@ describe("failures say what happened, where, and the way out", () => {
   });
 
   test("with the line to point at", async () => {
-    const place = async (files: Record<string, string>) => (await failure(files)).place;
-    expect(await place({ "a/alembic.ini": "[x]\n[alembic]\n\nscript_location = m" })).toEqual({ file: "a/alembic.ini", line: 4 });
-    expect(await place({ "a/alembic.ini": "[x]\n[alembic]\nx = 1" })).toEqual({ file: "a/alembic.ini", line: 2 });
-    expect(await place({ "pyproject.toml": '[x]\n[tool.alembic]\n"script_location" = "m"' })).toEqual({
+    expect(await placeOfFailure({ "a/alembic.ini": "[x]\n[alembic]\n\nscript_location = m" })).toEqual({
+      file: "a/alembic.ini",
+      line: 4,
+    });
+    expect(await placeOfFailure({ "a/alembic.ini": "[x]\n[alembic]\nx = 1" })).toEqual({ file: "a/alembic.ini", line: 2 });
+    expect(await placeOfFailure({ "pyproject.toml": '[x]\n[tool.alembic]\n"script_location" = "m"' })).toEqual({
       file: "pyproject.toml",
       line: 3,
     });
-    expect(await place({ "alembic.ini": ini("script_location = m", "prepend_sys_path = .", "path_separator = x") })).toEqual({
+    expect(
+      await placeOfFailure({ "alembic.ini": ini("script_location = m", "prepend_sys_path = .", "path_separator = x") }),
+    ).toEqual({
       file: "alembic.ini",
       line: 4,
     });
@@ -677,6 +675,9 @@ describe("failures say what happened, where, and the way out", () => {
   });
 });
 
+/** A tree has no other paths than these. */
+const inTree = (file: string) => path.normalize(file).replace(/^\/+|^(\.\.\/)+/, "");
+
 describe("hostile configurations", () => {
   test("no names, however strange, do anything but fail or be found", async () => {
     const strange = fc.constantFrom(
@@ -702,11 +703,9 @@ describe("hostile configurations", () => {
     const place = fc.array(strange, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
     await fc.assert(
       fc.asyncProperty(place, place, place, strange, async (script, versions, folder, section) => {
-        // A tree has no other paths than these.
-        const own = (file: string) => path.normalize(file).replace(/^\/+|^(\.\.\/)+/, "");
         const files = {
-          [own(`${folder}/alembic.ini`)]: `[${section}]\nscript_location = ${script}\nversion_locations = ${versions}\n`,
-          [own(`${script}/env.py`)]: "",
+          [inTree(`${folder}/alembic.ini`)]: `[${section}]\nscript_location = ${script}\nversion_locations = ${versions}\n`,
+          [inTree(`${script}/env.py`)]: "",
           "m/env.py": "",
         };
         const environments = await find(files).catch((error: unknown) => {

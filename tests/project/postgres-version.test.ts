@@ -5,6 +5,8 @@ import { treeOf } from "./trees.ts";
 const wanted = (files: Record<string, string>) => wantedPostgres(treeOf(files));
 const majorOf = async (line: string) => (await wanted({ "compose.yml": `services:\n  db:\n    ${line}\n` }))?.major;
 
+const image = (version: number) => `x:\r\n  image: postgres:${version}\r\n`;
+
 describe("images", () => {
   test.each([
     ["image: postgres:16-alpine", 16],
@@ -49,8 +51,6 @@ describe("images", () => {
 });
 
 describe("places", () => {
-  const image = (version: number) => `x:\r\n  image: postgres:${version}\r\n`;
-
   test("names image, file and line", async () => {
     expect(await wanted({ "docker-compose.yml": `# db\n${image(16)}` })).toEqual({
       major: 16,

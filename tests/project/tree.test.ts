@@ -68,15 +68,15 @@ describe("list", () => {
     expect(await workTree(root).list("other")).toEqual(["other/.git", "other/alembic.ini"]);
   });
 
-  test("does 20,000 files in a moment", async () => {
-    for (let folder = 0; folder < 200; folder++) {
+  test("does 4,000 files in a moment", async () => {
+    for (let folder = 0; folder < 40; folder++) {
       mkdirSync(path.join(root, `d${folder}`));
       for (let file = 0; file < 100; file++) writeFileSync(path.join(root, `d${folder}/f${file}.py`), "");
     }
     git("init");
     const start = performance.now();
-    expect(await workTree(root).list("")).toHaveLength(20_000);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(await workTree(root).list("")).toHaveLength(4_000);
+    expect(performance.now() - start).toBeLessThan(1_000);
   });
 });
 
