@@ -15,6 +15,7 @@ if (!process.versions.node.startsWith("24.")) {
 const { annotations } = await import("../src/report/annotations.ts");
 const { visible } = await import("../src/report/escape.ts");
 const { document } = await import("../src/report/summary.ts");
+const { nodeLines } = await import("../src/report/view.ts");
 const { readStepOutput } = await import("../tests/support/runner.ts");
 
 const WIDTH = 1000;
@@ -251,12 +252,7 @@ const NODES = {
   deleted: { fill: "#ffebe9", stroke: "#cf222e" },
 };
 
-const labels = (node) =>
-  [node.label.slice(0, 34), [node.state === "base" ? "" : node.state, node.head ? "head" : ""].filter(Boolean).join(", ")].filter(
-    Boolean,
-  );
-
-const widthOfNode = (node) => Math.max(...labels(node).map((label) => measure(label, { size: 12.5 }))) + 28;
+const widthOfNode = (node) => Math.max(...nodeLines(node).map((label) => measure(label, { size: 12.5 }))) + 28;
 
 /** The history from left to right: each revision one column behind its last parent. */
 function drawGraph({ nodes, omitted }, y, width) {
@@ -274,14 +270,14 @@ function drawGraph({ nodes, omitted }, y, width) {
   for (const node of nodes) (columns[depthOf(node)] ??= []).push(node);
   const natural = columns.map((column) => Math.max(...column.map(widthOfNode)));
   const scale = Math.min(1, (width - 60) / (natural.reduce((sum, one) => sum + one, 0) + 50 * columns.length));
-  const tall = Math.max(...columns.map((column) => column.length)) * 62 + 34;
+  const tall = Math.max(...columns.map((column) => column.length)) * 76 + 14;
   const place = new Map();
   let x = 40;
   columns.forEach((column, index) => {
     column.forEach((node, row) =>
       place.set(node.id, {
         x: x + (natural[index] - widthOfNode(node)) / 2,
-        y: tall / 2 + (row - (column.length - 1) / 2) * 66,
+        y: tall / 2 + (row - (column.length - 1) / 2) * 76,
         width: widthOfNode(node),
       }),
     );
@@ -299,7 +295,7 @@ function drawGraph({ nodes, omitted }, y, width) {
       edges += `<path d="M${startX.toFixed(1)} ${startY.toFixed(1)}C${middle.toFixed(1)} ${startY.toFixed(1)} ${middle.toFixed(1)} ${to.y.toFixed(1)} ${(to.x - 7).toFixed(1)} ${to.y.toFixed(1)}" fill="none" stroke="${GREY}"${dashes}/>`;
       edges += `<path d="M${to.x.toFixed(1)} ${to.y.toFixed(1)}l-8 -4v8z" fill="${GREY}"/>`;
     }
-    const lines = labels(node);
+    const lines = nodeLines(node);
     const height = lines.length * 17 + 14;
     const more = `${node.state === "deleted" ? ' stroke-dasharray="4 3"' : ""}${node.state === "base" ? "" : ' stroke-width="2"'}`;
     boxes += rectangle(to.x, to.y - height / 2, to.width, height, {

@@ -110,8 +110,10 @@ export function markdownUrl(base: string, ...path: string[]): string {
   return [base.replace(/\/+$/, ""), ...encoded].join("/");
 }
 
-/** The quoted label of a node in a Mermaid flowchart, where an empty one is a fault; `note`, of ours, stands on a line below. */
-export function mermaidLabel(value: string, note = ""): string {
-  const label = oneLine(value).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`);
-  return `"${label || "…"}${note && `<br/>${note}`}"`;
+/** The quoted label of a node in a Mermaid flowchart, of these lines; an empty one would be a fault of the whole chart. */
+export function mermaidLabel(...lines: string[]): string {
+  const escaped = lines.map((line) =>
+    oneLine(line).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`),
+  );
+  return `"${escaped.filter(Boolean).join("<br/>") || "…"}"`;
 }

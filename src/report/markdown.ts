@@ -3,7 +3,7 @@ import type { GraphReport } from "../finding.ts";
 import type { Block, Icon, Inline, Line } from "./document.ts";
 import { htmlCode, htmlText, markdownCode, markdownFence, markdownText, mermaidLabel } from "./escape.ts";
 import { count } from "../text.ts";
-import { shorten } from "./view.ts";
+import { nodeLines } from "./view.ts";
 
 const ICONS: Record<Icon, string> = {
   passed: "✅",
@@ -63,8 +63,7 @@ function mermaid({ nodes, omitted }: GraphReport): string {
   const names = new Map(drawn.map((node, index) => [node.id, `r${index}`]));
   const lines = [`flowchart ${drawn.length > 6 ? "TB" : "LR"}`];
   for (const node of drawn) {
-    const note = [node.state === "base" ? "" : node.state, node.head ? "head" : ""].filter(Boolean).join(", ");
-    const label = mermaidLabel(shorten(node.label, 60), note);
+    const label = mermaidLabel(...nodeLines(node));
     lines.push(`  ${names.get(node.id)}${node.head ? `([${label}])` : `[${label}]`}:::${node.state}`);
   }
   let earlier = 0;

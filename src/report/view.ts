@@ -1,5 +1,5 @@
 /** What all reporters agree on: order, groups, counts, and how places and times are written. */
-import type { Finding, Place, Related, Report, Severity } from "../finding.ts";
+import type { Finding, GraphReport, Place, Related, Report, Severity } from "../finding.ts";
 import { count, plain, type Part, type Text } from "../text.ts";
 
 const RANK: Record<Severity, number> = { error: 0, warning: 1, notice: 2 };
@@ -119,4 +119,10 @@ export function shortenText(parts: Text, limit: number): Text {
     room -= "text" in part ? part.text.length : "code" in part ? part.code.length : part.block.length;
   }
   return kept;
+}
+
+/** What stands in the box of a revision: what it is called, its id where the name does not hold it, and what became of it. */
+export function nodeLines({ id, label, state, head }: GraphReport["nodes"][number]): string[] {
+  const notes = [state === "base" ? "" : state, head ? "head" : ""].filter(Boolean).join(", ");
+  return [shorten(label, 60), label.includes(id) ? "" : shorten(id, 40), notes].filter(Boolean);
 }

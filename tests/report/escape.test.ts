@@ -12,7 +12,7 @@ import { each, hostile, hostileTexts } from "./hostile.ts";
  * @returns those in which it sees other tags than `frame`, or other words than `words(text)`
  */
 function misread(write: (text: string) => string, frame: string[], words = (text: string) => text) {
-  const texts = [...hostileTexts, ...fc.sample(hostile, 2000)];
+  const texts = [...hostileTexts, ...fc.sample(hostile, 1000)];
   const html = rendered(texts.map(write));
   const found = texts.map((text, index) => ({ text, seen: seen(html[index]!), tags: tags(html[index]!).join(" ") }));
   const wanted = (text: string) => words(escape.visible(text)).replace(/\s+/g, " ").trim();

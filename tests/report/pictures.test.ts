@@ -22,6 +22,7 @@ function drawn(report: typeof red, ...options: string[]) {
   const given = options.map((option) => option.replace("FOLDER", folder));
   execFileSync(process.execPath, ["scripts/pictures.js", path.join(folder, "report.json"), "--output", folder, ...given], {
     cwd: root,
+    stdio: "pipe",
   });
   const words = (name: string) =>
     execFileSync(path.join(root, ".venvs/default/bin/python"), ["-c", reader, path.join(folder, name)], { encoding: "utf8" });

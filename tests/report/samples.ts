@@ -151,7 +151,7 @@ export const red = report(
           { id: "b01dface0ff5", label: "b01dface0ff5 add users", parents: ["aaaaaaaaaaaa"], state: "base", head: false },
           { id: "c0de5ca1ab1e", label: "c0de5ca1ab1e add orders", parents: ["b01dface0ff5"], state: "edited", head: false },
           { id: "d15ea5ed0b0e", label: "d15ea5ed0b0e order status", parents: ["c0de5ca1ab1e"], state: "new", head: true },
-          { id: "facade0ffbea", label: "facade0ffbea invoices", parents: ["c0de5ca1ab1e"], state: "new", head: true },
+          { id: "facade0ffbea", label: "invoices", parents: ["c0de5ca1ab1e"], state: "new", head: true },
         ],
         omitted: 45,
       },

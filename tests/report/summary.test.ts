@@ -54,7 +54,7 @@ describe("a red day", () => {
     expect(before).toContain(
       '```mermaid\nflowchart LR\n  r0["b01dface0ff5 add users"]:::base\n  r1["c0de5ca1ab1e add orders<br/>edited"]:::edited',
     );
-    expect(before).toContain('r3(["facade0ffbea invoices<br/>new, head"]):::new');
+    expect(before).toContain('r3(["invoices<br/>facade0ffbea<br/>new, head"]):::new');
     expect(before).toContain("r1 --> r3");
   });
   test("puts away what blocks nobody", () => {
