@@ -22,8 +22,3 @@ export function outputs(report: Report, file?: string): Record<string, string> {
     report: file ?? "",
   };
 }
-
-/** Hands the outputs to the runner. */
-export function sendOutputs(report: Report, set: (name: string, value: string) => void, file?: string): void {
-  for (const [name, value] of Object.entries(outputs(report, file))) set(name, value);
-}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outputs, sendOutputs } from "../../src/report/outputs.ts";
+import { outputs } from "../../src/report/outputs.ts";
 import { broken, green, red, two, withText } from "./samples.ts";
 
 test("a red report in outputs", () => {
@@ -24,9 +24,4 @@ test("heads of all environments", () => {
 });
 test("a head is one line, whatever it is called", () => {
   expect(outputs(withText("a\nb\u001b[2J")).heads).toBe("a b\nb");
-});
-test("the sender hands over each", () => {
-  const set = new Map<string, string>();
-  sendOutputs(green, (name, value) => set.set(name, value), "r.json");
-  expect(Object.fromEntries(set)).toEqual(outputs(green, "r.json"));
 });
