@@ -49,13 +49,13 @@ export function parseIni(file: string, bytes: Uint8Array): IniFile {
  * @throws Failure (exit code 2) when it has one and cannot be read
  */
 export function parsePyproject(file: string, bytes: Uint8Array): Pyproject | undefined {
+  // A file that is no text, or no TOML, an example's say, is not ours to judge as long as it does not configure Alembic.
+  if (!Buffer.from(bytes).includes("alembic")) return undefined;
   const source = decode(file, bytes);
-  if (!source.includes("alembic")) return undefined;
   let table: unknown;
   try {
     table = (parse(source).tool as { alembic?: unknown } | undefined)?.alembic;
   } catch (error) {
-    // A file that is no TOML, an example's say, is not ours to judge as long as it does not configure Alembic.
     if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return undefined;
     const reason = error.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, "");
     throw new Failure(2, text`${code(file)} cannot be read: ${reason}.`, text`Correct line ${error.line}.`, {

@@ -5,6 +5,7 @@ import { block, code, listOf, text, type Part, type Text } from "../text.ts";
 import type { AlembicConfig } from "./alembic-config.ts";
 import type { Sources } from "./config-files.ts";
 import { byDepth, folderOf, isTemplate, type Listing } from "./location.ts";
+import { shellWord, yamlText } from "./quoting.ts";
 
 /** script_location for a folder that is given from the configuration's own. */
 const fromHere = (folder: string): string => ["%(here)s", ...(folder === "" ? [] : [folder.replaceAll("%", "%%")])].join("/");
@@ -15,7 +16,7 @@ export const INI_EXAMPLE = iniFor("migrations");
 
 /** How a configuration is named, on the command line and in a workflow. */
 const nameIt = (file: string): Text =>
-  text`${block(`alembic-gate --config ${file}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${file}`, "yaml")}`;
+  text`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
 
 const named = ({ files }: Listing, name: string): string[] => [...files].filter((file) => path.basename(file) === name);
 

@@ -1,7 +1,7 @@
 /** Alembic environments: where they are configured and where their revisions lie. */
 import path from "node:path/posix";
 import { Failure } from "../failure.ts";
-import { readAlembicConfig, type AlembicConfig } from "./alembic-config.ts";
+import { HERE, readAlembicConfig, type AlembicConfig } from "./alembic-config.ts";
 import { foundSources, hasSection, mainSections, mayBeNone, namedSources, type Sources } from "./config-files.ts";
 import { badScriptLocation, noScriptLocation, nothingFound, unknownSection } from "./environment-failures.ts";
 import {
@@ -37,7 +37,7 @@ export interface Environment {
   recursive: boolean;
   /** Where a static reader cannot know the folders (`pkg:dir` of an installed package, a computed value), why. */
   unknowable?: string;
-  /** prepend_sys_path, as written and resolved against the directory by Alembic itself. */
+  /** prepend_sys_path, absolute or from the directory, as Alembic itself resolves it. */
   prependSysPath: string[];
 }
 
@@ -96,7 +96,7 @@ async function environmentOf(listing: Listing, sources: Sources, section: string
     scriptLocation: scriptLocation ?? "",
     versionFolders: [],
     recursive: config.recursive,
-    prependSysPath: config.prependSysPath,
+    prependSysPath: config.prependSysPath.map((entry) => fromDirectory(entry, directory)),
   };
   if (scriptLocation === undefined)
     return { ...environment, unknowable: `script_location is ${config.scriptLocation}, in a package outside of this repository` };
@@ -110,6 +110,10 @@ async function environmentOf(listing: Listing, sources: Sources, section: string
       : `version_locations names ${outside}, which is outside of this repository`;
   return { ...environment, versionFolders, ...(unknowable !== undefined && { unknowable }) };
 }
+
+/** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
+const fromDirectory = (written: string, directory: string): string =>
+  written.startsWith(`${HERE}/`) ? path.relative(path.join(HERE, directory), written) || "." : written;
 
 /** Where the commands are run and where script_location leads; it is undefined in a package outside of the repository. */
 interface Place {

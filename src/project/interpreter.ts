@@ -5,7 +5,8 @@ import path from "node:path";
 import { Failure } from "../failure.ts";
 import { block, code, text, type Text } from "../text.ts";
 import { upwards } from "./location.ts";
-import { projectEnv } from "./project-env.ts";
+import { projectEnvironment } from "./project-environment.ts";
+import { shellWord, yamlText } from "./quoting.ts";
 
 export interface Interpreter {
   /** Program and arguments that start it; what Python is to run comes behind. */
@@ -14,7 +15,7 @@ export interface Interpreter {
   version: string;
   alembic: string;
   sqlalchemy: string;
-  /** How it was found, for people: `.venv of backend`. */
+  /** How it was found, for people: `backend/.venv`. */
   how: string;
 }
 
@@ -57,7 +58,7 @@ export function findInterpreter(search: InterpreterSearch): Promise<Interpreter>
 }
 
 async function searchInterpreter(search: InterpreterSearch): Promise<Interpreter> {
-  const env = projectEnv(search.env);
+  const env = projectEnvironment(search.env);
   const cwd = path.join(search.root, search.directory);
   const tried: { how: string; reason: string }[] = [];
   const probed = new Set<string>();
@@ -286,9 +287,9 @@ async function installation({ root, directory, env }: InterpreterSearch): Promis
     break;
   }
   if (env.GITHUB_ACTIONS === "true") {
-    const place = folder ? `\n  working-directory: ${folder}` : "";
+    const place = folder ? `\n  working-directory: ${yamlText(folder)}` : "";
     return text`Install the project's packages in a step before this one: ${block(`${way.steps}\n- run: ${way.install}${place}`, "yaml")}`;
   }
-  const lines = folder ? `cd ${folder}\n${way.install}` : way.install;
+  const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
   return text`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }

@@ -73,20 +73,6 @@ export function workTree(root: string): Tree {
   };
 }
 
-/** Leaves out what no search is to find: for listings that were not walked by `workTree`. Paths have `/`. */
-export function ownFiles(files: readonly string[]): string[] {
-  const environments = new Set<string>();
-  for (const file of files) {
-    const parts = file.split("/");
-    const mark = parts.findIndex((part) => ENVIRONMENT_MARKS.has(part));
-    if (mark > 0) environments.add(parts.slice(0, mark).join("/"));
-  }
-  return files.filter((file) => {
-    const folders = file.split("/").slice(0, -1);
-    return !folders.some((name, index) => FOREIGN_FOLDERS.has(name) || environments.has(folders.slice(0, index + 1).join("/")));
-  });
-}
-
 /** `a/./b/../c/` → `a/c`; the root is "". */
 const tidy = (folder: string): string =>
   path.posix

@@ -114,9 +114,9 @@ describe("like Python's ConfigParser", () => {
         fc.array(fc.tuple(indent, line, fc.constantFrom("\n", "\n", "\r\n", "\r")), { maxLength: 12 }),
       )
       .map(([start, lines]) => start + (start && "\n") + lines.map((parts) => parts.join("")).join(""));
-    const sources = fc.sample(file, 6_000);
+    const sources = fc.sample(file, 2_000);
     const answers = askPython(sources);
-    expect(answers.filter((answer) => typeof answer !== "string").length).toBeGreaterThan(1_000);
+    expect(answers.filter((answer) => typeof answer !== "string").length).toBeGreaterThan(300);
     const wrong = sources
       .map((source, index) => ({ source, ours: sorted(ask(source, answers[index]!)), python: sorted(answers[index]!) }))
       .filter(({ ours, python }) => ours !== python);

@@ -214,7 +214,7 @@ describe("none", () => {
 
 test("the project's code sees no tokens and no libpq settings", async () => {
   const log = path.join(home, "seen");
-  const hidden = ["INPUT_PYTHON", "ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "GITHUB_OUTPUT", "PGPASSWORD"];
+  const hidden = ["INPUT_PYTHON", "ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "GITHUB_OUTPUT", "PGSERVICE"];
   const shown = ["DATABASE_URL", "PG_DSN", "GITHUB_SHA"];
   const env = Object.fromEntries([...hidden, ...shown].map((name) => [name, "1"]));
   await find({ env: { ...env, PATH: programs({ python3: `/usr/bin/env > ${log}; ${python(FULL)}` }) } });
