@@ -3,8 +3,9 @@ import type { Environment } from "../project/environment.ts";
 import { readGraph, type Graph, type IdentifiedTree, type ReadCache } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
 import { changedFiles as filesChanged, mergedTree, type Base } from "./base.ts";
-import { compareBodies } from "./cosmetic.ts";
+import { compareBodies, sameWork } from "./cosmetic.ts";
 import { commitTree, type Git } from "./git.ts";
+import { helpersOf } from "./helpers.ts";
 
 export type { Base } from "./base.ts";
 
@@ -16,14 +17,16 @@ export interface Change {
   after?: Revision;
   /** cosmetic: the same syntax tree once comments, docstrings, formatting, quoting, import order and annotations are set aside. */
   body: "same" | "cosmetic" | "edited" | "deleted";
-  /** Where the body was edited, in the pull request's file. */
-  edited?: { functions: string[]; line: number };
+  /** Where the body was edited, in the pull request's file; `""` among the functions is code outside of functions. */
+  edited?: { functions: string[]; line: number; importsOnly: boolean };
+  /** Files that the revision imports or opens and that the pull request changed or deleted, where its own body does the same. */
+  helpers?: readonly string[];
   moved: boolean;
   /** Parents before and after, where they differ. */
   reparented?: { before: readonly string[]; after: readonly string[] };
   dependenciesChanged: boolean;
   labelsChanged: boolean;
-  /** A new revision with the same body, where this one vanished: its id was changed. */
+  /** The new revision that took its place with the same body or in the same file, where this one vanished: its id was changed. */
   becameId?: string;
 }
 
@@ -31,7 +34,7 @@ export interface History {
   base: Base;
   graph: Graph;
   changes: ReadonlyMap<string, Change>;
-  /** Ids that the base branch does not have, in no order. */
+  /** Ids that the base branch does not have, in Alembic's order of reading. */
   added: readonly string[];
   /** Files that differ between base and head, relative to the root. */
   changedFiles: readonly string[];
@@ -39,33 +42,61 @@ export interface History {
 
 const sameSet = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((item) => b.includes(item));
 
-/** Compares the graphs of both sides. */
-export function compareHistory(given: { base: Base; baseGraph: Graph; headGraph: Graph; changedFiles: readonly string[] }): History {
-  const { base, baseGraph, headGraph, changedFiles } = given;
-  const changes = new Map<string, Change>();
+/**
+ * Compares the graphs of both sides.
+ *
+ * @param given.helpers files beside the revisions that the base branch has and the pull request changed or deleted
+ */
+export function compareHistory(given: {
+  base: Base;
+  baseGraph: Graph;
+  headGraph: Graph;
+  changedFiles: readonly string[];
+  helpers?: readonly string[];
+}): History {
+  const { base, baseGraph, headGraph, changedFiles, helpers = [] } = given;
   const added = [...headGraph.revisions.keys()].filter((id) => !baseGraph.revisions.has(id));
+  const changes = new Map<string, Change>();
   for (const [id, before] of baseGraph.revisions) {
-    const after = headGraph.revisions.get(id);
-    if (!after) {
-      changes.set(id, { id, before, body: "deleted", moved: false, dependenciesChanged: false, labelsChanged: false });
-      continue;
-    }
-    const comparison = before.source === after.source ? undefined : compareBodies(before, after);
-    const parents = { before: before.down, after: after.down };
-    changes.set(id, {
-      id,
-      before,
-      after,
-      body: comparison === undefined ? "same" : comparison.same ? "cosmetic" : "edited",
-      ...(comparison && !comparison.same ? { edited: { functions: comparison.functions, line: comparison.line } } : {}),
-      moved: before.file !== after.file,
-      ...(sameSet(parents.before, parents.after) ? {} : { reparented: parents }),
-      dependenciesChanged: !sameSet(before.dependsOn, after.dependsOn),
-      labelsChanged: !sameSet(before.labels, after.labels),
-    });
+    // Of a duplicated id, the file that the base branch has is the one to compare.
+    const doubles = headGraph.duplicates.find((duplicate) => duplicate.id === id)?.files;
+    const after = doubles?.find(({ file }) => file === before.file) ?? headGraph.revisions.get(id);
+    changes.set(id, after ? compare(before, after, helpers) : { ...vanished(before), ...becameOf(before, added, headGraph) });
   }
   return { base, graph: baseGraph, changes, added, changedFiles };
 }
+
+function compare(before: Revision, after: Revision, helpers: readonly string[]): Change {
+  const { id } = before;
+  const comparison = before.source === after.source ? undefined : compareBodies(before, after);
+  const unknown = (key: "down" | "dependsOn" | "labels") => before.computed?.includes(key) || after.computed?.includes(key);
+  const same = (key: "down" | "dependsOn" | "labels") => unknown(key) || sameSet(before[key], after[key]);
+  const touched = comparison === undefined || comparison.same ? helpersOf(after, helpers) : [];
+  return {
+    id,
+    before,
+    after,
+    body: comparison === undefined ? "same" : comparison.same ? "cosmetic" : "edited",
+    ...(comparison && !comparison.same && { edited: { functions: comparison.functions, line: comparison.line, importsOnly: comparison.importsOnly } }),
+    ...(touched.length > 0 && { helpers: touched }),
+    moved: before.file !== after.file,
+    ...(!same("down") && { reparented: { before: before.down, after: after.down } }),
+    dependenciesChanged: !same("dependsOn"),
+    labelsChanged: !same("labels"),
+  };
+}
+
+const vanished = (before: Revision): Change => ({ id: before.id, before, body: "deleted", moved: false, dependenciesChanged: false, labelsChanged: false });
+
+/** The new revision that a vanished one became. */
+function becameOf(before: Revision, added: readonly string[], headGraph: Graph): Pick<Change, "becameId"> {
+  const candidates = added.map((id) => headGraph.revisions.get(id)!);
+  const became = candidates.find(({ file }) => file === before.file) ?? candidates.find((candidate) => sameWork(before, candidate));
+  return became ? { becameId: became.id } : {};
+}
+
+/** Files that revisions may open. Others are code, or nothing that a migration reads. */
+const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 
 /**
  * Reads both sides of one environment and compares them.
@@ -84,9 +115,15 @@ export async function readHistory(given: {
 }): Promise<{ graph: Graph; history: History }> {
   const { git, base, tree, environment, baseEnvironment = environment, cache = new Map() } = given;
   const changed = filesChanged(git, base);
+  const baseTree = commitTree(git, base.commit);
   const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
   // Afterwards, so that files that are the same on both sides are found in the cache.
-  const baseGraph = await readGraph(commitTree(git, base.commit), baseEnvironment, cache);
+  const baseGraph = await readGraph(baseTree, baseEnvironment, cache);
   const changedFiles = await changed;
-  return { graph, history: compareHistory({ base, baseGraph, headGraph: graph, changedFiles }) };
+  const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
+  const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => (folder === "" ? "" : `${folder}/`));
+  const candidates = changedFiles.filter((file) => !revisions.has(file) && (DATA.test(file) || (file.endsWith(".py") && beside.some((folder) => file.startsWith(folder)))));
+  const known = await Promise.all(candidates.map((file) => baseTree.id!(file)));
+  const helpers = candidates.filter((_, index) => known[index] !== undefined);
+  return { graph, history: compareHistory({ base, baseGraph, headGraph: graph, changedFiles, helpers }) };
 }

@@ -21,6 +21,8 @@ export interface Graph {
   /** Each cycle in the order child, parent, …; a revision that is its own parent is a cycle of one. */
   cycles: readonly (readonly string[])[];
   unreadable: readonly Unreadable[];
+  /** False where an id or a parent is not known, as only Python can tell it: heads and missing parents are then uncertain. */
+  complete: boolean;
 }
 
 /** A tree that may know the git blob id of a file without reading it. */
@@ -65,7 +67,7 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
     }
   }
   const labelsKnown = ![...revisions.values()].some((revision) => revision.computed?.includes("labels"));
-  const complete = !unreadable.some(({ reason }) => reason === "computed" || reason === "encoding");
+  const idsKnown = files.every((file) => !("reason" in file) || file.reason === "no-revision");
 
   const missing: Graph["missing"][number][] = [];
   const parents = new Map<string, string[]>();
@@ -74,14 +76,14 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
     const up: string[] = [];
     for (const parent of new Set(down)) {
       if (revisions.has(parent)) up.push(parent);
-      else if (complete) missing.push({ id, parent, from: "down_revision" });
+      else if (idsKnown) missing.push({ id, parent, from: "down_revision" });
     }
     parents.set(id, up);
     const needed: string[] = [];
     for (const name of new Set(dependsOn)) {
       const target = revisions.has(name) ? name : labels.get(name);
       if (target !== undefined) needed.push(target);
-      else if (complete && labelsKnown) missing.push({ id, parent: name, from: "depends_on" });
+      else if (idsKnown && labelsKnown) missing.push({ id, parent: name, from: "depends_on" });
     }
     dependencies.set(id, needed);
   }
@@ -100,6 +102,7 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
     missing,
     cycles: findCycles(parents, dependencies),
     unreadable,
+    complete: idsKnown && !read.some(({ computed }) => computed?.includes("down")),
   };
 }
 

@@ -1,0 +1,40 @@
+import type { Draft } from "../finding.ts";
+import { block, code, listOf, text } from "../text.ts";
+import { allow, literal, oldParents, placeOf, relatedTo } from "./lineage.ts";
+import { rule } from "./rule.ts";
+
+export default rule({
+  id: "inserted-revision",
+  family: "history",
+  severity: "error",
+  summary: "A new revision stands below one that the base branch has",
+  needs: ["graph", "history"],
+  judge({ graph, history }) {
+    const added = new Set(history.added);
+    const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
+    return [...history.changes.values()].flatMap(({ id, before, after, reparented }): Draft[] => {
+      if (!reparented || !after) return [];
+      // In the place of a revision that was taken out: the rules about those tell it.
+      const replaced = reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted");
+      const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
+      if (above.length === 0 || replaced) return [];
+      const all = new Set(above);
+      for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+      const first = graph.revisions.get(above[0]!)!;
+      const head = history.graph.heads.length === 1 ? history.graph.heads[0]! : undefined;
+      const bottom = graph.revisions.get([...all].at(-1)!)!;
+      const old = literal(after, after.at.down, [...oldParents(id, { graph, history }).before]);
+      return [
+        {
+          ...placeOf(first, "down"),
+          revision: first.id,
+          message: text`${listOf([...all], 3)} ${all.size === 1 ? "stands" : "stand"} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
+          help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${
+            head === undefined ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`
+          }${allow("inserted-revision")}`,
+          related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)],
+        },
+      ];
+    });
+  },
+});

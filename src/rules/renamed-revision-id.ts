@@ -1,0 +1,27 @@
+import type { Draft } from "../finding.ts";
+import { block, code, text } from "../text.ts";
+import { allow, literal, placeOf, relatedTo } from "./lineage.ts";
+import { rule } from "./rule.ts";
+
+export default rule({
+  id: "renamed-revision-id",
+  family: "history",
+  severity: "error",
+  summary: "A revision that the base branch has got another id",
+  needs: ["graph", "history"],
+  judge: ({ graph, history }) =>
+    [...history.changes.values()].flatMap(({ id, before, becameId }): Draft[] => {
+      if (becameId === undefined) return [];
+      const after = graph.revisions.get(becameId)!;
+      return [
+        {
+          ...placeOf(after, "revision"),
+          revision: becameId,
+          object: { kind: "revision", name: id },
+          message: text`${code(id)} is called ${code(becameId)} now: on a database that stands at ${code(id)} every alembic command stops with ${code(`Can't locate revision identified by '${id}'`)}, and others run it twice.`,
+          help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}${allow("renamed-revision-id")}`,
+          related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)],
+        },
+      ];
+    }),
+});
