@@ -86,13 +86,18 @@ interface Row {
   /** `name=value` */
   options?: string[] | null;
   foreign_options?: string[] | null;
+  /** Of a comment: the class of what it is on, and what it says. */
+  class?: string;
+  text?: string;
   [property: string]: Value | undefined;
 }
 
-const special = new Set([
-  ...["oid", "kind", "namespace", "name", "suffix", "label", "of", "of_class", "of_number", "number", "origin", "follows", "inherited"],
-  ...["parents", "relation", "index", "behind_identity", "column_number", "acl", "acl_default", "options", "foreign_options"],
-]);
+const special = new Set(
+  (
+    "oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index " +
+    "behind_identity column_number acl acl_default options foreign_options class text"
+  ).split(" "),
+);
 
 /** An object's properties, or the part of them that begins with a prefix. */
 interface Target {
@@ -102,7 +107,7 @@ interface Target {
 
 /** @param json what `catalogQuery` returned */
 export function parseCatalog(json: string): Catalog {
-  const sections = JSON.parse(json) as [className: string, rows: Row[] | null][];
+  const sections: [className: string, rows: Row[] | null][] = JSON.parse(json);
   const catalog = new Map<string, CatalogObject>();
   /** By class, oid and, for columns, number. */
   const targets = new Map<string, Target>();
@@ -137,7 +142,8 @@ export function parseCatalog(json: string): Catalog {
       if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
         const target = targets.get(`${of} ${row.column_number ?? 0}`);
         if (target && row.validated === false) target.object.properties["not null validated"] = false;
-        if (target && / NO INHERIT/.test(String(row.definition))) target.object.properties["not null inherited"] = false;
+        if (target && typeof row.definition === "string" && row.definition.includes(" NO INHERIT"))
+          target.object.properties["not null inherited"] = false;
         continue;
       }
       // Names of these do not tell what they belong to.
@@ -146,7 +152,9 @@ export function parseCatalog(json: string): Catalog {
         kind: row.kind,
         name:
           row.label ??
-          (row.namespace ? `${identifier(row.namespace)}.` : owner ? `${owner.object.name}.` : "") + identifier(row.name) + (row.suffix ?? ""),
+          (row.namespace ? `${identifier(row.namespace)}.` : owner ? `${owner.object.name}.` : "") +
+            identifier(row.name) +
+            (row.suffix ?? ""),
         ...(owner && { parent: keyOf(owner.object) }),
         oid: Number(row.oid ?? row.of),
         properties,
@@ -166,7 +174,7 @@ export function parseCatalog(json: string): Catalog {
     for (const row of rows ?? []) {
       if (className === "pg_description") {
         const target = targets.get(`${row.class} ${row.oid} ${row.number}`);
-        if (target) set(target, { comment: row.text as string });
+        if (target) set(target, { comment: row.text ?? null });
         continue;
       }
       if (row.parents) {
@@ -176,16 +184,17 @@ export function parseCatalog(json: string): Catalog {
         else properties.inherits = parents;
       }
       if (!row.origin && !row.follows && !row.inherited) continue;
-      const object = className === "pg_attribute" ? targets.get(`pg_class ${row.of} ${row.number}`)?.object : objectOf(className, row.oid!);
+      const object =
+        className === "pg_attribute" ? targets.get(`pg_class ${row.of} ${row.number}`)?.object : objectOf(className, row.oid!);
       if (!object) continue;
       const origins = row.origin
         ? [objectOf(className, row.origin)]
         : row.follows
           ? [objectOf("pg_class", row.follows)]
-        : (parentsOf.get(row.of!) ?? []).map((oid) => {
-            const parent = objectOf("pg_class", oid);
-            return parent && catalog.get(`${row.kind} ${parent.name}.${identifier(row.name)}`);
-          });
+          : (parentsOf.get(row.of!) ?? []).map((oid) => {
+              const parent = objectOf("pg_class", oid);
+              return parent && catalog.get(`${row.kind} ${parent.name}.${identifier(row.name)}`);
+            });
       object.origins = origins.filter((origin) => origin !== undefined).map(keyOf);
     }
   }
@@ -214,7 +223,9 @@ function propertiesOf(className: string, row: Row): Record<string, Value> {
     properties.definition = row.kind.endsWith("view") ? sortTargets(definition) : definition;
     if (className === "pg_constraint") {
       // What follows the definition proper has properties of its own.
-      const [, proper, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(definition)!;
+      const [, proper, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(
+        definition,
+      )!;
       properties.definition = proper!;
       if (enforced) properties.enforced = false;
     }
@@ -230,7 +241,7 @@ function identityOf(row: Row, properties: Record<string, Value>): Record<string,
     ["start", start, "1"],
     ["increment", increment, "1"],
     ["minimum", minimum, "1"],
-    ["maximum", maximum, largest[String(type)]],
+    ["maximum", maximum, typeof type === "string" ? largest[type] : undefined],
     ["cache", cache, "1"],
     ["cycle", cycle, false],
   ];
@@ -271,6 +282,8 @@ function grants(acl: readonly string[], byDefault: readonly string[]): Record<st
   return properties;
 }
 
+const spelt = (letter: string): string => privileges[letter[0]!]! + (letter[1] ? " WITH GRANT OPTION" : "");
+
 /** Reads access control items, `grantee=ar*w/grantor`: a star is the grant option, an empty grantee is everybody. */
 function privilegesOf(acl: readonly string[]): Map<string, string[]> {
   const letters = new Map<string, Set<string>>();
@@ -281,8 +294,15 @@ function privilegesOf(acl: readonly string[]): Map<string, string[]> {
     letters.set(grantee, of);
     for (const letter of granted!.match(/[A-Za-z]\*?/g) ?? []) of.add(letter);
   }
-  const spelt = (letter: string) => (privileges[letter[0]!] ?? letter[0]!) + (letter[1] ? " WITH GRANT OPTION" : "");
-  return new Map([...letters].map(([grantee, of]) => [grantee, Object.keys(privileges).flatMap((letter) => [letter, `${letter}*`]).filter((letter) => of.has(letter)).map(spelt)]));
+  return new Map(
+    [...letters].map(([grantee, of]) => [
+      grantee,
+      Object.keys(privileges)
+        .flatMap((letter) => [letter, `${letter}*`])
+        .filter((letter) => of.has(letter))
+        .map(spelt),
+    ]),
+  );
 }
 
 /**
@@ -295,7 +315,9 @@ export function withoutTables(catalog: Catalog, tables: readonly { schema: strin
   for (const [key, { kind, name }] of catalog) {
     if (kind !== "table") continue;
     const named = tables.some((table) =>
-      table.schema === null ? name.endsWith(`.${identifier(table.name)}`) : name === `${identifier(table.schema)}.${identifier(table.name)}`,
+      table.schema === null
+        ? name.endsWith(`.${identifier(table.name)}`)
+        : name === `${identifier(table.schema)}.${identifier(table.name)}`,
     );
     if (named) gone.add(key);
   }

@@ -8,11 +8,11 @@ export interface Span {
 }
 
 /** What matters most to a reader comes first; kinds that are not named here come last. */
-const importance = [
-  ...["schema", "extension", "table", "foreign table", "column", "primary key", "unique constraint", "foreign key", "check constraint"],
-  ...["exclusion constraint", "not-null constraint", "index", "sequence", "enum type", "domain", "composite type", "range type", "view"],
-  ...["materialized view", "function", "procedure", "aggregate", "trigger", "rule", "policy"],
-];
+const importance = (
+  "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, " +
+  "exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, " +
+  "materialized view, function, procedure, aggregate, trigger, rule, policy"
+).split(", ");
 
 /**
  * What must be done to `before` to get `after`, most important first, then by name.
@@ -27,15 +27,18 @@ const importance = [
  */
 export function compareCatalogs(before: Catalog, after: Catalog, run: Span = lastHour()): Difference[] {
   const differences: Difference[] = [];
-  for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
+  for (const [key, object] of before)
+    if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
   for (const [key, object] of after) {
     const old = before.get(key);
     if (!old) {
       if (!follows(object, after, before)) differences.push(whole("added", object));
       continue;
     }
+    const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
     const properties = changes(old, object, run).filter(
       ({ name, before: was, after: is }) =>
+        !(moved && belonging.has(name)) &&
         !object.origins?.some((origin) => {
           const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
           return then && now && equal(then[name], was) && equal(now[name], is);
@@ -43,9 +46,12 @@ export function compareCatalogs(before: Catalog, after: Catalog, run: Span = las
     );
     if (properties.length > 0) differences.push({ change: "changed", ...named(object), properties });
   }
-  const rank = ({ kind }: Difference) => (importance.indexOf(kind) + importance.length + 1) % (importance.length + 1);
-  return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
+  return differences.sort(
+    (a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change),
+  );
 }
+
+const rank = ({ kind }: Difference): number => (importance.includes(kind) ? importance.indexOf(kind) : importance.length);
 
 const lastHour = (): Span => ({ since: new Date(Date.now() - 3_600_000), until: new Date() });
 
@@ -56,6 +62,21 @@ const named = ({ kind, name, parent }: CatalogObject) => ({ kind, name, ...(pare
 /** Whether an object is only there because of another one that the other catalog does not have either. */
 const follows = ({ parent, origins }: CatalogObject, here: Catalog, there: Catalog): boolean =>
   [parent, ...(origins ?? [])].some((key) => key !== undefined && here.has(key) && !there.has(key));
+
+/** Properties that say what an object belongs to. */
+const belonging = new Set(["table", "owned by"]);
+
+/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
+function whereabouts({ parent }: CatalogObject, catalog: Catalog): { root: CatalogObject; part: string } | undefined {
+  const nearest = parent === undefined ? undefined : catalog.get(parent);
+  let root = nearest;
+  while (root?.parent !== undefined) root = catalog.get(root.parent);
+  return root && nearest && { root, part: nearest.name.slice(root.name.length) };
+}
+
+/** Whether both are the same, of which one name is gone. */
+const renamed = (was: ReturnType<typeof whereabouts>, is: ReturnType<typeof whereabouts>, after: Catalog): boolean =>
+  was !== undefined && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
 
 function whole(change: "added" | "removed", object: CatalogObject): Difference {
   const properties = Object.entries(object.properties).map(([name, value]) =>
@@ -83,7 +104,8 @@ const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]
 
 /** The value with all points in time of the run made one. */
 function timeless(value: Value, run: Span): Value {
-  if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => (within(run, date, time, zone) ? "now" : literal));
+  if (typeof value === "string")
+    return value.replace(moment, (literal, date, time, zone) => (within(run, date, time, zone) ? "now" : literal));
   if (Array.isArray(value)) return value.map((item) => timeless(item, run));
   return value;
 }

@@ -26,22 +26,35 @@ export function describeState(difference: Difference): Text {
   if (change === "added") return text`${kind} ${code(name)} was not there before`;
   return text`${kind} ${code(name)}: ${joined(
     properties.map((property) =>
-      short(property) ? text`${property.name} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${property.name} differs`,
+      short(property)
+        ? text`${nameOf(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}`
+        : text`${nameOf(property)} differs`,
     ),
     "; ",
   )}`;
 }
 
+/** Kind, whole and all properties as they are on one side. */
+const content = ({ kind, parent, properties }: Difference, side: "before" | "after"): string =>
+  JSON.stringify([kind, parent, properties.map((property) => JSON.stringify([property.name, property[side]])).sort(order)]);
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whether it is told from others of its kind by more than its name. */
+const defined = ({ parent, properties }: Difference): boolean =>
+  parent !== undefined && properties.some(({ name }) => name === "definition");
+
 /** Like `describe` for many; what only got another name is said in one: renames index `public.a` to `public.b`. */
 export function describeAll(differences: readonly Difference[]): Text[] {
   const renamed = new Map<Difference, Difference>();
-  const content = (difference: Difference, side: "before" | "after") =>
-    JSON.stringify([difference.kind, difference.parent, difference.properties.map((property) => [property.name, property[side]]).sort()]);
-  const defined = (difference: Difference) => difference.parent !== undefined && difference.properties.some(({ name }) => name === "definition");
   for (const removed of differences) {
     if (removed.change !== "removed" || !defined(removed)) continue;
     const added = differences.find(
-      (other) => other.change === "added" && defined(other) && ![...renamed.values()].includes(other) && content(other, "after") === content(removed, "before"),
+      (other) =>
+        other.change === "added" &&
+        defined(other) &&
+        ![...renamed.values()].includes(other) &&
+        content(other, "after") === content(removed, "before"),
     );
     if (added) renamed.set(removed, added);
   }
@@ -57,14 +70,23 @@ export function describeAll(differences: readonly Difference[]): Text[] {
 export function valueText(value: Value): string {
   if (value === null) return "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value)) return `(${value.map((item) => (typeof item === "string" ? `'${item.replaceAll("'", "''")}'` : valueText(item))).join(", ")})`;
+  if (Array.isArray(value))
+    return `(${value.map((item) => (typeof item === "string" ? `'${item.replaceAll("'", "''")}'` : valueText(item))).join(", ")})`;
   if (typeof value === "object") return JSON.stringify(value);
   return String(value);
 }
 
+/** A property's name as prose, unless a name from the database is part of it. */
+const nameOf = ({ name }: { name: string }): Part =>
+  /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
+
 const valueOf = (property: string, value: Value): Part => {
   if (property.includes("grants to ") && (value === null || Array.isArray(value))) {
-    return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.join(", "));
+    return value === null
+      ? { text: "the default" }
+      : value.length === 0
+        ? { text: "none" }
+        : code(value.map(valueText).join(", "));
   }
   return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
@@ -72,12 +94,15 @@ const valueOf = (property: string, value: Value): Part => {
 const short = ({ before, after }: { before: Value; after: Value }): boolean =>
   [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
 
-const joined = (texts: readonly Text[], separator: string): Text => texts.flatMap((part, index) => (index === 0 ? part : [{ text: separator }, ...part]));
+const joined = (texts: readonly Text[], separator: string): Text =>
+  texts.flatMap((part, index) => (index === 0 ? part : [{ text: separator }, ...part]));
 
 const changesOf = ({ properties }: Difference): Text =>
   joined(
     properties.map((property) =>
-      short(property) ? text`${property.name} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${property.name}`,
+      short(property)
+        ? text`${nameOf(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}`
+        : text`${nameOf(property)}`,
     ),
     ", ",
   );

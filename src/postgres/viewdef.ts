@@ -11,7 +11,21 @@ const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[
 
 /** Set operations and what may follow the list of a SELECT. */
 const setOperations = new Set(["UNION", "INTERSECT", "EXCEPT"]);
-const ends = new Set([...setOperations, "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR", ";", ")"]);
+const ends = new Set([
+  ...setOperations,
+  "FROM",
+  "WHERE",
+  "GROUP",
+  "HAVING",
+  "WINDOW",
+  "ORDER",
+  "LIMIT",
+  "OFFSET",
+  "FETCH",
+  "FOR",
+  ";",
+  ")",
+]);
 
 /** Before a parenthesis: what is in it is a table of named columns, whose order nobody sees. */
 const beforeTable = new Set(["FROM", "JOIN", "LATERAL", ",", "AS", "MATERIALIZED", "EXISTS", "("]);
@@ -52,7 +66,8 @@ export function sortTargets(definition: string): string {
           const close = closing.get(at)!;
           const before = tokens[at - 1]?.text;
           const first = tokens[at + 1]?.text;
-          const follows = at === from || setOperations.has(before!) || (before === "ALL" && setOperations.has(tokens[at - 2]?.text ?? ""));
+          const follows =
+            at === from || setOperations.has(before!) || (before === "ALL" && setOperations.has(tokens[at - 2]?.text ?? ""));
           if (branches && follows && (first === "SELECT" || first === "(")) level(at + 1, close, true);
           else if (first === "SELECT" || first === "WITH" || (first === "(" && beforeTable.has(before!))) {
             query(at + 1, close, beforeTable.has(before!) && !renames(tokens, close, closing) && !namesColumns(tokens, at));
@@ -61,7 +76,8 @@ export function sortTargets(definition: string): string {
             level(at + 1, close, false);
           }
           at = close;
-        } else if (text === "BY" && tokens[at - 1]?.text === "ORDER" && /^\d+$/.test(tokens[at + 1]?.text ?? "")) positions = true;
+        } else if (text === "BY" && tokens[at - 1]?.text === "ORDER" && /^\d+$/.test(tokens[at + 1]?.text ?? ""))
+          positions = true;
       }
     };
     level(from, to, true);
@@ -98,7 +114,12 @@ export function sortTargets(definition: string): string {
   const names = (from: number, to: number) => {
     const columns: Item[] = [];
     for (let at = from; at < to; at += 2) columns.push({ from: at, to: at + 1 });
-    if (tokens.slice(from, to).some(({ text }, index) => (index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text)))) return;
+    if (
+      tokens
+        .slice(from, to)
+        .some(({ text }, index) => (index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text)))
+    )
+      return;
     const sorted = [...columns].sort((a, b) => compare(tokens[a.from]!.text, tokens[b.from]!.text));
     columns.forEach((column, index) => instead.set(column.from, sorted[index]!));
   };
@@ -147,7 +168,12 @@ function pairs(tokens: readonly Token[]): Map<number, number> | undefined {
 /** `( SELECT … ) alias(a, b)`: columns are named by their position. */
 function renames(tokens: readonly Token[], close: number, closing: Map<number, number>): boolean {
   const alias = tokens[close + 1]?.text === "AS" ? close + 2 : close + 1;
-  return closing.has(alias + 1) && /^[\p{L}_"]/u.test(tokens[alias]?.text ?? "") && !ends.has(tokens[alias]!.text) && tokens[alias + 1]?.space === "";
+  return (
+    closing.has(alias + 1) &&
+    /^[\p{L}_"]/u.test(tokens[alias]?.text ?? "") &&
+    !ends.has(tokens[alias]!.text) &&
+    tokens[alias + 1]?.space === ""
+  );
 }
 
 /** `WITH name(a, b) AS (`: the same. */

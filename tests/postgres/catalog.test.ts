@@ -96,7 +96,9 @@ test("it writes nothing and locks only as a reader does", async () => {
   await readCatalog(sql);
   const [row] = await sql`select txid_current_if_assigned() as xid`;
   expect(row).toEqual({ xid: null });
-  expect(await sql`select distinct mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation'`).toEqual([{ mode: "AccessShareLock" }]);
+  expect(await sql`select distinct mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation'`).toEqual([
+    { mode: "AccessShareLock" },
+  ]);
 });
 
 test("names that shadow those of pg_catalog do not disturb it", async () => {
@@ -124,13 +126,24 @@ test("no driver can take anything in its text for a parameter", () => {
 const python = (code: string, connection: object): Promise<unknown> =>
   promisify(execFile)(
     inject("pythons").default,
-    ["-c", `import json, sys\nurl = "{user}:{password}@{host}:{port}/{database}".format(**json.loads(sys.argv[1]))\nquery = open(sys.argv[2]).read()\n${code}\nprint(json.dumps(found))`, JSON.stringify(connection), fileURLToPath(new URL("../../src/postgres/catalog.sql", import.meta.url))],
+    [
+      "-c",
+      `import json, sys\nurl = "{user}:{password}@{host}:{port}/{database}".format(**json.loads(sys.argv[1]))\nquery = open(sys.argv[2]).read()\n${code}\nprint(json.dumps(found))`,
+      JSON.stringify(connection),
+      fileURLToPath(new URL("../../src/postgres/catalog.sql", import.meta.url)),
+    ],
     { maxBuffer: 1e8 },
   ).then(({ stdout }) => JSON.parse(stdout));
 
 const drivers: [name: string, code: string][] = [
-  ["psycopg2", `import psycopg2\ncursor = psycopg2.connect("postgresql://" + url).cursor()\ncursor.execute(query)\nfound = cursor.fetchone()[0]`],
-  ["psycopg", `import psycopg\ncursor = psycopg.connect("postgresql://" + url).cursor()\ncursor.execute(query)\nfound = cursor.fetchone()[0]`],
+  [
+    "psycopg2",
+    `import psycopg2\ncursor = psycopg2.connect("postgresql://" + url).cursor()\ncursor.execute(query)\nfound = cursor.fetchone()[0]`,
+  ],
+  [
+    "psycopg",
+    `import psycopg\ncursor = psycopg.connect("postgresql://" + url).cursor()\ncursor.execute(query)\nfound = cursor.fetchone()[0]`,
+  ],
   [
     "asyncpg",
     `import asyncio, asyncpg
@@ -140,8 +153,14 @@ async def main():
         return await connection.fetchval(query)
 found = asyncio.run(main())`,
   ],
-  ["SQLAlchemy's exec_driver_sql", `import sqlalchemy\nfound = sqlalchemy.create_engine("postgresql+psycopg2://" + url).connect().exec_driver_sql(query).scalar()`],
-  ["SQLAlchemy's text", `import sqlalchemy\nfound = sqlalchemy.create_engine("postgresql+psycopg://" + url).connect().execute(sqlalchemy.text(query)).scalar()`],
+  [
+    "SQLAlchemy's exec_driver_sql",
+    `import sqlalchemy\nfound = sqlalchemy.create_engine("postgresql+psycopg2://" + url).connect().exec_driver_sql(query).scalar()`,
+  ],
+  [
+    "SQLAlchemy's text",
+    `import sqlalchemy\nfound = sqlalchemy.create_engine("postgresql+psycopg://" + url).connect().execute(sqlalchemy.text(query)).scalar()`,
+  ],
 ];
 
 for (const [name, code] of drivers) {
@@ -210,12 +229,14 @@ test("version tables go with all that belongs to them, in one schema or in any",
     create table app."Version" (id int); comment on table app."Version" is 'x'; create table app.not_alembic_version (id int);
   `);
   const after = await snapshot(sql);
-  const left = (tables: { schema: string | null; name: string }[]) => [...withoutTables(after, tables).keys()].filter((key) => !before.has(key));
-  expect(left([{ schema: null, name: "alembic_version" }, { schema: "app", name: "Version" }])).toEqual([
-    "schema app",
-    "table app.not_alembic_version",
-    "column app.not_alembic_version.id",
-  ]);
+  const left = (tables: { schema: string | null; name: string }[]) =>
+    [...withoutTables(after, tables).keys()].filter((key) => !before.has(key));
+  expect(
+    left([
+      { schema: null, name: "alembic_version" },
+      { schema: "app", name: "Version" },
+    ]),
+  ).toEqual(["schema app", "table app.not_alembic_version", "column app.not_alembic_version.id"]);
   expect(left([{ schema: "public", name: "alembic_version" }])).toContain("table app.alembic_version");
   expect(left([{ schema: "public", name: "alembic_version" }])).not.toContain("table public.alembic_version");
 });

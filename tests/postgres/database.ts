@@ -51,7 +51,7 @@ export async function openCatalogTest(): Promise<CatalogTest> {
     connection: (database) => ({ ...at, database }),
     drop,
     async stop() {
-      for (const database of [...databases]) await drop(database);
+      for (const database of databases) await drop(database);
       await admin.end();
     },
   };
@@ -68,8 +68,8 @@ function connectionTo(url: string | undefined): Connection {
 
 /** What the query returns, as it is. */
 export async function readCatalog(sql: Pick<Sql, "unsafe">): Promise<string> {
-  const [row] = await sql.unsafe(catalogQuery());
-  return Object.values(row!)[0] as string;
+  const [row] = await sql.unsafe<Record<string, string>[]>(catalogQuery());
+  return Object.values(row!)[0]!;
 }
 
 export const snapshot = async (sql: Pick<Sql, "unsafe">): Promise<Catalog> => parseCatalog(await readCatalog(sql));

@@ -106,7 +106,10 @@ export const cases: readonly Case[] = [
   effect("alter table base set unlogged", "changes table public.base: unlogged none → yes"),
   effect("alter table cache owner to clerk", "changes table public.cache: owner postgres → clerk"),
   effect("alter table cache set (fillfactor = 70)", "changes table public.cache: option fillfactor none → 70"),
-  effect("alter table cache set (toast.autovacuum_enabled = false)", "changes table public.cache: option toast.autovacuum_enabled none → false"),
+  effect(
+    "alter table cache set (toast.autovacuum_enabled = false)",
+    "changes table public.cache: option toast.autovacuum_enabled none → false",
+  ),
   effect("alter table users replica identity full", "changes table public.users: replica identity none → full"),
   effect("alter table users replica identity nothing", "changes table public.users: replica identity none → nothing"),
   effect(
@@ -118,43 +121,95 @@ export const cases: readonly Case[] = [
   effect("alter table users force row level security", "changes table public.users: row level security for owner none → yes"),
   effect("comment on table users is 'people'", "changes table public.users: comment none → people"),
   effect("grant select, insert on users to clerk", "changes table public.users: grants to clerk the default → SELECT, INSERT"),
-  effect('grant update on users to "Odd role" with grant option', "changes table public.users: grants to Odd role the default → UPDATE WITH GRANT OPTION"),
+  effect(
+    'grant update on users to "Odd role" with grant option',
+    "changes table public.users: grants to Odd role the default → UPDATE WITH GRANT OPTION",
+  ),
   effect("grant select on users to public", "changes table public.users: grants to PUBLIC the default → SELECT"),
   effect("alter table child no inherit base", "changes table public.child: inherits ('public.base') → none"),
   effect("cluster users using users_pkey", "changes primary key public.users.users_pkey: clustered none → yes"),
-  effect("alter table users disable trigger all", "changes foreign key public.orders.orders_user_fk: triggers disabled none → yes", "changes trigger public.users.touched: enabled none → no"),
+  effect(
+    "alter table users disable trigger all",
+    "changes foreign key public.orders.orders_user_fk: triggers disabled none → yes",
+    "changes trigger public.users.touched: enabled none → no",
+  ),
   effect("create table t (id int) using heap", "adds table public.t"),
 
   // Columns.
   effect("alter table users add column nick text", "adds column public.users.nick (text)"),
   effect("alter table users add column n int not null default 3", "adds column public.users.n (integer, not null, default 3)"),
-  effect("alter table users add column n serial", "adds column public.users.n (integer, not null, default nextval('public.users_n_seq'::regclass))"),
-  effect("alter table users add column n int generated always as identity", "adds column public.users.n (integer, not null, identity always)"),
-  effect("alter table users add column n int generated always as (age * 2) stored", "adds column public.users.n (integer, generated stored age * 2)"),
-  since(18, "alter table users add column n int generated always as (age * 2) virtual", "adds column public.users.n (integer, generated virtual age * 2)"),
-  effect("alter table users add column n int unique", "adds column public.users.n (integer)", "adds unique constraint public.users.users_n_key (UNIQUE (n))"),
-  effect("alter table users add column \"Col\" mood default 'ok'", "adds column public.users.\"Col\" (public.mood, default 'ok'::public.mood)"),
+  effect(
+    "alter table users add column n serial",
+    "adds column public.users.n (integer, not null, default nextval('public.users_n_seq'::regclass))",
+  ),
+  effect(
+    "alter table users add column n int generated always as identity",
+    "adds column public.users.n (integer, not null, identity always)",
+  ),
+  effect(
+    "alter table users add column n int generated always as (age * 2) stored",
+    "adds column public.users.n (integer, generated stored age * 2)",
+  ),
+  since(
+    18,
+    "alter table users add column n int generated always as (age * 2) virtual",
+    "adds column public.users.n (integer, generated virtual age * 2)",
+  ),
+  effect(
+    "alter table users add column n int unique",
+    "adds column public.users.n (integer)",
+    "adds unique constraint public.users.users_n_key (UNIQUE (n))",
+  ),
+  effect(
+    "alter table users add column \"Col\" mood default 'ok'",
+    "adds column public.users.\"Col\" (public.mood, default 'ok'::public.mood)",
+  ),
   effect("alter table users add column a int[]", "adds column public.users.a (integer[])"),
   effect("alter table users drop column data cascade", "drops column public.users.data (jsonb)", "drops view public.adults"),
-  effect("alter table orders drop column note", "drops column public.orders.note (text)", "drops index public.ix_orders_note (btree (note))"),
+  effect(
+    "alter table orders drop column note",
+    "drops column public.orders.note (text)",
+    "drops index public.ix_orders_note (btree (note))",
+  ),
   effect("alter table cache rename column k to key", "drops column public.cache.k (text)", "adds column public.cache.key (text)"),
-  effect("alter table orders alter note type varchar(50)", "changes column public.orders.note: type text → character varying(50)"),
-  effect("alter table orders alter total type numeric(12, 2)", "changes column public.orders.total: type numeric(10,2) → numeric(12,2)"),
-  effect("alter table cache alter k type text collate \"C\"", 'changes column public.cache.k: collation none → "C"'),
+  effect(
+    "alter table orders alter note type varchar(50)",
+    "changes column public.orders.note: type text → character varying(50)",
+  ),
+  effect(
+    "alter table orders alter total type numeric(12, 2)",
+    "changes column public.orders.total: type numeric(10,2) → numeric(12,2)",
+  ),
+  effect('alter table cache alter k type text collate "C"', 'changes column public.cache.k: collation none → "C"'),
   effect("alter table cache alter k type text collate posix", "changes column public.cache.k: collation none → public.posix"),
   effect("alter table users alter name set not null", "changes column public.users.name: nullable yes → no"),
   effect("alter table users alter email drop not null", "changes column public.users.email: nullable no → yes"),
   effect("alter table users alter name set default 'y'", "changes column public.users.name: default 'x'::text → 'y'::text"),
   effect("alter table users alter name drop default", "changes column public.users.name: default 'x'::text → none"),
   effect("alter table users alter age set default 1 + 1", "changes column public.users.age: default none → 1 + 1"),
-  effect("alter table users alter id drop default", "changes column public.users.id: default nextval('public.users_id_seq'::regclass) → none"),
+  effect(
+    "alter table users alter id drop default",
+    "changes column public.users.id: default nextval('public.users_id_seq'::regclass) → none",
+  ),
   effect("alter table orders alter id set generated always", "changes column public.orders.id: identity by default → always"),
-  effect("alter table orders alter id drop identity", "changes column public.orders.id: identity by default → none, identity sequence public.orders_id_seq → none"),
+  effect(
+    "alter table orders alter id drop identity",
+    "changes column public.orders.id: identity by default → none, identity sequence public.orders_id_seq → none",
+  ),
   effect("alter table orders alter id set increment by 5", "changes column public.orders.id: identity increment none → 5"),
-  effect("alter table orders alter id set start 7 set cache 2", "changes column public.orders.id: identity start none → 7, identity cache none → 2"),
-  effect("grant usage on sequence orders_id_seq to clerk", "changes column public.orders.id: identity grants to clerk the default → USAGE"),
+  effect(
+    "alter table orders alter id set start 7 set cache 2",
+    "changes column public.orders.id: identity start none → 7, identity cache none → 2",
+  ),
+  effect(
+    "grant usage on sequence orders_id_seq to clerk",
+    "changes column public.orders.id: identity grants to clerk the default → USAGE",
+  ),
   effect("comment on sequence orders_id_seq is 'x'", "changes column public.orders.id: identity comment none → x"),
-  effect("alter sequence orders_id_seq rename to o", "changes column public.orders.id: identity sequence public.orders_id_seq → public.o"),
+  effect(
+    "alter sequence orders_id_seq rename to o",
+    "changes column public.orders.id: identity sequence public.orders_id_seq → public.o",
+  ),
   effect("alter table cache alter k set storage external", "changes column public.cache.k: storage none → external"),
   since(14, "alter table cache alter k set compression pglz", "changes column public.cache.k: compression none → pglz"),
   effect("alter table cache alter k set statistics 500", "changes column public.cache.k: statistics target none → 500"),
@@ -163,9 +218,16 @@ export const cases: readonly Case[] = [
   effect("grant select (email) on users to clerk", "changes column public.users.email: grants to clerk the default → SELECT"),
 
   // Constraints.
-  effect("alter table cache add primary key (k)", "changes column public.cache.k: nullable yes → no", "adds primary key public.cache.cache_pkey (PRIMARY KEY (k))"),
+  effect(
+    "alter table cache add primary key (k)",
+    "changes column public.cache.k: nullable yes → no",
+    "adds primary key public.cache.cache_pkey (PRIMARY KEY (k))",
+  ),
   effect("alter table orders drop constraint orders_pkey", "drops primary key public.orders.orders_pkey (PRIMARY KEY (id))"),
-  effect("alter table users drop constraint users_email_key", "drops unique constraint public.users.users_email_key (UNIQUE (email))"),
+  effect(
+    "alter table users drop constraint users_email_key",
+    "drops unique constraint public.users.users_email_key (UNIQUE (email))",
+  ),
   effect(
     "alter table users rename constraint users_email_key to uq",
     "adds unique constraint public.users.uq (UNIQUE (email))",
@@ -181,65 +243,137 @@ export const cases: readonly Case[] = [
     "adds unique constraint public.orders.uq (UNIQUE (at))",
     "drops index public.ix_orders_at (unique, btree (at))",
   ),
-  effect("alter table cache add constraint uq unique (k) include (v)", "adds unique constraint public.cache.uq (UNIQUE (k) INCLUDE (v))"),
-  since(15, "alter table cache add constraint uq unique nulls not distinct (k)", "adds unique constraint public.cache.uq (UNIQUE NULLS NOT DISTINCT (k))"),
+  effect(
+    "alter table cache add constraint uq unique (k) include (v)",
+    "adds unique constraint public.cache.uq (UNIQUE (k) INCLUDE (v))",
+  ),
+  since(
+    15,
+    "alter table cache add constraint uq unique nulls not distinct (k)",
+    "adds unique constraint public.cache.uq (UNIQUE NULLS NOT DISTINCT (k))",
+  ),
   effect(
     "alter table cache add constraint uq unique (k) deferrable initially deferred",
     "adds unique constraint public.cache.uq (UNIQUE (k), deferrable initially deferred)",
   ),
-  effect("alter index users_email_key set (fillfactor = 50)", "changes unique constraint public.users.users_email_key: option fillfactor none → 50"),
-  effect("comment on index users_email_key is 'x'", "changes unique constraint public.users.users_email_key: index comment none → x"),
+  effect(
+    "alter index users_email_key set (fillfactor = 50)",
+    "changes unique constraint public.users.users_email_key: option fillfactor none → 50",
+  ),
+  effect(
+    "comment on index users_email_key is 'x'",
+    "changes unique constraint public.users.users_email_key: index comment none → x",
+  ),
   effect("comment on constraint adult on users is 'x'", "changes check constraint public.users.adult: comment none → x"),
-  effect("alter table orders drop constraint orders_user_fk", "drops foreign key public.orders.orders_user_fk (FOREIGN KEY (user_id) REFERENCES public.users(id))"),
+  effect(
+    "alter table orders drop constraint orders_user_fk",
+    "drops foreign key public.orders.orders_user_fk (FOREIGN KEY (user_id) REFERENCES public.users(id))",
+  ),
   effect(
     "alter table orders drop constraint orders_user_fk, add constraint orders_user_fk foreign key (user_id) references users on delete cascade",
     "changes foreign key public.orders.orders_user_fk: definition FOREIGN KEY (user_id) REFERENCES public.users(id) → FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE",
   ),
-  effect("alter table orders alter constraint orders_user_fk deferrable", "changes foreign key public.orders.orders_user_fk: deferrable none → initially immediate"),
+  effect(
+    "alter table orders alter constraint orders_user_fk deferrable",
+    "changes foreign key public.orders.orders_user_fk: deferrable none → initially immediate",
+  ),
   effect(
     "alter table users add constraint fk foreign key (age) references users not valid",
     "adds foreign key public.users.fk (FOREIGN KEY (age) REFERENCES public.users(id), not validated)",
   ),
-  effect("alter table cache add constraint short check (length(k) < 5) no inherit", "adds check constraint public.cache.short (CHECK (length(k) < 5) NO INHERIT)"),
-  effect("alter table cache add constraint short check (length(k) < 5) not valid", "adds check constraint public.cache.short (CHECK (length(k) < 5), not validated)"),
+  effect(
+    "alter table cache add constraint short check (length(k) < 5) no inherit",
+    "adds check constraint public.cache.short (CHECK (length(k) < 5) NO INHERIT)",
+  ),
+  effect(
+    "alter table cache add constraint short check (length(k) < 5) not valid",
+    "adds check constraint public.cache.short (CHECK (length(k) < 5), not validated)",
+  ),
   effect("alter table users drop constraint adult", "drops check constraint public.users.adult (CHECK (age >= 18))"),
   effect(
     "alter table users drop constraint adult, add constraint adult check (age >= 21)",
     "changes check constraint public.users.adult: definition CHECK (age >= 18) → CHECK (age >= 21)",
   ),
   effect("alter table users drop constraint adult, add constraint adult check (age >= 18)"),
-  effect("alter table users drop constraint adult, add constraint adult check (age >= 18) not valid", "changes check constraint public.users.adult: validated yes → no"),
-  effect("alter table cache add constraint apart exclude using btree (k with =)", "adds exclusion constraint public.cache.apart (EXCLUDE USING btree (k WITH =))"),
-  since(18, "alter table cache add constraint filled not null k", "changes column public.cache.k: nullable yes → no", "adds not-null constraint public.cache.filled (NOT NULL k)"),
+  effect(
+    "alter table users drop constraint adult, add constraint adult check (age >= 18) not valid",
+    "changes check constraint public.users.adult: validated yes → no",
+  ),
+  effect(
+    "alter table cache add constraint apart exclude using btree (k with =)",
+    "adds exclusion constraint public.cache.apart (EXCLUDE USING btree (k WITH =))",
+  ),
+  since(
+    18,
+    "alter table cache add constraint filled not null k",
+    "changes column public.cache.k: nullable yes → no",
+    "adds not-null constraint public.cache.filled (NOT NULL k)",
+  ),
   since(18, "alter table cache add constraint cache_k_not_null not null k", "changes column public.cache.k: nullable yes → no"),
-  since(18, "alter table cache add not null k not valid", "changes column public.cache.k: nullable yes → no, not null validated none → no"),
-  since(18, "alter table cache add constraint c check (k > '') not enforced", "adds check constraint public.cache.c (CHECK (k > ''::text), not validated)"),
+  since(
+    18,
+    "alter table cache add not null k not valid",
+    "changes column public.cache.k: nullable yes → no, not null validated none → no",
+  ),
+  since(
+    18,
+    "alter table cache add constraint c check (k > '') not enforced",
+    "adds check constraint public.cache.c (CHECK (k > ''::text), not validated)",
+  ),
 
   // Indexes.
   effect("create index ix on users (age)", "adds index public.ix (btree (age))"),
-  effect("create unique index ix on users (lower(email)) where age > 3", "adds index public.ix (unique, btree (lower(email::text)) WHERE age > 3)"),
+  effect(
+    "create unique index ix on users (lower(email)) where age > 3",
+    "adds index public.ix (unique, btree (lower(email::text)) WHERE age > 3)",
+  ),
   effect("create index ix on users using gin (data jsonb_path_ops)", "adds index public.ix (gin (data jsonb_path_ops))"),
   effect("create index ix on users using hash (email)", "adds index public.ix (hash (email))"),
   effect(
-    "create index ix on users (age desc nulls last, name collate \"C\" text_pattern_ops) include (email) with (fillfactor = 50)",
+    'create index ix on users (age desc nulls last, name collate "C" text_pattern_ops) include (email) with (fillfactor = 50)',
     "adds index public.ix (btree (age DESC NULLS LAST, name COLLATE \"C\" text_pattern_ops) INCLUDE (email) WITH (fillfactor='50'))",
   ),
   effect('create index "Odd USING index" on users (age)', 'adds index public."Odd USING index" (btree (age))'),
   effect("drop index ix_orders_note", "drops index public.ix_orders_note (btree (note))"),
-  effect("alter index ix_orders_note rename to ix", "adds index public.ix (btree (note))", "drops index public.ix_orders_note (btree (note))"),
-  effect("drop index ix_orders_note; create index ix_orders_note on orders (note, at)", "changes index public.ix_orders_note: definition btree (note) → btree (note, at)"),
-  effect("drop index ix_orders_note; create unique index ix_orders_note on orders (note)", "changes index public.ix_orders_note: unique no → yes"),
-  effect("drop index ix_orders_note; create index ix_orders_note on users (name)", "changes index public.ix_orders_note: definition btree (note) → btree (name), table public.orders → public.users"),
+  effect(
+    "alter index ix_orders_note rename to ix",
+    "adds index public.ix (btree (note))",
+    "drops index public.ix_orders_note (btree (note))",
+  ),
+  effect(
+    "drop index ix_orders_note; create index ix_orders_note on orders (note, at)",
+    "changes index public.ix_orders_note: definition btree (note) → btree (note, at)",
+  ),
+  effect(
+    "drop index ix_orders_note; create unique index ix_orders_note on orders (note)",
+    "changes index public.ix_orders_note: unique no → yes",
+  ),
+  effect(
+    "drop index ix_orders_note; create index ix_orders_note on users (name)",
+    "changes index public.ix_orders_note: definition btree (note) → btree (name), table public.orders → public.users",
+  ),
   effect("alter table orders cluster on ix_orders_note", "changes index public.ix_orders_note: clustered none → yes"),
-  effect("update pg_catalog.pg_index set indisvalid = false where indexrelid = 'ix_orders_note'::regclass", "changes index public.ix_orders_note: valid yes → no"),
+  effect(
+    "update pg_catalog.pg_index set indisvalid = false where indexrelid = 'ix_orders_note'::regclass",
+    "changes index public.ix_orders_note: valid yes → no",
+  ),
   effect("comment on index ix_orders_note is 'x'", "changes index public.ix_orders_note: comment none → x"),
 
   // Sequences.
   effect("create sequence s start 5 increment 2", "adds sequence public.s (bigint)"),
   effect("drop sequence counter", "drops sequence public.counter (bigint)"),
-  effect("alter sequence counter as int", "changes sequence public.counter: type bigint → integer, maximum 9223372036854775807 → 2147483647"),
-  effect("alter sequence counter increment 3 cycle cache 4", "changes sequence public.counter: increment 1 → 3, cache 1 → 4, cycle no → yes"),
-  effect("alter sequence counter minvalue 0 maxvalue 9 start 3", "changes sequence public.counter: start 1 → 3, minimum 1 → 0, maximum 9223372036854775807 → 9"),
+  effect(
+    "alter sequence counter as int",
+    "changes sequence public.counter: type bigint → integer, maximum 9223372036854775807 → 2147483647",
+  ),
+  effect(
+    "alter sequence counter increment 3 cycle cache 4",
+    "changes sequence public.counter: increment 1 → 3, cache 1 → 4, cycle no → yes",
+  ),
+  effect(
+    "alter sequence counter minvalue 0 maxvalue 9 start 3",
+    "changes sequence public.counter: start 1 → 3, minimum 1 → 0, maximum 9223372036854775807 → 9",
+  ),
   effect("alter sequence counter owned by users.age", "changes sequence public.counter: owned by none → public.users.age"),
   effect("alter sequence users_id_seq owned by none", "changes sequence public.users_id_seq: owned by public.users.id → none"),
   since(15, "alter sequence counter set unlogged", "changes sequence public.counter: unlogged none → yes"),
@@ -248,9 +382,18 @@ export const cases: readonly Case[] = [
   // Types.
   effect("create type status as enum ('a', 'it''s')", "adds enum type public.status ('a', 'it''s')"),
   effect("create type status as enum ()", "adds enum type public.status ()"),
-  effect("alter type mood add value 'great'", "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'ok', 'happy', 'great')"),
-  effect("alter type mood add value 'meh' before 'ok'", "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'meh', 'ok', 'happy')"),
-  effect("alter type mood rename value 'ok' to 'fine'", "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'fine', 'happy')"),
+  effect(
+    "alter type mood add value 'great'",
+    "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'ok', 'happy', 'great')",
+  ),
+  effect(
+    "alter type mood add value 'meh' before 'ok'",
+    "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'meh', 'ok', 'happy')",
+  ),
+  effect(
+    "alter type mood rename value 'ok' to 'fine'",
+    "changes enum type public.mood: labels ('sad', 'ok', 'happy') → ('sad', 'fine', 'happy')",
+  ),
   effect(
     "alter type mood rename to temper",
     "changes column public.users.feeling: type public.mood → public.temper",
@@ -261,20 +404,35 @@ export const cases: readonly Case[] = [
   effect("alter type mood owner to clerk", "changes enum type public.mood: owner postgres → clerk"),
   effect("revoke usage on type mood from public", "changes enum type public.mood: grants to PUBLIC the default → none"),
   effect("comment on type mood is 'x'", "changes enum type public.mood: comment none → x"),
-  effect("create domain d as varchar(5) collate \"C\" default 'x' not null", "adds domain public.d (character varying(5), not null, default 'x'::character varying)"),
+  effect(
+    "create domain d as varchar(5) collate \"C\" default 'x' not null",
+    "adds domain public.d (character varying(5), not null, default 'x'::character varying)",
+  ),
   effect("create domain d as int check (value > 3)", "adds domain public.d (integer)"),
   effect("drop domain positive", "drops domain public.positive (integer)"),
   effect("alter domain positive set not null", "changes domain public.positive: nullable yes → no"),
   effect("alter domain positive set default 3", "changes domain public.positive: default none → 3"),
-  effect("alter domain positive drop constraint above_zero", "drops check constraint public.positive.above_zero (CHECK (VALUE > 0))"),
-  effect("alter domain positive add constraint small check (value < 9) not valid", "adds check constraint public.positive.small (CHECK (VALUE < 9), not validated)"),
-  effect("comment on constraint above_zero on domain positive is 'x'", "changes check constraint public.positive.above_zero: comment none → x"),
-  effect("create type t as (x int, y text collate \"C\")", "adds composite type public.t"),
+  effect(
+    "alter domain positive drop constraint above_zero",
+    "drops check constraint public.positive.above_zero (CHECK (VALUE > 0))",
+  ),
+  effect(
+    "alter domain positive add constraint small check (value < 9) not valid",
+    "adds check constraint public.positive.small (CHECK (VALUE < 9), not validated)",
+  ),
+  effect(
+    "comment on constraint above_zero on domain positive is 'x'",
+    "changes check constraint public.positive.above_zero: comment none → x",
+  ),
+  effect('create type t as (x int, y text collate "C")', "adds composite type public.t"),
   effect("drop type pair", "drops composite type public.pair"),
   effect("alter type pair add attribute c date", "changes composite type public.pair: attribute c none → date"),
   effect("alter type pair drop attribute a", "changes composite type public.pair: attribute a integer → none"),
   effect("alter type pair alter attribute a type bigint", "changes composite type public.pair: attribute a integer → bigint"),
-  effect("alter type pair rename attribute a to z", "changes composite type public.pair: attribute a integer → none, attribute z none → integer"),
+  effect(
+    "alter type pair rename attribute a to z",
+    "changes composite type public.pair: attribute a integer → none, attribute z none → integer",
+  ),
   effect("alter type pair drop attribute a; alter type pair add attribute a int"),
   effect("comment on column pair.a is 'x'", "changes composite type public.pair: attribute a comment none → x"),
   effect("comment on type pair is 'x'", "changes composite type public.pair: comment none → x"),
@@ -289,14 +447,33 @@ export const cases: readonly Case[] = [
   ),
 
   // Functions.
-  effect("create function two(a int, out b text) language sql as 'select 1::text'", "adds function public.two(integer) (language sql)"),
-  effect("create function two(variadic a mood[]) returns setof users language sql as 'select * from users'", "adds function public.two(public.mood[]) (language sql)"),
+  effect(
+    "create function two(a int, out b text) language sql as 'select 1::text'",
+    "adds function public.two(integer) (language sql)",
+  ),
+  effect(
+    "create function two(variadic a mood[]) returns setof users language sql as 'select * from users'",
+    "adds function public.two(public.mood[]) (language sql)",
+  ),
   effect("create function one(int) returns int language sql as 'select 1'", "adds function public.one(integer) (language sql)"),
   effect("drop function one()", "drops function public.one() (language sql)"),
-  effect("alter function one() rename to uno", "drops function public.one() (language sql)", "adds function public.uno() (language sql)"),
-  effect("create or replace function one() returns int language sql as 'select 2'", "changes function public.one(): body select 1 → select 2"),
-  effect("create or replace function one() returns int language plpgsql as 'begin return 1; end'", "changes function public.one(): language sql → plpgsql, body select 1 → begin return 1; end"),
-  effect("create or replace function add_up(a int, b int default 3) returns int language sql immutable as 'select a + b'", "changes function public.add_up(integer, integer): arguments a integer, b integer DEFAULT 2 → a integer, b integer DEFAULT 3"),
+  effect(
+    "alter function one() rename to uno",
+    "drops function public.one() (language sql)",
+    "adds function public.uno() (language sql)",
+  ),
+  effect(
+    "create or replace function one() returns int language sql as 'select 2'",
+    "changes function public.one(): body select 1 → select 2",
+  ),
+  effect(
+    "create or replace function one() returns int language plpgsql as 'begin return 1; end'",
+    "changes function public.one(): language sql → plpgsql, body select 1 → begin return 1; end",
+  ),
+  effect(
+    "create or replace function add_up(a int, b int default 3) returns int language sql immutable as 'select a + b'",
+    "changes function public.add_up(integer, integer): arguments a integer, b integer DEFAULT 2 → a integer, b integer DEFAULT 3",
+  ),
   effect("alter function one() immutable", "changes function public.one(): volatility volatile → immutable"),
   effect("alter function one() strict", "changes function public.one(): strict no → yes"),
   effect("alter function one() security definer", "changes function public.one(): security definer none → yes"),
@@ -311,12 +488,24 @@ export const cases: readonly Case[] = [
   effect("drop procedure work()", "drops procedure public.work() (language sql)"),
   effect("create aggregate sum_up(float8) (sfunc = float8pl, stype = float8)", "adds aggregate public.sum_up(double precision)"),
   effect("drop aggregate total(int)", "drops aggregate public.total(integer)"),
-  effect("drop aggregate total(int); create aggregate total(int) (sfunc = int4pl, stype = int)", "changes aggregate public.total(integer): initial value 0 → none"),
+  effect(
+    "drop aggregate total(int); create aggregate total(int) (sfunc = int4pl, stype = int)",
+    "changes aggregate public.total(integer): initial value 0 → none",
+  ),
 
   // Triggers, rules, policies.
-  effect("create trigger t after insert on users for each row execute function touch()", "adds trigger public.users.t (AFTER INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())"),
-  effect("create constraint trigger t after insert on users deferrable initially deferred for each row execute function touch()", "adds trigger public.users.t (AFTER INSERT ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.touch())"),
-  effect("drop trigger touched on users", "drops trigger public.users.touched (BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())"),
+  effect(
+    "create trigger t after insert on users for each row execute function touch()",
+    "adds trigger public.users.t (AFTER INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())",
+  ),
+  effect(
+    "create constraint trigger t after insert on users deferrable initially deferred for each row execute function touch()",
+    "adds trigger public.users.t (AFTER INSERT ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.touch())",
+  ),
+  effect(
+    "drop trigger touched on users",
+    "drops trigger public.users.touched (BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())",
+  ),
   effect(
     "drop trigger touched on users; create trigger touched before update of age, name on users for each row when (old.age > 3) execute function touch()",
     "changes trigger public.users.touched: definition BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch() → BEFORE UPDATE OF age, name ON public.users FOR EACH ROW WHEN (old.age > 3) EXECUTE FUNCTION public.touch()",
@@ -324,13 +513,19 @@ export const cases: readonly Case[] = [
   effect("alter table users disable trigger touched", "changes trigger public.users.touched: enabled none → no"),
   effect("alter table users enable always trigger touched", "changes trigger public.users.touched: enabled none → always"),
   effect("comment on trigger touched on users is 'x'", "changes trigger public.users.touched: comment none → x"),
-  effect("create trigger t after insert on events for each row execute function touch()", "adds trigger public.events.t (AFTER INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.touch())"),
+  effect(
+    "create trigger t after insert on events for each row execute function touch()",
+    "adds trigger public.events.t (AFTER INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.touch())",
+  ),
   effect("create rule r as on update to orders do nothing", "adds rule public.orders.r (ON UPDATE TO public.orders DO NOTHING)"),
   effect("drop rule no_delete on orders", "drops rule public.orders.no_delete (ON DELETE TO public.orders DO INSTEAD NOTHING)"),
   effect("alter table orders disable rule no_delete", "changes rule public.orders.no_delete: enabled none → no"),
-  effect("create policy p on users as restrictive for select to clerk, \"Odd role\" using (age > 1)", "adds policy public.users.p"),
+  effect('create policy p on users as restrictive for select to clerk, "Odd role" using (age > 1)', "adds policy public.users.p"),
   effect("drop policy own on orders", "drops policy public.orders.own"),
-  effect("alter policy own on orders to clerk using (user_id = 2) with check (user_id = 3)", "changes policy public.orders.own: roles ('PUBLIC') → ('clerk'), using user_id = 1 → user_id = 2, check none → user_id = 3"),
+  effect(
+    "alter policy own on orders to clerk using (user_id = 2) with check (user_id = 3)",
+    "changes policy public.orders.own: roles ('PUBLIC') → ('clerk'), using user_id = 1 → user_id = 2, check none → user_id = 3",
+  ),
 
   // Views.
   effect("create view v as select 1 as one", "adds view public.v (SELECT 1 AS one)"),
@@ -339,16 +534,25 @@ export const cases: readonly Case[] = [
   effect("create or replace view adults as select * from users where age >= 21", "changes view public.adults: definition"),
   effect("drop view adults; create view adults as select * from users where age >= 18"),
   effect("alter view adults set (security_barrier = true)", "changes view public.adults: option security_barrier none → true"),
-  effect("alter view adults alter column name set default 'z'", "changes view public.adults: column name default none → 'z'::text"),
+  effect(
+    "alter view adults alter column name set default 'z'",
+    "changes view public.adults: column name default none → 'z'::text",
+  ),
   effect("comment on column adults.name is 'x'", "changes view public.adults: column name comment none → x"),
-  effect("grant select (name) on adults to clerk", "changes view public.adults: column name grants to clerk the default → SELECT"),
+  effect(
+    "grant select (name) on adults to clerk",
+    "changes view public.adults: column name grants to clerk the default → SELECT",
+  ),
   effect("create materialized view m as select 1 as one", "adds materialized view public.m (SELECT 1 AS one)"),
   effect("drop materialized view counts", "drops materialized view public.counts"),
   effect("refresh materialized view counts with no data", "changes materialized view public.counts: populated none → no"),
   effect("drop index ix_counts", "drops index public.ix_counts (btree (user_id))"),
 
   // Partitions and inheritance.
-  effect("create table events_2028 partition of events for values from ('2028-01-01') to ('2029-01-01')", "adds table public.events_2028 (partition of public.events)"),
+  effect(
+    "create table events_2028 partition of events for values from ('2028-01-01') to ('2029-01-01')",
+    "adds table public.events_2028 (partition of public.events)",
+  ),
   effect("create table events_rest partition of events default", "adds table public.events_rest (partition of public.events)"),
   effect("drop table events_2026", "drops table public.events_2026 (partition of public.events)"),
   effect(
@@ -363,14 +567,21 @@ export const cases: readonly Case[] = [
   effect("create table p (a int, b text) partition by list (lower(b))", "adds table public.p"),
   effect("alter table events add column n int", "adds column public.events.n (integer)"),
   effect("alter table events drop column kind", "drops column public.events.kind (text)"),
-  effect("alter table events rename column kind to sort", "drops column public.events.kind (text)", "adds column public.events.sort (text)"),
+  effect(
+    "alter table events rename column kind to sort",
+    "drops column public.events.kind (text)",
+    "adds column public.events.sort (text)",
+  ),
   effect("alter table events alter kind type varchar(5)", "changes column public.events.kind: type text → character varying(5)"),
   effect("alter table events alter kind set not null", "changes column public.events.kind: nullable yes → no"),
   effect("alter table events_2026 alter kind set not null", "changes column public.events_2026.kind: nullable yes → no"),
   effect("create index ix on events (kind)", "adds index public.ix (btree (kind))"),
   effect("create index ix on only events (kind)", "adds index public.ix (btree (kind), invalid)"),
   effect("alter table events add constraint c check (id > 0)", "adds check constraint public.events.c (CHECK (id > 0))"),
-  effect("alter table events add constraint fk foreign key (id) references users", "adds foreign key public.events.fk (FOREIGN KEY (id) REFERENCES public.users(id))"),
+  effect(
+    "alter table events add constraint fk foreign key (id) references users",
+    "adds foreign key public.events.fk (FOREIGN KEY (id) REFERENCES public.users(id))",
+  ),
   effect("create table t (id int, at date, constraint fk foreign key (id, at) references events)", "adds table public.t"),
   effect("alter table events drop constraint events_pkey", "drops primary key public.events.events_pkey (PRIMARY KEY (id, at))"),
   effect("alter table base add column d int", "adds column public.base.d (integer)"),
@@ -381,16 +592,31 @@ export const cases: readonly Case[] = [
 
   // The rest.
   effect("create extension hstore version '1.6'", "adds extension hstore (version 1.6)"),
-  effect("create extension hstore schema other version '1.6'; alter table users add column h other.hstore", "adds extension hstore (version 1.6)", "adds column public.users.h (other.hstore)"),
+  effect(
+    "create extension hstore schema other version '1.6'; alter table users add column h other.hstore",
+    "adds extension hstore (version 1.6)",
+    "adds column public.users.h (other.hstore)",
+  ),
   effect("create statistics s on age, email from users", "adds statistics public.s"),
   effect("drop statistics users_stats", "drops statistics public.users_stats"),
-  since(13, "alter statistics users_stats set statistics 50", "changes statistics public.users_stats: statistics target none → 50"),
+  since(
+    13,
+    "alter statistics users_stats set statistics 50",
+    "changes statistics public.users_stats: statistics target none → 50",
+  ),
   since(14, "create statistics s on lower(email), age from users", "adds statistics public.s"),
   effect("create publication p for all tables", "adds publication p"),
-  effect("alter publication pub set (publish = 'insert')", "changes publication pub: update yes → no, delete yes → no, truncate yes → no"),
+  effect(
+    "alter publication pub set (publish = 'insert')",
+    "changes publication pub: update yes → no, delete yes → no, truncate yes → no",
+  ),
   effect("alter publication pub add table orders", "adds published table pub public.orders"),
   effect("alter publication pub drop table users", "drops published table pub public.users"),
-  since(15, "alter publication pub set table users (email, id) where (id > 3)", "changes published table pub public.users: where none → id > 3, columns none → ('email', 'id')"),
+  since(
+    15,
+    "alter publication pub set table users (email, id) where (id > 3)",
+    "changes published table pub public.users: where none → id > 3, columns none → ('email', 'id')",
+  ),
   since(15, "alter publication pub add tables in schema other", "changes publication pub: schemas none → ('other')"),
   effect("create foreign data wrapper w options (a 'b')", "adds foreign data wrapper w"),
   effect("create server s foreign data wrapper dummy", "adds foreign server s"),
@@ -398,7 +624,10 @@ export const cases: readonly Case[] = [
   effect("create user mapping for clerk server remote options (password 'secret')", "adds user mapping for clerk server remote"),
   effect("drop foreign table far", "drops foreign table public.far"),
   effect("alter foreign table far options (set x 'z')", "changes foreign table public.far: option x y → z"),
-  effect("alter foreign table far alter column name options (add column_name 'n')", "changes column public.far.name: option column_name none → n"),
+  effect(
+    "alter foreign table far alter column name options (add column_name 'n')",
+    "changes column public.far.name: option column_name none → n",
+  ),
   effect("create event trigger e on sql_drop execute function watching()", "adds event trigger e"),
   effect("alter event trigger watch disable", "changes event trigger watch: enabled none → no"),
   effect("create cast (mood as int) with inout", "adds cast (public.mood AS integer)"),
@@ -413,11 +642,102 @@ export const cases: readonly Case[] = [
   effect("create conversion c for 'UTF8' to 'LATIN1' from utf8_to_iso8859_1", "adds conversion public.c"),
   effect("create text search configuration w (parser = default)", "adds text search configuration public.w"),
   effect("drop text search configuration words", "drops text search configuration public.words"),
-  effect("alter text search dictionary stems (stopwords = english)", "changes text search dictionary public.stems: initialization language = 'english' → language = 'english', stopwords = 'english'"),
-  effect("create text search parser p (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype)", "adds text search parser public.p"),
+  effect(
+    "alter text search dictionary stems (stopwords = english)",
+    "changes text search dictionary public.stems: initialization language = 'english' → language = 'english', stopwords = 'english'",
+  ),
+  effect(
+    "create text search parser p (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype)",
+    "adds text search parser public.p",
+  ),
   effect("create text search template p (lexize = dsimple_lexize)", "adds text search template public.p"),
   effect("create access method m type index handler bthandler", "adds access method m (index)"),
   effect("create language l handler plpgsql_call_handler", "adds language l"),
-  effect("alter default privileges in schema other grant select on tables to clerk", "adds default privileges of postgres in schema other on tables"),
+  effect(
+    "alter default privileges in schema other grant select on tables to clerk",
+    "adds default privileges of postgres in schema other on tables",
+  ),
   effect("alter default privileges revoke execute on functions from public", "adds default privileges of postgres on functions"),
+
+  // Comments, owners and privileges of all the rest.
+  effect("comment on rule no_delete on orders is 'x'", "changes rule public.orders.no_delete: comment none → x"),
+  effect("comment on policy own on orders is 'x'", "changes policy public.orders.own: comment none → x"),
+  effect("comment on statistics users_stats is 'x'", "changes statistics public.users_stats: comment none → x"),
+  effect("comment on publication pub is 'x'", "changes publication pub: comment none → x"),
+  effect("comment on server remote is 'x'", "changes foreign server remote: comment none → x"),
+  effect("comment on foreign data wrapper dummy is 'x'", "changes foreign data wrapper dummy: comment none → x"),
+  effect("comment on event trigger watch is 'x'", "changes event trigger watch: comment none → x"),
+  effect("comment on text search configuration words is 'x'", "changes text search configuration public.words: comment none → x"),
+  effect("comment on collation posix is 'x'", "changes collation public.posix: comment none → x"),
+  effect("comment on aggregate total(int) is 'x'", "changes aggregate public.total(integer): comment none → x"),
+  effect("comment on materialized view counts is 'x'", "changes materialized view public.counts: comment none → x"),
+  effect("comment on sequence counter is 'x'", "changes sequence public.counter: comment none → x"),
+  effect("alter sequence counter owner to clerk", "changes sequence public.counter: owner postgres → clerk"),
+  effect("alter view adults owner to clerk", "changes view public.adults: owner postgres → clerk"),
+  effect("alter function one() owner to clerk", "changes function public.one(): owner postgres → clerk"),
+  effect("grant usage on foreign server remote to clerk", "changes foreign server remote: grants to clerk the default → USAGE"),
+  effect(
+    "grant usage on foreign data wrapper dummy to clerk",
+    "changes foreign data wrapper dummy: grants to clerk the default → USAGE",
+  ),
+  effect(
+    "revoke execute on procedure work() from public",
+    "changes procedure public.work(): grants to PUBLIC the default → none",
+  ),
+  effect("revoke usage on domain positive from public", "changes domain public.positive: grants to PUBLIC the default → none"),
+  effect("revoke all on users from current_user", "changes table public.users: grants to postgres the default → none"),
+
+  // Other names.
+  effect(
+    "alter table users rename to people",
+    "adds table public.people",
+    "drops table public.users",
+    "changes foreign key public.orders.orders_user_fk: definition FOREIGN KEY (user_id) REFERENCES public.users(id) → FOREIGN KEY (user_id) REFERENCES public.people(id)",
+    "changes view public.adults: definition",
+  ),
+  effect(
+    "alter trigger touched on users rename to t",
+    "adds trigger public.users.t (BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())",
+    "drops trigger public.users.touched (BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch())",
+  ),
+  effect("alter policy own on orders rename to o", "adds policy public.orders.o", "drops policy public.orders.own"),
+  effect("alter domain positive rename to p", "adds domain public.p (integer)", "drops domain public.positive (integer)"),
+  effect(
+    "alter function one() set schema other",
+    "adds function other.one() (language sql)",
+    "drops function public.one() (language sql)",
+  ),
+  effect("alter type pair set schema other", "adds composite type other.pair", "drops composite type public.pair"),
+  since(
+    13,
+    "alter view adults rename column name to n",
+    "changes view public.adults: definition, column name text → none, column n none → text",
+  ),
+  effect(
+    "alter server remote rename to r",
+    "changes foreign table public.far: server remote → r",
+    "adds foreign server r",
+    "drops foreign server remote",
+  ),
+
+  // More of the same kinds.
+  effect(
+    "create index ix on only events (kind); create index part on events_2026 (kind); alter index ix attach partition part",
+    "adds index public.ix (btree (kind))",
+  ),
+  effect(
+    "create table t partition of events for values from ('2030-01-01') to ('2031-01-01') partition by hash (id); create table t0 partition of t for values with (modulus 1, remainder 0)",
+    "adds table public.t (partition of public.events)",
+    "adds table public.t0 (partition of public.t)",
+  ),
+  effect("create view v with (check_option = local) as select * from users", "adds view public.v"),
+  effect("create recursive view v (n) as values (1) union all select n + 1 from v where n < 5", "adds view public.v"),
+  effect(
+    "alter text search configuration words drop mapping for email",
+    "changes text search configuration public.words: mappings",
+  ),
+  effect("alter table orders alter note type text using upper(note)"),
+  effect("alter table users set without cluster"),
+  effect("lock table users; notify somebody; set constraints all deferred"),
+  effect("alter role clerk set search_path = other"),
 ];
