@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { expect, inject, test } from "vitest";
 import { pullRequestEvent, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
 import { rendered, tags } from "../report/github.ts";
-import { revision } from "../support/alembic.ts";
+import { revision, syncEnv } from "../support/alembic.ts";
 import { makeCase, type Changes } from "../support/made.ts";
 import { git, makeRepository, type Repository } from "../support/repository.ts";
 import { sharedUrl } from "../support/url.ts";
@@ -156,11 +156,17 @@ with sa.create_engine(op.get_bind().engine.url).begin() as other:
   expect(all).toContain("users");
 });
 
-test.concurrent("the database driver is missing", async () => {
-  const ini = "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql+pg8000://app:app@db.internal/app\n";
-  const error = errorOf(await run({ project: "psycopg3", changes: { "alembic.ini": ini } }));
-  expect(error.exitCode).toBe(1);
-  expect(error.said).toContain("pip install pg8000");
+test.concurrent("no database driver is installed", async () => {
+  const hiding = `import sys
+class NotInstalled:
+    def find_spec(name, path=None, target=None):
+        if name in ("psycopg2", "psycopg", "asyncpg", "pg8000"):
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+sys.meta_path.insert(0, NotInstalled)
+`;
+  const error = errorOf(await run({ changes: { [ENV]: hiding + syncEnv() } }));
+  expect(error).toMatchObject({ exitCode: 1, file: ENV });
+  expect(error.said).toContain("pip install psycopg2");
 });
 
 test.concurrent("an extension is missing", async () => {
@@ -253,7 +259,12 @@ test.concurrent("a hostile revision id reaches no place as more than text", asyn
 test.concurrent("a revision id that Alembic refuses, and that is a command to the runner", async () => {
   const file = `${VERSIONS}5ad0be112233_hostile.py`;
   const result = await run({ changes: { [file]: added(ADD_PHONE, { id: "a\n::error::x" }) } });
-  expect(errorOf(result)).toMatchObject({ exitCode: 1, said: expect.stringContaining("not allowed in revision identifier") });
+  expect(errorOf(result)).toMatchObject({
+    exitCode: 1,
+    file,
+    line: 4,
+    said: expect.stringContaining("not allowed in a revision id"),
+  });
 });
 
 test.concurrent("a hostile file name and a hostile message of the database reach no place as more than text", async () => {
