@@ -55,37 +55,37 @@ interface Row {
   oid?: string;
   kind: string;
   /** Schema. */
-  namespace?: string | null;
+  namespace?: string;
   name: string;
   /** What follows the name: a function's arguments. */
-  suffix?: string | null;
+  suffix?: string;
   /** The whole name, for what has no plain one. */
-  label?: string | null;
+  label?: string;
   /** Oid of what it belongs to, whose class is pg_class where none is said, and number of a column of it. */
-  of?: string | null;
-  of_class?: string | null;
-  of_number?: number | null;
+  of?: string;
+  of_class?: string;
+  of_number?: number;
   /** Number of a column. */
-  number?: number | null;
+  number?: number;
   /** Oid, in the same class, of what it is a copy of. */
-  origin?: string | null;
+  origin?: string;
   /** Oid of a table that it goes away with, besides what it belongs to. */
-  follows?: string | null;
+  follows?: string;
   /** Made by inheritance, under the same name as the original. */
-  inherited?: true | null;
+  inherited?: true;
   /** Oids of inherited tables, or of the partitioned one. */
-  parents?: string[] | null;
+  parents?: string[];
   /** Oid of the relation behind a composite type. */
-  relation?: string | null;
+  relation?: string;
   /** Oid of the index behind a constraint. */
-  index?: string | null;
-  behind_identity?: true | null;
-  column_number?: number | null;
-  acl?: string[] | null;
-  acl_default?: string[] | null;
+  index?: string;
+  behind_identity?: true;
+  column_number?: number;
+  acl?: string[];
+  acl_default?: string[];
   /** `name=value` */
-  options?: string[] | null;
-  foreign_options?: string[] | null;
+  options?: string[];
+  foreign_options?: string[];
   /** Of a comment: the class of what it is on, and what it says. */
   class?: string;
   text?: string;
@@ -207,11 +207,19 @@ const folded = new Set(["view", "materialized view", "composite type"]);
 /** Names that Postgres 18 gives by itself, after any renaming of table or column: `users_email_not_null`, `…_not_null1`. */
 const automaticNotNull = /_not_null\d*$/;
 
+const names = new Map<string, string | undefined>();
+
+/** The property that a column of the query holds, if it does. */
+function propertyOf(column: string): string | undefined {
+  if (!names.has(column)) names.set(column, special.has(column) ? undefined : column.replaceAll("_", " "));
+  return names.get(column);
+}
+
 function propertiesOf(className: string, row: Row): Record<string, Value> {
   const properties: Record<string, Value> = {};
-  for (const [name, value] of Object.entries(row)) {
-    if (value === null || value === undefined || special.has(name)) continue;
-    properties[name.replaceAll("_", " ")] = value;
+  for (const column in row) {
+    const name = propertyOf(column);
+    if (name !== undefined) properties[name] = row[column]!;
   }
   for (const option of [...(row.options ?? []), ...(row.foreign_options ?? [])]) {
     const at = option.indexOf("=");
