@@ -694,4262 +694,1988 @@ async function changedFiles(git, base) {
 	])]);
 	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
 }
-// node_modules/@lezer/common/dist/index.js
-/**
-The default maximum length of a `TreeBuffer` node.
-*/
-const DefaultBufferLength = 1024;
-let nextPropID = 0;
-var Range = class {
-	constructor(from, to) {
-		this.from = from;
-		this.to = to;
-	}
-};
-/**
-Each [node type](#common.NodeType) or [individual tree](#common.Tree)
-can have metadata associated with it in props. Instances of this
-class represent prop names.
-*/
-var NodeProp = class {
-	/**
-	Create a new node prop type.
-	*/
-	constructor(config = {}) {
-		this.id = nextPropID++;
-		this.perNode = !!config.perNode;
-		this.deserialize = config.deserialize || (() => {
-			throw new Error("This node type doesn't define a deserialize function");
-		});
-		this.combine = config.combine || null;
-	}
-	/**
-	This is meant to be used with
-	[`NodeSet.extend`](#common.NodeSet.extend) or
-	[`LRParser.configure`](#lr.ParserConfig.props) to compute
-	prop values for each node type in the set. Takes a [match
-	object](#common.NodeType^match) or function that returns undefined
-	if the node type doesn't get this prop, and the prop's value if
-	it does.
-	*/
-	add(match) {
-		if (this.perNode) throw new RangeError("Can't add per-node props to node types");
-		if (typeof match != "function") match = NodeType.match(match);
-		return (type) => {
-			let result = match(type);
-			return result === void 0 ? null : [this, result];
-		};
-	}
-};
-/**
-Prop that is used to describe matching delimiters. For opening
-delimiters, this holds an array of node names (written as a
-space-separated string when declaring this prop in a grammar)
-for the node types of closing delimiters that match it.
-*/
-NodeProp.closedBy = new NodeProp({ deserialize: (str) => str.split(" ") });
-/**
-The inverse of [`closedBy`](#common.NodeProp^closedBy). This is
-attached to closing delimiters, holding an array of node names
-of types of matching opening delimiters.
-*/
-NodeProp.openedBy = new NodeProp({ deserialize: (str) => str.split(" ") });
-/**
-Used to assign node types to groups (for example, all node
-types that represent an expression could be tagged with an
-`"Expression"` group).
-*/
-NodeProp.group = new NodeProp({ deserialize: (str) => str.split(" ") });
-/**
-Attached to nodes to indicate these should be
-[displayed](https://codemirror.net/docs/ref/#language.syntaxTree)
-in a bidirectional text isolate, so that direction-neutral
-characters on their sides don't incorrectly get associated with
-surrounding text. You'll generally want to set this for nodes
-that contain arbitrary text, like strings and comments, and for
-nodes that appear _inside_ arbitrary text, like HTML tags. When
-not given a value, in a grammar declaration, defaults to
-`"auto"`.
-*/
-NodeProp.isolate = new NodeProp({ deserialize: (value) => {
-	if (value && value != "rtl" && value != "ltr" && value != "auto") throw new RangeError("Invalid value for isolate: " + value);
-	return value || "auto";
-} });
-/**
-The hash of the [context](#lr.ContextTracker.constructor)
-that the node was parsed in, if any. Used to limit reuse of
-contextual nodes.
-*/
-NodeProp.contextHash = new NodeProp({ perNode: true });
-/**
-The distance beyond the end of the node that the tokenizer
-looked ahead for any of the tokens inside the node. (The LR
-parser only stores this when it is larger than 25, for
-efficiency reasons.)
-*/
-NodeProp.lookAhead = new NodeProp({ perNode: true });
-/**
-This per-node prop is used to replace a given node, or part of a
-node, with another tree. This is useful to include trees from
-different languages in mixed-language parsers.
-*/
-NodeProp.mounted = new NodeProp({ perNode: true });
-/**
-A mounted tree, which can be [stored](#common.NodeProp^mounted) on
-a tree node to indicate that parts of its content are
-represented by another tree.
-*/
-var MountedTree = class {
-	constructor(tree, overlay, parser, bracketed = false) {
-		this.tree = tree;
-		this.overlay = overlay;
-		this.parser = parser;
-		this.bracketed = bracketed;
-	}
-	/**
-	@internal
-	*/
-	static get(tree) {
-		return tree && tree.props && tree.props[NodeProp.mounted.id];
-	}
-};
-const noProps = Object.create(null);
-/**
-Each node in a syntax tree has a node type associated with it.
-*/
-var NodeType = class NodeType {
-	/**
-	@internal
-	*/
-	constructor(name, props, id, flags = 0) {
-		this.name = name;
-		this.props = props;
-		this.id = id;
-		this.flags = flags;
-	}
-	/**
-	Define a node type.
-	*/
-	static define(spec) {
-		let props = spec.props && spec.props.length ? Object.create(null) : noProps;
-		let flags = (spec.top ? 1 : 0) | (spec.skipped ? 2 : 0) | (spec.error ? 4 : 0) | (spec.name == null ? 8 : 0);
-		let type = new NodeType(spec.name || "", props, spec.id, flags);
-		if (spec.props) for (let src of spec.props) {
-			if (!Array.isArray(src)) src = src(type);
-			if (src) {
-				if (src[0].perNode) throw new RangeError("Can't store a per-node prop on a node type");
-				props[src[0].id] = src[1];
+// src/project/python-source.ts
+const COOKIE = /^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)/;
+/** Codecs that Python has and the platform's decoder lacks. Their ASCII is ASCII, which is all that matters to us. */
+const OTHER_CODECS = /^(cp\d+|windows-?\d+|iso-?8859-?\d+|latin-?\d+|l\d|koi8-[rut]|mac-?[a-z]+|hp-?roman8|gb\w*|hz|big5\w*|euc-?\w+|shift-?jis\w*|s-?jis\w*|iso-?2022-\w+|johab|ptcp154|kz1048|tis-?620|cyrillic|greek|hebrew|arabic)$/;
+/** Decodes a Python file: UTF-8, unless a byte order mark or a coding line says otherwise. */
+function decodePython(bytes) {
+	const marked = bytes[0] === 239 && bytes[1] === 187 && bytes[2] === 191;
+	const content = marked ? bytes.subarray(3) : bytes;
+	const [first = "", second = ""] = Buffer.from(content.subarray(0, 400)).toString("latin1").split(/\r\n|\r|\n/, 2);
+	const inFirst = COOKIE.exec(first);
+	const cookie = inFirst ?? (/^[ \t\f]*(#.*)?$/.test(first) ? COOKIE.exec(second) : null);
+	const line = inFirst ? 1 : 2;
+	const name = cookie?.[1].toLowerCase().replaceAll("_", "-");
+	if (name === void 0 || /^(utf-?8|u8|utf|cp65001)(-.*)?$/.test(name)) return decodeUtf8(content);
+	if (marked) return {
+		source: Buffer.from(content).toString("utf8"),
+		problem: {
+			line,
+			detail: `encoding problem: ${cookie[1]} with BOM`
+		}
+	};
+	const latin = Buffer.from(content).toString("latin1");
+	if (/^(latin-?1|iso-?8859-?1|l1|cp819)(-.*)?$/.test(name)) return { source: latin };
+	if (/^(us-?)?ascii$|^646$/.test(name)) {
+		const odd = /[\x80-\xff]/.exec(latin);
+		return odd ? {
+			source: latin,
+			problem: {
+				line: lineOf(latin, odd.index),
+				detail: "'ascii' codec can't decode a byte here"
 			}
-		}
-		return type;
+		} : { source: latin };
 	}
-	/**
-	Retrieves a node prop for this type. Will return `undefined` if
-	the prop isn't present on this node.
-	*/
-	prop(prop) {
-		return this.props[prop.id];
-	}
-	/**
-	True when this is the top node of a grammar.
-	*/
-	get isTop() {
-		return (this.flags & 1) > 0;
-	}
-	/**
-	True when this node is produced by a skip rule.
-	*/
-	get isSkipped() {
-		return (this.flags & 2) > 0;
-	}
-	/**
-	Indicates whether this is an error node.
-	*/
-	get isError() {
-		return (this.flags & 4) > 0;
-	}
-	/**
-	When true, this node type doesn't correspond to a user-declared
-	named node, for example because it is used to cache repetition.
-	*/
-	get isAnonymous() {
-		return (this.flags & 8) > 0;
-	}
-	/**
-	Returns true when this node's name or one of its
-	[groups](#common.NodeProp^group) matches the given string.
-	*/
-	is(name) {
-		if (typeof name == "string") {
-			if (this.name == name) return true;
-			let group = this.prop(NodeProp.group);
-			return group ? group.indexOf(name) > -1 : false;
-		}
-		return this.id == name;
-	}
-	/**
-	Create a function from node types to arbitrary values by
-	specifying an object whose property names are node or
-	[group](#common.NodeProp^group) names. Often useful with
-	[`NodeProp.add`](#common.NodeProp.add). You can put multiple
-	names, separated by spaces, in a single property name to map
-	multiple node names to a single value.
-	*/
-	static match(map) {
-		let direct = Object.create(null);
-		for (let prop in map) for (let name of prop.split(" ")) direct[name] = map[prop];
-		return (node) => {
-			for (let groups = node.prop(NodeProp.group), i = -1; i < (groups ? groups.length : 0); i++) {
-				let found = direct[i < 0 ? node.name : groups[i]];
-				if (found) return found;
+	try {
+		return { source: new TextDecoder(name).decode(content) };
+	} catch {
+		return OTHER_CODECS.test(name) ? { source: latin } : {
+			source: latin,
+			problem: {
+				line,
+				detail: `unknown encoding: ${cookie[1]}`
 			}
 		};
 	}
-};
-/**
-An empty dummy node type to use when no actual type is available.
-*/
-NodeType.none = new NodeType("", Object.create(null), 0, 8);
-/**
-A node set holds a collection of node types. It is used to
-compactly represent trees by storing their type ids, rather than a
-full pointer to the type object, in a numeric array. Each parser
-[has](#lr.LRParser.nodeSet) a node set, and [tree
-buffers](#common.TreeBuffer) can only store collections of nodes
-from the same set. A set can have a maximum of 2**16 (65536) node
-types in it, so that the ids fit into 16-bit typed array slots.
-*/
-var NodeSet = class NodeSet {
-	/**
-	Create a set with the given types. The `id` property of each
-	type should correspond to its position within the array.
-	*/
-	constructor(types) {
-		this.types = types;
-		for (let i = 0; i < types.length; i++) if (types[i].id != i) throw new RangeError("Node type ids should correspond to array positions when creating a node set");
-	}
-	/**
-	Create a copy of this set with some node properties added. The
-	arguments to this method can be created with
-	[`NodeProp.add`](#common.NodeProp.add).
-	*/
-	extend(...props) {
-		let newTypes = [];
-		for (let type of this.types) {
-			let newProps = null;
-			for (let source of props) {
-				let add = source(type);
-				if (add) {
-					if (!newProps) newProps = Object.assign({}, type.props);
-					let value = add[1], prop = add[0];
-					if (prop.combine && prop.id in newProps) value = prop.combine(newProps[prop.id], value);
-					newProps[prop.id] = value;
-				}
-			}
-			newTypes.push(newProps ? new NodeType(type.name, newProps, type.id, type.flags) : type);
-		}
-		return new NodeSet(newTypes);
-	}
-};
-const CachedNode = /* @__PURE__ */ new WeakMap();
-const CachedInnerNode = /* @__PURE__ */ new WeakMap();
-/**
-Options that control iteration. Can be combined with the `|`
-operator to enable multiple ones.
-*/
-var IterMode;
-(function(IterMode) {
-	/**
-	When enabled, iteration will only visit [`Tree`](#common.Tree)
-	objects, not nodes packed into
-	[`TreeBuffer`](#common.TreeBuffer)s.
-	*/
-	IterMode[IterMode["ExcludeBuffers"] = 1] = "ExcludeBuffers";
-	/**
-	Enable this to make iteration include anonymous nodes (such as
-	the nodes that wrap repeated grammar constructs into a balanced
-	tree).
-	*/
-	IterMode[IterMode["IncludeAnonymous"] = 2] = "IncludeAnonymous";
-	/**
-	By default, regular [mounted](#common.NodeProp^mounted) nodes
-	replace their base node in iteration. Enable this to ignore them
-	instead.
-	*/
-	IterMode[IterMode["IgnoreMounts"] = 4] = "IgnoreMounts";
-	/**
-	This option only applies in
-	[`enter`](#common.SyntaxNode.enter)-style methods. It tells the
-	library to not enter mounted overlays if one covers the given
-	position.
-	*/
-	IterMode[IterMode["IgnoreOverlays"] = 8] = "IgnoreOverlays";
-	/**
-	When set, positions on the boundary of a mounted overlay tree
-	that has its [`bracketed`](#common.NestedParse.bracketed) flag
-	set will enter that tree regardless of side. Only supported in
-	[`enter`](#common.SyntaxNode.enter), not in cursors.
-	*/
-	IterMode[IterMode["EnterBracketed"] = 16] = "EnterBracketed";
-})(IterMode || (IterMode = {}));
-/**
-A piece of syntax tree. There are two ways to approach these
-trees: the way they are actually stored in memory, and the
-convenient way.
-
-Syntax trees are stored as a tree of `Tree` and `TreeBuffer`
-objects. By packing detail information into `TreeBuffer` leaf
-nodes, the representation is made a lot more memory-efficient.
-
-However, when you want to actually work with tree nodes, this
-representation is very awkward, so most client code will want to
-use the [`TreeCursor`](#common.TreeCursor) or
-[`SyntaxNode`](#common.SyntaxNode) interface instead, which provides
-a view on some part of this data structure, and can be used to
-move around to adjacent nodes.
-*/
-var Tree = class Tree {
-	/**
-	Construct a new tree. See also [`Tree.build`](#common.Tree^build).
-	*/
-	constructor(type, children, positions, length, props) {
-		this.type = type;
-		this.children = children;
-		this.positions = positions;
-		this.length = length;
-		/**
-		@internal
-		*/
-		this.props = null;
-		if (props && props.length) {
-			this.props = Object.create(null);
-			for (let [prop, value] of props) this.props[typeof prop == "number" ? prop : prop.id] = value;
-		}
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		let mounted = MountedTree.get(this);
-		if (mounted && !mounted.overlay) return mounted.tree.toString();
-		let children = "";
-		for (let ch of this.children) {
-			let str = ch.toString();
-			if (str) {
-				if (children) children += ",";
-				children += str;
-			}
-		}
-		return !this.type.name ? children : (/\W/.test(this.type.name) && !this.type.isError ? JSON.stringify(this.type.name) : this.type.name) + (children.length ? "(" + children + ")" : "");
-	}
-	/**
-	Get a [tree cursor](#common.TreeCursor) positioned at the top of
-	the tree. Mode can be used to [control](#common.IterMode) which
-	nodes the cursor visits.
-	*/
-	cursor(mode = 0) {
-		return new TreeCursor(this.topNode, mode);
-	}
-	/**
-	Get a [tree cursor](#common.TreeCursor) pointing into this tree
-	at the given position and side (see
-	[`moveTo`](#common.TreeCursor.moveTo).
-	*/
-	cursorAt(pos, side = 0, mode = 0) {
-		let cursor = new TreeCursor(CachedNode.get(this) || this.topNode);
-		cursor.moveTo(pos, side);
-		CachedNode.set(this, cursor._tree);
-		return cursor;
-	}
-	/**
-	Get a [syntax node](#common.SyntaxNode) object for the top of the
-	tree.
-	*/
-	get topNode() {
-		return new TreeNode(this, 0, 0, null);
-	}
-	/**
-	Get the [syntax node](#common.SyntaxNode) at the given position.
-	If `side` is -1, this will move into nodes that end at the
-	position. If 1, it'll move into nodes that start at the
-	position. With 0, it'll only enter nodes that cover the position
-	from both sides.
-	
-	Note that this will not enter
-	[overlays](#common.MountedTree.overlay), and you often want
-	[`resolveInner`](#common.Tree.resolveInner) instead.
-	*/
-	resolve(pos, side = 0) {
-		let node = resolveNode(CachedNode.get(this) || this.topNode, pos, side, false);
-		CachedNode.set(this, node);
-		return node;
-	}
-	/**
-	Like [`resolve`](#common.Tree.resolve), but will enter
-	[overlaid](#common.MountedTree.overlay) nodes, producing a syntax node
-	pointing into the innermost overlaid tree at the given position
-	(with parent links going through all parent structure, including
-	the host trees).
-	*/
-	resolveInner(pos, side = 0) {
-		let node = resolveNode(CachedInnerNode.get(this) || this.topNode, pos, side, true);
-		CachedInnerNode.set(this, node);
-		return node;
-	}
-	/**
-	In some situations, it can be useful to iterate through all
-	nodes around a position, including those in overlays that don't
-	directly cover the position. This method gives you an iterator
-	that will produce all nodes, from small to big, around the given
-	position.
-	*/
-	resolveStack(pos, side = 0) {
-		return stackIterator(this, pos, side);
-	}
-	/**
-	Iterate over the tree and its children, calling `enter` for any
-	node that touches the `from`/`to` region (if given) before
-	running over such a node's children, and `leave` (if given) when
-	leaving the node. When `enter` returns `false`, that node will
-	not have its children iterated over (or `leave` called).
-	*/
-	iterate(spec) {
-		let { enter, leave, from = 0, to = this.length } = spec;
-		let mode = spec.mode || 0, anon = (mode & IterMode.IncludeAnonymous) > 0;
-		for (let c = this.cursor(mode | IterMode.IncludeAnonymous);;) {
-			let entered = false;
-			if (c.from <= to && c.to >= from && (!anon && c.type.isAnonymous || enter(c) !== false)) {
-				if (c.firstChild()) continue;
-				entered = true;
-			}
-			for (;;) {
-				if (entered && leave && (anon || !c.type.isAnonymous)) leave(c);
-				if (c.nextSibling()) break;
-				if (!c.parent()) return;
-				entered = true;
-			}
-		}
-	}
-	/**
-	Get the value of the given [node prop](#common.NodeProp) for this
-	node. Works with both per-node and per-type props.
-	*/
-	prop(prop) {
-		return !prop.perNode ? this.type.prop(prop) : this.props ? this.props[prop.id] : void 0;
-	}
-	/**
-	Returns the node's [per-node props](#common.NodeProp.perNode) in a
-	format that can be passed to the [`Tree`](#common.Tree)
-	constructor.
-	*/
-	get propValues() {
-		let result = [];
-		if (this.props) for (let id in this.props) result.push([+id, this.props[id]]);
-		return result;
-	}
-	/**
-	Balance the direct children of this tree, producing a copy of
-	which may have children grouped into subtrees with type
-	[`NodeType.none`](#common.NodeType^none).
-	*/
-	balance(config = {}) {
-		return this.children.length <= 8 ? this : balanceRange(NodeType.none, this.children, this.positions, 0, this.children.length, 0, this.length, (children, positions, length) => new Tree(this.type, children, positions, length, this.propValues), config.makeTree || ((children, positions, length) => new Tree(NodeType.none, children, positions, length)));
-	}
-	/**
-	Build a tree from a postfix-ordered buffer of node information,
-	or a cursor over such a buffer.
-	*/
-	static build(data) {
-		return buildTree(data);
-	}
-};
-/**
-The empty tree
-*/
-Tree.empty = new Tree(NodeType.none, [], [], 0);
-var FlatBufferCursor = class FlatBufferCursor {
-	constructor(buffer, index) {
-		this.buffer = buffer;
-		this.index = index;
-	}
-	get id() {
-		return this.buffer[this.index - 4];
-	}
-	get start() {
-		return this.buffer[this.index - 3];
-	}
-	get end() {
-		return this.buffer[this.index - 2];
-	}
-	get size() {
-		return this.buffer[this.index - 1];
-	}
-	get pos() {
-		return this.index;
-	}
-	next() {
-		this.index -= 4;
-	}
-	fork() {
-		return new FlatBufferCursor(this.buffer, this.index);
-	}
-};
-/**
-Tree buffers contain (type, start, end, endIndex) quads for each
-node. In such a buffer, nodes are stored in prefix order (parents
-before children, with the endIndex of the parent indicating which
-children belong to it).
-*/
-var TreeBuffer = class TreeBuffer {
-	/**
-	Create a tree buffer.
-	*/
-	constructor(buffer, length, set) {
-		this.buffer = buffer;
-		this.length = length;
-		this.set = set;
-	}
-	/**
-	@internal
-	*/
-	get type() {
-		return NodeType.none;
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		let result = [];
-		for (let index = 0; index < this.buffer.length;) {
-			result.push(this.childString(index));
-			index = this.buffer[index + 3];
-		}
-		return result.join(",");
-	}
-	/**
-	@internal
-	*/
-	childString(index) {
-		let id = this.buffer[index], endIndex = this.buffer[index + 3];
-		let type = this.set.types[id], result = type.name;
-		if (/\W/.test(result) && !type.isError) result = JSON.stringify(result);
-		index += 4;
-		if (endIndex == index) return result;
-		let children = [];
-		while (index < endIndex) {
-			children.push(this.childString(index));
-			index = this.buffer[index + 3];
-		}
-		return result + "(" + children.join(",") + ")";
-	}
-	/**
-	@internal
-	*/
-	findChild(startIndex, endIndex, dir, pos, side) {
-		let { buffer } = this, pick = -1;
-		for (let i = startIndex; i != endIndex; i = buffer[i + 3]) if (checkSide(side, pos, buffer[i + 1], buffer[i + 2])) {
-			pick = i;
-			if (dir > 0) break;
-		}
-		return pick;
-	}
-	/**
-	@internal
-	*/
-	slice(startI, endI, from) {
-		let b = this.buffer;
-		let copy = new Uint16Array(endI - startI), len = 0;
-		for (let i = startI, j = 0; i < endI;) {
-			copy[j++] = b[i++];
-			copy[j++] = b[i++] - from;
-			let to = copy[j++] = b[i++] - from;
-			copy[j++] = b[i++] - startI;
-			len = Math.max(len, to);
-		}
-		return new TreeBuffer(copy, len, this.set);
-	}
-};
-function checkSide(side, pos, from, to) {
-	switch (side) {
-		case -2: return from < pos;
-		case -1: return to >= pos && from < pos;
-		case 0: return from < pos && to > pos;
-		case 1: return from <= pos && to > pos;
-		case 2: return to > pos;
-		case 4: return true;
-	}
 }
-function resolveNode(node, pos, side, overlays) {
-	var _a;
-	while (node.from == node.to || (side < 1 ? node.from >= pos : node.from > pos) || (side > -1 ? node.to <= pos : node.to < pos)) {
-		let parent = !overlays && node instanceof TreeNode && node.index < 0 ? null : node.parent;
-		if (!parent) return node;
-		node = parent;
-	}
-	let mode = overlays ? 0 : IterMode.IgnoreOverlays;
-	if (overlays) {
-		for (let scan = node, parent = scan.parent; parent; scan = parent, parent = scan.parent) if (scan instanceof TreeNode && scan.index < 0 && ((_a = parent.enter(pos, side, mode)) === null || _a === void 0 ? void 0 : _a.from) != scan.from) node = parent;
-	}
-	for (;;) {
-		let inner = node.enter(pos, side, mode);
-		if (!inner) return node;
-		node = inner;
-	}
-}
-var BaseNode = class {
-	cursor(mode = 0) {
-		return new TreeCursor(this, mode);
-	}
-	getChild(type, before = null, after = null) {
-		let r = getChildren(this, type, before, after);
-		return r.length ? r[0] : null;
-	}
-	getChildren(type, before = null, after = null) {
-		return getChildren(this, type, before, after);
-	}
-	resolve(pos, side = 0) {
-		return resolveNode(this, pos, side, false);
-	}
-	resolveInner(pos, side = 0) {
-		return resolveNode(this, pos, side, true);
-	}
-	matchContext(context) {
-		return matchNodeContext(this.parent, context);
-	}
-	enterUnfinishedNodesBefore(pos) {
-		let scan = this.childBefore(pos), node = this;
-		while (scan) {
-			let last = scan.lastChild;
-			if (!last || last.to != scan.to) break;
-			if (last.type.isError && last.from == last.to) {
-				node = scan;
-				scan = last.prevSibling;
-			} else scan = last;
-		}
-		return node;
-	}
-	get node() {
-		return this;
-	}
-	get next() {
-		return this.parent;
-	}
-};
-var TreeNode = class TreeNode extends BaseNode {
-	constructor(_tree, from, index, _parent) {
-		super();
-		this._tree = _tree;
-		this.from = from;
-		this.index = index;
-		this._parent = _parent;
-	}
-	get type() {
-		return this._tree.type;
-	}
-	get name() {
-		return this._tree.type.name;
-	}
-	get to() {
-		return this.from + this._tree.length;
-	}
-	nextChild(i, dir, pos, side, mode = 0) {
-		for (let parent = this;;) {
-			for (let { children, positions } = parent._tree, e = dir > 0 ? children.length : -1; i != e; i += dir) {
-				let next = children[i], start = positions[i] + parent.from, mounted;
-				if (!(mode & IterMode.EnterBracketed && next instanceof Tree && (mounted = MountedTree.get(next)) && !mounted.overlay && mounted.bracketed && pos >= start && pos <= start + next.length) && !checkSide(side, pos, start, start + next.length)) continue;
-				if (next instanceof TreeBuffer) {
-					if (mode & IterMode.ExcludeBuffers) continue;
-					let index = next.findChild(0, next.buffer.length, dir, pos - start, side);
-					if (index > -1) return new BufferNode(new BufferContext(parent, next, i, start), null, index);
-				} else if (mode & IterMode.IncludeAnonymous || !next.type.isAnonymous || hasChild(next)) {
-					let mounted;
-					if (!(mode & IterMode.IgnoreMounts) && (mounted = MountedTree.get(next)) && !mounted.overlay) return new TreeNode(mounted.tree, start, i, parent);
-					let inner = new TreeNode(next, start, i, parent);
-					return mode & IterMode.IncludeAnonymous || !inner.type.isAnonymous ? inner : inner.nextChild(dir < 0 ? next.children.length - 1 : 0, dir, pos, side, mode);
-				}
+function decodeUtf8(bytes) {
+	try {
+		return { source: new TextDecoder("utf-8", {
+			fatal: true,
+			ignoreBOM: true
+		}).decode(bytes) };
+	} catch {
+		const loose = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+		return {
+			source: Buffer.from(bytes).toString("latin1"),
+			problem: {
+				line: lineOf(loose, loose.indexOf("�")),
+				detail: "this is not UTF-8, and no coding line names another encoding"
 			}
-			if (mode & IterMode.IncludeAnonymous || !parent.type.isAnonymous) return null;
-			if (parent.index >= 0) i = parent.index + dir;
-			else i = dir < 0 ? -1 : parent._parent._tree.children.length;
-			parent = parent._parent;
-			if (!parent) return null;
-		}
-	}
-	get firstChild() {
-		return this.nextChild(0, 1, 0, 4);
-	}
-	get lastChild() {
-		return this.nextChild(this._tree.children.length - 1, -1, 0, 4);
-	}
-	childAfter(pos) {
-		return this.nextChild(0, 1, pos, 2);
-	}
-	childBefore(pos) {
-		return this.nextChild(this._tree.children.length - 1, -1, pos, -2);
-	}
-	prop(prop) {
-		return this._tree.prop(prop);
-	}
-	enter(pos, side, mode = 0) {
-		let mounted;
-		if (!(mode & IterMode.IgnoreOverlays) && (mounted = MountedTree.get(this._tree)) && mounted.overlay) {
-			let rPos = pos - this.from, enterBracketed = mode & IterMode.EnterBracketed && mounted.bracketed;
-			for (let { from, to } of mounted.overlay) if ((side > 0 || enterBracketed ? from <= rPos : from < rPos) && (side < 0 || enterBracketed ? to >= rPos : to > rPos)) return new TreeNode(mounted.tree, mounted.overlay[0].from + this.from, -1, this);
-		}
-		return this.nextChild(0, 1, pos, side, mode);
-	}
-	nextSignificantParent() {
-		let val = this;
-		while (val.type.isAnonymous && val._parent) val = val._parent;
-		return val;
-	}
-	get parent() {
-		return this._parent ? this._parent.nextSignificantParent() : null;
-	}
-	get nextSibling() {
-		return this._parent && this.index >= 0 ? this._parent.nextChild(this.index + 1, 1, 0, 4) : null;
-	}
-	get prevSibling() {
-		return this._parent && this.index >= 0 ? this._parent.nextChild(this.index - 1, -1, 0, 4) : null;
-	}
-	get tree() {
-		return this._tree;
-	}
-	toTree() {
-		return this._tree;
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		return this._tree.toString();
-	}
-};
-function getChildren(node, type, before, after) {
-	let cur = node.cursor(), result = [];
-	if (!cur.firstChild()) return result;
-	if (before != null) for (let found = false; !found;) {
-		found = cur.type.is(before);
-		if (!cur.nextSibling()) return result;
-	}
-	for (;;) {
-		if (after != null && cur.type.is(after)) return result;
-		if (cur.type.is(type)) result.push(cur.node);
-		if (!cur.nextSibling()) return after == null ? result : [];
-	}
-}
-function matchNodeContext(node, context, i = context.length - 1) {
-	for (let p = node; i >= 0; p = p.parent) {
-		if (!p) return false;
-		if (!p.type.isAnonymous) {
-			if (context[i] && context[i] != p.name) return false;
-			i--;
-		}
-	}
-	return true;
-}
-var BufferContext = class {
-	constructor(parent, buffer, index, start) {
-		this.parent = parent;
-		this.buffer = buffer;
-		this.index = index;
-		this.start = start;
-	}
-};
-var BufferNode = class BufferNode extends BaseNode {
-	get name() {
-		return this.type.name;
-	}
-	get from() {
-		return this.context.start + this.context.buffer.buffer[this.index + 1];
-	}
-	get to() {
-		return this.context.start + this.context.buffer.buffer[this.index + 2];
-	}
-	constructor(context, _parent, index) {
-		super();
-		this.context = context;
-		this._parent = _parent;
-		this.index = index;
-		this.type = context.buffer.set.types[context.buffer.buffer[index]];
-	}
-	child(dir, pos, side) {
-		let { buffer } = this.context;
-		let index = buffer.findChild(this.index + 4, buffer.buffer[this.index + 3], dir, pos - this.context.start, side);
-		return index < 0 ? null : new BufferNode(this.context, this, index);
-	}
-	get firstChild() {
-		return this.child(1, 0, 4);
-	}
-	get lastChild() {
-		return this.child(-1, 0, 4);
-	}
-	childAfter(pos) {
-		return this.child(1, pos, 2);
-	}
-	childBefore(pos) {
-		return this.child(-1, pos, -2);
-	}
-	prop(prop) {
-		return this.type.prop(prop);
-	}
-	enter(pos, side, mode = 0) {
-		if (mode & IterMode.ExcludeBuffers) return null;
-		let { buffer } = this.context;
-		let index = buffer.findChild(this.index + 4, buffer.buffer[this.index + 3], side > 0 ? 1 : -1, pos - this.context.start, side);
-		return index < 0 ? null : new BufferNode(this.context, this, index);
-	}
-	get parent() {
-		return this._parent || this.context.parent.nextSignificantParent();
-	}
-	externalSibling(dir) {
-		return this._parent ? null : this.context.parent.nextChild(this.context.index + dir, dir, 0, 4);
-	}
-	get nextSibling() {
-		let { buffer } = this.context;
-		let after = buffer.buffer[this.index + 3];
-		if (after < (this._parent ? buffer.buffer[this._parent.index + 3] : buffer.buffer.length)) return new BufferNode(this.context, this._parent, after);
-		return this.externalSibling(1);
-	}
-	get prevSibling() {
-		let { buffer } = this.context;
-		let parentStart = this._parent ? this._parent.index + 4 : 0;
-		if (this.index == parentStart) return this.externalSibling(-1);
-		return new BufferNode(this.context, this._parent, buffer.findChild(parentStart, this.index, -1, 0, 4));
-	}
-	get tree() {
-		return null;
-	}
-	toTree() {
-		let children = [], positions = [];
-		let { buffer } = this.context;
-		let startI = this.index + 4, endI = buffer.buffer[this.index + 3];
-		if (endI > startI) {
-			let from = buffer.buffer[this.index + 1];
-			children.push(buffer.slice(startI, endI, from));
-			positions.push(0);
-		}
-		return new Tree(this.type, children, positions, this.to - this.from);
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		return this.context.buffer.childString(this.index);
-	}
-};
-function iterStack(heads) {
-	if (!heads.length) return null;
-	let pick = 0, picked = heads[0];
-	for (let i = 1; i < heads.length; i++) {
-		let node = heads[i];
-		if (node.from > picked.from || node.to < picked.to) {
-			picked = node;
-			pick = i;
-		}
-	}
-	let next = picked instanceof TreeNode && picked.index < 0 ? null : picked.parent;
-	let newHeads = heads.slice();
-	if (next) newHeads[pick] = next;
-	else newHeads.splice(pick, 1);
-	return new StackIterator(newHeads, picked);
-}
-var StackIterator = class {
-	constructor(heads, node) {
-		this.heads = heads;
-		this.node = node;
-	}
-	get next() {
-		return iterStack(this.heads);
-	}
-};
-function stackIterator(tree, pos, side) {
-	let inner = tree.resolveInner(pos, side), layers = null;
-	for (let scan = inner instanceof TreeNode ? inner : inner.context.parent; scan; scan = scan.parent) if (scan.index < 0) {
-		let parent = scan.parent;
-		(layers || (layers = [inner])).push(parent.resolve(pos, side));
-		scan = parent;
-	} else {
-		let mount = MountedTree.get(scan.tree);
-		if (mount && mount.overlay && mount.overlay[0].from <= pos && mount.overlay[mount.overlay.length - 1].to >= pos) {
-			let root = new TreeNode(mount.tree, mount.overlay[0].from + scan.from, -1, scan);
-			(layers || (layers = [inner])).push(resolveNode(root, pos, side, false));
-		}
-	}
-	return layers ? iterStack(layers) : inner;
-}
-/**
-A tree cursor object focuses on a given node in a syntax tree, and
-allows you to move to adjacent nodes.
-*/
-var TreeCursor = class {
-	/**
-	Shorthand for `.type.name`.
-	*/
-	get name() {
-		return this.type.name;
-	}
-	/**
-	@internal
-	*/
-	constructor(node, mode = 0) {
-		/**
-		@internal
-		*/
-		this.buffer = null;
-		this.stack = [];
-		/**
-		@internal
-		*/
-		this.index = 0;
-		this.bufferNode = null;
-		this.mode = mode & ~IterMode.EnterBracketed;
-		if (node instanceof TreeNode) this.yieldNode(node);
-		else {
-			this._tree = node.context.parent;
-			this.buffer = node.context;
-			for (let n = node._parent; n; n = n._parent) this.stack.unshift(n.index);
-			this.bufferNode = node;
-			this.yieldBuf(node.index);
-		}
-	}
-	yieldNode(node) {
-		if (!node) return false;
-		this._tree = node;
-		this.type = node.type;
-		this.from = node.from;
-		this.to = node.to;
-		return true;
-	}
-	yieldBuf(index, type) {
-		this.index = index;
-		let { start, buffer } = this.buffer;
-		this.type = type || buffer.set.types[buffer.buffer[index]];
-		this.from = start + buffer.buffer[index + 1];
-		this.to = start + buffer.buffer[index + 2];
-		return true;
-	}
-	/**
-	@internal
-	*/
-	yield(node) {
-		if (!node) return false;
-		if (node instanceof TreeNode) {
-			this.buffer = null;
-			return this.yieldNode(node);
-		}
-		this.buffer = node.context;
-		return this.yieldBuf(node.index, node.type);
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		return this.buffer ? this.buffer.buffer.childString(this.index) : this._tree.toString();
-	}
-	/**
-	@internal
-	*/
-	enterChild(dir, pos, side) {
-		if (!this.buffer) return this.yield(this._tree.nextChild(dir < 0 ? this._tree._tree.children.length - 1 : 0, dir, pos, side, this.mode));
-		let { buffer } = this.buffer;
-		let index = buffer.findChild(this.index + 4, buffer.buffer[this.index + 3], dir, pos - this.buffer.start, side);
-		if (index < 0) return false;
-		this.stack.push(this.index);
-		return this.yieldBuf(index);
-	}
-	/**
-	Move the cursor to this node's first child. When this returns
-	false, the node has no child, and the cursor has not been moved.
-	*/
-	firstChild() {
-		return this.enterChild(1, 0, 4);
-	}
-	/**
-	Move the cursor to this node's last child.
-	*/
-	lastChild() {
-		return this.enterChild(-1, 0, 4);
-	}
-	/**
-	Move the cursor to the first child that ends after `pos`.
-	*/
-	childAfter(pos) {
-		return this.enterChild(1, pos, 2);
-	}
-	/**
-	Move to the last child that starts before `pos`.
-	*/
-	childBefore(pos) {
-		return this.enterChild(-1, pos, -2);
-	}
-	/**
-	Move the cursor to the child around `pos`. If side is -1 the
-	child may end at that position, when 1 it may start there. This
-	will also enter [overlaid](#common.MountedTree.overlay)
-	[mounted](#common.NodeProp^mounted) trees unless `overlays` is
-	set to false.
-	*/
-	enter(pos, side, mode = this.mode) {
-		if (!this.buffer) return this.yield(this._tree.enter(pos, side, mode));
-		return mode & IterMode.ExcludeBuffers ? false : this.enterChild(1, pos, side);
-	}
-	/**
-	Move to the node's parent node, if this isn't the top node.
-	*/
-	parent() {
-		if (!this.buffer) return this.yieldNode(this.mode & IterMode.IncludeAnonymous ? this._tree._parent : this._tree.parent);
-		if (this.stack.length) return this.yieldBuf(this.stack.pop());
-		let parent = this.mode & IterMode.IncludeAnonymous ? this.buffer.parent : this.buffer.parent.nextSignificantParent();
-		this.buffer = null;
-		return this.yieldNode(parent);
-	}
-	/**
-	@internal
-	*/
-	sibling(dir) {
-		if (!this.buffer) return !this._tree._parent ? false : this.yield(this._tree.index < 0 ? null : this._tree._parent.nextChild(this._tree.index + dir, dir, 0, 4, this.mode));
-		let { buffer } = this.buffer, d = this.stack.length - 1;
-		if (dir < 0) {
-			let parentStart = d < 0 ? 0 : this.stack[d] + 4;
-			if (this.index != parentStart) return this.yieldBuf(buffer.findChild(parentStart, this.index, -1, 0, 4));
-		} else {
-			let after = buffer.buffer[this.index + 3];
-			if (after < (d < 0 ? buffer.buffer.length : buffer.buffer[this.stack[d] + 3])) return this.yieldBuf(after);
-		}
-		return d < 0 ? this.yield(this.buffer.parent.nextChild(this.buffer.index + dir, dir, 0, 4, this.mode)) : false;
-	}
-	/**
-	Move to this node's next sibling, if any.
-	*/
-	nextSibling() {
-		return this.sibling(1);
-	}
-	/**
-	Move to this node's previous sibling, if any.
-	*/
-	prevSibling() {
-		return this.sibling(-1);
-	}
-	atLastNode(dir) {
-		let index, parent, { buffer } = this;
-		if (buffer) {
-			if (dir > 0) {
-				if (this.index < buffer.buffer.buffer.length) return false;
-			} else for (let i = 0; i < this.index; i++) if (buffer.buffer.buffer[i + 3] < this.index) return false;
-			({index, parent} = buffer);
-		} else ({index, _parent: parent} = this._tree);
-		for (; parent; {index, _parent: parent} = parent) if (index > -1) for (let i = index + dir, e = dir < 0 ? -1 : parent._tree.children.length; i != e; i += dir) {
-			let child = parent._tree.children[i];
-			if (this.mode & IterMode.IncludeAnonymous || child instanceof TreeBuffer || !child.type.isAnonymous || hasChild(child)) return false;
-		}
-		return true;
-	}
-	move(dir, enter) {
-		if (enter && this.enterChild(dir, 0, 4)) return true;
-		for (;;) {
-			if (this.sibling(dir)) return true;
-			if (this.atLastNode(dir) || !this.parent()) return false;
-		}
-	}
-	/**
-	Move to the next node in a
-	[pre-order](https://en.wikipedia.org/wiki/Tree_traversal#Pre-order,_NLR)
-	traversal, going from a node to its first child or, if the
-	current node is empty or `enter` is false, its next sibling or
-	the next sibling of the first parent node that has one.
-	*/
-	next(enter = true) {
-		return this.move(1, enter);
-	}
-	/**
-	Move to the next node in a last-to-first pre-order traversal. A
-	node is followed by its last child or, if it has none, its
-	previous sibling or the previous sibling of the first parent
-	node that has one.
-	*/
-	prev(enter = true) {
-		return this.move(-1, enter);
-	}
-	/**
-	Move the cursor to the innermost node that covers `pos`. If
-	`side` is -1, it will enter nodes that end at `pos`. If it is 1,
-	it will enter nodes that start at `pos`.
-	*/
-	moveTo(pos, side = 0) {
-		while (this.from == this.to || (side < 1 ? this.from >= pos : this.from > pos) || (side > -1 ? this.to <= pos : this.to < pos)) if (!this.parent()) break;
-		while (this.enterChild(1, pos, side));
-		return this;
-	}
-	/**
-	Get a [syntax node](#common.SyntaxNode) at the cursor's current
-	position.
-	*/
-	get node() {
-		if (!this.buffer) return this._tree;
-		let cache = this.bufferNode, result = null, depth = 0;
-		if (cache && cache.context == this.buffer) scan: for (let index = this.index, d = this.stack.length; d >= 0;) {
-			for (let c = cache; c; c = c._parent) if (c.index == index) {
-				if (index == this.index) return c;
-				result = c;
-				depth = d + 1;
-				break scan;
-			}
-			index = this.stack[--d];
-		}
-		for (let i = depth; i < this.stack.length; i++) result = new BufferNode(this.buffer, result, this.stack[i]);
-		return this.bufferNode = new BufferNode(this.buffer, result, this.index);
-	}
-	/**
-	Get the [tree](#common.Tree) that represents the current node, if
-	any. Will return null when the node is in a [tree
-	buffer](#common.TreeBuffer).
-	*/
-	get tree() {
-		return this.buffer ? null : this._tree._tree;
-	}
-	/**
-	Iterate over the current node and all its descendants, calling
-	`enter` when entering a node and `leave`, if given, when leaving
-	one. When `enter` returns `false`, any children of that node are
-	skipped, and `leave` isn't called for it.
-	*/
-	iterate(enter, leave) {
-		for (let depth = 0;;) {
-			let mustLeave = false;
-			if (this.type.isAnonymous || enter(this) !== false) {
-				if (this.firstChild()) {
-					depth++;
-					continue;
-				}
-				if (!this.type.isAnonymous) mustLeave = true;
-			}
-			for (;;) {
-				if (mustLeave && leave) leave(this);
-				mustLeave = this.type.isAnonymous;
-				if (!depth) return;
-				if (this.nextSibling()) break;
-				this.parent();
-				depth--;
-				mustLeave = true;
-			}
-		}
-	}
-	/**
-	Test whether the current node matches a given context—a sequence
-	of direct parent node names. Empty strings in the context array
-	are treated as wildcards.
-	*/
-	matchContext(context) {
-		if (!this.buffer) return matchNodeContext(this.node.parent, context);
-		let { buffer } = this.buffer, { types } = buffer.set;
-		for (let i = context.length - 1, d = this.stack.length - 1; i >= 0; d--) {
-			if (d < 0) return matchNodeContext(this._tree, context, i);
-			let type = types[buffer.buffer[this.stack[d]]];
-			if (!type.isAnonymous) {
-				if (context[i] && context[i] != type.name) return false;
-				i--;
-			}
-		}
-		return true;
-	}
-};
-function hasChild(tree) {
-	return tree.children.some((ch) => ch instanceof TreeBuffer || !ch.type.isAnonymous || hasChild(ch));
-}
-function buildTree(data) {
-	var _a;
-	let { buffer, nodeSet, maxBufferLength = DefaultBufferLength, reused = [], minRepeatType = nodeSet.types.length } = data;
-	let cursor = Array.isArray(buffer) ? new FlatBufferCursor(buffer, buffer.length) : buffer;
-	let types = nodeSet.types;
-	let contextHash = 0, lookAhead = 0;
-	function takeNode(parentStart, minPos, children, positions, inRepeat, depth) {
-		let { id, start, end, size } = cursor;
-		let lookAheadAtStart = lookAhead, contextAtStart = contextHash;
-		if (size < 0) {
-			cursor.next();
-			if (size == -1) {
-				let node = reused[id];
-				children.push(node);
-				positions.push(start - parentStart);
-				return;
-			} else if (size == -3) {
-				contextHash = id;
-				return;
-			} else if (size == -4) {
-				lookAhead = id;
-				return;
-			} else throw new RangeError(`Unrecognized record size: ${size}`);
-		}
-		let type = types[id], node, buffer;
-		let startPos = start - parentStart;
-		if (end - start <= maxBufferLength && (buffer = findBufferSize(cursor.pos - minPos, inRepeat))) {
-			let data = new Uint16Array(buffer.size - buffer.skip);
-			let endPos = cursor.pos - buffer.size, index = data.length;
-			while (cursor.pos > endPos) index = copyToBuffer(buffer.start, data, index);
-			node = new TreeBuffer(data, end - buffer.start, nodeSet);
-			startPos = buffer.start - parentStart;
-		} else {
-			let endPos = cursor.pos - size;
-			cursor.next();
-			let localChildren = [], localPositions = [];
-			let localInRepeat = id >= minRepeatType ? id : -1;
-			let lastGroup = 0, lastEnd = end, groupLookAhead = lookAheadAtStart;
-			while (cursor.pos > endPos) if (localInRepeat >= 0 && cursor.id == localInRepeat && cursor.size >= 0) {
-				if (cursor.end <= lastEnd - maxBufferLength) {
-					makeRepeatLeaf(localChildren, localPositions, start, lastGroup, cursor.end, lastEnd, localInRepeat, groupLookAhead, contextAtStart);
-					lastGroup = localChildren.length;
-					lastEnd = cursor.end;
-					groupLookAhead = lookAhead;
-				}
-				cursor.next();
-			} else if (depth > 2500) takeFlatNode(start, endPos, localChildren, localPositions);
-			else {
-				if (localInRepeat >= 0 && cursor.size == -1 && reused[cursor.id].type == nodeSet.types[localInRepeat]) {
-					if (lastGroup < localChildren.length) makeRepeatLeaf(localChildren, localPositions, start, lastGroup, cursor.end, lastEnd, localInRepeat, groupLookAhead, contextAtStart);
-					lastGroup = localChildren.length + 1;
-					lastEnd = cursor.start;
-					groupLookAhead = lookAhead;
-				}
-				takeNode(start, endPos, localChildren, localPositions, localInRepeat, depth + 1);
-			}
-			if (localInRepeat >= 0 && lastGroup > 0 && lastGroup < localChildren.length) makeRepeatLeaf(localChildren, localPositions, start, lastGroup, start, lastEnd, localInRepeat, groupLookAhead, contextAtStart);
-			localChildren.reverse();
-			localPositions.reverse();
-			if (localInRepeat > -1 && lastGroup > 0) {
-				let make = makeBalanced(type, contextAtStart);
-				node = balanceRange(type, localChildren, localPositions, 0, localChildren.length, 0, end - start, make, make);
-			} else node = makeTree(type, localChildren, localPositions, end - start, lookAheadAtStart - end, contextAtStart);
-		}
-		children.push(node);
-		positions.push(startPos);
-	}
-	function takeFlatNode(parentStart, minPos, children, positions) {
-		let nodes = [];
-		let nodeCount = 0, stopAt = -1;
-		while (cursor.pos > minPos) {
-			let { id, start, end, size } = cursor;
-			if (size > 4) cursor.next();
-			else if (stopAt > -1 && start < stopAt) break;
-			else {
-				if (stopAt < 0) stopAt = end - maxBufferLength;
-				nodes.push(id, start, end);
-				nodeCount++;
-				cursor.next();
-			}
-		}
-		if (nodeCount) {
-			let buffer = new Uint16Array(nodeCount * 4);
-			let start = nodes[nodes.length - 2];
-			for (let i = nodes.length - 3, j = 0; i >= 0; i -= 3) {
-				buffer[j++] = nodes[i];
-				buffer[j++] = nodes[i + 1] - start;
-				buffer[j++] = nodes[i + 2] - start;
-				buffer[j++] = j;
-			}
-			children.push(new TreeBuffer(buffer, nodes[2] - start, nodeSet));
-			positions.push(start - parentStart);
-		}
-	}
-	function makeBalanced(type, contextHash) {
-		return (children, positions, length) => {
-			let lookAhead = 0, lastI = children.length - 1, last, lookAheadProp;
-			if (lastI >= 0 && (last = children[lastI]) instanceof Tree) {
-				if (!lastI && last.type == type && last.length == length) return last;
-				if (lookAheadProp = last.prop(NodeProp.lookAhead)) lookAhead = positions[lastI] + last.length + lookAheadProp - length;
-			}
-			return makeTree(type, children, positions, length, lookAhead, contextHash);
 		};
 	}
-	function makeRepeatLeaf(children, positions, base, i, from, to, type, lookAhead, contextHash) {
-		let localChildren = [], localPositions = [];
-		while (children.length > i) {
-			localChildren.push(children.pop());
-			localPositions.push(positions.pop() + base - from);
+}
+const lineOf = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
+/** Makes the function that tells line and column of an offset. */
+function positionsIn(source) {
+	const starts = [0];
+	for (const end of source.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
+	return (offset) => {
+		let low = 0;
+		let high = starts.length - 1;
+		while (low < high) {
+			const middle = low + high + 1 >> 1;
+			if (starts[middle] <= offset) low = middle;
+			else high = middle - 1;
 		}
-		children.push(makeTree(nodeSet.types[type], localChildren, localPositions, to - from, lookAhead - to, contextHash));
-		positions.push(from - base);
-	}
-	function makeTree(type, children, positions, length, lookAhead, contextHash, props) {
-		if (contextHash) {
-			let pair = [NodeProp.contextHash, contextHash];
-			props = props ? [pair].concat(props) : [pair];
-		}
-		if (lookAhead > 25) {
-			let pair = [NodeProp.lookAhead, lookAhead];
-			props = props ? [pair].concat(props) : [pair];
-		}
-		return new Tree(type, children, positions, length, props);
-	}
-	function findBufferSize(maxSize, inRepeat) {
-		let fork = cursor.fork();
-		let size = 0, start = 0, skip = 0, minStart = fork.end - maxBufferLength;
-		let result = {
-			size: 0,
-			start: 0,
-			skip: 0
+		return {
+			line: low + 1,
+			column: offset - starts[low] + 1
 		};
-		scan: for (let minPos = fork.pos - maxSize; fork.pos > minPos;) {
-			let nodeSize = fork.size;
-			if (fork.id == inRepeat && nodeSize >= 0) {
-				result.size = size;
-				result.start = start;
-				result.skip = skip;
-				skip += 4;
-				size += 4;
-				fork.next();
-				continue;
-			}
-			let startPos = fork.pos - nodeSize;
-			if (nodeSize < 0 || startPos < minPos || fork.start < minStart) break;
-			let localSkipped = fork.id >= minRepeatType ? 4 : 0;
-			let nodeStart = fork.start;
-			fork.next();
-			while (fork.pos > startPos) {
-				if (fork.size < 0) {
-					if (fork.size == -3 || fork.size == -4) localSkipped += 4;
-					else break scan;
-				} else if (fork.id >= minRepeatType) localSkipped += 4;
-				fork.next();
-			}
-			start = nodeStart;
-			size += nodeSize;
-			skip += localSkipped;
-		}
-		if (inRepeat < 0 || size == maxSize) {
-			result.size = size;
-			result.start = start;
-			result.skip = skip;
-		}
-		return result.size > 4 ? result : void 0;
-	}
-	function copyToBuffer(bufferStart, buffer, index) {
-		let { id, start, end, size } = cursor;
-		cursor.next();
-		if (size >= 0 && id < minRepeatType) {
-			let startIndex = index;
-			if (size > 4) {
-				let endPos = cursor.pos - (size - 4);
-				while (cursor.pos > endPos) index = copyToBuffer(bufferStart, buffer, index);
-			}
-			buffer[--index] = startIndex;
-			buffer[--index] = end - bufferStart;
-			buffer[--index] = start - bufferStart;
-			buffer[--index] = id;
-		} else if (size == -3) contextHash = id;
-		else if (size == -4) lookAhead = id;
-		return index;
-	}
-	let children = [], positions = [];
-	while (cursor.pos > 0) takeNode(data.start || 0, data.bufferStart || 0, children, positions, -1, 0);
-	let length = (_a = data.length) !== null && _a !== void 0 ? _a : children.length ? positions[0] + children[0].length : 0;
-	return new Tree(types[data.topID], children.reverse(), positions.reverse(), length);
-}
-const nodeSizeCache = /* @__PURE__ */ new WeakMap();
-function nodeSize(balanceType, node) {
-	if (!balanceType.isAnonymous || node instanceof TreeBuffer || node.type != balanceType) return 1;
-	let size = nodeSizeCache.get(node);
-	if (size == null) {
-		size = 1;
-		for (let child of node.children) {
-			if (child.type != balanceType || !(child instanceof Tree)) {
-				size = 1;
-				break;
-			}
-			size += nodeSize(balanceType, child);
-		}
-		nodeSizeCache.set(node, size);
-	}
-	return size;
-}
-function balanceRange(balanceType, children, positions, from, to, start, length, mkTop, mkTree) {
-	let total = 0;
-	for (let i = from; i < to; i++) total += nodeSize(balanceType, children[i]);
-	let maxChild = Math.ceil(total * 1.5 / 8);
-	let localChildren = [], localPositions = [];
-	function divide(children, positions, from, to, offset) {
-		for (let i = from; i < to;) {
-			let groupFrom = i, groupStart = positions[i], groupSize = nodeSize(balanceType, children[i]);
-			i++;
-			for (; i < to; i++) {
-				let nextSize = nodeSize(balanceType, children[i]);
-				if (groupSize + nextSize >= maxChild) break;
-				groupSize += nextSize;
-			}
-			if (i == groupFrom + 1) {
-				if (groupSize > maxChild) {
-					let only = children[groupFrom];
-					divide(only.children, only.positions, 0, only.children.length, positions[groupFrom] + offset);
-					continue;
-				}
-				localChildren.push(children[groupFrom]);
-			} else {
-				let length = positions[i - 1] + children[i - 1].length - groupStart;
-				localChildren.push(balanceRange(balanceType, children, positions, groupFrom, i, groupStart, length, null, mkTree));
-			}
-			localPositions.push(groupStart + offset - start);
-		}
-	}
-	divide(children, positions, from, to, 0);
-	return (mkTop || mkTree)(localChildren, localPositions, length);
-}
-/**
-A superclass that parsers should extend.
-*/
-var Parser = class {
-	/**
-	Start a parse, returning a [partial parse](#common.PartialParse)
-	object. [`fragments`](#common.TreeFragment) can be passed in to
-	make the parse incremental.
-	
-	By default, the entire input is parsed. You can pass `ranges`,
-	which should be a sorted array of non-empty, non-overlapping
-	ranges, to parse only those ranges. The tree returned in that
-	case will start at `ranges[0].from`.
-	*/
-	startParse(input, fragments, ranges) {
-		if (typeof input == "string") input = new StringInput(input);
-		ranges = !ranges ? [new Range(0, input.length)] : ranges.length ? ranges.map((r) => new Range(r.from, r.to)) : [new Range(0, 0)];
-		return this.createParse(input, fragments || [], ranges);
-	}
-	/**
-	Run a full parse, returning the resulting tree.
-	*/
-	parse(input, fragments, ranges) {
-		let parse = this.startParse(input, fragments, ranges);
-		for (;;) {
-			let done = parse.advance();
-			if (done) return done;
-		}
-	}
-};
-var StringInput = class {
-	constructor(string) {
-		this.string = string;
-	}
-	get length() {
-		return this.string.length;
-	}
-	chunk(from) {
-		return this.string.slice(from);
-	}
-	get lineChunks() {
-		return false;
-	}
-	read(from, to) {
-		return this.string.slice(from, to);
-	}
-};
-new NodeProp({ perNode: true });
-// node_modules/@lezer/lr/dist/index.js
-/**
-A parse stack. These are used internally by the parser to track
-parsing progress. They also provide some properties and methods
-that external code such as a tokenizer can use to get information
-about the parse state.
-*/
-var Stack = class Stack {
-	/**
-	@internal
-	*/
-	constructor(p, stack, state, reducePos, pos, score, buffer, bufferBase, curContext, lookAhead = 0, parent) {
-		this.p = p;
-		this.stack = stack;
-		this.state = state;
-		this.reducePos = reducePos;
-		this.pos = pos;
-		this.score = score;
-		this.buffer = buffer;
-		this.bufferBase = bufferBase;
-		this.curContext = curContext;
-		this.lookAhead = lookAhead;
-		this.parent = parent;
-	}
-	/**
-	@internal
-	*/
-	toString() {
-		return `[${this.stack.filter((_, i) => i % 3 == 0).concat(this.state)}]@${this.pos}${this.score ? "!" + this.score : ""}`;
-	}
-	/**
-	@internal
-	*/
-	static start(p, state, pos = 0) {
-		let cx = p.parser.context;
-		return new Stack(p, [], state, pos, pos, 0, [], 0, cx ? new StackContext(cx, cx.start) : null, 0, null);
-	}
-	/**
-	The stack's current [context](#lr.ContextTracker) value, if
-	any. Its type will depend on the context tracker's type
-	parameter, or it will be `null` if there is no context
-	tracker.
-	*/
-	get context() {
-		return this.curContext ? this.curContext.context : null;
-	}
-	/**
-	@internal
-	*/
-	pushState(state, start) {
-		this.stack.push(this.state, start, this.bufferBase + this.buffer.length);
-		this.state = state;
-	}
-	/**
-	@internal
-	*/
-	reduce(action) {
-		var _a;
-		let depth = action >> 19, type = action & 65535;
-		let { parser } = this.p;
-		let lookaheadRecord = this.reducePos < this.pos - 25 && this.setLookAhead(this.pos);
-		let dPrec = parser.dynamicPrecedence(type);
-		if (dPrec) this.score += dPrec;
-		if (depth == 0) {
-			if (type < parser.minRepeatTerm && this.reducePos < this.pos) this.reducePos = this.pos;
-			this.pushState(parser.getGoto(this.state, type, true), this.reducePos);
-			if (type < parser.minRepeatTerm) this.storeNode(type, this.reducePos, this.reducePos, lookaheadRecord ? 8 : 4, true);
-			this.reduceContext(type, this.reducePos);
-			return;
-		}
-		let base = this.stack.length - (depth - 1) * 3 - (action & 262144 ? 6 : 0);
-		let start = base ? this.stack[base - 2] : this.p.ranges[0].from;
-		if (type < parser.minRepeatTerm && start == this.reducePos && this.reducePos < this.pos) this.reducePos = this.pos;
-		let size = this.reducePos - start;
-		if (size >= 2e3 && !((_a = this.p.parser.nodeSet.types[type]) === null || _a === void 0 ? void 0 : _a.isAnonymous)) {
-			if (start == this.p.lastBigReductionStart) {
-				this.p.bigReductionCount++;
-				this.p.lastBigReductionSize = size;
-			} else if (this.p.lastBigReductionSize < size) {
-				this.p.bigReductionCount = 1;
-				this.p.lastBigReductionStart = start;
-				this.p.lastBigReductionSize = size;
-			}
-		}
-		let bufferBase = base ? this.stack[base - 1] : 0, count = this.bufferBase + this.buffer.length - bufferBase;
-		if (type < parser.minRepeatTerm || action & 131072) {
-			let pos = parser.stateFlag(this.state, 1) ? this.pos : this.reducePos;
-			this.storeNode(type, start, pos, count + 4, true);
-		}
-		if (action & 262144) this.state = this.stack[base];
-		else {
-			let baseStateID = this.stack[base - 3];
-			this.state = parser.getGoto(baseStateID, type, true);
-		}
-		while (this.stack.length > base) this.stack.pop();
-		this.reduceContext(type, start);
-	}
-	/**
-	@internal
-	*/
-	storeNode(term, start, end, size = 4, mustSink = false) {
-		if (term == 0 && (!this.stack.length || this.stack[this.stack.length - 1] < this.buffer.length + this.bufferBase)) {
-			let top = this.buffer.length;
-			if (top > 0 && this.buffer[top - 4] == 0 && this.buffer[top - 1] > -1) {
-				if (start == end) return;
-				if (this.buffer[top - 2] >= start) {
-					this.buffer[top - 2] = end;
-					return;
-				}
-			}
-		}
-		if (!mustSink || this.pos == end) this.buffer.push(term, start, end, size);
-		else {
-			let index = this.buffer.length;
-			if (index > 0 && (this.buffer[index - 4] != 0 || this.buffer[index - 1] < 0)) {
-				let mustMove = false;
-				for (let scan = index; scan > 0 && this.buffer[scan - 2] > end; scan -= 4) if (this.buffer[scan - 1] >= 0) {
-					mustMove = true;
-					break;
-				}
-				if (mustMove) while (index > 0 && this.buffer[index - 2] > end) {
-					this.buffer[index] = this.buffer[index - 4];
-					this.buffer[index + 1] = this.buffer[index - 3];
-					this.buffer[index + 2] = this.buffer[index - 2];
-					this.buffer[index + 3] = this.buffer[index - 1];
-					index -= 4;
-					if (size > 4) size -= 4;
-				}
-			}
-			this.buffer[index] = term;
-			this.buffer[index + 1] = start;
-			this.buffer[index + 2] = end;
-			this.buffer[index + 3] = size;
-		}
-	}
-	/**
-	@internal
-	*/
-	shift(action, type, start, end) {
-		if (action & 131072) this.pushState(action & 65535, this.pos);
-		else if ((action & 262144) == 0) {
-			let nextState = action, { parser } = this.p;
-			this.pos = end;
-			let skipped = parser.stateFlag(nextState, 1);
-			if (!skipped && (end > start || type <= parser.maxNode)) this.reducePos = end;
-			this.pushState(nextState, skipped ? start : Math.min(start, this.reducePos));
-			this.shiftContext(type, start);
-			if (type <= parser.maxNode) this.buffer.push(type, start, end, 4);
-		} else {
-			this.pos = end;
-			this.shiftContext(type, start);
-			if (type <= this.p.parser.maxNode) this.buffer.push(type, start, end, 4);
-		}
-	}
-	/**
-	@internal
-	*/
-	apply(action, next, nextStart, nextEnd) {
-		if (action & 65536) this.reduce(action);
-		else this.shift(action, next, nextStart, nextEnd);
-	}
-	/**
-	@internal
-	*/
-	useNode(value, next, start) {
-		let index = this.p.reused.length - 1;
-		if (index < 0 || this.p.reused[index] != value) {
-			this.p.reused.push(value);
-			index++;
-		}
-		let end = this.reducePos = this.pos = start + value.length;
-		this.pushState(next, start);
-		this.buffer.push(index, start, end, -1);
-		if (this.curContext) this.updateContext(this.curContext.tracker.reuse(this.curContext.context, value, this, this.p.stream.reset(this.pos - value.length)));
-	}
-	/**
-	@internal
-	*/
-	split() {
-		let parent = this;
-		let off = parent.buffer.length;
-		if (off && parent.buffer[off - 4] == 0) off -= 4;
-		while (off > 0 && parent.buffer[off - 2] > parent.reducePos) off -= 4;
-		let buffer = parent.buffer.slice(off), base = parent.bufferBase + off;
-		while (parent && base == parent.bufferBase) parent = parent.parent;
-		return new Stack(this.p, this.stack.slice(), this.state, this.reducePos, this.pos, this.score, buffer, base, this.curContext, this.lookAhead, parent);
-	}
-	/**
-	@internal
-	*/
-	recoverByDelete(next, nextEnd) {
-		let isNode = next <= this.p.parser.maxNode;
-		if (isNode) this.storeNode(next, this.pos, nextEnd, 4);
-		this.storeNode(0, this.pos, nextEnd, isNode ? 8 : 4);
-		this.pos = this.reducePos = nextEnd;
-		this.score -= 190;
-	}
-	/**
-	Check if the given term would be able to be shifted (optionally
-	after some reductions) on this stack. This can be useful for
-	external tokenizers that want to make sure they only provide a
-	given token when it applies.
-	*/
-	canShift(term) {
-		for (let sim = new SimulatedStack(this);;) {
-			let action = this.p.parser.stateSlot(sim.state, 4) || this.p.parser.hasAction(sim.state, term);
-			if (action == 0) return false;
-			if ((action & 65536) == 0) return true;
-			sim.reduce(action);
-		}
-	}
-	/**
-	@internal
-	*/
-	recoverByInsert(next) {
-		if (this.stack.length >= 300) return [];
-		let nextStates = this.p.parser.nextStates(this.state);
-		if (nextStates.length > 8 || this.stack.length >= 120) {
-			let best = [];
-			for (let i = 0, s; i < nextStates.length; i += 2) if ((s = nextStates[i + 1]) != this.state && this.p.parser.hasAction(s, next)) best.push(nextStates[i], s);
-			if (this.stack.length < 120) for (let i = 0; best.length < 8 && i < nextStates.length; i += 2) {
-				let s = nextStates[i + 1];
-				if (!best.some((v, i) => i & 1 && v == s)) best.push(nextStates[i], s);
-			}
-			nextStates = best;
-		}
-		let result = [];
-		for (let i = 0; i < nextStates.length && result.length < 4; i += 2) {
-			let s = nextStates[i + 1];
-			if (s == this.state) continue;
-			let stack = this.split();
-			stack.pushState(s, this.pos);
-			stack.storeNode(0, stack.pos, stack.pos, 4, true);
-			stack.shiftContext(nextStates[i], this.pos);
-			stack.reducePos = this.pos;
-			stack.score -= 200;
-			result.push(stack);
-		}
-		return result;
-	}
-	/**
-	@internal
-	*/
-	forceReduce() {
-		let { parser } = this.p;
-		let reduce = parser.stateSlot(this.state, 5);
-		if ((reduce & 65536) == 0) return false;
-		if (!parser.validAction(this.state, reduce)) {
-			let depth = reduce >> 19, term = reduce & 65535;
-			let target = this.stack.length - depth * 3;
-			if (target < 0 || parser.getGoto(this.stack[target], term, false) < 0) {
-				let backup = this.findForcedReduction();
-				if (backup == null) return false;
-				reduce = backup;
-			}
-			this.storeNode(0, this.pos, this.pos, 4, true);
-			this.score -= 100;
-		}
-		this.reducePos = this.pos;
-		this.reduce(reduce);
-		return true;
-	}
-	/**
-	Try to scan through the automaton to find some kind of reduction
-	that can be applied. Used when the regular ForcedReduce field
-	isn't a valid action. @internal
-	*/
-	findForcedReduction() {
-		let { parser } = this.p, seen = [];
-		let explore = (state, depth) => {
-			if (seen.includes(state)) return;
-			seen.push(state);
-			return parser.allActions(state, (action) => {
-				if (action & 393216);
-				else if (action & 65536) {
-					let rDepth = (action >> 19) - depth;
-					if (rDepth > 1) {
-						let term = action & 65535, target = this.stack.length - rDepth * 3;
-						if (target >= 0 && parser.getGoto(this.stack[target], term, false) >= 0) return rDepth << 19 | 65536 | term;
-					}
-				} else {
-					let found = explore(action, depth + 1);
-					if (found != null) return found;
-				}
-			});
-		};
-		return explore(this.state, 0);
-	}
-	/**
-	@internal
-	*/
-	forceAll() {
-		while (!this.p.parser.stateFlag(this.state, 2)) if (!this.forceReduce()) {
-			this.storeNode(0, this.pos, this.pos, 4, true);
-			break;
-		}
-		return this;
-	}
-	/**
-	Check whether this state has no further actions (assumed to be a direct descendant of the
-	top state, since any other states must be able to continue
-	somehow). @internal
-	*/
-	get deadEnd() {
-		if (this.stack.length != 3) return false;
-		let { parser } = this.p;
-		return parser.data[parser.stateSlot(this.state, 1)] == 65535 && !parser.stateSlot(this.state, 4);
-	}
-	/**
-	Restart the stack (put it back in its start state). Only safe
-	when this.stack.length == 3 (state is directly below the top
-	state). @internal
-	*/
-	restart() {
-		this.storeNode(0, this.pos, this.pos, 4, true);
-		this.state = this.stack[0];
-		this.stack.length = 0;
-	}
-	/**
-	@internal
-	*/
-	sameState(other) {
-		if (this.state != other.state || this.stack.length != other.stack.length) return false;
-		for (let i = 0; i < this.stack.length; i += 3) if (this.stack[i] != other.stack[i]) return false;
-		return true;
-	}
-	/**
-	Get the parser used by this stack.
-	*/
-	get parser() {
-		return this.p.parser;
-	}
-	/**
-	Test whether a given dialect (by numeric ID, as exported from
-	the terms file) is enabled.
-	*/
-	dialectEnabled(dialectID) {
-		return this.p.parser.dialect.flags[dialectID];
-	}
-	shiftContext(term, start) {
-		if (this.curContext) this.updateContext(this.curContext.tracker.shift(this.curContext.context, term, this, this.p.stream.reset(start)));
-	}
-	reduceContext(term, start) {
-		if (this.curContext) this.updateContext(this.curContext.tracker.reduce(this.curContext.context, term, this, this.p.stream.reset(start)));
-	}
-	/**
-	@internal
-	*/
-	emitContext() {
-		let last = this.buffer.length - 1;
-		if (last < 0 || this.buffer[last] != -3) this.storeNode(this.curContext.hash, this.reducePos, this.reducePos, -3, true);
-	}
-	/**
-	@internal
-	*/
-	emitLookAhead() {
-		let last = this.buffer.length - 1;
-		if (last < 0 || this.buffer[last] != -4) this.buffer.push(this.lookAhead, this.pos, this.pos, -4);
-	}
-	updateContext(context) {
-		if (context != this.curContext.context) {
-			let newCx = new StackContext(this.curContext.tracker, context);
-			if (newCx.hash != this.curContext.hash) this.emitContext();
-			this.curContext = newCx;
-		}
-	}
-	/**
-	@internal
-	*/
-	setLookAhead(lookAhead) {
-		if (lookAhead <= this.lookAhead) return false;
-		this.emitLookAhead();
-		this.lookAhead = lookAhead;
-		return true;
-	}
-	/**
-	@internal
-	*/
-	close() {
-		if (this.curContext && this.curContext.tracker.strict) this.emitContext();
-		if (this.lookAhead > 0) this.emitLookAhead();
-	}
-};
-var StackContext = class {
-	constructor(tracker, context) {
-		this.tracker = tracker;
-		this.context = context;
-		this.hash = tracker.strict ? tracker.hash(context) : 0;
-	}
-};
-var SimulatedStack = class {
-	constructor(start) {
-		this.start = start;
-		this.state = start.state;
-		this.stack = start.stack;
-		this.base = this.stack.length;
-	}
-	reduce(action) {
-		let term = action & 65535, depth = action >> 19;
-		if (depth == 0) {
-			if (this.stack == this.start.stack) this.stack = this.stack.slice();
-			this.stack.push(this.state, 0, 0);
-			this.base += 3;
-		} else this.base -= (depth - 1) * 3;
-		let goto = this.start.p.parser.getGoto(this.stack[this.base - 3], term, true);
-		this.state = goto;
-	}
-};
-var StackBufferCursor = class StackBufferCursor {
-	constructor(stack, pos, index) {
-		this.stack = stack;
-		this.pos = pos;
-		this.index = index;
-		this.buffer = stack.buffer;
-		if (this.index == 0) this.maybeNext();
-	}
-	static create(stack, pos = stack.bufferBase + stack.buffer.length) {
-		return new StackBufferCursor(stack, pos, pos - stack.bufferBase);
-	}
-	maybeNext() {
-		let next = this.stack.parent;
-		if (next != null) {
-			this.index = this.stack.bufferBase - next.bufferBase;
-			this.stack = next;
-			this.buffer = next.buffer;
-		}
-	}
-	get id() {
-		return this.buffer[this.index - 4];
-	}
-	get start() {
-		return this.buffer[this.index - 3];
-	}
-	get end() {
-		return this.buffer[this.index - 2];
-	}
-	get size() {
-		return this.buffer[this.index - 1];
-	}
-	next() {
-		this.index -= 4;
-		this.pos -= 4;
-		if (this.index == 0) this.maybeNext();
-	}
-	fork() {
-		return new StackBufferCursor(this.stack, this.pos, this.index);
-	}
-};
-function decodeArray(input, Type = Uint16Array) {
-	if (typeof input != "string") return input;
-	let array = null;
-	for (let pos = 0, out = 0; pos < input.length;) {
-		let value = 0;
-		for (;;) {
-			let next = input.charCodeAt(pos++), stop = false;
-			if (next == 126) {
-				value = 65535;
-				break;
-			}
-			if (next >= 92) next--;
-			if (next >= 34) next--;
-			let digit = next - 32;
-			if (digit >= 46) {
-				digit -= 46;
-				stop = true;
-			}
-			value += digit;
-			if (stop) break;
-			value *= 46;
-		}
-		if (array) array[out++] = value;
-		else array = new Type(value);
-	}
-	return array;
-}
-var CachedToken = class {
-	constructor() {
-		this.start = -1;
-		this.value = -1;
-		this.end = -1;
-		this.extended = -1;
-		this.lookAhead = 0;
-		this.mask = 0;
-		this.context = 0;
-	}
-};
-const nullToken = new CachedToken();
-/**
-[Tokenizers](#lr.ExternalTokenizer) interact with the input
-through this interface. It presents the input as a stream of
-characters, tracking lookahead and hiding the complexity of
-[ranges](#common.Parser.parse^ranges) from tokenizer code.
-*/
-var InputStream = class {
-	/**
-	@internal
-	*/
-	constructor(input, ranges) {
-		this.input = input;
-		this.ranges = ranges;
-		/**
-		@internal
-		*/
-		this.chunk = "";
-		/**
-		@internal
-		*/
-		this.chunkOff = 0;
-		/**
-		Backup chunk
-		*/
-		this.chunk2 = "";
-		this.chunk2Pos = 0;
-		/**
-		The character code of the next code unit in the input, or -1
-		when the stream is at the end of the input.
-		*/
-		this.next = -1;
-		/**
-		@internal
-		*/
-		this.token = nullToken;
-		this.rangeIndex = 0;
-		this.pos = this.chunkPos = ranges[0].from;
-		this.range = ranges[0];
-		this.end = ranges[ranges.length - 1].to;
-		this.readNext();
-	}
-	/**
-	@internal
-	*/
-	resolveOffset(offset, assoc) {
-		let range = this.range, index = this.rangeIndex;
-		let pos = this.pos + offset;
-		while (pos < range.from) {
-			if (!index) return null;
-			let next = this.ranges[--index];
-			pos -= range.from - next.to;
-			range = next;
-		}
-		while (assoc < 0 ? pos > range.to : pos >= range.to) {
-			if (index == this.ranges.length - 1) return null;
-			let next = this.ranges[++index];
-			pos += next.from - range.to;
-			range = next;
-		}
-		return pos;
-	}
-	/**
-	@internal
-	*/
-	clipPos(pos) {
-		if (pos >= this.range.from && pos < this.range.to) return pos;
-		for (let range of this.ranges) if (range.to > pos) return Math.max(pos, range.from);
-		return this.end;
-	}
-	/**
-	Look at a code unit near the stream position. `.peek(0)` equals
-	`.next`, `.peek(-1)` gives you the previous character, and so
-	on.
-	
-	Note that looking around during tokenizing creates dependencies
-	on potentially far-away content, which may reduce the
-	effectiveness incremental parsing—when looking forward—or even
-	cause invalid reparses when looking backward more than 25 code
-	units, since the library does not track lookbehind.
-	*/
-	peek(offset) {
-		let idx = this.chunkOff + offset, pos, result;
-		if (idx >= 0 && idx < this.chunk.length) {
-			pos = this.pos + offset;
-			result = this.chunk.charCodeAt(idx);
-		} else {
-			let resolved = this.resolveOffset(offset, 1);
-			if (resolved == null) return -1;
-			pos = resolved;
-			if (pos >= this.chunk2Pos && pos < this.chunk2Pos + this.chunk2.length) result = this.chunk2.charCodeAt(pos - this.chunk2Pos);
-			else {
-				let i = this.rangeIndex, range = this.range;
-				while (range.to <= pos) range = this.ranges[++i];
-				this.chunk2 = this.input.chunk(this.chunk2Pos = pos);
-				if (pos + this.chunk2.length > range.to) this.chunk2 = this.chunk2.slice(0, range.to - pos);
-				result = this.chunk2.charCodeAt(0);
-			}
-		}
-		if (pos >= this.token.lookAhead) this.token.lookAhead = pos + 1;
-		return result;
-	}
-	/**
-	Accept a token. By default, the end of the token is set to the
-	current stream position, but you can pass an offset (relative to
-	the stream position) to change that.
-	*/
-	acceptToken(token, endOffset = 0) {
-		let end = endOffset ? this.resolveOffset(endOffset, -1) : this.pos;
-		if (end == null || end < this.token.start) throw new RangeError("Token end out of bounds");
-		this.token.value = token;
-		this.token.end = end;
-	}
-	/**
-	Accept a token ending at a specific given position.
-	*/
-	acceptTokenTo(token, endPos) {
-		this.token.value = token;
-		this.token.end = endPos;
-	}
-	getChunk() {
-		if (this.pos >= this.chunk2Pos && this.pos < this.chunk2Pos + this.chunk2.length) {
-			let { chunk, chunkPos } = this;
-			this.chunk = this.chunk2;
-			this.chunkPos = this.chunk2Pos;
-			this.chunk2 = chunk;
-			this.chunk2Pos = chunkPos;
-			this.chunkOff = this.pos - this.chunkPos;
-		} else {
-			this.chunk2 = this.chunk;
-			this.chunk2Pos = this.chunkPos;
-			let nextChunk = this.input.chunk(this.pos);
-			let end = this.pos + nextChunk.length;
-			this.chunk = end > this.range.to ? nextChunk.slice(0, this.range.to - this.pos) : nextChunk;
-			this.chunkPos = this.pos;
-			this.chunkOff = 0;
-		}
-	}
-	readNext() {
-		if (this.chunkOff >= this.chunk.length) {
-			this.getChunk();
-			if (this.chunkOff == this.chunk.length) return this.next = -1;
-		}
-		return this.next = this.chunk.charCodeAt(this.chunkOff);
-	}
-	/**
-	Move the stream forward N (defaults to 1) code units. Returns
-	the new value of [`next`](#lr.InputStream.next).
-	*/
-	advance(n = 1) {
-		this.chunkOff += n;
-		while (this.pos + n >= this.range.to) {
-			if (this.rangeIndex == this.ranges.length - 1) return this.setDone();
-			n -= this.range.to - this.pos;
-			this.range = this.ranges[++this.rangeIndex];
-			this.pos = this.range.from;
-		}
-		this.pos += n;
-		if (this.pos >= this.token.lookAhead) this.token.lookAhead = this.pos + 1;
-		return this.readNext();
-	}
-	setDone() {
-		this.pos = this.chunkPos = this.end;
-		this.range = this.ranges[this.rangeIndex = this.ranges.length - 1];
-		this.chunk = "";
-		return this.next = -1;
-	}
-	/**
-	@internal
-	*/
-	reset(pos, token) {
-		if (token) {
-			this.token = token;
-			token.start = pos;
-			token.lookAhead = pos + 1;
-			token.value = token.extended = -1;
-		} else this.token = nullToken;
-		if (this.pos != pos) {
-			this.pos = pos;
-			if (pos == this.end) {
-				this.setDone();
-				return this;
-			}
-			while (pos < this.range.from) this.range = this.ranges[--this.rangeIndex];
-			while (pos >= this.range.to) this.range = this.ranges[++this.rangeIndex];
-			if (pos >= this.chunkPos && pos < this.chunkPos + this.chunk.length) this.chunkOff = pos - this.chunkPos;
-			else {
-				this.chunk = "";
-				this.chunkOff = 0;
-			}
-			this.readNext();
-		}
-		return this;
-	}
-	/**
-	@internal
-	*/
-	read(from, to) {
-		if (from >= this.chunkPos && to <= this.chunkPos + this.chunk.length) return this.chunk.slice(from - this.chunkPos, to - this.chunkPos);
-		if (from >= this.chunk2Pos && to <= this.chunk2Pos + this.chunk2.length) return this.chunk2.slice(from - this.chunk2Pos, to - this.chunk2Pos);
-		if (from >= this.range.from && to <= this.range.to) return this.input.read(from, to);
-		let result = "";
-		for (let r of this.ranges) {
-			if (r.from >= to) break;
-			if (r.to > from) result += this.input.read(Math.max(r.from, from), Math.min(r.to, to));
-		}
-		return result;
-	}
-};
-/**
-@internal
-*/
-var TokenGroup = class {
-	constructor(data, id) {
-		this.data = data;
-		this.id = id;
-	}
-	token(input, stack) {
-		let { parser } = stack.p;
-		readToken(this.data, input, stack, this.id, parser.data, parser.tokenPrecTable);
-	}
-};
-TokenGroup.prototype.contextual = TokenGroup.prototype.fallback = TokenGroup.prototype.extend = false;
-/**
-@hide
-*/
-var LocalTokenGroup = class {
-	constructor(data, precTable, elseToken) {
-		this.precTable = precTable;
-		this.elseToken = elseToken;
-		this.data = typeof data == "string" ? decodeArray(data) : data;
-	}
-	token(input, stack) {
-		let start = input.pos, skipped = 0;
-		for (;;) {
-			let atEof = input.next < 0, nextPos = input.resolveOffset(1, 1);
-			readToken(this.data, input, stack, 0, this.data, this.precTable);
-			if (input.token.value > -1) break;
-			if (this.elseToken == null) return;
-			if (!atEof) skipped++;
-			if (nextPos == null) break;
-			input.reset(nextPos, input.token);
-		}
-		if (skipped) {
-			input.reset(start, input.token);
-			input.acceptToken(this.elseToken, skipped);
-		}
-	}
-};
-LocalTokenGroup.prototype.contextual = TokenGroup.prototype.fallback = TokenGroup.prototype.extend = false;
-/**
-`@external tokens` declarations in the grammar should resolve to
-an instance of this class.
-*/
-var ExternalTokenizer = class {
-	/**
-	Create a tokenizer. The first argument is the function that,
-	given an input stream, scans for the types of tokens it
-	recognizes at the stream's position, and calls
-	[`acceptToken`](#lr.InputStream.acceptToken) when it finds
-	one.
-	*/
-	constructor(token, options = {}) {
-		this.token = token;
-		this.contextual = !!options.contextual;
-		this.fallback = !!options.fallback;
-		this.extend = !!options.extend;
-	}
-};
-function readToken(data, input, stack, group, precTable, precOffset) {
-	let state = 0, groupMask = 1 << group, { dialect } = stack.p.parser;
-	scan: for (;;) {
-		if ((groupMask & data[state]) == 0) break;
-		let accEnd = data[state + 1];
-		for (let i = state + 3; i < accEnd; i += 2) if ((data[i + 1] & groupMask) > 0) {
-			let term = data[i];
-			if (dialect.allows(term) && (input.token.value == -1 || input.token.value == term || overrides(term, input.token.value, precTable, precOffset))) {
-				input.acceptToken(term);
-				break;
-			}
-		}
-		let next = input.next, low = 0, high = data[state + 2];
-		if (input.next < 0 && high > low && data[accEnd + high * 3 - 3] == 65535) {
-			state = data[accEnd + high * 3 - 1];
-			continue scan;
-		}
-		for (; low < high;) {
-			let mid = low + high >> 1;
-			let index = accEnd + mid + (mid << 1);
-			let from = data[index], to = data[index + 1] || 65536;
-			if (next < from) high = mid;
-			else if (next >= to) low = mid + 1;
-			else {
-				state = data[index + 2];
-				input.advance();
-				continue scan;
-			}
-		}
-		break;
-	}
-}
-function findOffset(data, start, term) {
-	for (let i = start, next; (next = data[i]) != 65535; i++) if (next == term) return i - start;
-	return -1;
-}
-function overrides(token, prev, tableData, tableOffset) {
-	let iPrev = findOffset(tableData, tableOffset, prev);
-	return iPrev < 0 || findOffset(tableData, tableOffset, token) < iPrev;
-}
-const verbose = typeof process != "undefined" && process.env && /\bparse\b/.test(process.env.LOG);
-let stackIDs = null;
-function cutAt(tree, pos, side) {
-	let cursor = tree.cursor(IterMode.IncludeAnonymous);
-	cursor.moveTo(pos);
-	for (;;) if (!(side < 0 ? cursor.childBefore(pos) : cursor.childAfter(pos))) for (;;) {
-		if ((side < 0 ? cursor.to < pos : cursor.from > pos) && !cursor.type.isError) return side < 0 ? Math.max(0, Math.min(cursor.to - 1, pos - 25)) : Math.min(tree.length, Math.max(cursor.from + 1, pos + 25));
-		if (side < 0 ? cursor.prevSibling() : cursor.nextSibling()) break;
-		if (!cursor.parent()) return side < 0 ? 0 : tree.length;
-	}
-}
-var FragmentCursor = class {
-	constructor(fragments, minRepeat) {
-		this.fragments = fragments;
-		this.minRepeat = minRepeat;
-		this.i = 0;
-		this.fragment = null;
-		this.safeFrom = -1;
-		this.safeTo = -1;
-		this.trees = [];
-		this.start = [];
-		this.index = [];
-		this.lastRepeat = null;
-		this.lastRepeatPos = -1;
-		this.nextFragment();
-	}
-	nextFragment() {
-		let fr = this.fragment = this.i == this.fragments.length ? null : this.fragments[this.i++];
-		if (fr) {
-			this.safeFrom = fr.openStart ? cutAt(fr.tree, fr.from + fr.offset, 1) - fr.offset : fr.from;
-			this.safeTo = fr.openEnd ? cutAt(fr.tree, fr.to + fr.offset, -1) - fr.offset : fr.to;
-			while (this.trees.length) {
-				this.trees.pop();
-				this.start.pop();
-				this.index.pop();
-			}
-			this.trees.push(fr.tree);
-			this.start.push(-fr.offset);
-			this.index.push(0);
-			this.nextStart = this.safeFrom;
-		} else this.nextStart = 1e9;
-	}
-	nodeAt(pos) {
-		if (pos < this.nextStart) return null;
-		while (this.fragment && this.safeTo <= pos) this.nextFragment();
-		if (!this.fragment) return null;
-		for (;;) {
-			let last = this.trees.length - 1;
-			if (last < 0) {
-				this.nextFragment();
-				return null;
-			}
-			if (pos < this.safeFrom) return null;
-			let top = this.trees[last], index = this.index[last];
-			if (index == top.children.length) {
-				this.trees.pop();
-				this.start.pop();
-				this.index.pop();
-				continue;
-			}
-			let next = top.children[index];
-			let start = this.start[last] + top.positions[index];
-			if (start > pos) {
-				this.nextStart = start;
-				return null;
-			}
-			if (next instanceof Tree) {
-				let storeRepeat = start > this.lastRepeatPos && next.type.id >= this.minRepeat;
-				if (start == pos || storeRepeat) {
-					let end = start + next.length, lookahead;
-					if (start >= this.safeFrom && end <= this.safeTo && (!(lookahead = next.prop(NodeProp.lookAhead)) || end + lookahead < this.fragment.to)) {
-						if (storeRepeat) {
-							this.lastRepeat = next;
-							this.lastRepeatPos = start;
-						}
-						if (start == pos) return next;
-					}
-				}
-				this.index[last]++;
-				if (start + next.length >= Math.max(this.safeFrom, pos)) {
-					this.trees.push(next);
-					this.start.push(start);
-					this.index.push(0);
-				}
-			} else {
-				this.index[last]++;
-				this.nextStart = start + next.length;
-			}
-		}
-	}
-};
-var TokenCache = class {
-	constructor(parser, stream) {
-		this.stream = stream;
-		this.tokens = [];
-		this.mainToken = null;
-		this.actions = [];
-		this.tokens = parser.tokenizers.map((_) => new CachedToken());
-	}
-	getActions(stack) {
-		let actionIndex = 0;
-		let main = null;
-		let { parser } = stack.p, { tokenizers } = parser;
-		let mask = parser.stateSlot(stack.state, 3);
-		let context = stack.curContext ? stack.curContext.hash : 0;
-		let lookAhead = 0;
-		for (let i = 0; i < tokenizers.length; i++) {
-			if ((1 << i & mask) == 0) continue;
-			let tokenizer = tokenizers[i], token = this.tokens[i];
-			if (main && !tokenizer.fallback) continue;
-			if (tokenizer.contextual || token.start != stack.pos || token.mask != mask || token.context != context) {
-				this.updateCachedToken(token, tokenizer, stack);
-				token.mask = mask;
-				token.context = context;
-			}
-			if (token.lookAhead > token.end + 25) lookAhead = Math.max(token.lookAhead, lookAhead);
-			if (token.value != 0) {
-				let startIndex = actionIndex;
-				if (token.extended > -1) actionIndex = this.addActions(stack, token.extended, token.end, actionIndex);
-				actionIndex = this.addActions(stack, token.value, token.end, actionIndex);
-				if (!tokenizer.extend) {
-					main = token;
-					if (actionIndex > startIndex) break;
-				}
-			}
-		}
-		while (this.actions.length > actionIndex) this.actions.pop();
-		if (lookAhead) stack.setLookAhead(lookAhead);
-		if (!main && stack.pos == this.stream.end) {
-			main = new CachedToken();
-			main.value = stack.p.parser.eofTerm;
-			main.start = main.end = stack.pos;
-			actionIndex = this.addActions(stack, main.value, main.end, actionIndex);
-		}
-		this.mainToken = main;
-		return this.actions;
-	}
-	getMainToken(stack) {
-		if (this.mainToken) return this.mainToken;
-		let main = new CachedToken(), { pos, p } = stack;
-		main.start = pos;
-		main.end = Math.min(pos + 1, p.stream.end);
-		main.value = pos == p.stream.end ? p.parser.eofTerm : 0;
-		return main;
-	}
-	updateCachedToken(token, tokenizer, stack) {
-		let start = this.stream.clipPos(stack.pos);
-		tokenizer.token(this.stream.reset(start, token), stack);
-		if (token.value > -1) {
-			let { parser } = stack.p;
-			for (let i = 0; i < parser.specialized.length; i++) if (parser.specialized[i] == token.value) {
-				let result = parser.specializers[i](this.stream.read(token.start, token.end), stack);
-				if (result >= 0 && stack.p.parser.dialect.allows(result >> 1)) {
-					if ((result & 1) == 0) token.value = result >> 1;
-					else token.extended = result >> 1;
-					break;
-				}
-			}
-		} else {
-			token.value = 0;
-			token.end = this.stream.clipPos(start + 1);
-		}
-	}
-	putAction(action, token, end, index) {
-		for (let i = 0; i < index; i += 3) if (this.actions[i] == action) return index;
-		this.actions[index++] = action;
-		this.actions[index++] = token;
-		this.actions[index++] = end;
-		return index;
-	}
-	addActions(stack, token, end, index) {
-		let { state } = stack, { parser } = stack.p, { data } = parser;
-		for (let set = 0; set < 2; set++) for (let i = parser.stateSlot(state, set ? 2 : 1);; i += 3) {
-			if (data[i] == 65535) {
-				if (data[i + 1] == 1) i = pair(data, i + 2);
-				else {
-					if (index == 0 && data[i + 1] == 2) index = this.putAction(pair(data, i + 2), token, end, index);
-					break;
-				}
-			}
-			if (data[i] == token) index = this.putAction(pair(data, i + 1), token, end, index);
-		}
-		return index;
-	}
-};
-var Parse = class {
-	constructor(parser, input, fragments, ranges) {
-		this.parser = parser;
-		this.input = input;
-		this.ranges = ranges;
-		this.recovering = 0;
-		this.nextStackID = 9812;
-		this.minStackPos = 0;
-		this.reused = [];
-		this.stoppedAt = null;
-		this.lastBigReductionStart = -1;
-		this.lastBigReductionSize = 0;
-		this.bigReductionCount = 0;
-		this.stream = new InputStream(input, ranges);
-		this.tokens = new TokenCache(parser, this.stream);
-		this.topTerm = parser.top[1];
-		let { from } = ranges[0];
-		this.stacks = [Stack.start(this, parser.top[0], from)];
-		this.fragments = fragments.length && this.stream.end - from > parser.bufferLength * 4 ? new FragmentCursor(fragments, parser.minRepeatTerm) : null;
-	}
-	get parsedPos() {
-		return this.minStackPos;
-	}
-	advance() {
-		let stacks = this.stacks, pos = this.minStackPos;
-		let newStacks = this.stacks = [];
-		let stopped, stoppedTokens;
-		if (this.bigReductionCount > 300 && stacks.length == 1) {
-			let [s] = stacks;
-			while (s.forceReduce() && s.stack.length && s.stack[s.stack.length - 2] >= this.lastBigReductionStart);
-			this.bigReductionCount = this.lastBigReductionSize = 0;
-		}
-		for (let i = 0; i < stacks.length; i++) {
-			let stack = stacks[i];
-			for (;;) {
-				this.tokens.mainToken = null;
-				if (stack.pos > pos) newStacks.push(stack);
-				else if (this.advanceStack(stack, newStacks, stacks)) continue;
-				else {
-					if (!stopped) {
-						stopped = [];
-						stoppedTokens = [];
-					}
-					stopped.push(stack);
-					let tok = this.tokens.getMainToken(stack);
-					stoppedTokens.push(tok.value, tok.end);
-				}
-				break;
-			}
-		}
-		if (!newStacks.length) {
-			let finished = stopped && findFinished(stopped);
-			if (finished) {
-				if (verbose) console.log("Finish with " + this.stackID(finished));
-				return this.stackToTree(finished);
-			}
-			if (this.parser.strict) {
-				if (verbose && stopped) console.log("Stuck with token " + (this.tokens.mainToken ? this.parser.getName(this.tokens.mainToken.value) : "none"));
-				throw new SyntaxError("No parse at " + pos);
-			}
-			if (!this.recovering) this.recovering = 5;
-		}
-		if (this.recovering && stopped) {
-			let finished = this.stoppedAt != null && stopped[0].pos > this.stoppedAt ? stopped[0] : this.runRecovery(stopped, stoppedTokens, newStacks);
-			if (finished) {
-				if (verbose) console.log("Force-finish " + this.stackID(finished));
-				return this.stackToTree(finished.forceAll());
-			}
-		}
-		if (this.recovering) {
-			let maxRemaining = this.recovering == 1 ? 1 : this.recovering * 3;
-			if (newStacks.length > maxRemaining) {
-				newStacks.sort((a, b) => b.score - a.score);
-				while (newStacks.length > maxRemaining) newStacks.pop();
-			}
-			if (newStacks.some((s) => s.reducePos > pos)) this.recovering--;
-		} else if (newStacks.length > 1) {
-			outer: for (let i = 0; i < newStacks.length - 1; i++) {
-				let stack = newStacks[i];
-				for (let j = i + 1; j < newStacks.length; j++) {
-					let other = newStacks[j];
-					if (stack.sameState(other) || stack.buffer.length > 500 && other.buffer.length > 500) {
-						if ((stack.score - other.score || stack.buffer.length - other.buffer.length) > 0) newStacks.splice(j--, 1);
-						else {
-							newStacks.splice(i--, 1);
-							continue outer;
-						}
-					}
-				}
-			}
-			if (newStacks.length > 12) {
-				newStacks.sort((a, b) => b.score - a.score);
-				newStacks.splice(12, newStacks.length - 12);
-			}
-		}
-		this.minStackPos = newStacks[0].pos;
-		for (let i = 1; i < newStacks.length; i++) if (newStacks[i].pos < this.minStackPos) this.minStackPos = newStacks[i].pos;
-		return null;
-	}
-	stopAt(pos) {
-		if (this.stoppedAt != null && this.stoppedAt < pos) throw new RangeError("Can't move stoppedAt forward");
-		this.stoppedAt = pos;
-	}
-	tryReuse(stack, start, tree, repeatOnly) {
-		if (!tree) return null;
-		let strictCx = stack.curContext && stack.curContext.tracker.strict, cxHash = strictCx ? stack.curContext.hash : 0;
-		for (; tree;) {
-			let match = this.parser.nodeSet.types[tree.type.id] != tree.type ? -1 : this.parser.getGoto(stack.state, tree.type.id);
-			if (match > -1 && tree.length && (!strictCx || (tree.prop(NodeProp.contextHash) || 0) == cxHash)) {
-				stack.useNode(tree, match, start);
-				return tree;
-			}
-			if (tree.children.length == 0 || tree.positions[0] > 0) break;
-			let inner = tree.children[0];
-			if (inner instanceof Tree && (!repeatOnly || inner.type.id >= this.parser.minRepeatTerm)) tree = inner;
-			else break;
-		}
-		return null;
-	}
-	advanceStack(stack, stacks, split) {
-		let start = stack.pos, { parser } = this;
-		let base = verbose ? this.stackID(stack) + " -> " : "";
-		if (this.stoppedAt != null && start > this.stoppedAt) return stack.forceReduce() ? stack : null;
-		if (this.fragments) {
-			let reused = stack.reducePos < start && stack.buffer.length && stack.buffer[stack.buffer.length - 2] <= stack.reducePos && this.fragments.lastRepeatPos == stack.reducePos && this.tryReuse(stack, stack.reducePos, this.fragments.lastRepeat, true) || this.tryReuse(stack, start, this.fragments.nodeAt(start), false);
-			if (reused) {
-				if (verbose) console.log(base + this.stackID(stack) + ` (via reuse of ${parser.getName(reused.type.id)})`);
-				return true;
-			}
-		}
-		let defaultReduce = parser.stateSlot(stack.state, 4);
-		if (defaultReduce > 0) {
-			stack.reduce(defaultReduce);
-			if (verbose) console.log(base + this.stackID(stack) + ` (via always-reduce ${parser.getName(defaultReduce & 65535)})`);
-			return true;
-		}
-		if (stack.stack.length >= 8400) while (stack.stack.length > 6e3 && stack.forceReduce());
-		let actions = this.tokens.getActions(stack);
-		for (let i = 0; i < actions.length;) {
-			let action = actions[i++], term = actions[i++], end = actions[i++];
-			let last = i == actions.length || !split;
-			let localStack = last ? stack : stack.split();
-			let main = this.tokens.mainToken;
-			localStack.apply(action, term, main ? main.start : localStack.pos, end);
-			if (verbose) console.log(base + this.stackID(localStack) + ` (via ${(action & 65536) == 0 ? "shift" : `reduce of ${parser.getName(action & 65535)}`} for ${parser.getName(term)} @ ${start}${localStack == stack ? "" : ", split"})`);
-			if (last) return true;
-			else if (localStack.pos > start) stacks.push(localStack);
-			else split.push(localStack);
-		}
-		return false;
-	}
-	advanceFully(stack, newStacks) {
-		let pos = stack.pos;
-		for (;;) {
-			if (!this.advanceStack(stack, null, null)) return false;
-			if (stack.pos > pos) {
-				pushStackDedup(stack, newStacks);
-				return true;
-			}
-		}
-	}
-	runRecovery(stacks, tokens, newStacks) {
-		let finished = null, restarted = false;
-		for (let i = 0; i < stacks.length; i++) {
-			let stack = stacks[i], token = tokens[i << 1], tokenEnd = tokens[(i << 1) + 1];
-			let base = verbose ? this.stackID(stack) + " -> " : "";
-			if (stack.deadEnd) {
-				if (restarted) continue;
-				restarted = true;
-				stack.restart();
-				if (verbose) console.log(base + this.stackID(stack) + " (restarted)");
-				if (this.advanceFully(stack, newStacks)) continue;
-			}
-			let force = stack.split(), forceBase = base;
-			for (let j = 0; j < 10 && force.forceReduce(); j++) {
-				if (verbose) console.log(forceBase + this.stackID(force) + " (via force-reduce)");
-				if (this.advanceFully(force, newStacks)) break;
-				if (verbose) forceBase = this.stackID(force) + " -> ";
-			}
-			for (let insert of stack.recoverByInsert(token)) {
-				if (verbose) console.log(base + this.stackID(insert) + " (via recover-insert)");
-				this.advanceFully(insert, newStacks);
-			}
-			if (this.stream.end > stack.pos) {
-				if (tokenEnd == stack.pos) {
-					tokenEnd++;
-					token = 0;
-				}
-				stack.recoverByDelete(token, tokenEnd);
-				if (verbose) console.log(base + this.stackID(stack) + ` (via recover-delete ${this.parser.getName(token)})`);
-				pushStackDedup(stack, newStacks);
-			} else if (!finished || finished.score < force.score) finished = force;
-		}
-		return finished;
-	}
-	stackToTree(stack) {
-		stack.close();
-		return Tree.build({
-			buffer: StackBufferCursor.create(stack),
-			nodeSet: this.parser.nodeSet,
-			topID: this.topTerm,
-			maxBufferLength: this.parser.bufferLength,
-			reused: this.reused,
-			start: this.ranges[0].from,
-			length: stack.pos - this.ranges[0].from,
-			minRepeatType: this.parser.minRepeatTerm
-		});
-	}
-	stackID(stack) {
-		let id = (stackIDs || (stackIDs = /* @__PURE__ */ new WeakMap())).get(stack);
-		if (!id) stackIDs.set(stack, id = String.fromCodePoint(this.nextStackID++));
-		return id + stack;
-	}
-};
-function pushStackDedup(stack, newStacks) {
-	for (let i = 0; i < newStacks.length; i++) {
-		let other = newStacks[i];
-		if (other.pos == stack.pos && other.sameState(stack)) {
-			if (newStacks[i].score < stack.score) newStacks[i] = stack;
-			return;
-		}
-	}
-	newStacks.push(stack);
-}
-var Dialect = class {
-	constructor(source, flags, disabled) {
-		this.source = source;
-		this.flags = flags;
-		this.disabled = disabled;
-	}
-	allows(term) {
-		return !this.disabled || this.disabled[term] == 0;
-	}
-};
-const id = (x) => x;
-/**
-Context trackers are used to track stateful context (such as
-indentation in the Python grammar, or parent elements in the XML
-grammar) needed by external tokenizers. You declare them in a
-grammar file as `@context exportName from "module"`.
-
-Context values should be immutable, and can be updated (replaced)
-on shift or reduce actions.
-
-The export used in a `@context` declaration should be of this
-type.
-*/
-var ContextTracker = class {
-	/**
-	Define a context tracker.
-	*/
-	constructor(spec) {
-		this.start = spec.start;
-		this.shift = spec.shift || id;
-		this.reduce = spec.reduce || id;
-		this.reuse = spec.reuse || id;
-		this.hash = spec.hash || (() => 0);
-		this.strict = spec.strict !== false;
-	}
-};
-/**
-Holds the parse tables for a given grammar, as generated by
-`lezer-generator`, and provides [methods](#common.Parser) to parse
-content with.
-*/
-var LRParser = class LRParser extends Parser {
-	/**
-	@internal
-	*/
-	constructor(spec) {
-		super();
-		/**
-		@internal
-		*/
-		this.wrappers = [];
-		if (spec.version != 14) throw new RangeError(`Parser version (${spec.version}) doesn't match runtime version (14)`);
-		let nodeNames = spec.nodeNames.split(" ");
-		this.minRepeatTerm = nodeNames.length;
-		for (let i = 0; i < spec.repeatNodeCount; i++) nodeNames.push("");
-		let topTerms = Object.keys(spec.topRules).map((r) => spec.topRules[r][1]);
-		let nodeProps = [];
-		for (let i = 0; i < nodeNames.length; i++) nodeProps.push([]);
-		function setProp(nodeID, prop, value) {
-			nodeProps[nodeID].push([prop, prop.deserialize(String(value))]);
-		}
-		if (spec.nodeProps) for (let propSpec of spec.nodeProps) {
-			let prop = propSpec[0];
-			if (typeof prop == "string") prop = NodeProp[prop];
-			for (let i = 1; i < propSpec.length;) {
-				let next = propSpec[i++];
-				if (next >= 0) setProp(next, prop, propSpec[i++]);
-				else {
-					let value = propSpec[i + -next];
-					for (let j = -next; j > 0; j--) setProp(propSpec[i++], prop, value);
-					i++;
-				}
-			}
-		}
-		this.nodeSet = new NodeSet(nodeNames.map((name, i) => NodeType.define({
-			name: i >= this.minRepeatTerm ? void 0 : name,
-			id: i,
-			props: nodeProps[i],
-			top: topTerms.indexOf(i) > -1,
-			error: i == 0,
-			skipped: spec.skippedNodes && spec.skippedNodes.indexOf(i) > -1
-		})));
-		if (spec.propSources) this.nodeSet = this.nodeSet.extend(...spec.propSources);
-		this.strict = false;
-		this.bufferLength = DefaultBufferLength;
-		let tokenArray = decodeArray(spec.tokenData);
-		this.context = spec.context;
-		this.specializerSpecs = spec.specialized || [];
-		this.specialized = new Uint16Array(this.specializerSpecs.length);
-		for (let i = 0; i < this.specializerSpecs.length; i++) this.specialized[i] = this.specializerSpecs[i].term;
-		this.specializers = this.specializerSpecs.map(getSpecializer);
-		this.states = decodeArray(spec.states, Uint32Array);
-		this.data = decodeArray(spec.stateData);
-		this.goto = decodeArray(spec.goto);
-		this.maxTerm = spec.maxTerm;
-		this.tokenizers = spec.tokenizers.map((value) => typeof value == "number" ? new TokenGroup(tokenArray, value) : value);
-		this.topRules = spec.topRules;
-		this.dialects = spec.dialects || {};
-		this.dynamicPrecedences = spec.dynamicPrecedences || null;
-		this.tokenPrecTable = spec.tokenPrec;
-		this.termNames = spec.termNames || null;
-		this.maxNode = this.nodeSet.types.length - 1;
-		this.dialect = this.parseDialect();
-		this.top = this.topRules[Object.keys(this.topRules)[0]];
-	}
-	createParse(input, fragments, ranges) {
-		let parse = new Parse(this, input, fragments, ranges);
-		for (let w of this.wrappers) parse = w(parse, input, fragments, ranges);
-		return parse;
-	}
-	/**
-	Get a goto table entry @internal
-	*/
-	getGoto(state, term, loose = false) {
-		let table = this.goto;
-		if (term >= table[0]) return -1;
-		for (let pos = table[term + 1];;) {
-			let groupTag = table[pos++], last = groupTag & 1;
-			let target = table[pos++];
-			if (last && loose) return target;
-			for (let end = pos + (groupTag >> 1); pos < end; pos++) if (table[pos] == state) return target;
-			if (last) return -1;
-		}
-	}
-	/**
-	Check if this state has an action for a given terminal @internal
-	*/
-	hasAction(state, terminal) {
-		let data = this.data;
-		for (let set = 0; set < 2; set++) for (let i = this.stateSlot(state, set ? 2 : 1), next;; i += 3) {
-			if ((next = data[i]) == 65535) {
-				if (data[i + 1] == 1) next = data[i = pair(data, i + 2)];
-				else if (data[i + 1] == 2) return pair(data, i + 2);
-				else break;
-			}
-			if (next == terminal || next == 0) return pair(data, i + 1);
-		}
-		return 0;
-	}
-	/**
-	@internal
-	*/
-	stateSlot(state, slot) {
-		return this.states[state * 6 + slot];
-	}
-	/**
-	@internal
-	*/
-	stateFlag(state, flag) {
-		return (this.stateSlot(state, 0) & flag) > 0;
-	}
-	/**
-	@internal
-	*/
-	validAction(state, action) {
-		return !!this.allActions(state, (a) => a == action ? true : null);
-	}
-	/**
-	@internal
-	*/
-	allActions(state, action) {
-		let deflt = this.stateSlot(state, 4);
-		let result = deflt ? action(deflt) : void 0;
-		for (let i = this.stateSlot(state, 1); result == null; i += 3) {
-			if (this.data[i] == 65535) {
-				if (this.data[i + 1] == 1) i = pair(this.data, i + 2);
-				else break;
-			}
-			result = action(pair(this.data, i + 1));
-		}
-		return result;
-	}
-	/**
-	Get the states that can follow this one through shift actions or
-	goto jumps. @internal
-	*/
-	nextStates(state) {
-		let result = [];
-		for (let i = this.stateSlot(state, 1);; i += 3) {
-			if (this.data[i] == 65535) {
-				if (this.data[i + 1] == 1) i = pair(this.data, i + 2);
-				else break;
-			}
-			if ((this.data[i + 2] & 1) == 0) {
-				let value = this.data[i + 1];
-				if (!result.some((v, i) => i & 1 && v == value)) result.push(this.data[i], value);
-			}
-		}
-		return result;
-	}
-	/**
-	Configure the parser. Returns a new parser instance that has the
-	given settings modified. Settings not provided in `config` are
-	kept from the original parser.
-	*/
-	configure(config) {
-		let copy = Object.assign(Object.create(LRParser.prototype), this);
-		if (config.props) copy.nodeSet = this.nodeSet.extend(...config.props);
-		if (config.top) {
-			let info = this.topRules[config.top];
-			if (!info) throw new RangeError(`Invalid top rule name ${config.top}`);
-			copy.top = info;
-		}
-		if (config.tokenizers) copy.tokenizers = this.tokenizers.map((t) => {
-			let found = config.tokenizers.find((r) => r.from == t);
-			return found ? found.to : t;
-		});
-		if (config.specializers) {
-			copy.specializers = this.specializers.slice();
-			copy.specializerSpecs = this.specializerSpecs.map((s, i) => {
-				let found = config.specializers.find((r) => r.from == s.external);
-				if (!found) return s;
-				let spec = Object.assign(Object.assign({}, s), { external: found.to });
-				copy.specializers[i] = getSpecializer(spec);
-				return spec;
-			});
-		}
-		if (config.contextTracker) copy.context = config.contextTracker;
-		if (config.dialect) copy.dialect = this.parseDialect(config.dialect);
-		if (config.strict != null) copy.strict = config.strict;
-		if (config.wrap) copy.wrappers = copy.wrappers.concat(config.wrap);
-		if (config.bufferLength != null) copy.bufferLength = config.bufferLength;
-		return copy;
-	}
-	/**
-	Tells you whether any [parse wrappers](#lr.ParserConfig.wrap)
-	are registered for this parser.
-	*/
-	hasWrappers() {
-		return this.wrappers.length > 0;
-	}
-	/**
-	Returns the name associated with a given term. This will only
-	work for all terms when the parser was generated with the
-	`--names` option. By default, only the names of tagged terms are
-	stored.
-	*/
-	getName(term) {
-		return this.termNames ? this.termNames[term] : String(term <= this.maxNode && this.nodeSet.types[term].name || term);
-	}
-	/**
-	The eof term id is always allocated directly after the node
-	types. @internal
-	*/
-	get eofTerm() {
-		return this.maxNode + 1;
-	}
-	/**
-	The type of top node produced by the parser.
-	*/
-	get topNode() {
-		return this.nodeSet.types[this.top[1]];
-	}
-	/**
-	@internal
-	*/
-	dynamicPrecedence(term) {
-		let prec = this.dynamicPrecedences;
-		return prec == null ? 0 : prec[term] || 0;
-	}
-	/**
-	@internal
-	*/
-	parseDialect(dialect) {
-		let values = Object.keys(this.dialects), flags = values.map(() => false);
-		if (dialect) for (let part of dialect.split(" ")) {
-			let id = values.indexOf(part);
-			if (id >= 0) flags[id] = true;
-		}
-		let disabled = null;
-		for (let i = 0; i < values.length; i++) if (!flags[i]) for (let j = this.dialects[values[i]], id; (id = this.data[j++]) != 65535;) (disabled || (disabled = new Uint8Array(this.maxTerm + 1)))[id] = 1;
-		return new Dialect(dialect, flags, disabled);
-	}
-	/**
-	Used by the output of the parser generator. Not available to
-	user code. @hide
-	*/
-	static deserialize(spec) {
-		return new LRParser(spec);
-	}
-};
-function pair(data, off) {
-	return data[off] | data[off + 1] << 16;
-}
-function findFinished(stacks) {
-	let best = null;
-	for (let stack of stacks) {
-		let stopped = stack.p.stoppedAt;
-		if ((stack.pos == stack.p.stream.end || stopped != null && stack.pos > stopped) && stack.p.parser.stateFlag(stack.state, 2) && (!best || best.score < stack.score)) best = stack;
-	}
-	return best;
-}
-function getSpecializer(spec) {
-	if (spec.external) {
-		let mask = spec.extend ? 1 : 0;
-		return (value, stack) => spec.external(value, stack) << 1 | mask;
-	}
-	return spec.get;
-}
-// node_modules/@lezer/highlight/dist/index.js
-let nextTagID = 0;
-/**
-Highlighting tags are markers that denote a highlighting category.
-They are [associated](#highlight.styleTags) with parts of a syntax
-tree by a language mode, and then mapped to an actual CSS style by
-a [highlighter](#highlight.Highlighter).
-
-Because syntax tree node types and highlight styles have to be
-able to talk the same language, CodeMirror uses a mostly _closed_
-[vocabulary](#highlight.tags) of syntax tags (as opposed to
-traditional open string-based systems, which make it hard for
-highlighting themes to cover all the tokens produced by the
-various languages).
-
-It _is_ possible to [define](#highlight.Tag^define) your own
-highlighting tags for system-internal use (where you control both
-the language package and the highlighter), but such tags will not
-be picked up by regular highlighters (though you can derive them
-from standard tags to allow highlighters to fall back to those).
-*/
-var Tag = class Tag {
-	/**
-	@internal
-	*/
-	constructor(name, set, base, modified) {
-		this.name = name;
-		this.set = set;
-		this.base = base;
-		this.modified = modified;
-		/**
-		@internal
-		*/
-		this.id = nextTagID++;
-	}
-	toString() {
-		let { name } = this;
-		for (let mod of this.modified) if (mod.name) name = `${mod.name}(${name})`;
-		return name;
-	}
-	static define(nameOrParent, parent) {
-		let name = typeof nameOrParent == "string" ? nameOrParent : "?";
-		if (nameOrParent instanceof Tag) parent = nameOrParent;
-		if (parent === null || parent === void 0 ? void 0 : parent.base) throw new Error("Can not derive from a modified tag");
-		let tag = new Tag(name, [], null, []);
-		tag.set.push(tag);
-		if (parent) for (let t of parent.set) tag.set.push(t);
-		return tag;
-	}
-	/**
-	Define a tag _modifier_, which is a function that, given a tag,
-	will return a tag that is a subtag of the original. Applying the
-	same modifier to a twice tag will return the same value (`m1(t1)
-	== m1(t1)`) and applying multiple modifiers will, regardless or
-	order, produce the same tag (`m1(m2(t1)) == m2(m1(t1))`).
-	
-	When multiple modifiers are applied to a given base tag, each
-	smaller set of modifiers is registered as a parent, so that for
-	example `m1(m2(m3(t1)))` is a subtype of `m1(m2(t1))`,
-	`m1(m3(t1)`, and so on.
-	*/
-	static defineModifier(name) {
-		let mod = new Modifier(name);
-		return (tag) => {
-			if (tag.modified.indexOf(mod) > -1) return tag;
-			return Modifier.get(tag.base || tag, tag.modified.concat(mod).sort((a, b) => a.id - b.id));
-		};
-	}
-};
-let nextModifierID = 0;
-var Modifier = class Modifier {
-	constructor(name) {
-		this.name = name;
-		this.instances = [];
-		this.id = nextModifierID++;
-	}
-	static get(base, mods) {
-		if (!mods.length) return base;
-		let exists = mods[0].instances.find((t) => t.base == base && sameArray(mods, t.modified));
-		if (exists) return exists;
-		let set = [], tag = new Tag(base.name, set, base, mods);
-		for (let m of mods) m.instances.push(tag);
-		let configs = powerSet(mods);
-		for (let parent of base.set) if (!parent.modified.length) for (let config of configs) set.push(Modifier.get(parent, config));
-		return tag;
-	}
-};
-function sameArray(a, b) {
-	return a.length == b.length && a.every((x, i) => x == b[i]);
-}
-function powerSet(array) {
-	let sets = [[]];
-	for (let i = 0; i < array.length; i++) for (let j = 0, e = sets.length; j < e; j++) sets.push(sets[j].concat(array[i]));
-	return sets.sort((a, b) => b.length - a.length);
-}
-/**
-This function is used to add a set of tags to a language syntax
-via [`NodeSet.extend`](#common.NodeSet.extend) or
-[`LRParser.configure`](#lr.LRParser.configure).
-
-The argument object maps node selectors to [highlighting
-tags](#highlight.Tag) or arrays of tags.
-
-Node selectors may hold one or more (space-separated) node paths.
-Such a path can be a [node name](#common.NodeType.name), or
-multiple node names (or `*` wildcards) separated by slash
-characters, as in `"Block/Declaration/VariableName"`. Such a path
-matches the final node but only if its direct parent nodes are the
-other nodes mentioned. A `*` in such a path matches any parent,
-but only a single level—wildcards that match multiple parents
-aren't supported, both for efficiency reasons and because Lezer
-trees make it rather hard to reason about what they would match.)
-
-A path can be ended with `/...` to indicate that the tag assigned
-to the node should also apply to all child nodes, even if they
-match their own style (by default, only the innermost style is
-used).
-
-When a path ends in `!`, as in `Attribute!`, no further matching
-happens for the node's child nodes, and the entire node gets the
-given style.
-
-In this notation, node names that contain `/`, `!`, `*`, or `...`
-must be quoted as JSON strings.
-
-For example:
-
-```javascript
-parser.configure({props: [
-styleTags({
-// Style Number and BigNumber nodes
-"Number BigNumber": tags.number,
-// Style Escape nodes whose parent is String
-"String/Escape": tags.escape,
-// Style anything inside Attributes nodes
-"Attributes!": tags.meta,
-// Add a style to all content inside Italic nodes
-"Italic/...": tags.emphasis,
-// Style InvalidString nodes as both `string` and `invalid`
-"InvalidString": [tags.string, tags.invalid],
-// Style the node named "/" as punctuation
-'"/"': tags.punctuation
-})
-]})
-```
-*/
-function styleTags(spec) {
-	let byName = Object.create(null);
-	for (let prop in spec) {
-		let tags = spec[prop];
-		if (!Array.isArray(tags)) tags = [tags];
-		for (let part of prop.split(" ")) if (part) {
-			let pieces = [], mode = 2, rest = part;
-			for (let pos = 0;;) {
-				if (rest == "..." && pos > 0 && pos + 3 == part.length) {
-					mode = 1;
-					break;
-				}
-				let m = /^"(?:[^"\\]|\\.)*?"|[^\/!]+/.exec(rest);
-				if (!m) throw new RangeError("Invalid path: " + part);
-				pieces.push(m[0] == "*" ? "" : m[0][0] == "\"" ? JSON.parse(m[0]) : m[0]);
-				pos += m[0].length;
-				if (pos == part.length) break;
-				let next = part[pos++];
-				if (pos == part.length && next == "!") {
-					mode = 0;
-					break;
-				}
-				if (next != "/") throw new RangeError("Invalid path: " + part);
-				rest = part.slice(pos);
-			}
-			let last = pieces.length - 1, inner = pieces[last];
-			if (!inner) throw new RangeError("Invalid path: " + part);
-			byName[inner] = new Rule(tags, mode, last > 0 ? pieces.slice(0, last) : null).sort(byName[inner]);
-		}
-	}
-	return ruleNodeProp.add(byName);
-}
-const ruleNodeProp = new NodeProp({ combine(a, b) {
-	let cur, root, take;
-	while (a || b) {
-		if (!a || b && a.depth <= b.depth) {
-			take = b;
-			b = b.next;
-		} else {
-			take = a;
-			a = a.next;
-		}
-		if (cur && cur.mode == take.mode && !take.context && !cur.context) continue;
-		let copy = new Rule(take.tags, take.mode, take.context);
-		if (cur) cur.next = copy;
-		else root = copy;
-		cur = copy;
-	}
-	return root;
-} });
-var Rule = class {
-	constructor(tags, mode, context, next) {
-		this.tags = tags;
-		this.mode = mode;
-		this.context = context;
-		this.next = next;
-	}
-	get opaque() {
-		return this.mode == 0;
-	}
-	get inherit() {
-		return this.mode == 1;
-	}
-	sort(other) {
-		if (!other || other.depth < this.depth) {
-			this.next = other;
-			return this;
-		}
-		other.next = this.sort(other.next);
-		return other;
-	}
-	get depth() {
-		return this.context ? this.context.length : 0;
-	}
-};
-Rule.empty = new Rule([], 2, null);
-/**
-Define a [highlighter](#highlight.Highlighter) from an array of
-tag/class pairs. Classes associated with more specific tags will
-take precedence.
-*/
-function tagHighlighter(tags, options) {
-	let map = Object.create(null);
-	for (let style of tags) if (!Array.isArray(style.tag)) map[style.tag.id] = style.class;
-	else for (let tag of style.tag) map[tag.id] = style.class;
-	let { scope, all = null } = options || {};
-	return {
-		style: (tags) => {
-			let cls = all;
-			for (let tag of tags) for (let sub of tag.set) {
-				let tagClass = map[sub.id];
-				if (tagClass) {
-					cls = cls ? cls + " " + tagClass : tagClass;
-					break;
-				}
-			}
-			return cls;
-		},
-		scope
 	};
 }
-const t = Tag.define;
-const comment = t();
-const name = t();
-const typeName = t(name);
-const propertyName = t(name);
-const literal = t();
-const string = t(literal);
-const number = t(literal);
-const content = t();
-const heading = t(content);
-const keyword = t();
-const operator = t();
-const punctuation = t();
-const bracket = t(punctuation);
-const meta = t();
-/**
-The default set of highlighting [tags](#highlight.Tag).
-
-This collection is heavily biased towards programming languages,
-and necessarily incomplete. A full ontology of syntactic
-constructs would fill a stack of books, and be impractical to
-write themes for. So try to make do with this set. If all else
-fails, [open an
-issue](https://code.haverbeke.berlin/codemirror/dev/issues) to propose a
-new tag, or [define](#highlight.Tag^define) a local custom tag for
-your use case.
-
-Note that it is not obligatory to always attach the most specific
-tag possible to an element—if your grammar can't easily
-distinguish a certain type of element (such as a local variable),
-it is okay to style it as its more general variant (a variable).
-
-For tags that extend some parent tag, the documentation links to
-the parent.
-*/
-const tags = {
-	/**
-	A comment.
-	*/
-	comment,
-	/**
-	A line [comment](#highlight.tags.comment).
-	*/
-	lineComment: t(comment),
-	/**
-	A block [comment](#highlight.tags.comment).
-	*/
-	blockComment: t(comment),
-	/**
-	A documentation [comment](#highlight.tags.comment).
-	*/
-	docComment: t(comment),
-	/**
-	Any kind of identifier.
-	*/
-	name,
-	/**
-	The [name](#highlight.tags.name) of a variable.
-	*/
-	variableName: t(name),
-	/**
-	A type [name](#highlight.tags.name).
-	*/
-	typeName,
-	/**
-	A tag name (subtag of [`typeName`](#highlight.tags.typeName)).
-	*/
-	tagName: t(typeName),
-	/**
-	A property or field [name](#highlight.tags.name).
-	*/
-	propertyName,
-	/**
-	An attribute name (subtag of [`propertyName`](#highlight.tags.propertyName)).
-	*/
-	attributeName: t(propertyName),
-	/**
-	The [name](#highlight.tags.name) of a class.
-	*/
-	className: t(name),
-	/**
-	A label [name](#highlight.tags.name).
-	*/
-	labelName: t(name),
-	/**
-	A namespace [name](#highlight.tags.name).
-	*/
-	namespace: t(name),
-	/**
-	The [name](#highlight.tags.name) of a macro.
-	*/
-	macroName: t(name),
-	/**
-	A literal value.
-	*/
-	literal,
-	/**
-	A string [literal](#highlight.tags.literal).
-	*/
-	string,
-	/**
-	A documentation [string](#highlight.tags.string).
-	*/
-	docString: t(string),
-	/**
-	A character literal (subtag of [string](#highlight.tags.string)).
-	*/
-	character: t(string),
-	/**
-	An attribute value (subtag of [string](#highlight.tags.string)).
-	*/
-	attributeValue: t(string),
-	/**
-	A number [literal](#highlight.tags.literal).
-	*/
-	number,
-	/**
-	An integer [number](#highlight.tags.number) literal.
-	*/
-	integer: t(number),
-	/**
-	A floating-point [number](#highlight.tags.number) literal.
-	*/
-	float: t(number),
-	/**
-	A boolean [literal](#highlight.tags.literal).
-	*/
-	bool: t(literal),
-	/**
-	Regular expression [literal](#highlight.tags.literal).
-	*/
-	regexp: t(literal),
-	/**
-	An escape [literal](#highlight.tags.literal), for example a
-	backslash escape in a string.
-	*/
-	escape: t(literal),
-	/**
-	A color [literal](#highlight.tags.literal).
-	*/
-	color: t(literal),
-	/**
-	A URL [literal](#highlight.tags.literal).
-	*/
-	url: t(literal),
-	/**
-	A language keyword.
-	*/
-	keyword,
-	/**
-	The [keyword](#highlight.tags.keyword) for the self or this
-	object.
-	*/
-	self: t(keyword),
-	/**
-	The [keyword](#highlight.tags.keyword) for null.
-	*/
-	null: t(keyword),
-	/**
-	A [keyword](#highlight.tags.keyword) denoting some atomic value.
-	*/
-	atom: t(keyword),
-	/**
-	A [keyword](#highlight.tags.keyword) that represents a unit.
-	*/
-	unit: t(keyword),
-	/**
-	A modifier [keyword](#highlight.tags.keyword).
-	*/
-	modifier: t(keyword),
-	/**
-	A [keyword](#highlight.tags.keyword) that acts as an operator.
-	*/
-	operatorKeyword: t(keyword),
-	/**
-	A control-flow related [keyword](#highlight.tags.keyword).
-	*/
-	controlKeyword: t(keyword),
-	/**
-	A [keyword](#highlight.tags.keyword) that defines something.
-	*/
-	definitionKeyword: t(keyword),
-	/**
-	A [keyword](#highlight.tags.keyword) related to defining or
-	interfacing with modules.
-	*/
-	moduleKeyword: t(keyword),
-	/**
-	An operator.
-	*/
-	operator,
-	/**
-	An [operator](#highlight.tags.operator) that dereferences something.
-	*/
-	derefOperator: t(operator),
-	/**
-	Arithmetic-related [operator](#highlight.tags.operator).
-	*/
-	arithmeticOperator: t(operator),
-	/**
-	Logical [operator](#highlight.tags.operator).
-	*/
-	logicOperator: t(operator),
-	/**
-	Bit [operator](#highlight.tags.operator).
-	*/
-	bitwiseOperator: t(operator),
-	/**
-	Comparison [operator](#highlight.tags.operator).
-	*/
-	compareOperator: t(operator),
-	/**
-	[Operator](#highlight.tags.operator) that updates its operand.
-	*/
-	updateOperator: t(operator),
-	/**
-	[Operator](#highlight.tags.operator) that defines something.
-	*/
-	definitionOperator: t(operator),
-	/**
-	Type-related [operator](#highlight.tags.operator).
-	*/
-	typeOperator: t(operator),
-	/**
-	Control-flow [operator](#highlight.tags.operator).
-	*/
-	controlOperator: t(operator),
-	/**
-	Program or markup punctuation.
-	*/
-	punctuation,
-	/**
-	[Punctuation](#highlight.tags.punctuation) that separates
-	things.
-	*/
-	separator: t(punctuation),
-	/**
-	Bracket-style [punctuation](#highlight.tags.punctuation).
-	*/
-	bracket,
-	/**
-	Angle [brackets](#highlight.tags.bracket) (usually `<` and `>`
-	tokens).
-	*/
-	angleBracket: t(bracket),
-	/**
-	Square [brackets](#highlight.tags.bracket) (usually `[` and `]`
-	tokens).
-	*/
-	squareBracket: t(bracket),
-	/**
-	Parentheses (usually `(` and `)` tokens). Subtag of
-	[bracket](#highlight.tags.bracket).
-	*/
-	paren: t(bracket),
-	/**
-	Braces (usually `{` and `}` tokens). Subtag of
-	[bracket](#highlight.tags.bracket).
-	*/
-	brace: t(bracket),
-	/**
-	Content, for example plain text in XML or markup documents.
-	*/
-	content,
-	/**
-	[Content](#highlight.tags.content) that represents a heading.
-	*/
-	heading,
-	/**
-	A level 1 [heading](#highlight.tags.heading).
-	*/
-	heading1: t(heading),
-	/**
-	A level 2 [heading](#highlight.tags.heading).
-	*/
-	heading2: t(heading),
-	/**
-	A level 3 [heading](#highlight.tags.heading).
-	*/
-	heading3: t(heading),
-	/**
-	A level 4 [heading](#highlight.tags.heading).
-	*/
-	heading4: t(heading),
-	/**
-	A level 5 [heading](#highlight.tags.heading).
-	*/
-	heading5: t(heading),
-	/**
-	A level 6 [heading](#highlight.tags.heading).
-	*/
-	heading6: t(heading),
-	/**
-	A prose [content](#highlight.tags.content) separator (such as a horizontal rule).
-	*/
-	contentSeparator: t(content),
-	/**
-	[Content](#highlight.tags.content) that represents a list.
-	*/
-	list: t(content),
-	/**
-	[Content](#highlight.tags.content) that represents a quote.
-	*/
-	quote: t(content),
-	/**
-	[Content](#highlight.tags.content) that is emphasized.
-	*/
-	emphasis: t(content),
-	/**
-	[Content](#highlight.tags.content) that is styled strong.
-	*/
-	strong: t(content),
-	/**
-	[Content](#highlight.tags.content) that is part of a link.
-	*/
-	link: t(content),
-	/**
-	[Content](#highlight.tags.content) that is styled as code or
-	monospace.
-	*/
-	monospace: t(content),
-	/**
-	[Content](#highlight.tags.content) that has a strike-through
-	style.
-	*/
-	strikethrough: t(content),
-	/**
-	Inserted text in a change-tracking format.
-	*/
-	inserted: t(),
-	/**
-	Deleted text.
-	*/
-	deleted: t(),
-	/**
-	Changed text.
-	*/
-	changed: t(),
-	/**
-	An invalid or unsyntactic element.
-	*/
-	invalid: t(),
-	/**
-	Metadata or meta-instruction.
-	*/
-	meta,
-	/**
-	[Metadata](#highlight.tags.meta) that applies to the entire
-	document.
-	*/
-	documentMeta: t(meta),
-	/**
-	[Metadata](#highlight.tags.meta) that annotates or adds
-	attributes to a given syntactic element.
-	*/
-	annotation: t(meta),
-	/**
-	Processing instruction or preprocessor directive. Subtag of
-	[meta](#highlight.tags.meta).
-	*/
-	processingInstruction: t(meta),
-	/**
-	[Modifier](#highlight.Tag^defineModifier) that indicates that a
-	given element is being defined. Expected to be used with the
-	various [name](#highlight.tags.name) tags.
-	*/
-	definition: Tag.defineModifier("definition"),
-	/**
-	[Modifier](#highlight.Tag^defineModifier) that indicates that
-	something is constant. Mostly expected to be used with
-	[variable names](#highlight.tags.variableName).
-	*/
-	constant: Tag.defineModifier("constant"),
-	/**
-	[Modifier](#highlight.Tag^defineModifier) used to indicate that
-	a [variable](#highlight.tags.variableName) or [property
-	name](#highlight.tags.propertyName) is being called or defined
-	as a function.
-	*/
-	function: Tag.defineModifier("function"),
-	/**
-	[Modifier](#highlight.Tag^defineModifier) that can be applied to
-	[names](#highlight.tags.name) to indicate that they belong to
-	the language's standard environment.
-	*/
-	standard: Tag.defineModifier("standard"),
-	/**
-	[Modifier](#highlight.Tag^defineModifier) that indicates a given
-	[names](#highlight.tags.name) is local to some scope.
-	*/
-	local: Tag.defineModifier("local"),
-	/**
-	A generic variant [modifier](#highlight.Tag^defineModifier) that
-	can be used to tag language-specific alternative variants of
-	some common tag. It is recommended for themes to define special
-	forms of at least the [string](#highlight.tags.string) and
-	[variable name](#highlight.tags.variableName) tags, since those
-	come up a lot.
-	*/
-	special: Tag.defineModifier("special")
+// src/project/python-tokens.ts
+const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
+const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+const STRING_START = /(?:[rub]|br|rb|f|fr|rf|t|tr|rt)?(?:'''|"""|'|")/iy;
+const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy;
+const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
+const SPACE$1 = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
+const LINE_END = /\r\n|\r|\n/y;
+const COMMENT = /#[^\r\n]*/y;
+const INDENT = /[ \t\f]*/y;
+/** Words that may touch a number: `1if x else 2`. */
+const AFTER_NUMBER = /(?:and|else|for|if|in|is|not|or)\b/y;
+const CONFLICT = /(?:<{7}|={7}|>{7})(?![<=>])/y;
+const CONFLICT_LEFT = "a merge conflict was left in the file";
+const CLOSES = {
+	")": "(",
+	"]": "[",
+	"}": "{"
 };
-for (let name in tags) {
-	let val = tags[name];
-	if (val instanceof Tag) val.name = name;
+function match(pattern, source, at) {
+	pattern.lastIndex = at;
+	return pattern.exec(source)?.[0];
 }
-tagHighlighter([
-	{
-		tag: tags.link,
-		class: "tok-link"
-	},
-	{
-		tag: tags.heading,
-		class: "tok-heading"
-	},
-	{
-		tag: tags.emphasis,
-		class: "tok-emphasis"
-	},
-	{
-		tag: tags.strong,
-		class: "tok-strong"
-	},
-	{
-		tag: tags.keyword,
-		class: "tok-keyword"
-	},
-	{
-		tag: tags.atom,
-		class: "tok-atom"
-	},
-	{
-		tag: tags.bool,
-		class: "tok-bool"
-	},
-	{
-		tag: tags.url,
-		class: "tok-url"
-	},
-	{
-		tag: tags.labelName,
-		class: "tok-labelName"
-	},
-	{
-		tag: tags.inserted,
-		class: "tok-inserted"
-	},
-	{
-		tag: tags.deleted,
-		class: "tok-deleted"
-	},
-	{
-		tag: tags.literal,
-		class: "tok-literal"
-	},
-	{
-		tag: tags.string,
-		class: "tok-string"
-	},
-	{
-		tag: tags.number,
-		class: "tok-number"
-	},
-	{
-		tag: [
-			tags.regexp,
-			tags.escape,
-			tags.special(tags.string)
-		],
-		class: "tok-string2"
-	},
-	{
-		tag: tags.variableName,
-		class: "tok-variableName"
-	},
-	{
-		tag: tags.local(tags.variableName),
-		class: "tok-variableName tok-local"
-	},
-	{
-		tag: tags.definition(tags.variableName),
-		class: "tok-variableName tok-definition"
-	},
-	{
-		tag: tags.special(tags.variableName),
-		class: "tok-variableName2"
-	},
-	{
-		tag: tags.definition(tags.propertyName),
-		class: "tok-propertyName tok-definition"
-	},
-	{
-		tag: tags.typeName,
-		class: "tok-typeName"
-	},
-	{
-		tag: tags.namespace,
-		class: "tok-namespace"
-	},
-	{
-		tag: tags.className,
-		class: "tok-className"
-	},
-	{
-		tag: tags.macroName,
-		class: "tok-macroName"
-	},
-	{
-		tag: tags.propertyName,
-		class: "tok-propertyName"
-	},
-	{
-		tag: tags.operator,
-		class: "tok-operator"
-	},
-	{
-		tag: tags.comment,
-		class: "tok-comment"
-	},
-	{
-		tag: tags.meta,
-		class: "tok-meta"
-	},
-	{
-		tag: tags.invalid,
-		class: "tok-invalid"
-	},
-	{
-		tag: tags.punctuation,
-		class: "tok-punctuation"
+/** The end of the string literal that begins at an offset, or a problem. `opening` is its prefix and quotes. */
+function stringEnd(source, at, opening, limit) {
+	const quotes = /['"]+$/.exec(opening)[0];
+	const prefix = opening.slice(0, -quotes.length).toLowerCase();
+	const replaced = /[ft]/.test(prefix);
+	const raw = prefix.includes("r");
+	const long = quotes.length === 3;
+	const open = (detail) => ({
+		offset: at,
+		detail
+	});
+	let index = at + opening.length;
+	while (index < limit) {
+		const character = source[index];
+		if (source.startsWith(quotes, index)) return index + quotes.length;
+		if (character === "\\") {
+			const named = replaced && !raw ? /\\N\{[^}\r\n]*\}/y : void 0;
+			if (named) named.lastIndex = index;
+			const name = named?.exec(source)?.[0];
+			const next = source[index + 1];
+			if (name !== void 0) index += name.length;
+			else if (replaced && (next === "{" || next === "}")) index += 1;
+			else index += next === "\r" && source[index + 2] === "\n" ? 3 : 2;
+		} else if (!long && (character === "\n" || character === "\r")) return open("unterminated string literal");
+		else if (replaced && character === "{") {
+			if (source[index + 1] === "{") index += 2;
+			else {
+				const end = replacementEnd(source, index, limit);
+				if (typeof end !== "number") return end;
+				index = end;
+			}
+		} else index += 1;
 	}
-]);
-// node_modules/@lezer/python/dist/index.js
-const printKeyword = 1;
-const indent = 194;
-const dedent = 195;
-const newline$1 = 196;
-const blankLineStart = 197;
-const newlineBracketed = 198;
-const eof = 199;
-const stringContent = 200;
-const Escape = 2;
-const replacementStart = 3;
-const stringEnd = 201;
-const ParenL = 24;
-const ParenthesizedExpression = 25;
-const TupleExpression = 49;
-const ComprehensionExpression = 50;
-const BracketL = 55;
-const ArrayExpression = 56;
-const ArrayComprehensionExpression = 57;
-const BraceL = 59;
-const DictionaryExpression = 60;
-const DictionaryComprehensionExpression = 61;
-const SetExpression = 62;
-const SetComprehensionExpression = 63;
-const ArgList = 65;
-const subscript = 238;
-const String$1 = 71;
-const stringStart = 241;
-const stringStartD = 242;
-const stringStartL = 243;
-const stringStartLD = 244;
-const stringStartR = 245;
-const stringStartRD = 246;
-const stringStartRL = 247;
-const stringStartRLD = 248;
-const FormatString = 72;
-const stringStartF = 249;
-const stringStartFD = 250;
-const stringStartFL = 251;
-const stringStartFLD = 252;
-const stringStartFR = 253;
-const stringStartFRD = 254;
-const stringStartFRL = 255;
-const stringStartFRLD = 256;
-const FormatReplacement = 73;
-const nestedFormatReplacement = 77;
-const importList = 263;
-const TypeParamList = 112;
-const ParamList = 130;
-const SequencePattern = 151;
-const MappingPattern = 152;
-const PatternArgList = 155;
-const newline = 10;
-const carriageReturn = 13;
-const space = 32;
-const tab = 9;
-const hash = 35;
-const parenOpen = 40;
-const dot = 46;
-const braceOpen = 123;
-const braceClose = 125;
-const singleQuote = 39;
-const doubleQuote = 34;
-const backslash = 92;
-const letter_o = 111;
-const letter_x = 120;
-const letter_N = 78;
-const letter_u = 117;
-const letter_U = 85;
-const bracketed = /* @__PURE__ */ new Set([
-	ParenthesizedExpression,
-	TupleExpression,
-	ComprehensionExpression,
-	importList,
-	ArgList,
-	ParamList,
-	ArrayExpression,
-	ArrayComprehensionExpression,
-	subscript,
-	SetExpression,
-	SetComprehensionExpression,
-	FormatString,
-	FormatReplacement,
-	nestedFormatReplacement,
-	DictionaryExpression,
-	DictionaryComprehensionExpression,
-	SequencePattern,
-	MappingPattern,
-	PatternArgList,
-	TypeParamList
-]);
-function isLineBreak(ch) {
-	return ch == newline || ch == carriageReturn;
+	return open(long ? "unterminated triple-quoted string literal" : "unterminated string literal");
 }
-function isHex(ch) {
-	return ch >= 48 && ch <= 57 || ch >= 65 && ch <= 70 || ch >= 97 && ch <= 102;
-}
-const newlines = new ExternalTokenizer((input, stack) => {
-	let prev;
-	if (input.next < 0) input.acceptToken(eof);
-	else if (stack.context.flags & cx_Bracketed) {
-		if (isLineBreak(input.next)) input.acceptToken(newlineBracketed, 1);
-	} else if (((prev = input.peek(-1)) < 0 || isLineBreak(prev)) && stack.canShift(blankLineStart)) {
-		let spaces = 0;
-		while (input.next == space || input.next == tab) {
-			input.advance();
-			spaces++;
-		}
-		if (input.next == newline || input.next == carriageReturn || input.next == hash) input.acceptToken(blankLineStart, -spaces);
-	} else if (isLineBreak(input.next)) input.acceptToken(newline$1, 1);
-}, { contextual: true });
-const indentation = new ExternalTokenizer((input, stack) => {
-	let context = stack.context;
-	if (context.flags) return;
-	let prev = input.peek(-1);
-	if (prev == newline || prev == carriageReturn) {
-		let depth = 0, chars = 0;
-		for (;;) {
-			if (input.next == space) depth++;
-			else if (input.next == tab) depth += 8 - depth % 8;
-			else break;
-			input.advance();
-			chars++;
-		}
-		if (depth != context.indent && input.next != newline && input.next != carriageReturn && input.next != hash) {
-			if (depth < context.indent) input.acceptToken(dedent, -chars);
-			else input.acceptToken(indent);
-		}
-	}
-});
-const cx_Bracketed = 1;
-const cx_String = 2;
-const cx_DoubleQuote = 4;
-const cx_Long = 8;
-const cx_Raw = 16;
-const cx_Format = 32;
-function Context(parent, indent, flags) {
-	this.parent = parent;
-	this.indent = indent;
-	this.flags = flags;
-	this.hash = (parent ? parent.hash + parent.hash << 8 : 0) + indent + (indent << 4) + flags + (flags << 6);
-}
-const topIndent = new Context(null, 0, 0);
-function countIndent(space) {
+/** Cuts the replacement field whose `{` stands at an offset. */
+function cutField(source, at, limit) {
 	let depth = 0;
-	for (let i = 0; i < space.length; i++) depth += space.charCodeAt(i) == tab ? 8 - depth % 8 : 1;
-	return depth;
-}
-const stringFlags = new Map([
-	[stringStart, 0],
-	[stringStartD, cx_DoubleQuote],
-	[stringStartL, cx_Long],
-	[stringStartLD, 12],
-	[stringStartR, cx_Raw],
-	[stringStartRD, 20],
-	[stringStartRL, 24],
-	[stringStartRLD, 28],
-	[stringStartF, cx_Format],
-	[stringStartFD, 36],
-	[stringStartFL, 40],
-	[stringStartFLD, 44],
-	[stringStartFR, 48],
-	[stringStartFRD, 52],
-	[stringStartFRL, 56],
-	[stringStartFRLD, 60]
-].map(([term, flags]) => [term, flags | cx_String]));
-const trackIndent = new ContextTracker({
-	start: topIndent,
-	reduce(context, term, _, input) {
-		if (context.flags & cx_Bracketed && bracketed.has(term) || (term == String$1 || term == FormatString) && context.flags & cx_String) return context.parent;
-		return context;
-	},
-	shift(context, term, stack, input) {
-		if (term == indent) return new Context(context, countIndent(input.read(input.pos, stack.pos)), 0);
-		if (term == dedent) return context.parent;
-		if (term == ParenL || term == BracketL || term == BraceL || term == replacementStart) return new Context(context, 0, cx_Bracketed);
-		if (stringFlags.has(term)) return new Context(context, 0, stringFlags.get(term) | context.flags & cx_Bracketed);
-		return context;
-	},
-	hash(context) {
-		return context.hash;
-	}
-});
-const legacyPrint = new ExternalTokenizer((input) => {
-	for (let i = 0; i < 5; i++) {
-		if (input.next != "print".charCodeAt(i)) return;
-		input.advance();
-	}
-	if (/\w/.test(String.fromCharCode(input.next))) return;
-	for (let off = 0;; off++) {
-		let next = input.peek(off);
-		if (next == space || next == tab) continue;
-		if (next != parenOpen && next != dot && next != newline && next != carriageReturn && next != hash) input.acceptToken(printKeyword);
-		return;
-	}
-});
-const strings = new ExternalTokenizer((input, stack) => {
-	let { flags } = stack.context;
-	let quote = flags & cx_DoubleQuote ? doubleQuote : singleQuote;
-	let long = (flags & cx_Long) > 0;
-	let escapes = !(flags & cx_Raw);
-	let format = (flags & cx_Format) > 0;
-	let start = input.pos;
-	for (;;) if (input.next < 0) break;
-	else if (format && input.next == braceOpen) {
-		if (input.peek(1) == braceOpen) input.advance(2);
-		else {
-			if (input.pos == start) {
-				input.acceptToken(replacementStart, 1);
-				return;
+	let index = at + 1;
+	let end;
+	let shown = false;
+	let conversion = "";
+	const problem = {
+		offset: at,
+		detail: "f-string: expecting '}'"
+	};
+	while (index < limit) {
+		const character = source[index];
+		const opening = match(STRING_START, source, index);
+		if (opening !== void 0 && (/^['"]/.test(opening) || !/[\p{XID_Continue}]/u.test(source[index - 1] ?? ""))) {
+			const after = stringEnd(source, index, opening, limit);
+			if (typeof after !== "number") return after;
+			index = after;
+		} else if ("([{".includes(character)) {
+			depth += 1;
+			index += 1;
+		} else if (depth > 0 && ")]}".includes(character)) {
+			depth -= 1;
+			index += 1;
+		} else if (depth > 0) index += 1;
+		else if (character === "}") return {
+			expression: [at + 1, end ?? index],
+			shown,
+			conversion,
+			end: index + 1
+		};
+		else if (character === "!" && source[index + 1] !== "=") {
+			end ??= index;
+			conversion = match(/!\s*[a-z]+\s*/y, source, index) ?? "!";
+			index += conversion.length;
+			conversion = conversion.slice(1).trim();
+			if (![
+				"s",
+				"r",
+				"a"
+			].includes(conversion)) return {
+				offset: index,
+				detail: "f-string: invalid conversion character"
+			};
+		} else if (character === "=" && source[index + 1] !== "=" && !"=!<>:".includes(source[index - 1])) {
+			end ??= index;
+			shown = true;
+			index += 1;
+		} else if (character === ":") {
+			end ??= index;
+			const format = [index + 1, index + 1];
+			index += 1;
+			while (index < limit && source[index] !== "}") if (source[index] !== "{") index += 1;
+			else {
+				const after = replacementEnd(source, index, limit);
+				if (typeof after !== "number") return after;
+				index = after;
 			}
-			break;
-		}
-	} else if (escapes && input.next == backslash) {
-		if (input.pos == start) {
-			input.advance();
-			let escaped = input.next;
-			if (escaped >= 0) {
-				input.advance();
-				skipEscape(input, escaped);
-			}
-			input.acceptToken(Escape);
-			return;
-		}
-		break;
-	} else if (input.next == backslash && !escapes && input.peek(1) > -1) input.advance(2);
-	else if (input.next == quote && (!long || input.peek(1) == quote && input.peek(2) == quote)) {
-		if (input.pos == start) {
-			input.acceptToken(stringEnd, long ? 3 : 1);
-			return;
-		}
-		break;
-	} else if (input.next == newline) {
-		if (long) input.advance();
-		else if (input.pos == start) {
-			input.acceptToken(stringEnd);
-			return;
-		}
-		break;
-	} else input.advance();
-	if (input.pos > start) input.acceptToken(stringContent);
-});
-function skipEscape(input, ch) {
-	if (ch == letter_o) for (let i = 0; i < 2 && input.next >= 48 && input.next <= 55; i++) input.advance();
-	else if (ch == letter_x) for (let i = 0; i < 2 && isHex(input.next); i++) input.advance();
-	else if (ch == letter_u) for (let i = 0; i < 4 && isHex(input.next); i++) input.advance();
-	else if (ch == letter_U) for (let i = 0; i < 8 && isHex(input.next); i++) input.advance();
-	else if (ch == letter_N) {
-		if (input.next == braceOpen) {
-			input.advance();
-			while (input.next >= 0 && input.next != braceClose && input.next != singleQuote && input.next != doubleQuote && input.next != newline) input.advance();
-			if (input.next == braceClose) input.advance();
-		}
+			if (index >= limit) return problem;
+			format[1] = index;
+			return {
+				expression: [at + 1, end],
+				shown,
+				conversion,
+				format,
+				end: index + 1
+			};
+		} else index += 1;
 	}
+	return problem;
 }
-const pythonHighlighting = styleTags({
-	"async \"*\" \"**\" FormatConversion FormatSpec": tags.modifier,
-	"for while if elif else try except finally return raise break continue with pass assert await yield match case": tags.controlKeyword,
-	"in not and or is del": tags.operatorKeyword,
-	"from def class global nonlocal lambda": tags.definitionKeyword,
-	import: tags.moduleKeyword,
-	"with as print": tags.keyword,
-	Boolean: tags.bool,
-	None: tags.null,
-	VariableName: tags.variableName,
-	"CallExpression/VariableName": tags.function(tags.variableName),
-	"FunctionDefinition/VariableName": tags.function(tags.definition(tags.variableName)),
-	"ClassDefinition/VariableName": tags.definition(tags.className),
-	PropertyName: tags.propertyName,
-	"CallExpression/MemberExpression/PropertyName": tags.function(tags.propertyName),
-	Comment: tags.lineComment,
-	Number: tags.number,
-	String: tags.string,
-	FormatString: tags.special(tags.string),
-	Escape: tags.escape,
-	UpdateOp: tags.updateOperator,
-	"ArithOp!": tags.arithmeticOperator,
-	BitOp: tags.bitwiseOperator,
-	CompareOp: tags.compareOperator,
-	AssignOp: tags.definitionOperator,
-	Ellipsis: tags.punctuation,
-	At: tags.meta,
-	"( )": tags.paren,
-	"[ ]": tags.squareBracket,
-	"{ }": tags.brace,
-	".": tags.derefOperator,
-	", ;": tags.separator
-});
-const spec_identifier = {
-	__proto__: null,
-	await: 44,
-	or: 54,
-	and: 56,
-	in: 60,
-	not: 62,
-	is: 64,
-	if: 70,
-	else: 72,
-	lambda: 76,
-	yield: 94,
-	from: 96,
-	async: 102,
-	for: 104,
-	None: 162,
-	True: 164,
-	False: 164,
-	del: 178,
-	pass: 182,
-	break: 186,
-	continue: 190,
-	return: 194,
-	raise: 202,
-	import: 206,
-	as: 208,
-	global: 212,
-	nonlocal: 214,
-	assert: 218,
-	type: 223,
-	elif: 236,
-	while: 240,
-	try: 246,
-	except: 248,
-	finally: 250,
-	with: 254,
-	def: 258,
-	class: 268,
-	match: 279,
-	case: 285
+function replacementEnd(source, at, limit) {
+	const field = cutField(source, at, limit);
+	return "detail" in field ? field : field.end;
+}
+/**
+* Cuts a source into tokens. It never gives up: what Python would refuse is told as the first problem, and cutting goes on.
+*
+* @param within cut only this piece of the source, as if it stood in parentheses
+*/
+function tokenize(source, within) {
+	const tokens = [];
+	const limit = within?.[1] ?? source.length;
+	const indents = [{
+		column: 0,
+		alternative: 0
+	}];
+	const brackets = [];
+	let problem;
+	let index = within?.[0] ?? 0;
+	let lineStart = !within;
+	const add = (kind, text, start = index) => {
+		tokens.push({
+			kind,
+			text,
+			start,
+			end: start + text.length
+		});
+		index = start + text.length;
+	};
+	const fail = (detail, offset = index) => {
+		problem ??= {
+			offset,
+			detail
+		};
+	};
+	while (index < limit) {
+		if (lineStart) {
+			lineStart = false;
+			const begin = index;
+			if (match(CONFLICT, source, index) !== void 0) {
+				fail(CONFLICT_LEFT);
+				index += (match(/[^\r\n]*(?:\r\n|\r|\n)?/y, source, index) ?? "").length;
+				lineStart = true;
+				continue;
+			}
+			let column = 0;
+			let alternative = 0;
+			for (const character of match(INDENT, source, index)) {
+				if (character === "	") {
+					column = (Math.floor(column / 8) + 1) * 8;
+					alternative += 1;
+				} else if (character === "\f") column = alternative = 0;
+				else {
+					column += 1;
+					alternative += 1;
+				}
+				index += 1;
+			}
+			const character = source[index];
+			if (index >= limit || character === "#" || character === "\n" || character === "\r") {
+				index += (match(COMMENT, source, index) ?? "").length;
+				index += (match(LINE_END, source, index) ?? "").length;
+				lineStart = true;
+				continue;
+			}
+			const top = indents.at(-1);
+			if (column > top.column) {
+				if (alternative <= top.alternative) fail("inconsistent use of tabs and spaces in indentation");
+				indents.push({
+					column,
+					alternative
+				});
+				tokens.push({
+					kind: "indent",
+					text: "",
+					start: begin,
+					end: index
+				});
+			} else {
+				while (column < indents.at(-1).column) {
+					indents.pop();
+					tokens.push({
+						kind: "dedent",
+						text: "",
+						start: index,
+						end: index
+					});
+				}
+				const now = indents.at(-1);
+				if (column !== now.column) fail("unindent does not match any outer indentation level");
+				else if (alternative !== now.alternative) fail("inconsistent use of tabs and spaces in indentation");
+			}
+		}
+		const character = source[index];
+		const code = character.charCodeAt(0);
+		if (code === 32 || code === 9 || code === 12 || code === 92) {
+			const space = match(SPACE$1, source, index);
+			if (space !== void 0) {
+				index += space.length;
+				continue;
+			}
+			fail("unexpected character after line continuation character");
+			add("op", character);
+			continue;
+		}
+		if (code === 35) {
+			index += match(COMMENT, source, index).length;
+			continue;
+		}
+		if (code === 10 || code === 13) {
+			const end = match(LINE_END, source, index);
+			if (brackets.length === 0 && !within) {
+				add("newline", end);
+				lineStart = true;
+				continue;
+			}
+			index += end.length;
+			if (match(CONFLICT, source, index) !== void 0) {
+				fail(CONFLICT_LEFT);
+				index += match(/[^\r\n]*/y, source, index).length;
+			}
+			continue;
+		}
+		const opening = match(STRING_START, source, index);
+		if (opening !== void 0) {
+			const end = stringEnd(source, index, opening, limit);
+			if (typeof end === "number") add("string", source.slice(index, end));
+			else {
+				fail(end.detail, end.offset);
+				add("string", opening.endsWith("\"\"\"") || opening.endsWith("'''") ? source.slice(index, limit) : match(/[^\r\n]*/y, source, index));
+			}
+			continue;
+		}
+		const name = match(NAME, source, index);
+		if (name !== void 0) {
+			add(KEYWORDS.has(name) ? "op" : "name", name);
+			continue;
+		}
+		const number = code >= 48 && code <= 57 || code === 46 ? match(NUMBER, source, index) : void 0;
+		if (number !== void 0) {
+			const after = index + number.length;
+			if (/^0[\d_]*[1-9]/.test(number) && /^[\d_]+$/.test(number)) fail("leading zeros in decimal integer literals are not permitted");
+			else if (match(NAME, source, after) !== void 0 && match(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
+			else if (/^\d/.test(source[after] ?? "")) fail("invalid digit in number");
+			add("number", number);
+			continue;
+		}
+		const operator = match(OPERATOR, source, index);
+		if (operator === void 0) {
+			fail(`invalid character ${JSON.stringify(character)}`);
+			add("op", character);
+			continue;
+		}
+		if ("([{".includes(operator)) brackets.push({
+			text: operator,
+			offset: index
+		});
+		else if (")]}".includes(operator)) {
+			const open = brackets.pop();
+			if (!open) fail(`unmatched '${operator}'`);
+			else if (open.text !== CLOSES[operator]) fail(`closing parenthesis '${operator}' does not match opening parenthesis '${open.text}'`);
+		}
+		add("op", operator);
+	}
+	const open = brackets.at(-1);
+	if (open) fail(`'${open.text}' was never closed`, open.offset);
+	if (!within) {
+		const last = tokens.at(-1);
+		if (last && last.kind !== "newline" && last.kind !== "dedent") tokens.push({
+			kind: "newline",
+			text: "",
+			start: limit,
+			end: limit
+		});
+		for (let depth = indents.length; depth > 1; depth--) tokens.push({
+			kind: "dedent",
+			text: "",
+			start: limit,
+			end: limit
+		});
+	}
+	tokens.push({
+		kind: "end",
+		text: "",
+		start: limit,
+		end: limit
+	});
+	return {
+		tokens,
+		problem
+	};
+}
+// src/project/python-values.ts
+const SIMPLE_ESCAPES = {
+	"\\": "\\",
+	"'": "'",
+	"\"": "\"",
+	a: "\x07",
+	b: "\b",
+	f: "\f",
+	n: "\n",
+	r: "\r",
+	t: "	",
+	v: "\v"
 };
-const parser = LRParser.deserialize({
-	version: 14,
-	states: "##jQ`QeOOP$}OSOOO&WQtO'#HUOOQS'#Co'#CoOOQS'#Cp'#CpO'vQdO'#CnO*UQtO'#HTOOQS'#HU'#HUOOQS'#DU'#DUOOQS'#HT'#HTO*rQdO'#D_O+VQdO'#DfO+gQdO'#DjO+zOWO'#DuO,VOWO'#DvO.[QtO'#GuOOQS'#Gu'#GuO'vQdO'#GtO0ZQtO'#GtOOQS'#Eb'#EbO0rQdO'#EcOOQS'#Gs'#GsO0|QdO'#GrOOQV'#Gr'#GrO1XQdO'#FYOOQS'#G^'#G^O1^QdO'#FXOOQV'#IS'#ISOOQV'#Gq'#GqOOQV'#Fq'#FqQ`QeOOO'vQdO'#CqO1lQdO'#C}O1sQdO'#DRO2RQdO'#HYO2cQtO'#EVO'vQdO'#EWOOQS'#EY'#EYOOQS'#E['#E[OOQS'#E^'#E^O2wQdO'#E`O3_QdO'#EdO3rQdO'#EfO3zQtO'#EfO1XQdO'#EiO0rQdO'#ElO1XQdO'#EnO0rQdO'#EtO0rQdO'#EwO4VQdO'#EyO4^QdO'#FOO4iQdO'#EzO0rQdO'#FOO1XQdO'#FQO1XQdO'#FVO4nQdO'#F[P4uOdO'#GpPOOO)CBd)CBdOOQS'#Ce'#CeOOQS'#Cf'#CfOOQS'#Cg'#CgOOQS'#Ch'#ChOOQS'#Ci'#CiOOQS'#Cj'#CjOOQS'#Cl'#ClO'vQdO,59OO'vQdO,59OO'vQdO,59OO'vQdO,59OO'vQdO,59OO'vQdO,59OO5TQdO'#DoOOQS,5:Y,5:YO5hQdO'#HdOOQS,5:],5:]O5uQ!fO,5:]O5zQtO,59YO1lQdO,59bO1lQdO,59bO1lQdO,59bO8jQdO,59bO8oQdO,59bO8vQdO,59jO8}QdO'#HTO:TQdO'#HSOOQS'#HS'#HSOOQS'#D['#D[O:lQdO,59aO'vQdO,59aO:zQdO,59aOOQS,59y,59yO;PQdO,5:RO'vQdO,5:ROOQS,5:Q,5:QO;_QdO,5:QO;dQdO,5:XO'vQdO,5:XO'vQdO,5:VOOQS,5:U,5:UO;uQdO,5:UO;zQdO,5:WOOOW'#Fy'#FyO<POWO,5:aOOQS,5:a,5:aO<[QdO'#HwOOOW'#Dw'#DwOOOW'#Fz'#FzO<lOWO,5:bOOQS,5:b,5:bOOQS'#F}'#F}O<zQtO,5:iO?lQtO,5=`O@VQ#xO,5=`O@vQtO,5=`OOQS,5:},5:}OA_QeO'#GWOBqQdO,5;^OOQV,5=^,5=^OB|QtO'#IPOCkQdO,5;tOOQS-E:[-E:[OOQV,5;s,5;sO4dQdO'#FQOOQV-E9o-E9oOCsQtO,59]OEzQtO,59iOFeQdO'#HVOFpQdO'#HVO1XQdO'#HVOF{QdO'#DTOGTQdO,59mOGYQdO'#HZO'vQdO'#HZO0rQdO,5=tOOQS,5=t,5=tO0rQdO'#EROOQS'#ES'#ESOGwQdO'#GPOHXQdO,58|OHXQdO,58|O*xQdO,5:oOHgQtO'#H]OOQS,5:r,5:rOOQS,5:z,5:zOHzQdO,5;OOI]QdO'#IOO1XQdO'#H}OOQS,5;Q,5;QOOQS'#GT'#GTOIqQtO,5;QOJPQdO,5;QOJUQdO'#IQOOQS,5;T,5;TOJdQdO'#H|OOQS,5;W,5;WOJuQdO,5;YO4iQdO,5;`O4iQdO,5;cOJ}QtO'#ITO'vQdO'#ITOKXQdO,5;eO4VQdO,5;eO0rQdO,5;jO1XQdO,5;lOK^QeO'#EuOLjQgO,5;fO!!kQdO'#IUO4iQdO,5;jO!!vQdO,5;lO!#OQdO,5;qO!#ZQtO,5;vO'vQdO,5;vPOOO,5=[,5=[P!#bOSO,5=[P!#jOdO,5=[O!&bQtO1G.jO!&iQtO1G.jO!)YQtO1G.jO!)dQtO1G.jO!+}QtO1G.jO!,bQtO1G.jO!,uQdO'#HcO!-TQtO'#GuO0rQdO'#HcO!-_QdO'#HbOOQS,5:Z,5:ZO!-gQdO,5:ZO!-lQdO'#HeO!-wQdO'#HeO!.[QdO,5>OOOQS'#Ds'#DsOOQS1G/w1G/wOOQS1G.|1G.|O!/[QtO1G.|O!/cQtO1G.|O1lQdO1G.|O!0OQdO1G/UOOQS'#DZ'#DZO0rQdO,59tOOQS1G.{1G.{O!0VQdO1G/eO!0gQdO1G/eO!0oQdO1G/fO'vQdO'#H[O!0tQdO'#H[O!0yQtO1G.{O!1ZQdO,59iO!2aQdO,5=zO!2qQdO,5=zO!2yQdO1G/mO!3OQtO1G/mOOQS1G/l1G/lO!3`QdO,5=uO!4VQdO,5=uO0rQdO1G/qO!4tQdO1G/sO!4yQtO1G/sO!5ZQtO1G/qOOQS1G/p1G/pOOQS1G/r1G/rOOOW-E9w-E9wOOQS1G/{1G/{O!5kQdO'#HxO0rQdO'#HxO!5|QdO,5>cOOOW-E9x-E9xOOQS1G/|1G/|OOQS-E9{-E9{O!6[Q#xO1G2zO!6{QtO1G2zO'vQdO,5<jOOQS,5<j,5<jOOQS-E9|-E9|OOQS,5<r,5<rOOQS-E:U-E:UOOQV1G0x1G0xO1XQdO'#GRO!7dQtO,5>kOOQS1G1`1G1`O!8RQdO1G1`OOQS'#DV'#DVO0rQdO,5=qOOQS,5=q,5=qO!8WQdO'#FrO!8cQdO,59oO!8kQdO1G/XO!8uQtO,5=uOOQS1G3`1G3`OOQS,5:m,5:mO!9fQdO'#GtOOQS,5<k,5<kOOQS-E9}-E9}O!9wQdO1G.hOOQS1G0Z1G0ZO!:VQdO,5=wO!:gQdO,5=wO0rQdO1G0jO0rQdO1G0jO!:xQdO,5>jO!;ZQdO,5>jO1XQdO,5>jO!;lQdO,5>iOOQS-E:R-E:RO!;qQdO1G0lO!;|QdO1G0lO!<RQdO,5>lO!<aQdO,5>lO!<oQdO,5>hO!=VQdO,5>hO!=hQdO'#EpO0rQdO1G0tO!=sQdO1G0tO!=xQgO1G0zO!AvQgO1G0}O!EqQdO,5>oO!E{QdO,5>oO!FTQtO,5>oO0rQdO1G1PO!F_QdO1G1PO4iQdO1G1UO!!vQdO1G1WOOQV,5;a,5;aO!FdQfO,5;aO!FiQgO1G1QO!JjQdO'#GZO4iQdO1G1QO4iQdO1G1QO!JzQdO,5>pO!KXQdO,5>pO1XQdO,5>pOOQV1G1U1G1UO!KaQdO'#FSO!KrQ!fO1G1WO!KzQdO1G1WOOQV1G1]1G1]O4iQdO1G1]O!LPQdO1G1]O!LXQdO'#F^OOQV1G1b1G1bO!#ZQtO1G1bPOOO1G2v1G2vP!L^OSO1G2vOOQS,5=},5=}OOQS'#Dp'#DpO0rQdO,5=}O!LfQdO,5=|O!LyQdO,5=|OOQS1G/u1G/uO!MRQdO,5>PO!McQdO,5>PO!MkQdO,5>PO!NOQdO,5>PO!N`QdO,5>POOQS1G3j1G3jOOQS7+$h7+$hO!8kQdO7+$pO#!RQdO1G.|O#!YQdO1G.|OOQS1G/`1G/`OOQS,5<`,5<`O'vQdO,5<`OOQS7+%P7+%PO#!aQdO7+%POOQS-E9r-E9rOOQS7+%Q7+%QO#!qQdO,5=vO'vQdO,5=vOOQS7+$g7+$gO#!vQdO7+%PO##OQdO7+%QO##TQdO1G3fOOQS7+%X7+%XO##eQdO1G3fO##mQdO7+%XOOQS,5<_,5<_O'vQdO,5<_O##rQdO1G3aOOQS-E9q-E9qO#$iQdO7+%]OOQS7+%_7+%_O#$wQdO1G3aO#%fQdO7+%_O#%kQdO1G3gO#%{QdO1G3gO#&TQdO7+%]O#&YQdO,5>dO#&sQdO,5>dO#&sQdO,5>dOOQS'#Dx'#DxO#'UO&jO'#DzO#'aO`O'#HyOOOW1G3}1G3}O#'fQdO1G3}O#'nQdO1G3}O#'yQ#xO7+(fO#(jQtO1G2UP#)TQdO'#GOOOQS,5<m,5<mOOQS-E:P-E:POOQS7+&z7+&zOOQS1G3]1G3]OOQS,5<^,5<^OOQS-E9p-E9pOOQS7+$s7+$sO#)bQdO,5=`O#){QdO,5=`O#*^QtO,5<aO#*qQdO1G3cOOQS-E9s-E9sOOQS7+&U7+&UO#+RQdO7+&UO#+aQdO,5<nO#+uQdO1G4UOOQS-E:Q-E:QO#,WQdO1G4UOOQS1G4T1G4TOOQS7+&W7+&WO#,iQdO7+&WOOQS,5<p,5<pO#,tQdO1G4WOOQS-E:S-E:SOOQS,5<l,5<lO#-SQdO1G4SOOQS-E:O-E:OO1XQdO'#EqO#-jQdO'#EqO#-uQdO'#IRO#-}QdO,5;[OOQS7+&`7+&`O0rQdO7+&`O#.SQgO7+&fO!JmQdO'#GXO4iQdO7+&fO4iQdO7+&iO#2QQtO,5<tO'vQdO,5<tO#2[QdO1G4ZOOQS-E:W-E:WO#2fQdO1G4ZO4iQdO7+&kO0rQdO7+&kOOQV7+&p7+&pO!KrQ!fO7+&rO!KzQdO7+&rO`QeO1G0{OOQV-E:X-E:XO4iQdO7+&lO4iQdO7+&lOOQV,5<u,5<uO#2nQdO,5<uO!JmQdO,5<uOOQV7+&l7+&lO#2yQgO7+&lO#6tQdO,5<vO#7PQdO1G4[OOQS-E:Y-E:YO#7^QdO1G4[O#7fQdO'#IWO#7tQdO'#IWO1XQdO'#IWOOQS'#IW'#IWO#8PQdO'#IVOOQS,5;n,5;nO#8XQdO,5;nO0rQdO'#FUOOQV7+&r7+&rO4iQdO7+&rOOQV7+&w7+&wO4iQdO7+&wO#8^QfO,5;xOOQV7+&|7+&|POOO7+(b7+(bO#8cQdO1G3iOOQS,5<c,5<cO#8qQdO1G3hOOQS-E9u-E9uO#9UQdO,5<dO#9aQdO,5<dO#9tQdO1G3kOOQS-E9v-E9vO#:UQdO1G3kO#:^QdO1G3kO#:nQdO1G3kO#:UQdO1G3kOOQS<<H[<<H[O#:yQtO1G1zOOQS<<Hk<<HkP#;WQdO'#FtO8vQdO1G3bO#;eQdO1G3bO#;jQdO<<HkOOQS<<Hl<<HlO#;zQdO7+)QOOQS<<Hs<<HsO#<[QtO1G1yP#<{QdO'#FsO#=YQdO7+)RO#=jQdO7+)RO#=rQdO<<HwO#=wQdO7+({OOQS<<Hy<<HyO#>nQdO,5<bO'vQdO,5<bOOQS-E9t-E9tOOQS<<Hw<<HwOOQS,5<g,5<gO0rQdO,5<gO#>sQdO1G4OOOQS-E9y-E9yO#?^QdO1G4OO<[QdO'#H{OOOO'#D{'#D{OOOO'#F|'#F|O#?oO&jO,5:fOOOW,5>e,5>eOOOW7+)i7+)iO#?zQdO7+)iO#@SQdO1G2zO#@mQdO1G2zP'vQdO'#FuO0rQdO<<IpO1XQdO1G2YP1XQdO'#GSO#AOQdO7+)pO#AaQdO7+)pOOQS<<Ir<<IrP1XQdO'#GUP0rQdO'#GQOOQS,5;],5;]O#ArQdO,5>mO#BQQdO,5>mOOQS1G0v1G0vOOQS<<Iz<<IzOOQV-E:V-E:VO4iQdO<<JQOOQV,5<s,5<sO4iQdO,5<sOOQV<<JQ<<JQOOQV<<JT<<JTO#BYQtO1G2`P#BdQdO'#GYO#BkQdO7+)uO#BuQgO<<JVO4iQdO<<JVOOQV<<J^<<J^O4iQdO<<J^O!KrQ!fO<<J^O#FpQgO7+&gOOQV<<JW<<JWO#FzQgO<<JWOOQV1G2a1G2aO1XQdO1G2aO#JuQdO1G2aO4iQdO<<JWO1XQdO1G2bP0rQdO'#G[O#KQQdO7+)vO#K_QdO7+)vOOQS'#FT'#FTO0rQdO,5>rO#KgQdO,5>rO#KrQdO,5>rO#K}QdO,5>qO#L`QdO,5>qOOQS1G1Y1G1YOOQS,5;p,5;pOOQV<<Jc<<JcO#LhQdO1G1dOOQS7+)T7+)TP#LmQdO'#FwO#L}QdO1G2OO#MbQdO1G2OO#MrQdO1G2OP#M}QdO'#FxO#N[QdO7+)VO#NlQdO7+)VO#NlQdO7+)VO#NtQdO7+)VO$ UQdO7+(|O8vQdO7+(|OOQSAN>VAN>VO$ oQdO<<LmOOQSAN>cAN>cO0rQdO1G1|O$!PQtO1G1|P$!ZQdO'#FvOOQS1G2R1G2RP$!hQdO'#F{O$!uQdO7+)jO$#`QdO,5>gOOOO-E9z-E9zOOOW<<MT<<MTO$#nQdO7+(fOOQSAN?[AN?[OOQS7+'t7+'tO$$XQdO<<M[OOQS,5<q,5<qO$$jQdO1G4XOOQS-E:T-E:TOOQVAN?lAN?lOOQV1G2_1G2_O4iQdOAN?qO$$xQgOAN?qOOQVAN?xAN?xO4iQdOAN?xOOQV<<JR<<JRO4iQdOAN?rO4iQdO7+'{OOQV7+'{7+'{O1XQdO7+'{OOQVAN?rAN?rOOQS7+'|7+'|O$(sQdO<<MbOOQS1G4^1G4^O0rQdO1G4^OOQS,5<w,5<wO$)QQdO1G4]OOQS-E:Z-E:ZOOQU'#G_'#G_O$)cQfO7+'OO$)nQdO'#F_O$*uQdO7+'jO$+VQdO7+'jOOQS7+'j7+'jO$+bQdO<<LqO$+rQdO<<LqO$+rQdO<<LqO$+zQdO'#H^OOQS<<Lh<<LhO$,UQdO<<LhOOQS7+'h7+'hOOQS'#D|'#D|OOOO1G4R1G4RO$,oQdO1G4RO$,wQdO1G4RP!=hQdO'#GVOOQVG25]G25]O4iQdOG25]OOQVG25dG25dOOQVG25^G25^OOQV<<Kg<<KgO4iQdO<<KgOOQS7+)x7+)xP$-SQdO'#G]OOQU-E:]-E:]OOQV<<Jj<<JjO$-vQtO'#FaOOQS'#Fc'#FcO$.WQdO'#FbO$.xQdO'#FbOOQS'#Fb'#FbO$.}QdO'#IYO$)nQdO'#FiO$)nQdO'#FiO$/fQdO'#FjO$)nQdO'#FkO$/mQdO'#IZOOQS'#IZ'#IZO$0[QdO,5;yOOQS<<KU<<KUO$0dQdO<<KUO$0tQdOANB]O$1UQdOANB]O$1^QdO'#H_OOQS'#H_'#H_O1sQdO'#DcO$1wQdO,5=xOOQSANBSANBSOOOO7+)m7+)mO$2`QdO7+)mOOQVLD*wLD*wOOQVANARANARO5uQ!fO'#GaO$2hQtO,5<SO$)nQdO'#FmOOQS,5<W,5<WOOQS'#Fd'#FdO$3YQdO,5;|O$3_QdO,5;|OOQS'#Fg'#FgO$)nQdO'#G`O$4PQdO,5<QO$4kQdO,5>tO$4{QdO,5>tO1XQdO,5<PO$5^QdO,5<TO$5cQdO,5<TO$)nQdO'#I[O$5hQdO'#I[O$5mQdO,5<UOOQS,5<V,5<VO0rQdO'#FpOOQU1G1e1G1eO4iQdO1G1eOOQSAN@pAN@pO$5rQdOG27wO$6SQdO,59}OOQS1G3d1G3dOOOO<<MX<<MXOOQS,5<{,5<{OOQS-E:_-E:_O$6XQtO'#FaO$6`QdO'#I]O$6nQdO'#I]O$6vQdO,5<XOOQS1G1h1G1hO$6{QdO1G1hO$7QQdO,5<zOOQS-E:^-E:^O$7lQdO,5=OO$8TQdO1G4`OOQS-E:b-E:bOOQS1G1k1G1kOOQS1G1o1G1oO$8eQdO,5>vO$)nQdO,5>vOOQS1G1p1G1pOOQS,5<[,5<[OOQU7+'P7+'PO$+zQdO1G/iO$)nQdO,5<YO$8sQdO,5>wO$8zQdO,5>wOOQS1G1s1G1sOOQS7+'S7+'SP$)nQdO'#GdO$9SQdO1G4bO$9^QdO1G4bO$9fQdO1G4bOOQS7+%T7+%TO$9tQdO1G1tO$:SQtO'#FaO$:ZQdO,5<}OOQS,5<},5<}O$:iQdO1G4cOOQS-E:a-E:aO$)nQdO,5<|O$:pQdO,5<|O$:uQdO7+)|OOQS-E:`-E:`O$;PQdO7+)|O$)nQdO,5<ZP$)nQdO'#GcO$;XQdO1G2hO$)nQdO1G2hP$;gQdO'#GbO$;nQdO<<MhO$;xQdO1G1uO$<WQdO7+(SO8vQdO'#C}O8vQdO,59bO8vQdO,59bO8vQdO,59bO$<fQtO,5=`O8vQdO1G.|O0rQdO1G/XO0rQdO7+$pP$<yQdO'#GOO'vQdO'#GtO$=WQdO,59bO$=]QdO,59bO$=dQdO,59mO$=iQdO1G/UO1sQdO'#DRO8vQdO,59j",
-	stateData: "$>S~O%cOS%^OSSOS%]PQ~OPdOVaOfoOhYOopOs!POvqO!PrO!Q{O!T!SO!U!RO!XZO!][O!h`O!r`O!s`O!t`O!{tO!}uO#PvO#RwO#TxO#XyO#ZzO#^|O#_|O#a}O#c!OO#l!QO#o!TO#s!UO#u!VO#z!WO#}hO$P!XO%oRO%pRO%tSO%uWO&Z]O&[]O&]]O&^]O&_]O&`]O&a]O&b]O&c^O&d^O&e^O&f^O&g^O&h^O&i^O&j^O~O%]!YO~OV!aO_!aOa!bOh!iO!X!kO!f!mO%j![O%k!]O%l!^O%m!_O%n!_O%o!`O%p!`O%q!aO%r!aO%s!aO~Ok%xXl%xXm%xXn%xXo%xXp%xXs%xXz%xX{%xX!x%xX#g%xX%[%xX%_%xX%z%xXg%xX!T%xX!U%xX%{%xX!W%xX![%xX!Q%xX#[%xXt%xX!m%xX~P%SOfoOhYO!XZO!][O!h`O!r`O!s`O!t`O%oRO%pRO%tSO%uWO&Z]O&[]O&]]O&^]O&_]O&`]O&a]O&b]O&c^O&d^O&e^O&f^O&g^O&h^O&i^O&j^O~Oz%wX{%wX#g%wX%[%wX%_%wX%z%wX~Ok!pOl!qOm!oOn!oOo!rOp!sOs!tO!x%wX~P)pOV!zOg!|Oo0cOv0qO!PrO~P'vOV#OOo0cOv0qO!W#PO~P'vOV#SOa#TOo0cOv0qO![#UO~P'vOQ#XO%`#XO%a#ZO~OQ#^OR#[O%`#^O%a#`O~OV%iX_%iXa%iXh%iXk%iXl%iXm%iXn%iXo%iXp%iXs%iXz%iX!X%iX!f%iX%j%iX%k%iX%l%iX%m%iX%n%iX%o%iX%p%iX%q%iX%r%iX%s%iXg%iX!T%iX!U%iX~O&Z]O&[]O&]]O&^]O&_]O&`]O&a]O&b]O&c^O&d^O&e^O&f^O&g^O&h^O&i^O&j^O{%iX!x%iX#g%iX%[%iX%_%iX%z%iX%{%iX!W%iX![%iX!Q%iX#[%iXt%iX!m%iX~P,eOz#dO{%hX!x%hX#g%hX%[%hX%_%hX%z%hX~Oo0cOv0qO~P'vO#g#gO%[#iO%_#iO~O%uWO~O!T#nO#u!VO#z!WO#}hO~OopO~P'vOV#sOa#tO%uWO{wP~OV#xOo0cOv0qO!Q#yO~P'vO{#{O!x$QO%z#|O#g!yX%[!yX%_!yX~OV#xOo0cOv0qO#g#SX%[#SX%_#SX~P'vOo0cOv0qO#g#WX%[#WX%_#WX~P'vOh$WO%uWO~O!f$YO!r$YO%uWO~OV$eO~P'vO!U$gO#s$hO#u$iO~O{$jO~OV$qO~P'vOS$sO%[$rO%_$rO%c$tO~OV$}Oa$}Og%POo0cOv0qO~P'vOo0cOv0qO{%SO~P'vO&Y%UO~Oa!bOh!iO!X!kO!f!mOVba_bakbalbambanbaobapbasbazba{ba!xba#gba%[ba%_ba%jba%kba%lba%mba%nba%oba%pba%qba%rba%sba%zbagba!Tba!Uba%{ba!Wba![ba!Qba#[batba!mba~On%ZO~Oo%ZO~P'vOo0cO~P'vOk0eOl0fOm0dOn0dOo0mOp0nOs0rOg%wX!T%wX!U%wX%{%wX!W%wX![%wX!Q%wX#[%wX!m%wX~P)pO%{%]Og%vXz%vX!T%vX!U%vX!W%vX{%vX~Og%_Oz%`O!T%dO!U%cO~Og%_O~Oz%gO!T%dO!U%cO!W&SX~O!W%kO~Oz%lO{%nO!T%dO!U%cO![%}X~O![%rO~O![%sO~OQ#XO%`#XO%a%uO~OV%wOo0cOv0qO!PrO~P'vOQ#^OR#[O%`#^O%a%zO~OV!qa_!qaa!qah!qak!qal!qam!qan!qao!qap!qas!qaz!qa{!qa!X!qa!f!qa!x!qa#g!qa%[!qa%_!qa%j!qa%k!qa%l!qa%m!qa%n!qa%o!qa%p!qa%q!qa%r!qa%s!qa%z!qag!qa!T!qa!U!qa%{!qa!W!qa![!qa!Q!qa#[!qat!qa!m!qa~P#yOz%|O{%ha!x%ha#g%ha%[%ha%_%ha%z%ha~P%SOV&OOopOvqO{%ha!x%ha#g%ha%[%ha%_%ha%z%ha~P'vOz%|O{%ha!x%ha#g%ha%[%ha%_%ha%z%ha~OPdOVaOopOvqO!PrO!Q{O!{tO!}uO#PvO#RwO#TxO#XyO#ZzO#^|O#_|O#a}O#c!OO#g$zX%[$zX%_$zX~P'vO#g#gO%[&TO%_&TO~O!f&UOh&sX%[&sXz&sX#[&sX#g&sX%_&sX#Z&sXg&sX~Oh!iO%[&WO~Okealeameaneaoeapeaseazea{ea!xea#gea%[ea%_ea%zeagea!Tea!Uea%{ea!Wea![ea!Qea#[eatea!mea~P%SOsqazqa{qa#gqa%[qa%_qa%zqa~Ok!pOl!qOm!oOn!oOo!rOp!sO!xqa~PEcO%z&YOz%yX{%yX~O%uWOz%yX{%yX~Oz&]O{wX~O{&_O~Oz%lO#g%}X%[%}X%_%}Xg%}X{%}X![%}X!m%}X%z%}X~OV0lOo0cOv0qO!PrO~P'vO%z#|O#gUa%[Ua%_Ua~Oz&hO#g&PX%[&PX%_&PXn&PX~P%SOz&kO!Q&jO#g#Wa%[#Wa%_#Wa~Oz&lO#[&nO#g&rX%[&rX%_&rXg&rX~O!f$YO!r$YO#Z&qO%uWO~O#Z&qO~Oz&sO#g&tX%[&tX%_&tX~Oz&uO#g&pX%[&pX%_&pX{&pX~O!X&wO%z&xO~Oz&|On&wX~P%SOn'PO~OPdOVaOopOvqO!PrO!Q{O!{tO!}uO#PvO#RwO#TxO#XyO#ZzO#^|O#_|O#a}O#c!OO%['UO~P'vOt'YO#p'WO#q'XOP#naV#naf#nah#nao#nas#nav#na!P#na!Q#na!T#na!U#na!X#na!]#na!h#na!r#na!s#na!t#na!{#na!}#na#P#na#R#na#T#na#X#na#Z#na#^#na#_#na#a#na#c#na#l#na#o#na#s#na#u#na#z#na#}#na$P#na%X#na%o#na%p#na%t#na%u#na&Z#na&[#na&]#na&^#na&_#na&`#na&a#na&b#na&c#na&d#na&e#na&f#na&g#na&h#na&i#na&j#na%Z#na%_#na~Oz'ZO#[']O{&xX~Oh'_O!X&wO~Oh!iO{$jO!X&wO~O{'eO~P%SO%['hO%_'hO~OS'iO%['hO%_'hO~OV!aO_!aOa!bOh!iO!X!kO!f!mO%l!^O%m!_O%n!_O%o!`O%p!`O%q!aO%r!aO%s!aOkWilWimWinWioWipWisWizWi{Wi!xWi#gWi%[Wi%_Wi%jWi%zWigWi!TWi!UWi%{Wi!WWi![Wi!QWi#[WitWi!mWi~O%k!]O~P!#uO%kWi~P!#uOV!aO_!aOa!bOh!iO!X!kO!f!mO%o!`O%p!`O%q!aO%r!aO%s!aOkWilWimWinWioWipWisWizWi{Wi!xWi#gWi%[Wi%_Wi%jWi%kWi%lWi%zWigWi!TWi!UWi%{Wi!WWi![Wi!QWi#[WitWi!mWi~O%m!_O%n!_O~P!&pO%mWi%nWi~P!&pOa!bOh!iO!X!kO!f!mOkWilWimWinWioWipWisWizWi{Wi!xWi#gWi%[Wi%_Wi%jWi%kWi%lWi%mWi%nWi%oWi%pWi%zWigWi!TWi!UWi%{Wi!WWi![Wi!QWi#[WitWi!mWi~OV!aO_!aO%q!aO%r!aO%s!aO~P!)nOVWi_Wi%qWi%rWi%sWi~P!)nO!T%dO!U%cOg&VXz&VX~O%z'kO%{'kO~P,eOz'mOg&UX~Og'oO~Oz'pO{'rO!W&XX~Oo0cOv0qOz'pO{'sO!W&XX~P'vO!W'uO~Om!oOn!oOo!rOp!sOkjisjizji{ji!xji#gji%[ji%_ji%zji~Ol!qO~P!.aOlji~P!.aOk0eOl0fOm0dOn0dOo0mOp0nO~Ot'wO~P!/jOV'|Og'}Oo0cOv0qO~P'vOg'}Oz(OO~Og(QO~O!U(SO~Og(TOz(OO!T%dO!U%cO~P%SOk0eOl0fOm0dOn0dOo0mOp0nOgqa!Tqa!Uqa%{qa!Wqa![qa!Qqa#[qatqa!mqa~PEcOV'|Oo0cOv0qO!W&Sa~P'vOz(WO!W&Sa~O!W(XO~Oz(WO!T%dO!U%cO!W&Sa~P%SOV(]Oo0cOv0qO![%}a#g%}a%[%}a%_%}ag%}a{%}a!m%}a%z%}a~P'vOz(^O![%}a#g%}a%[%}a%_%}ag%}a{%}a!m%}a%z%}a~O![(aO~Oz(^O!T%dO!U%cO![%}a~P%SOz(dO!T%dO!U%cO![&Ta~P%SOz(gO{&lX![&lX!m&lX%z&lX~O{(kO![(mO!m(nO%z(jO~OV&OOopOvqO{%hi!x%hi#g%hi%[%hi%_%hi%z%hi~P'vOz(pO{%hi!x%hi#g%hi%[%hi%_%hi%z%hi~O!f&UOh&sa%[&saz&sa#[&sa#g&sa%_&sa#Z&sag&sa~O%[(uO~OV#sOa#tO%uWO~Oz&]O{wa~OopOvqO~P'vOz(^O#g%}a%[%}a%_%}ag%}a{%}a![%}a!m%}a%z%}a~P%SOz(zO#g%hX%[%hX%_%hX%z%hX~O%z#|O#gUi%[Ui%_Ui~O#g&Pa%[&Pa%_&Pan&Pa~P'vOz(}O#g&Pa%[&Pa%_&Pan&Pa~O%uWO#g&ra%[&ra%_&rag&ra~Oz)SO#g&ra%[&ra%_&rag&ra~Og)VO~OV)WOh$WO%uWO~O#Z)XO~O%uWO#g&ta%[&ta%_&ta~Oz)ZO#g&ta%[&ta%_&ta~Oo0cOv0qO#g&pa%[&pa%_&pa{&pa~P'vOz)^O#g&pa%[&pa%_&pa{&pa~OV)`Oa)`O%uWO~O%z)eO~Ot)hO#j)gOP#hiV#hif#hih#hio#his#hiv#hi!P#hi!Q#hi!T#hi!U#hi!X#hi!]#hi!h#hi!r#hi!s#hi!t#hi!{#hi!}#hi#P#hi#R#hi#T#hi#X#hi#Z#hi#^#hi#_#hi#a#hi#c#hi#l#hi#o#hi#s#hi#u#hi#z#hi#}#hi$P#hi%X#hi%o#hi%p#hi%t#hi%u#hi&Z#hi&[#hi&]#hi&^#hi&_#hi&`#hi&a#hi&b#hi&c#hi&d#hi&e#hi&f#hi&g#hi&h#hi&i#hi&j#hi%Z#hi%_#hi~Ot)iOP#kiV#kif#kih#kio#kis#kiv#ki!P#ki!Q#ki!T#ki!U#ki!X#ki!]#ki!h#ki!r#ki!s#ki!t#ki!{#ki!}#ki#P#ki#R#ki#T#ki#X#ki#Z#ki#^#ki#_#ki#a#ki#c#ki#l#ki#o#ki#s#ki#u#ki#z#ki#}#ki$P#ki%X#ki%o#ki%p#ki%t#ki%u#ki&Z#ki&[#ki&]#ki&^#ki&_#ki&`#ki&a#ki&b#ki&c#ki&d#ki&e#ki&f#ki&g#ki&h#ki&i#ki&j#ki%Z#ki%_#ki~OV)kOn&wa~P'vOz)lOn&wa~Oz)lOn&wa~P%SOn)pO~O%Y)tO~Ot)wO#p'WO#q)vOP#niV#nif#nih#nio#nis#niv#ni!P#ni!Q#ni!T#ni!U#ni!X#ni!]#ni!h#ni!r#ni!s#ni!t#ni!{#ni!}#ni#P#ni#R#ni#T#ni#X#ni#Z#ni#^#ni#_#ni#a#ni#c#ni#l#ni#o#ni#s#ni#u#ni#z#ni#}#ni$P#ni%X#ni%o#ni%p#ni%t#ni%u#ni&Z#ni&[#ni&]#ni&^#ni&_#ni&`#ni&a#ni&b#ni&c#ni&d#ni&e#ni&f#ni&g#ni&h#ni&i#ni&j#ni%Z#ni%_#ni~OV)zOo0cOv0qO{$jO~P'vOo0cOv0qO{&xa~P'vOz*OO{&xa~OV*SOa*TOg*WO%q*UO%uWO~O{$jO&{*YO~Oh'_O~Oh!iO{$jO~O%[*_O~O%[*aO%_*aO~OV$}Oa$}Oo0cOv0qOg&Ua~P'vOz*dOg&Ua~Oo0cOv0qO{*gO!W&Xa~P'vOz*hO!W&Xa~Oo0cOv0qOz*hO{*kO!W&Xa~P'vOo0cOv0qOz*hO!W&Xa~P'vOz*hO{*kO!W&Xa~Om0dOn0dOo0mOp0nOgjikjisjizji!Tji!Uji%{ji!Wji{ji![ji#gji%[ji%_ji!Qji#[jitji!mji%zji~Ol0fO~P!NkOlji~P!NkOV'|Og*pOo0cOv0qO~P'vOn*rO~Og*pOz*tO~Og*uO~OV'|Oo0cOv0qO!W&Si~P'vOz*vO!W&Si~O!W*wO~OV(]Oo0cOv0qO![%}i#g%}i%[%}i%_%}ig%}i{%}i!m%}i%z%}i~P'vOz*zO!T%dO!U%cO![&Ti~Oz*}O![%}i#g%}i%[%}i%_%}ig%}i{%}i!m%}i%z%}i~O![+OO~Oa+QOo0cOv0qO![&Ti~P'vOz*zO![&Ti~O![+SO~OV+UOo0cOv0qO{&la![&la!m&la%z&la~P'vOz+VO{&la![&la!m&la%z&la~O!]+YO&n+[O![!nX~O![+^O~O{(kO![+_O~O{(kO![+_O!m+`O~OV&OOopOvqO{%hq!x%hq#g%hq%[%hq%_%hq%z%hq~P'vOz$ri{$ri!x$ri#g$ri%[$ri%_$ri%z$ri~P%SOV&OOopOvqO~P'vOV&OOo0cOv0qO#g%ha%[%ha%_%ha%z%ha~P'vOz+aO#g%ha%[%ha%_%ha%z%ha~Oz$ia#g$ia%[$ia%_$ian$ia~P%SO#g&Pi%[&Pi%_&Pin&Pi~P'vOz+dO#g#Wq%[#Wq%_#Wq~O#[+eOz$va#g$va%[$va%_$vag$va~O%uWO#g&ri%[&ri%_&rig&ri~Oz+gO#g&ri%[&ri%_&rig&ri~OV+iOh$WO%uWO~O%uWO#g&ti%[&ti%_&ti~Oo0cOv0qO#g&pi%[&pi%_&pi{&pi~P'vO{#{Oz#eX!W#eX~Oz+mO!W&uX~O!W+oO~Ot+rO#j)gOP#hqV#hqf#hqh#hqo#hqs#hqv#hq!P#hq!Q#hq!T#hq!U#hq!X#hq!]#hq!h#hq!r#hq!s#hq!t#hq!{#hq!}#hq#P#hq#R#hq#T#hq#X#hq#Z#hq#^#hq#_#hq#a#hq#c#hq#l#hq#o#hq#s#hq#u#hq#z#hq#}#hq$P#hq%X#hq%o#hq%p#hq%t#hq%u#hq&Z#hq&[#hq&]#hq&^#hq&_#hq&`#hq&a#hq&b#hq&c#hq&d#hq&e#hq&f#hq&g#hq&h#hq&i#hq&j#hq%Z#hq%_#hq~On$|az$|a~P%SOV)kOn&wi~P'vOz+yOn&wi~Oz,TO{$jO#[,TO~O#q,VOP#nqV#nqf#nqh#nqo#nqs#nqv#nq!P#nq!Q#nq!T#nq!U#nq!X#nq!]#nq!h#nq!r#nq!s#nq!t#nq!{#nq!}#nq#P#nq#R#nq#T#nq#X#nq#Z#nq#^#nq#_#nq#a#nq#c#nq#l#nq#o#nq#s#nq#u#nq#z#nq#}#nq$P#nq%X#nq%o#nq%p#nq%t#nq%u#nq&Z#nq&[#nq&]#nq&^#nq&_#nq&`#nq&a#nq&b#nq&c#nq&d#nq&e#nq&f#nq&g#nq&h#nq&i#nq&j#nq%Z#nq%_#nq~O#[,WOz%Oa{%Oa~Oo0cOv0qO{&xi~P'vOz,YO{&xi~O{#{O%z,[Og&zXz&zX~O%uWOg&zXz&zX~Oz,`Og&yX~Og,bO~O%Y,eO~O!T%dO!U%cOg&Viz&Vi~OV$}Oa$}Oo0cOv0qOg&Ui~P'vO{,hOz$la!W$la~Oo0cOv0qO{,iOz$la!W$la~P'vOo0cOv0qO{*gO!W&Xi~P'vOz,lO!W&Xi~Oo0cOv0qOz,lO!W&Xi~P'vOz,lO{,oO!W&Xi~Og$hiz$hi!W$hi~P%SOV'|Oo0cOv0qO~P'vOn,qO~OV'|Og,rOo0cOv0qO~P'vOV'|Oo0cOv0qO!W&Sq~P'vOz$gi![$gi#g$gi%[$gi%_$gig$gi{$gi!m$gi%z$gi~P%SOV(]Oo0cOv0qO~P'vOa+QOo0cOv0qO![&Tq~P'vOz,sO![&Tq~O![,tO~OV(]Oo0cOv0qO![%}q#g%}q%[%}q%_%}qg%}q{%}q!m%}q%z%}q~P'vO{,uO~OV+UOo0cOv0qO{&li![&li!m&li%z&li~P'vOz,zO{&li![&li!m&li%z&li~O!]+YO&n+[O![!na~O{(kO![,}O~OV&OOo0cOv0qO#g%hi%[%hi%_%hi%z%hi~P'vOz-OO#g%hi%[%hi%_%hi%z%hi~O%uWO#g&rq%[&rq%_&rqg&rq~Oz-RO#g&rq%[&rq%_&rqg&rq~OV)`Oa)`O%uWO!W&ua~Oz-TO!W&ua~On$|iz$|i~P%SOV)kO~P'vOV)kOn&wq~P'vOt-XOP#myV#myf#myh#myo#mys#myv#my!P#my!Q#my!T#my!U#my!X#my!]#my!h#my!r#my!s#my!t#my!{#my!}#my#P#my#R#my#T#my#X#my#Z#my#^#my#_#my#a#my#c#my#l#my#o#my#s#my#u#my#z#my#}#my$P#my%X#my%o#my%p#my%t#my%u#my&Z#my&[#my&]#my&^#my&_#my&`#my&a#my&b#my&c#my&d#my&e#my&f#my&g#my&h#my&i#my&j#my%Z#my%_#my~O%Z-]O%_-]O~P`O#q-^OP#nyV#nyf#nyh#nyo#nys#nyv#ny!P#ny!Q#ny!T#ny!U#ny!X#ny!]#ny!h#ny!r#ny!s#ny!t#ny!{#ny!}#ny#P#ny#R#ny#T#ny#X#ny#Z#ny#^#ny#_#ny#a#ny#c#ny#l#ny#o#ny#s#ny#u#ny#z#ny#}#ny$P#ny%X#ny%o#ny%p#ny%t#ny%u#ny&Z#ny&[#ny&]#ny&^#ny&_#ny&`#ny&a#ny&b#ny&c#ny&d#ny&e#ny&f#ny&g#ny&h#ny&i#ny&j#ny%Z#ny%_#ny~Oz-aO{$jO#[-aO~Oo0cOv0qO{&xq~P'vOz-dO{&xq~O%z,[Og&zaz&za~O{#{Og&zaz&za~OV*SOa*TO%q*UO%uWOg&ya~Oz-hOg&ya~O$S-lO~OV$}Oa$}Oo0cOv0qO~P'vOo0cOv0qO{-mOz$li!W$li~P'vOo0cOv0qOz$li!W$li~P'vO{-mOz$li!W$li~Oo0cOv0qO{*gO~P'vOo0cOv0qO{*gO!W&Xq~P'vOz-pO!W&Xq~Oo0cOv0qOz-pO!W&Xq~P'vOs-sO!T%dO!U%cOg&Oq!W&Oq![&Oqz&Oq~P!/jOa+QOo0cOv0qO![&Ty~P'vOz$ji![$ji~P%SOa+QOo0cOv0qO~P'vOV+UOo0cOv0qO~P'vOV+UOo0cOv0qO{&lq![&lq!m&lq%z&lq~P'vO{(kO![-xO!m-yO%z-wO~OV&OOo0cOv0qO#g%hq%[%hq%_%hq%z%hq~P'vO%uWO#g&ry%[&ry%_&ryg&ry~OV)`Oa)`O%uWO!W&ui~Ot-}OP#m!RV#m!Rf#m!Rh#m!Ro#m!Rs#m!Rv#m!R!P#m!R!Q#m!R!T#m!R!U#m!R!X#m!R!]#m!R!h#m!R!r#m!R!s#m!R!t#m!R!{#m!R!}#m!R#P#m!R#R#m!R#T#m!R#X#m!R#Z#m!R#^#m!R#_#m!R#a#m!R#c#m!R#l#m!R#o#m!R#s#m!R#u#m!R#z#m!R#}#m!R$P#m!R%X#m!R%o#m!R%p#m!R%t#m!R%u#m!R&Z#m!R&[#m!R&]#m!R&^#m!R&_#m!R&`#m!R&a#m!R&b#m!R&c#m!R&d#m!R&e#m!R&f#m!R&g#m!R&h#m!R&i#m!R&j#m!R%Z#m!R%_#m!R~Oo0cOv0qO{&xy~P'vOV*SOa*TO%q*UO%uWOg&yi~O$S-lO%Z.VO%_.VO~OV.aOh._O!X.^O!].`O!h.YO!s.[O!t.[O%p.XO%uWO&Z]O&[]O&]]O&^]O&_]O&`]O&a]O&b]O~Oo0cOv0qOz$lq!W$lq~P'vO{.fOz$lq!W$lq~Oo0cOv0qO{*gO!W&Xy~P'vOz.gO!W&Xy~Oo0cOv.kO~P'vOs-sO!T%dO!U%cOg&Oy!W&Oy![&Oyz&Oy~P!/jO{(kO![.nO~O{(kO![.nO!m.oO~OV*SOa*TO%q*UO%uWO~Oh.tO!f.rOz$TX#[$TX%j$TXg$TX~Os$TX{$TX!W$TX![$TX~P$-bO%o.vO%p.vOs$UXz$UX{$UX#[$UX%j$UX!W$UXg$UX![$UX~O!h.xO~Oz.|O#[/OO%j.yOs&|X{&|X!W&|Xg&|X~Oa/RO~P$)zOh.tOs&}Xz&}X{&}X#[&}X%j&}X!W&}Xg&}X![&}X~Os/VO{$jO~Oo0cOv0qOz$ly!W$ly~P'vOo0cOv0qO{*gO!W&X!R~P'vOz/ZO!W&X!R~Og&RXs&RX!T&RX!U&RX!W&RX![&RXz&RX~P!/jOs-sO!T%dO!U%cOg&Qa!W&Qa![&Qaz&Qa~O{(kO![/^O~O!f.rOh$[as$[az$[a{$[a#[$[a%j$[a!W$[ag$[a![$[a~O!h/eO~O%o.vO%p.vOs$Uaz$Ua{$Ua#[$Ua%j$Ua!W$Uag$Ua![$Ua~O%j.yOs$Yaz$Ya{$Ya#[$Ya!W$Yag$Ya![$Ya~Os&|a{&|a!W&|ag&|a~P$)nOz/jOs&|a{&|a!W&|ag&|a~O!W/mO~Og/mO~O{/oO~O![/pO~Oo0cOv0qO{*gO!W&X!Z~P'vO{/sO~O%z/tO~P$-bOz/uO#[/OO%j.yOg'PX~Oz/uOg'PX~Og/wO~O!h/xO~O#[/OOs%Saz%Sa{%Sa%j%Sa!W%Sag%Sa![%Sa~O#[/OO%j.yOs%Waz%Wa{%Wa!W%Wag%Wa~Os&|i{&|i!W&|ig&|i~P$)nOz/zO#[/OO%j.yO!['Oa~Og'Pa~P$)nOz0SOg'Pa~Oa0UO!['Oi~P$)zOz0WO!['Oi~Oz0WO#[/OO%j.yO!['Oi~O#[/OO%j.yOg$biz$bi~O%z0ZO~P$-bO#[/OO%j.yOg%Vaz%Va~Og'Pi~P$)nO{0^O~Oa0UO!['Oq~P$)zOz0`O!['Oq~O#[/OO%j.yOz%Ui![%Ui~Oa0UO~P$)zOa0UO!['Oy~P$)zO#[/OO%j.yOg$ciz$ci~O#[/OO%j.yOz%Uq![%Uq~Oz+aO#g%ha%[%ha%_%ha%z%ha~P%SOV&OOo0cOv0qO~P'vOn0hO~Oo0hO~P'vO{0iO~Ot0jO~P!/jO&]&Z&j&h&i&g&f&d&e&c&b&`&a&_&^&[%u~",
-	goto: "!=j'QPPPPPP'RP'Z*s+[+t,_,y-fP.SP'Z.r.r'ZPPP'Z2[PPPPPP2[5PPP5PP7b7k=sPP=v>h>kPP'Z'ZPP>zPP'Z'ZPP'Z'Z'Z'Z'Z?O?w'ZP?zP@QDXGuGyPG|HWH['ZPPPH_Hk'RP'R'RP'RP'RP'RP'RP'R'R'RP'RPP'RPP'RP'RPHqH}IVPI^IdPI^PI^I^PPPI^PKrPK{LVL]KrPI^LfPI^PLmLsPLwM]MzNeLwLwNkNxLwLwLwLw! ^! d! g! l! o! y!!P!!]!!o!!u!#P!#V!#s!#y!$P!$Z!$a!$g!$y!%T!%Z!%a!%k!%q!%w!%}!&T!&Z!&e!&k!&u!&{!'U!'[!'k!'s!'}!(UPPPPPPPPPPP!([!(_!(e!(n!(x!)TPPPPPPPPPPPP!-u!/Z!3^!6oPP!6w!7W!7a!8Y!8P!8c!8i!8l!8o!8r!8z!9jPPPPPPPPPPPPPPPPP!9m!9q!9wP!:]!:a!:m!:v!;S!;j!;m!;p!;v!;|!<S!<VP!<_!<h!=d!=g]eOn#g$j)t,P'}`OTYZ[adnoprtxy}!P!Q!R!U!X!c!d!e!f!g!h!i!k!o!p!q!s!t!z#O#S#T#[#d#g#x#y#{#}$Q$e$g$h$j$q$}%S%Z%^%`%c%g%l%n%w%|&O&Z&_&h&j&k&u&x&|'P'W'Z'l'm'p'r's'w'|(O(S(W(](^(d(g(p(r(z(})^)e)g)k)l)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+Q+U+V+Y+a+c+d+k+x+y,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0l0n0r{!cQ#c#p$R$d$p%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g}!dQ#c#p$R$d$p$u%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g!P!eQ#c#p$R$d$p$u$v%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g!R!fQ#c#p$R$d$p$u$v$w%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g!T!gQ#c#p$R$d$p$u$v$w$x%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g!V!hQ#c#p$R$d$p$u$v$w$x$y%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g!Z!hQ!n#c#p$R$d$p$u$v$w$x$y$z%e%j%p%q&`'O'g(q(|)j*o*x+w,v0g'}TOTYZ[adnoprtxy}!P!Q!R!U!X!c!d!e!f!g!h!i!k!o!p!q!s!t!z#O#S#T#[#d#g#x#y#{#}$Q$e$g$h$j$q$}%S%Z%^%`%c%g%l%n%w%|&O&Z&_&h&j&k&u&x&|'P'W'Z'l'm'p'r's'w'|(O(S(W(](^(d(g(p(r(z(})^)e)g)k)l)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+Q+U+V+Y+a+c+d+k+x+y,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0l0n0r&eVOYZ[dnprxy}!P!Q!U!i!k!o!p!q!s!t#[#d#g#y#{#}$Q$h$j$}%S%Z%^%`%g%l%n%w%|&Z&_&j&k&u&x'P'W'Z'l'm'p'r's'w(O(W(^(d(g(p(r(z)^)e)g)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+U+V+Y+a+d+k,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0n0r%oXOYZ[dnrxy}!P!Q!U!i!k#[#d#g#y#{#}$Q$h$j$}%S%^%`%g%l%n%w%|&Z&_&j&k&u&x'P'W'Z'l'm'p'r's'w(O(W(^(d(g(p(r(z)^)e)g)p)t)z*O*Y*d*g*h*k*q*t*v*y*z*}+U+V+Y+a+d+k,P,X,Y,],g,h,i,k,l,o,s,u,w,y,z-O-d-f-m-p.f.g/V/Z0i0j0kQ#vqQ/[.kR0o0q't`OTYZ[adnoprtxy}!P!Q!R!U!X!c!d!e!f!g!h!k!o!p!q!s!t!z#O#S#T#[#d#g#x#y#{#}$Q$e$g$h$j$q$}%S%Z%^%`%c%g%l%n%w%|&O&Z&_&h&j&k&u&x&|'P'W'Z'l'p'r's'w'|(O(S(W(](^(d(g(p(r(z(})^)e)g)k)l)p)t)z*O*Y*g*h*k*q*r*t*v*y*z*}+Q+U+V+Y+a+c+d+k+x+y,P,X,Y,],h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0l0n0rh#jhz{$W$Z&l&q)S)X+f+g-RW#rq&].k0qQ$]|Q$a!OQ$n!VQ$o!WW$|!i'm*d,gS&[#s#tQ'S$iQ(s&UQ)U&nU)Y&s)Z+jW)a&w+m-T-{Q*Q']W*R'_,`-h.TQ+l)`S,_*S*TQ-Q+eQ-_,TQ-c,WQ.R-al.W-l.^._.a.z.|/R/j/o/t/y0U0Z0^Q/S.`Q/a.tQ/l/OU0P/u0S0[X0V/z0W0_0`R&Z#r!_!wYZ!P!Q!k%S%`%g'p'r's(O(W)g*g*h*k*q*t*v,h,i,k,l,o-m-p.f.g/ZR%^!vQ!{YQ%x#[Q&d#}Q&g$QR,{+YT.j-s/s!Y!jQ!n#c#p$R$d$p$u$v$w$x$y$z%e%j%p%q&`'O'g(q(|)j*o*x+w,v0gQ&X#kQ'c$oR*^'dR'l$|Q%V!mR/_.r'|_OTYZ[adnoprtxy}!P!Q!R!U!X!c!d!e!f!g!h!i!k!o!p!q!s!t!z#O#S#T#[#d#g#x#y#{#}$Q$e$g$h$j$q$}%S%Z%^%`%c%g%l%n%w%|&O&Z&_&h&j&k&u&x&|'P'W'Z'l'm'p'r's'w'|(O(S(W(](^(d(g(p(r(z(})^)e)g)k)l)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+Q+U+V+Y+a+c+d+k+x+y,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0l0n0rS#a_#b!P.[-l.^._.`.a.t.z.|/R/j/o/t/u/y/z0S0U0W0Z0[0^0_0`'|_OTYZ[adnoprtxy}!P!Q!R!U!X!c!d!e!f!g!h!i!k!o!p!q!s!t!z#O#S#T#[#d#g#x#y#{#}$Q$e$g$h$j$q$}%S%Z%^%`%c%g%l%n%w%|&O&Z&_&h&j&k&u&x&|'P'W'Z'l'm'p'r's'w'|(O(S(W(](^(d(g(p(r(z(})^)e)g)k)l)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+Q+U+V+Y+a+c+d+k+x+y,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0l0n0rT#a_#bT#^^#_R(o%xa(l%x(n(o+`,{-y-z.oT+[(k+]R-z,{Q$PsQ+l)aQ,^*RR-e,_X#}s$O$P&fQ&y$aQ'a$nQ'd$oR)s'SQ)b&wV-S+m-T-{ZgOn$j)t,PXkOn)t,PQ$k!TQ&z$bQ&{$cQ'^$mQ'b$oQ)q'RQ)x'WQ){'XQ)|'YQ*Z'`S*]'c'dQ+s)gQ+u)hQ+v)iQ+z)oS+|)r*[Q,Q)vQ,R)wS,S)y)zQ,d*^Q-V+rQ-W+tQ-Y+{S-Z+},OQ-`,UQ-b,VQ-|-XQ.O-[Q.P-^Q.Q-_Q.p-}Q.q.RQ/W.dR/r/XWkOn)t,PR#mjQ'`$nS)r'S'aR,O)sQ,]*RR-f,^Q*['`Q+})rR-[,OZiOjn)t,PQ'f$pR*`'gT-j,e-ku.c-l.^._.a.t.z.|/R/j/o/t/u/y0S0U0Z0[0^t.c-l.^._.a.t.z.|/R/j/o/t/u/y0S0U0Z0[0^Q/S.`X0V/z0W0_0`!P.Z-l.^._.`.a.t.z.|/R/j/o/t/u/y/z0S0U0W0Z0[0^0_0`Q.w.YR/f.xg.z.].{/b/i/n/|0O0Q0]0a0bu.b-l.^._.a.t.z.|/R/j/o/t/u/y0S0U0Z0[0^X.u.W.b/a0PR/c.tV0R/u0S0[R/X.dQnOS#on,PR,P)tQ&^#uR(x&^S%m#R#wS(_%m(bT(b%p&`Q%a!yQ%h!}W(P%a%h(U(YQ(U%eR(Y%jQ&i$RR)O&iQ(e%qQ*{(`T+R(e*{Q'n%OR*e'nS'q%R%SY*i'q*j,m-q.hU*j'r's'tU,m*k*l*mS-q,n,oR.h-rQ#Y]R%t#YQ#_^R%y#_Q(h%vS+W(h+XR+X(iQ+](kR,|+]Q#b_R%{#bQ#ebQ%}#cW&Q#e%}({+bQ({&cR+b0gQ$OsS&e$O&fR&f$PQ&v$_R)_&vQ&V#jR(t&VQ&m$VS)T&m+hR+h)UQ$Z{R&p$ZQ&t$]R)[&tQ+n)bR-U+nQ#hfR&S#hQ)f&zR+q)fQ&}$dS)m&})nR)n'OQ'V$kR)u'VQ'[$lS*P'[,ZR,Z*QQ,a*VR-i,aWjOn)t,PR#ljQ-k,eR.U-kd.{.]/b/i/n/|0O0Q0]0a0bR/h.{U.s.W/a0PR/`.sQ/{/nS0X/{0YR0Y/|S/v/b/cR0T/vQ.}.]R/k.}R!ZPXmOn)t,PWlOn)t,PR'T$jYfOn$j)t,PR&R#g[sOn#g$j)t,PR&d#}&dQOYZ[dnprxy}!P!Q!U!i!k!o!p!q!s!t#[#d#g#y#{#}$Q$h$j$}%S%Z%^%`%g%l%n%w%|&Z&_&j&k&u&x'P'W'Z'l'm'p'r's'w(O(W(^(d(g(p(r(z)^)e)g)p)t)z*O*Y*d*g*h*k*q*r*t*v*y*z*}+U+V+Y+a+d+k,P,X,Y,],g,h,i,k,l,o,q,s,u,w,y,z-O-d-f-m-p-s.f.g/V/Z/s0c0d0e0f0h0i0j0k0n0rQ!nTQ#caQ#poU$Rt%c(SS$d!R$gQ$p!XQ$u!cQ$v!dQ$w!eQ$x!fQ$y!gQ$z!hQ%e!zQ%j#OQ%p#SQ%q#TQ&`#xQ'O$eQ'g$qQ(q&OU(|&h(}+cW)j&|)l+x+yQ*o'|Q*x(]Q+w)kQ,v+QR0g0lQ!yYQ!}ZQ$b!PQ$c!QQ%R!kQ't%S^'{%`%g(O(W*q*t*v^*f'p*h,k,l-p.g/ZQ*l'rQ*m'sQ+t)gQ,j*gQ,n*kQ-n,hQ-o,iQ-r,oQ.e-mR/Y.f[bOn#g$j)t,P!^!vYZ!P!Q!k%S%`%g'p'r's(O(W)g*g*h*k*q*t*v,h,i,k,l,o-m-p.f.g/ZQ#R[Q#fdS#wrxQ$UyW$_}$Q'P)pS$l!U$hW${!i'm*d,gS%v#[+Y`&P#d%|(p(r(z+a-O0kQ&a#yQ&b#{Q&c#}Q'j$}Q'z%^W([%l(^*y*}Q(`%nQ(i%wQ(v&ZS(y&_0iQ)P&jQ)Q&kU)]&u)^+kQ)d&xQ)y'WY)}'Z*O,X,Y-dQ*b'lS*n'w0jW+P(d*z,s,wW+T(g+V,y,zQ+p)eQ,U)zQ,c*YQ,x+UQ-P+dQ-e,]Q-v,uQ.S-fR/q/VhUOn#d#g$j%|&_'w(p(r)t,P%U!uYZ[drxy}!P!Q!U!i!k#[#y#{#}$Q$h$}%S%^%`%g%l%n%w&Z&j&k&u&x'P'W'Z'l'm'p'r's(O(W(^(d(g(z)^)e)g)p)z*O*Y*d*g*h*k*q*t*v*y*z*}+U+V+Y+a+d+k,X,Y,],g,h,i,k,l,o,s,u,w,y,z-O-d-f-m-p.f.g/V/Z0i0j0kQ#qpW%W!o!s0d0nQ%X!pQ%Y!qQ%[!tQ%f0cS'v%Z0hQ'x0eQ'y0fQ,p*rQ-u,qS.i-s/sR0p0rU#uq.k0qR(w&][cOn#g$j)t,PZ!xY#[#}$Q+YQ#W[Q#zrR$TxQ%b!yQ%i!}Q%o#RQ'j${Q(V%eQ(Z%jQ(c%pQ(f%qQ*|(`Q,f*bQ-t,pQ.m-uR/].lQ$StQ(R%cR*s(SQ.l-sR/}/sR#QZR#V[R%Q!iQ%O!iV*c'm*d,g!Z!lQ!n#c#p$R$d$p$u$v$w$x$y$z%e%j%p%q&`'O'g(q(|)j*o*x+w,v0gR%T!kT#]^#_Q%x#[R,{+YQ(m%xS+_(n(oQ,}+`Q-x,{S.n-y-zR/^.oT+Z(k+]Q$`}Q&g$QQ)o'PR+{)pQ$XzQ)W&qR+i)XQ$XzQ&o$WQ)W&qR+i)XQ#khW$Vz$W&q)XQ$[{Q&r$ZZ)R&l)S+f+g-RR$^|R)c&wXlOn)t,PQ$f!RR'Q$gQ$m!UR'R$hR*X'_Q*V'_V-g,`-h.TQ.d-lQ/P.^R/Q._U.]-l.^._Q/U.aQ/b.tQ/g.zU/i.|/j/yQ/n/RQ/|/oQ0O/tU0Q/u0S0[Q0]0UQ0a0ZR0b0^R/T.`R/d.t",
-	nodeNames: "⚠ print Escape { Comment Script AssignStatement * BinaryExpression BitOp BitOp BitOp BitOp ArithOp ArithOp @ ArithOp ** UnaryExpression ArithOp BitOp AwaitExpression await ) ( ParenthesizedExpression BinaryExpression or and CompareOp in not is UnaryExpression ConditionalExpression if else LambdaExpression lambda ParamList VariableName AssignOp , : NamedExpression AssignOp YieldExpression yield from TupleExpression ComprehensionExpression async for LambdaExpression ] [ ArrayExpression ArrayComprehensionExpression } { DictionaryExpression DictionaryComprehensionExpression SetExpression SetComprehensionExpression CallExpression ArgList AssignOp MemberExpression . PropertyName Number String FormatString FormatReplacement FormatSelfDoc FormatConversion FormatSpec FormatReplacement FormatSelfDoc ContinuedString Ellipsis None Boolean TypeDef AssignOp UpdateStatement UpdateOp ExpressionStatement DeleteStatement del PassStatement pass BreakStatement break ContinueStatement continue ReturnStatement return YieldStatement PrintStatement RaiseStatement raise ImportStatement import as ScopeStatement global nonlocal AssertStatement assert TypeDefinition type TypeParamList TypeParam StatementGroup ; IfStatement Body elif WhileStatement while ForStatement TryStatement try except finally WithStatement with FunctionDefinition def ParamList AssignOp TypeDef ClassDefinition class DecoratedStatement Decorator At MatchStatement match MatchBody MatchClause case CapturePattern LiteralPattern ArithOp ArithOp AsPattern OrPattern LogicOp AttributePattern SequencePattern MappingPattern StarPattern ClassPattern PatternArgList KeywordPattern KeywordPattern Guard",
-	maxTerm: 277,
-	context: trackIndent,
-	nodeProps: [
-		[
-			"isolate",
-			-5,
-			4,
-			71,
-			72,
-			73,
-			77,
-			""
-		],
-		[
-			"group",
-			-15,
-			6,
-			85,
-			87,
-			88,
-			90,
-			92,
-			94,
-			96,
-			98,
-			99,
-			100,
-			102,
-			105,
-			108,
-			110,
-			"Statement Statement",
-			-22,
-			8,
-			18,
-			21,
-			25,
-			40,
-			49,
-			50,
-			56,
-			57,
-			60,
-			61,
-			62,
-			63,
-			64,
-			67,
-			70,
-			71,
-			72,
-			79,
-			80,
-			81,
-			82,
-			"Expression",
-			-10,
-			114,
-			116,
-			119,
-			121,
-			122,
-			126,
-			128,
-			133,
-			135,
-			138,
-			"Statement",
-			-9,
-			143,
-			144,
-			147,
-			148,
-			150,
-			151,
-			152,
-			153,
-			154,
-			"Pattern"
-		],
-		[
-			"openedBy",
-			23,
-			"(",
-			54,
-			"[",
-			58,
-			"{"
-		],
-		[
-			"closedBy",
-			24,
-			")",
-			55,
-			"]",
-			59,
-			"}"
-		]
-	],
-	propSources: [pythonHighlighting],
-	skippedNodes: [0, 4],
-	repeatNodeCount: 34,
-	tokenData: "!2|~R!`OX%TXY%oY[%T[]%o]p%Tpq%oqr'ars)Yst*xtu%Tuv,dvw-hwx.Uxy/tyz0[z{0r{|2S|}2p}!O3W!O!P4_!P!Q:Z!Q!R;k!R![>_![!]Do!]!^Es!^!_FZ!_!`Gk!`!aHX!a!b%T!b!cIf!c!dJU!d!eK^!e!hJU!h!i!#f!i!tJU!t!u!,|!u!wJU!w!x!.t!x!}JU!}#O!0S#O#P&o#P#Q!0j#Q#R!1Q#R#SJU#S#T%T#T#UJU#U#VK^#V#YJU#Y#Z!#f#Z#fJU#f#g!,|#g#iJU#i#j!.t#j#oJU#o#p!1n#p#q!1s#q#r!2a#r#s!2f#s$g%T$g;'SJU;'S;=`KW<%lOJU`%YT&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%T`%lP;=`<%l%To%v]&n`%c_OX%TXY%oY[%T[]%o]p%Tpq%oq#O%T#O#P&o#P#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To&tX&n`OY%TYZ%oZ]%T]^%o^#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc'f[&n`O!_%T!_!`([!`#T%T#T#U(r#U#f%T#f#g(r#g#h(r#h#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc(cTmR&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc(yT!mR&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk)aV&n`&[ZOr%Trs)vs#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk){V&n`Or%Trs*bs#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk*iT&n`&^ZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To+PZS_&n`OY*xYZ%TZ]*x]^%T^#o*x#o#p+r#p#q*x#q#r+r#r;'S*x;'S;=`,^<%lO*x_+wTS_OY+rZ]+r^;'S+r;'S;=`,W<%lO+r_,ZP;=`<%l+ro,aP;=`<%l*xj,kV%rQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tj-XT!xY&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tj-oV%lQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk.]V&n`&ZZOw%Twx.rx#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk.wV&n`Ow%Twx/^x#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk/eT&n`&]ZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk/{ThZ&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc0cTgR&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk0yXVZ&n`Oz%Tz{1f{!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk1mVaR&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk2ZV%oZ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc2wTzR&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To3_W%pZ&n`O!_%T!_!`-Q!`!a3w!a#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Td4OT&{S&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk4fX!fQ&n`O!O%T!O!P5R!P!Q%T!Q![6T![#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk5WV&n`O!O%T!O!P5m!P#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk5tT!rZ&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti6[a!hX&n`O!Q%T!Q![6T![!g%T!g!h7a!h!l%T!l!m9s!m#R%T#R#S6T#S#X%T#X#Y7a#Y#^%T#^#_9s#_#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti7fZ&n`O{%T{|8X|}%T}!O8X!O!Q%T!Q![8s![#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti8^V&n`O!Q%T!Q![8s![#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti8z]!hX&n`O!Q%T!Q![8s![!l%T!l!m9s!m#R%T#R#S8s#S#^%T#^#_9s#_#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti9zT!hX&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk:bX%qR&n`O!P%T!P!Q:}!Q!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tj;UV%sQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti;ro!hX&n`O!O%T!O!P=s!P!Q%T!Q![>_![!d%T!d!e?q!e!g%T!g!h7a!h!l%T!l!m9s!m!q%T!q!rA]!r!z%T!z!{Bq!{#R%T#R#S>_#S#U%T#U#V?q#V#X%T#X#Y7a#Y#^%T#^#_9s#_#c%T#c#dA]#d#l%T#l#mBq#m#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti=xV&n`O!Q%T!Q![6T![#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti>fc!hX&n`O!O%T!O!P=s!P!Q%T!Q![>_![!g%T!g!h7a!h!l%T!l!m9s!m#R%T#R#S>_#S#X%T#X#Y7a#Y#^%T#^#_9s#_#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti?vY&n`O!Q%T!Q!R@f!R!S@f!S#R%T#R#S@f#S#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Ti@mY!hX&n`O!Q%T!Q!R@f!R!S@f!S#R%T#R#S@f#S#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TiAbX&n`O!Q%T!Q!YA}!Y#R%T#R#SA}#S#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TiBUX!hX&n`O!Q%T!Q!YA}!Y#R%T#R#SA}#S#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TiBv]&n`O!Q%T!Q![Co![!c%T!c!iCo!i#R%T#R#SCo#S#T%T#T#ZCo#Z#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TiCv]!hX&n`O!Q%T!Q![Co![!c%T!c!iCo!i#R%T#R#SCo#S#T%T#T#ZCo#Z#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%ToDvV{_&n`O!_%T!_!`E]!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TcEdT%{R&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkEzT#gZ&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkFbXmR&n`O!^%T!^!_F}!_!`([!`!a([!a#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TjGUV%mQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkGrV%zZ&n`O!_%T!_!`([!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkH`WmR&n`O!_%T!_!`([!`!aHx!a#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TjIPV%nQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkIoV_Q#}P&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%ToJ_]&n`&YS%uZO!Q%T!Q![JU![!c%T!c!}JU!}#R%T#R#SJU#S#T%T#T#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUoKZP;=`<%lJUoKge&n`&YS%uZOr%Trs)Ysw%Twx.Ux!Q%T!Q![JU![!c%T!c!tJU!t!uLx!u!}JU!}#R%T#R#SJU#S#T%T#T#fJU#f#gLx#g#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUoMRa&n`&YS%uZOr%TrsNWsw%Twx! vx!Q%T!Q![JU![!c%T!c!}JU!}#R%T#R#SJU#S#T%T#T#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUkN_V&n`&`ZOr%TrsNts#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%TkNyV&n`Or%Trs! `s#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk! gT&n`&bZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk! }V&n`&_ZOw%Twx!!dx#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!!iV&n`Ow%Twx!#Ox#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!#VT&n`&aZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To!#oe&n`&YS%uZOr%Trs!%Qsw%Twx!&px!Q%T!Q![JU![!c%T!c!tJU!t!u!(`!u!}JU!}#R%T#R#SJU#S#T%T#T#fJU#f#g!(`#g#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUk!%XV&n`&dZOr%Trs!%ns#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!%sV&n`Or%Trs!&Ys#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!&aT&n`&fZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!&wV&n`&cZOw%Twx!'^x#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!'cV&n`Ow%Twx!'xx#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!(PT&n`&eZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To!(ia&n`&YS%uZOr%Trs!)nsw%Twx!+^x!Q%T!Q![JU![!c%T!c!}JU!}#R%T#R#SJU#S#T%T#T#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUk!)uV&n`&hZOr%Trs!*[s#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!*aV&n`Or%Trs!*vs#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!*}T&n`&jZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!+eV&n`&gZOw%Twx!+zx#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!,PV&n`Ow%Twx!,fx#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tk!,mT&n`&iZO#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%To!-Vi&n`&YS%uZOr%TrsNWsw%Twx! vx!Q%T!Q![JU![!c%T!c!dJU!d!eLx!e!hJU!h!i!(`!i!}JU!}#R%T#R#SJU#S#T%T#T#UJU#U#VLx#V#YJU#Y#Z!(`#Z#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUo!.}a&n`&YS%uZOr%Trs)Ysw%Twx.Ux!Q%T!Q![JU![!c%T!c!}JU!}#R%T#R#SJU#S#T%T#T#oJU#p#q%T#r$g%T$g;'SJU;'S;=`KW<%lOJUk!0ZT!XZ&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tc!0qT!WR&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%Tj!1XV%kQ&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%T~!1sO!]~k!1zV%jR&n`O!_%T!_!`-Q!`#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%T~!2fO![~i!2mT%tX&n`O#o%T#p#q%T#r;'S%T;'S;=`%i<%lO%T",
-	tokenizers: [
-		legacyPrint,
-		indentation,
-		newlines,
-		strings,
-		0,
-		1,
-		2,
-		3,
-		4
-	],
-	topRules: { "Script": [0, 5] },
-	specialized: [{
-		term: 221,
-		get: (value) => spec_identifier[value] || -1
-	}],
-	tokenPrec: 7668
-});
+const ESCAPE = /\\(?:(\n)|([\\'"abfnrtv])|([0-7]{1,3})|x([\da-fA-F]{0,2})|N(\{[^}]*\})?|u([\da-fA-F]{0,4})|U([\da-fA-F]{0,8}))/g;
+/**
+* The value of a string literal.
+*
+* @param text what stands between the quotes
+* @returns the value, or why Python refuses it. `\N{…}` is left as it is written: equal names stay equal.
+*/
+function stringValue(text, { raw, bytes }) {
+	if (bytes && /[^\x00-\x7f]/.test(text)) return { detail: "bytes can only contain ASCII literal characters" };
+	const source = text.includes("\r") ? text.replaceAll(/\r\n?/g, "\n") : text;
+	if (raw || !source.includes("\\")) return source;
+	let refused;
+	const value = source.replaceAll(ESCAPE, (all, line, simple, octal, hex, name, short, long) => {
+		if (line !== void 0) return "";
+		const lead = all[1];
+		if (simple !== void 0) return SIMPLE_ESCAPES[simple];
+		if (octal !== void 0) return String.fromCodePoint(Number.parseInt(octal, 8));
+		if (lead === "x") {
+			if (hex?.length === 2) return String.fromCodePoint(Number.parseInt(hex, 16));
+			refused = bytes ? "(value error) invalid \\x escape" : "(unicode error) truncated \\xXX escape";
+		} else if (bytes) return all;
+		else if (lead === "N") {
+			if (name === void 0) refused = "(unicode error) malformed \\N character escape";
+		} else if (lead === "u" || lead === "U") {
+			const digits = lead === "u" ? short : long;
+			const point = Number.parseInt(digits ?? "", 16);
+			if (digits?.length === (lead === "u" ? 4 : 8) && point <= 1114111) return String.fromCodePoint(point);
+			refused = `(unicode error) truncated \\${lead} escape`;
+		}
+		return all;
+	});
+	return refused === void 0 ? value : { detail: refused };
+}
+/** Follows the assignments of a module from top to bottom. */
+function moduleValues(module) {
+	const values = /* @__PURE__ */ new Map();
+	const bindings = /* @__PURE__ */ new Map();
+	let star = false;
+	const bind = (target, value, statement, at) => {
+		if (target.kind === "Name") {
+			values.set(target.text, value);
+			bindings.set(target.text, {
+				statement,
+				...at ? { value: at } : {}
+			});
+		} else if (target.kind === "Starred") bind(target.items[0], void 0, statement);
+		else if (target.kind === "Tuple" || target.kind === "List") {
+			const parts = Array.isArray(value) && value.length === target.items.length && !target.items.some((item) => item.kind === "Starred") ? value : [];
+			target.items.forEach((item, index) => bind(item, parts[index], statement));
+		}
+	};
+	const bindName = (name, statement) => {
+		values.set(name, void 0);
+		bindings.set(name, { statement });
+	};
+	/** Runs blocks of which one or none may run: what they do not agree on is unknown. */
+	const branches = (blocks) => {
+		const before = new Map(values);
+		const outcomes = blocks.map((block) => {
+			values.clear();
+			before.forEach((value, name) => values.set(name, value));
+			if (block) run(block);
+			return new Map(values);
+		});
+		values.clear();
+		for (const name of new Set(outcomes.flatMap((outcome) => [...outcome.keys()]))) {
+			const [first, ...others] = outcomes.map((outcome) => outcome.has(name) ? outcome.get(name) : void 0);
+			values.set(name, others.every((other) => JSON.stringify(other) === JSON.stringify(first)) ? first : void 0);
+		}
+	};
+	const run = (block) => {
+		for (const statement of block.items) {
+			const { items } = statement;
+			switch (statement.kind) {
+				case "Assign": {
+					const value = evaluate(items.at(-1), values);
+					const alone = items.length === 2 && items[0].kind === "Name" ? items[1] : void 0;
+					for (const target of items.slice(0, -1)) bind(target, value, statement, alone);
+					break;
+				}
+				case "AnnAssign":
+					if (items[2]) bind(items[0], evaluate(items[2], values), statement, items[2]);
+					break;
+				case "AugAssign": {
+					const [before, more] = [evaluate(items[0], values), evaluate(items[1], values)];
+					bind(items[0], statement.text === "+=" ? sum(before, more) : void 0, statement);
+					break;
+				}
+				case "Delete":
+					for (const target of items) if (target.kind === "Name") values.delete(target.text);
+					break;
+				case "Import":
+				case "ImportFrom":
+					for (const alias of items) if (alias.text === "*") star = true;
+					else bindName(alias.items[0]?.text ?? alias.text.split(".")[0], statement);
+					break;
+				case "FunctionDef":
+				case "AsyncFunctionDef":
+				case "ClassDef":
+				case "TypeAlias":
+					bindName(statement.text, statement);
+					break;
+				case "If": {
+					const test = decide(items[0]);
+					if (test === void 0) branches([items[1], items[2]]);
+					else if (test) run(items[1]);
+					else if (items[2]) run(items[2]);
+					break;
+				}
+				case "For":
+					bind(items[0], void 0, statement);
+					branches([items[2], null]);
+					if (items[3]) run(items[3]);
+					break;
+				case "While":
+					branches([items[1], null]);
+					if (items[2]) run(items[2]);
+					break;
+				case "With":
+					for (const item of items.slice(0, -1)) if (item.items[1]) bind(item.items[1], void 0, statement);
+					run(items.at(-1));
+					break;
+				case "Try": {
+					const handlers = items.filter((item) => item?.kind === "Handler");
+					const [body, otherwise, finish] = [
+						items[0],
+						items.at(-2),
+						items.at(-1)
+					];
+					branches([{
+						...body,
+						items: [...body.items, ...otherwise?.items ?? []]
+					}, ...handlers.map((handler) => handler.items[1])]);
+					if (finish) run(finish);
+					break;
+				}
+				case "Match":
+					branches([...items.slice(1).map((one) => one.items[2]), null]);
+					break;
+				case "Invalid": {
+					const name = /^(\w+) (?:: [^=]* )?= /.exec(statement.text)?.[1];
+					if (name !== void 0) bindName(name, statement);
+					break;
+				}
+			}
+		}
+	};
+	run(module);
+	return {
+		values,
+		bindings,
+		star
+	};
+}
+/** Tests whose outcome is known at the time when Alembic loads the file. */
+function decide(test) {
+	if (test.kind === "Constant") return test.text === "True";
+	if (test.kind === "Name" || test.kind === "Attribute") return test.text === "TYPE_CHECKING" ? false : void 0;
+	const [left, right] = test.items;
+	return test.kind === "Compare" && test.text === "==" && left?.text === "__name__" && right?.text === "__main__" ? false : void 0;
+}
+function sum(a, b) {
+	if (typeof a === "string" && typeof b === "string") return a + b;
+	return Array.isArray(a) && Array.isArray(b) ? [...a, ...b] : void 0;
+}
+/** The value of an expression, where it is made of literals and of names whose values are known. */
+function evaluate(node, names) {
+	switch (node.kind) {
+		case "String": return node.text;
+		case "Number": return /^\d[\d_]*$/.test(node.text) ? Number(node.text.replaceAll("_", "")) : void 0;
+		case "Constant": return node.text === "None" ? null : node.text === "Ellipsis" ? void 0 : node.text === "True";
+		case "Name": return names.get(node.text);
+		case "Tuple":
+		case "List":
+		case "Set": {
+			const items = node.items.map((item) => evaluate(item, names));
+			return items.includes(void 0) ? void 0 : items;
+		}
+		case "FString": {
+			const parts = node.items.map((part) => {
+				if (part.kind === "String") return part.text;
+				const value = part.kind === "Field" && part.text === "!" && part.items[1] === null ? evaluate(part.items[0], names) : void 0;
+				return typeof value === "string" ? value : void 0;
+			});
+			return parts.includes(void 0) ? void 0 : parts.join("");
+		}
+		case "Binary": return node.text === "+" ? sum(evaluate(node.items[0], names), evaluate(node.items[1], names)) : void 0;
+		default: return;
+	}
+}
+// src/project/python-syntax.ts
+/** Python's syntax tree, as CPython's parser builds it: what it refuses is refused here, and a broken statement hides no other. */
+var Refused = class extends Error {
+	problem;
+	constructor(offset, detail) {
+		super(detail);
+		this.problem = {
+			offset,
+			detail
+		};
+	}
+};
+const BINARY = {
+	"|": 1,
+	"^": 2,
+	"&": 3,
+	"<<": 4,
+	">>": 4,
+	"+": 5,
+	"-": 5,
+	"*": 6,
+	"/": 6,
+	"//": 6,
+	"%": 6,
+	"@": 6
+};
+const FORGOT_COMMA = "invalid syntax. Perhaps you forgot a comma?";
+const COMPARISONS = /* @__PURE__ */ new Set([
+	"==",
+	"!=",
+	"<",
+	"<=",
+	">",
+	">=",
+	"in",
+	"is",
+	"not"
+]);
+const UPDATES = /* @__PURE__ */ new Set([
+	"+=",
+	"-=",
+	"*=",
+	"/=",
+	"//=",
+	"%=",
+	"@=",
+	"&=",
+	"|=",
+	"^=",
+	">>=",
+	"<<=",
+	"**="
+]);
+/** What ends an expression list. */
+const ENDS = /* @__PURE__ */ new Set([
+	")",
+	"]",
+	"}",
+	"=",
+	":",
+	";",
+	":=",
+	...UPDATES
+]);
+const SIMPLE = /* @__PURE__ */ new Set([
+	"return",
+	"pass",
+	"break",
+	"continue",
+	"raise",
+	"global",
+	"nonlocal",
+	"del",
+	"assert",
+	"import",
+	"from"
+]);
+const COMPOUND = /* @__PURE__ */ new Set([
+	"def",
+	"class",
+	"if",
+	"for",
+	"while",
+	"try",
+	"with",
+	"async",
+	"@"
+]);
+/**
+* Parses a module.
+*
+* @returns the tree, and the first thing that Python 3 would refuse
+*/
+function parseModule(source) {
+	const { tokens, problem: cutting } = tokenize(source);
+	const parser = parserOf(source, tokens);
+	const module = parser.file();
+	const problems = [...parser.problems, ...cutting ? [cutting] : []];
+	return {
+		module,
+		problem: cutting?.detail.endsWith("never closed") ? cutting : problems.sort((a, b) => a.offset - b.offset)[0]
+	};
+}
+function parserOf(source, tokens) {
+	let at = 0;
+	let scope = {
+		function: "none",
+		loop: false
+	};
+	let comprehending = 0;
+	const problems = [];
+	const now = () => tokens[at];
+	const ahead = (by) => tokens[Math.min(at + by, tokens.length - 1)];
+	const is = (text, token = now()) => token.text === text && (token.kind === "op" || token.kind === "name");
+	const refuse = (detail = "invalid syntax", offset = now().start) => {
+		throw new Refused(offset, detail);
+	};
+	const take = (text) => {
+		if (!is(text)) return false;
+		at += 1;
+		return true;
+	};
+	const expect = (text, detail = `expected '${text}'`) => {
+		if (!take(text)) refuse(detail);
+	};
+	const end = () => tokens[at - 1]?.end ?? 0;
+	const node = (kind, start, items = [], text = "") => ({
+		kind,
+		text,
+		items,
+		start,
+		end: end()
+	});
+	const name = () => {
+		const token = now();
+		if (token.kind !== "name") refuse();
+		at += 1;
+		return token.text.normalize("NFKC");
+	};
+	/** A comma-separated list of at least one; a trailing comma is taken. */
+	const list = (item, ends) => {
+		const items = [item()];
+		while (is(",")) {
+			at += 1;
+			if (ends(now())) return {
+				items,
+				trailing: true
+			};
+			items.push(item());
+		}
+		return {
+			items,
+			trailing: false
+		};
+	};
+	const endsList = (token) => token.kind === "newline" || token.kind === "end" || token.kind === "op" && (ENDS.has(token.text) || token.text === "in" || token.text === "for");
+	/** Tries a reading; undefined, and nothing taken, where it does not fit. */
+	const attempt = (read) => {
+		const back = at;
+		const known = problems.length;
+		try {
+			return read();
+		} catch (error) {
+			if (!(error instanceof Refused)) throw error;
+			at = back;
+			problems.length = known;
+			return;
+		}
+	};
+	const atom = () => {
+		const token = now();
+		if (token.kind === "name") {
+			at += 1;
+			return node("Name", token.start, [], token.text.normalize("NFKC"));
+		}
+		if (token.kind === "number") {
+			at += 1;
+			return node("Number", token.start, [], token.text);
+		}
+		if (token.kind === "string") return strings();
+		switch (token.text) {
+			case "None":
+			case "True":
+			case "False":
+				at += 1;
+				return node("Constant", token.start, [], token.text);
+			case "...":
+				at += 1;
+				return node("Constant", token.start, [], "Ellipsis");
+			case "(": return parentheses();
+			case "[": return brackets();
+			case "{": return braces();
+			default: return refuse();
+		}
+	};
+	const parentheses = () => {
+		const start = now().start;
+		at += 1;
+		if (take(")")) return node("Tuple", start);
+		if (is("yield")) {
+			const inner = yields();
+			expect(")");
+			return inner;
+		}
+		const first = starOrNamed();
+		if (isComprehension()) {
+			if (first.kind === "Starred") refuse("iterable unpacking cannot be used in comprehension", first.start);
+			const parts = comprehensions();
+			expect(")");
+			return node("GeneratorExp", start, [first, ...parts]);
+		}
+		if (take(")")) {
+			if (first.kind === "Starred") refuse("cannot use starred expression here", first.start);
+			return first;
+		}
+		const items = [first];
+		while (take(",")) {
+			if (is(")")) break;
+			items.push(starOrNamed());
+		}
+		expect(")", FORGOT_COMMA);
+		return node("Tuple", start, items);
+	};
+	const brackets = () => {
+		const start = now().start;
+		at += 1;
+		if (take("]")) return node("List", start);
+		const first = starOrNamed();
+		if (isComprehension()) {
+			if (first.kind === "Starred") refuse("iterable unpacking cannot be used in comprehension", first.start);
+			const parts = comprehensions();
+			expect("]");
+			return node("ListComp", start, [first, ...parts]);
+		}
+		const items = [first];
+		while (take(",")) {
+			if (is("]")) break;
+			items.push(starOrNamed());
+		}
+		expect("]", FORGOT_COMMA);
+		return node("List", start, items);
+	};
+	const braces = () => {
+		const start = now().start;
+		at += 1;
+		if (take("}")) return node("Dict", start);
+		const unpacked = is("**");
+		const first = unpacked ? pair() : starOrNamed();
+		const isDict = unpacked || is(":") && first.kind !== "Starred";
+		const head = isDict && !unpacked ? pairOf(first) : first;
+		if (isComprehension()) {
+			if (head.kind === "Starred") refuse("iterable unpacking cannot be used in comprehension", head.start);
+			if (unpacked) refuse("dict unpacking cannot be used in dict comprehension", head.start);
+			const parts = comprehensions();
+			expect("}");
+			return node(isDict ? "DictComp" : "SetComp", start, [head, ...parts]);
+		}
+		const items = [head];
+		while (take(",")) {
+			if (is("}")) break;
+			items.push(isDict ? pair() : starOrNamed());
+		}
+		expect("}", FORGOT_COMMA);
+		return node(isDict ? "Dict" : "Set", start, items);
+	};
+	const pair = () => {
+		const start = now().start;
+		return take("**") ? node("Pair", start, [null, binary(1)]) : pairOf(expression());
+	};
+	const pairOf = (key) => {
+		expect(":", "':' expected after dictionary key");
+		return node("Pair", key.start, [key, expression()]);
+	};
+	/** One literal or several that follow each other. */
+	const strings = () => {
+		const start = now().start;
+		const parts = [];
+		let bytes;
+		while (now().kind === "string") {
+			const token = now();
+			at += 1;
+			const prefix = /^[a-z]*/i.exec(token.text)[0].toLowerCase();
+			const quotes = /^(?:'''|"""|'|")/.exec(token.text.slice(prefix.length))[0];
+			const from = token.start + prefix.length + quotes.length;
+			const to = token.end - (token.text.length >= prefix.length + 2 * quotes.length && token.text.endsWith(quotes) ? quotes.length : 0);
+			const isBytes = prefix.includes("b");
+			if (bytes !== void 0 && bytes !== isBytes) refuse("cannot mix bytes and nonbytes literals", token.start);
+			bytes = isBytes;
+			if (/[ft]/.test(prefix)) parts.push(...replaced(from, to, prefix.includes("r")));
+			else {
+				const value = stringValue(source.slice(from, to), {
+					raw: prefix.includes("r"),
+					bytes: isBytes
+				});
+				if (typeof value !== "string") refuse(value.detail, token.start);
+				else parts.push(node("String", token.start, [], value));
+			}
+			if (prefix.includes("t")) parts.push(node("Template", token.start));
+		}
+		if (bytes) return node("Bytes", start, [], parts.map((part) => part.text).join(""));
+		const joined = [];
+		for (const part of parts) {
+			const last = joined.at(-1);
+			if (part.kind === "String" && last?.kind === "String") joined[joined.length - 1] = {
+				...last,
+				text: last.text + part.text,
+				end: part.end
+			};
+			else joined.push(part);
+		}
+		if (joined.every((part) => part.kind === "String")) return node("String", start, [], joined[0]?.text ?? "");
+		return node("FString", start, joined.filter((part) => part.kind !== "String" || part.text !== ""));
+	};
+	/** The content of an f-string or of a format. */
+	const replaced = (from, to, raw) => {
+		const parts = [];
+		const literal = (start, stop) => {
+			if (stop <= start) return;
+			const value = stringValue(source.slice(start, stop).replaceAll("{{", "{").replaceAll("}}", "}"), {
+				raw,
+				bytes: false
+			});
+			if (typeof value !== "string") refuse(value.detail, start);
+			else parts.push({
+				kind: "String",
+				text: value,
+				items: [],
+				start,
+				end: stop
+			});
+		};
+		let begin = from;
+		let index = from;
+		while (index < to) {
+			const character = source[index];
+			if (character === "\\" && !raw) {
+				const named = /^\\N\{[^}\r\n]*\}/.exec(source.slice(index, to));
+				index += named ? named[0].length : "{}".includes(source[index + 1]) ? 1 : 2;
+			} else if (character === "{" && source[index + 1] !== "{") {
+				literal(begin, index);
+				const field = cutField(source, index, to);
+				if ("detail" in field) throw new Refused(field.offset, field.detail);
+				const [start, stop] = field.expression;
+				if (source.slice(start, stop).trim() === "") refuse("f-string: valid expression required before '}'", start);
+				const inner = tokenize(source, [start, stop]);
+				if (inner.problem) throw new Refused(inner.problem.offset, inner.problem.detail);
+				const value = parserOf(source, inner.tokens).field();
+				const format = field.format ? {
+					kind: "FString",
+					text: "",
+					items: replaced(field.format[0], field.format[1], raw),
+					start: field.format[0],
+					end: field.format[1]
+				} : null;
+				const shown = field.shown ? source.slice(start, source.indexOf("=", stop) + 1) : "";
+				parts.push({
+					kind: "Field",
+					text: `${shown}!${field.conversion}`,
+					items: [value, format],
+					start: index,
+					end: field.end
+				});
+				index = field.end;
+				begin = index;
+			} else if (character === "}" && source[index + 1] !== "}") refuse("f-string: single '}' is not allowed", index);
+			else index += character === "{" || character === "}" ? 2 : 1;
+		}
+		literal(begin, to);
+		return parts;
+	};
+	const primary = () => {
+		const start = now().start;
+		if (take("await")) {
+			if (scope.function !== "async" && comprehending === 0) note("'await' outside async function", start);
+			return node("Await", start, [primary()]);
+		}
+		let value = atom();
+		for (;;) if (take(".")) {
+			const attribute = name();
+			value = node("Attribute", start, [value], attribute);
+		} else if (is("(")) value = node("Call", start, [value, ...callArguments()]);
+		else if (take("[")) {
+			const index = subscripts();
+			expect("]");
+			value = node("Subscript", start, [value, index]);
+		} else return value;
+	};
+	const callArguments = () => {
+		expect("(");
+		const items = [];
+		const names = /* @__PURE__ */ new Set();
+		let keywords = false;
+		let unpacked = false;
+		while (!is(")")) {
+			const start = now().start;
+			if (take("**")) {
+				items.push(node("Keyword", start, [expression()]));
+				unpacked = true;
+			} else if (take("*")) {
+				if (unpacked) refuse("iterable argument unpacking follows keyword argument unpacking", start);
+				items.push(node("Starred", start, [expression()]));
+			} else if (now().kind === "name" && is("=", ahead(1))) {
+				const keyword = name();
+				at += 1;
+				if (names.has(keyword)) note(`keyword argument repeated: ${keyword}`, start);
+				names.add(keyword);
+				if (is(",") || is(")")) refuse("expected argument value expression");
+				items.push(node("Keyword", start, [expression()], keyword));
+				keywords = true;
+			} else {
+				const value = named();
+				if (isComprehension()) {
+					const generator = node("GeneratorExp", start, [value, ...comprehensions()]);
+					if (items.length > 0 || !is(")")) refuse("Generator expression must be parenthesized", start);
+					items.push(generator);
+				} else {
+					if (is("=")) refuse("expression cannot contain assignment, perhaps you meant \"==\"?", start);
+					if (unpacked) refuse("positional argument follows keyword argument unpacking", start);
+					if (keywords) refuse("positional argument follows keyword argument", start);
+					items.push(value);
+				}
+			}
+			if (!take(",")) break;
+		}
+		expect(")", FORGOT_COMMA);
+		return items;
+	};
+	const subscripts = () => {
+		const start = now().start;
+		const { items, trailing } = list(() => {
+			const from = now().start;
+			if (take("*")) return node("Starred", from, [binary(1)]);
+			const lower = is(":") ? null : named();
+			if (!is(":")) return lower;
+			at += 1;
+			const bound = () => is(":") || is(",") || is("]") ? null : expression();
+			const upper = bound();
+			const step = take(":") ? bound() : null;
+			return node("Slice", from, [
+				lower,
+				upper,
+				step
+			]);
+		}, (token) => is("]", token));
+		return items.length === 1 && !trailing && items[0].kind !== "Starred" ? items[0] : node("Tuple", start, items);
+	};
+	const unary = () => {
+		const start = now().start;
+		for (const sign of [
+			"+",
+			"-",
+			"~"
+		]) if (take(sign)) return node("Unary", start, [unary()], sign);
+		const base = primary();
+		return take("**") ? node("Binary", start, [base, unary()], "**") : base;
+	};
+	const binary = (level) => {
+		const start = now().start;
+		let left = unary();
+		for (;;) {
+			const operator = now();
+			const power = operator.kind === "op" ? BINARY[operator.text] : void 0;
+			if (power === void 0 || power < level) return left;
+			at += 1;
+			const right = binary(power + 1);
+			left = node("Binary", start, [left, right], operator.text);
+		}
+	};
+	const comparison = () => {
+		const start = now().start;
+		const items = [binary(1)];
+		const operators = [];
+		while (now().kind === "op" && COMPARISONS.has(now().text)) {
+			let operator = now().text;
+			if (operator === "not" && !is("in", ahead(1))) break;
+			at += 1;
+			if (operator === "not") {
+				at += 1;
+				operator = "not in";
+			} else if (operator === "is" && take("not")) operator = "is not";
+			operators.push(operator);
+			items.push(binary(1));
+		}
+		return operators.length === 0 ? items[0] : node("Compare", start, items, operators.join(" "));
+	};
+	const inversion = () => {
+		const start = now().start;
+		return take("not") ? node("Unary", start, [inversion()], "not") : comparison();
+	};
+	const logical = (operator, operand) => {
+		const start = now().start;
+		const items = [operand()];
+		while (take(operator)) items.push(operand());
+		return items.length === 1 ? items[0] : node("Bool", start, items, operator);
+	};
+	const disjunction = () => logical("or", () => logical("and", inversion));
+	const expression = () => {
+		const start = now().start;
+		if (is("lambda")) return lambda();
+		const value = disjunction();
+		if (!is("if")) return value;
+		at += 1;
+		const test = disjunction();
+		expect("else", "expected 'else' after 'if' expression");
+		return node("IfExp", start, [
+			value,
+			test,
+			expression()
+		]);
+	};
+	const lambda = () => {
+		const start = now().start;
+		at += 1;
+		const params = parameters(":", false);
+		expect(":");
+		const outer = scope;
+		scope = {
+			function: "plain",
+			loop: false
+		};
+		const body = expression();
+		scope = outer;
+		return node("Lambda", start, [params, body]);
+	};
+	const named = () => {
+		const start = now().start;
+		if (now().kind === "name" && is(":=", ahead(1))) {
+			const target = atom();
+			at += 1;
+			return node("Named", start, [target, expression()]);
+		}
+		const value = expression();
+		if (is(":=")) refuse(`cannot use assignment expressions with ${describe(value)}`, start);
+		return value;
+	};
+	const starOrNamed = () => {
+		const start = now().start;
+		return take("*") ? node("Starred", start, [binary(1)]) : named();
+	};
+	const starOrExpression = () => {
+		const start = now().start;
+		return take("*") ? node("Starred", start, [binary(1)]) : expression();
+	};
+	/** Expressions with commas between them; several are a tuple. */
+	const expressions = (item = starOrExpression, starAlone = true) => {
+		const start = now().start;
+		const { items, trailing } = list(item, endsList);
+		if (items.length > 1 || trailing) return node("Tuple", start, items);
+		if (items[0].kind === "Starred" && !starAlone) refuse("cannot use starred expression here", start);
+		return items[0];
+	};
+	const yields = () => {
+		const start = now().start;
+		expect("yield");
+		if (scope.function === "none") note("'yield' outside function", start);
+		if (take("from")) return node("YieldFrom", start, [expression()]);
+		return node("Yield", start, [now().kind === "newline" || endsList(now()) ? null : expressions()]);
+	};
+	const isComprehension = () => is("for") || is("async") && is("for", ahead(1));
+	const comprehensions = () => {
+		const parts = [];
+		comprehending += 1;
+		while (isComprehension()) {
+			const start = now().start;
+			const asynchronous = take("async");
+			expect("for");
+			const target = targets();
+			expect("in");
+			const items = [target, disjunction()];
+			while (take("if")) items.push(disjunction());
+			parts.push(node("Comprehension", start, items, asynchronous ? "async" : ""));
+		}
+		comprehending -= 1;
+		return parts;
+	};
+	const describe = (value) => ({
+		Call: "function call",
+		Number: "literal",
+		String: "literal",
+		Bytes: "literal",
+		FString: "f-string expression",
+		Constant: value.text,
+		Binary: "expression",
+		Unary: "expression",
+		Bool: "expression",
+		Compare: "comparison",
+		Lambda: "lambda",
+		IfExp: "conditional expression",
+		Dict: "dict literal",
+		Set: "set display",
+		Await: "await expression",
+		Yield: "yield expression",
+		Named: "named expression"
+	})[value.kind] ?? "expression";
+	const target = (value, how) => {
+		if (value.kind === "Name") {
+			if (value.text === "__debug__") refuse(`cannot ${how} __debug__`, value.start);
+		} else if (value.kind === "Tuple" || value.kind === "List") {
+			if (how !== "delete" && value.items.filter((item) => item.kind === "Starred").length > 1) note("multiple starred expressions in assignment", value.start);
+			value.items.forEach((item) => target(item, how));
+		} else if (value.kind === "Starred" && how !== "delete") target(value.items[0], how);
+		else if (value.kind !== "Attribute" && value.kind !== "Subscript") refuse(`cannot ${how} ${describe(value)}`, value.start);
+	};
+	/** Targets of `for`. */
+	const targets = () => {
+		const start = now().start;
+		const { items, trailing } = list(() => {
+			const from = now().start;
+			return take("*") ? node("Starred", from, [primary()]) : primary();
+		}, endsList);
+		if (items.length === 1 && !trailing && items[0].kind === "Starred") refuse("starred assignment target must be in a list or tuple", start);
+		const all = items.length > 1 || trailing ? node("Tuple", start, items) : items[0];
+		target(all, "assign to");
+		return all;
+	};
+	const parameters = (closing, annotated) => {
+		const start = now().start;
+		const items = [];
+		const names = /* @__PURE__ */ new Set();
+		let defaults = false;
+		let star = false;
+		let slash = false;
+		let keywords = false;
+		const parameter = (kind) => {
+			const from = now().start;
+			const text = name();
+			if (names.has(text)) note(`duplicate argument '${text}' in function definition`, from);
+			names.add(text);
+			let annotation = null;
+			if (annotated && take(":")) annotation = kind === "VarParam" ? starOrExpression() : expression();
+			let value = null;
+			if (is("=")) {
+				if (kind !== "Param") refuse(`var-${kind === "VarParam" ? "positional" : "keyword"} argument cannot have default value`);
+				at += 1;
+				value = expression();
+			}
+			return node(kind, from, [annotation, value], text);
+		};
+		while (!is(closing)) {
+			const from = now().start;
+			if (keywords) refuse("arguments cannot follow var-keyword argument");
+			if (take("/")) {
+				if (slash || star || items.length === 0) refuse(items.length === 0 ? "at least one argument must precede /" : "/ must be ahead of *", from);
+				slash = true;
+				items.push(node("Slash", from));
+			} else if (take("**")) {
+				items.push(parameter("KwParam"));
+				keywords = true;
+			} else if (take("*")) {
+				if (star) refuse("* argument may appear only once", from);
+				star = true;
+				if (is(",")) {
+					items.push(node("Star", from));
+					if (is(closing, ahead(1)) || is("**", ahead(1))) refuse("named arguments must follow bare *", from);
+				} else if (is(closing)) refuse("named arguments must follow bare *", from);
+				else items.push(parameter("VarParam"));
+			} else {
+				const one = parameter("Param");
+				if (one.items[1] !== null) defaults = true;
+				else if (defaults && !star) refuse("parameter without a default follows parameter with a default", from);
+				items.push(one);
+			}
+			if (!take(",")) break;
+		}
+		return node("Params", start, items);
+	};
+	/** Something that Python's compiler refuses although its parser does not. */
+	const note = (detail, offset) => {
+		problems.push({
+			offset,
+			detail
+		});
+	};
+	const endOfLine = () => now().kind === "newline" || now().kind === "end" || is(";");
+	const simple = () => {
+		const start = now().start;
+		const word = now().kind === "op" && SIMPLE.has(now().text) ? now().text : void 0;
+		if (word === void 0) return now().kind === "name" && is("type") && ahead(1).kind === "name" && (is("=", ahead(2)) || is("[", ahead(2))) ? typeAlias() : expressionStatement();
+		if (word === "import" || word === "from") return imports();
+		at += 1;
+		switch (word) {
+			case "return":
+				if (scope.function === "none") note("'return' outside function", start);
+				return node("Return", start, [endOfLine() ? null : expressions(void 0, false)]);
+			case "pass": return node("Pass", start);
+			case "break":
+			case "continue":
+				if (!scope.loop) note(word === "break" ? "'break' outside loop" : "'continue' not properly in loop", start);
+				return node(word === "break" ? "Break" : "Continue", start);
+			case "raise": {
+				if (endOfLine()) return node("Raise", start, [null, null]);
+				const exception = expression();
+				return node("Raise", start, [exception, take("from") ? expression() : null]);
+			}
+			case "global":
+			case "nonlocal": {
+				const names = [name()];
+				while (take(",")) names.push(name());
+				return node(word === "global" ? "Global" : "Nonlocal", start, [], names.join(" "));
+			}
+			case "del": {
+				const { items } = list(primary, endsList);
+				items.forEach((item) => target(item, "delete"));
+				return node("Delete", start, items);
+			}
+			default: {
+				const test = expression();
+				return node("Assert", start, [test, take(",") ? expression() : null]);
+			}
+		}
+	};
+	const typeAlias = () => {
+		const start = now().start;
+		at += 1;
+		const text = name();
+		const params = typeParameters();
+		expect("=");
+		return node("TypeAlias", start, [params, expression()], text);
+	};
+	const expressionStatement = () => {
+		const start = now().start;
+		if (is("print") && (ahead(1).kind === "string" || ahead(1).kind === "name" || ahead(1).kind === "number") && ahead(1).start > now().end) refuse("Missing parentheses in call to 'print'");
+		if (is("exec") && ahead(1).kind === "string") refuse("Missing parentheses in call to 'exec'");
+		const first = is("yield") ? yields() : expressions();
+		if (is(":")) {
+			if (first.kind !== "Name" && first.kind !== "Attribute" && first.kind !== "Subscript") refuse(first.kind === "Tuple" || first.kind === "List" ? `only single target (not ${first.kind.toLowerCase()}) can be annotated` : "invalid syntax");
+			at += 1;
+			const annotation = expression();
+			const value = take("=") ? is("yield") ? yields() : expressions() : null;
+			return node("AnnAssign", start, [
+				first,
+				annotation,
+				value
+			]);
+		}
+		if (now().kind === "op" && UPDATES.has(now().text)) {
+			if (first.kind !== "Name" && first.kind !== "Attribute" && first.kind !== "Subscript") refuse(`'${describe(first)}' is an illegal expression for augmented assignment`, start);
+			const operator = now().text;
+			at += 1;
+			return node("AugAssign", start, [first, is("yield") ? yields() : expressions()], operator);
+		}
+		const items = [first];
+		while (take("=")) items.push(is("yield") ? yields() : expressions());
+		if (items.length === 1) {
+			if (first.kind === "Starred") note("can't use starred expression here", start);
+			return node("Expr", start, items);
+		}
+		for (const item of items.slice(0, -1)) {
+			if (item.kind === "Starred") note("starred assignment target must be in a list or tuple", item.start);
+			target(item, "assign to");
+		}
+		if (items.at(-1).kind === "Starred") note("can't use starred expression here", items.at(-1).start);
+		return node("Assign", start, items);
+	};
+	const imports = () => {
+		const start = now().start;
+		const dotted = () => {
+			let text = name();
+			while (take(".")) text += `.${name()}`;
+			return text;
+		};
+		const alias = (read) => {
+			const from = now().start;
+			const text = read();
+			if (!take("as")) return node("Alias", from, [], text);
+			const to = now().start;
+			const other = name();
+			return node("Alias", from, [node("Name", to, [], other)], text);
+		};
+		if (take("import")) {
+			const items = [alias(dotted)];
+			while (take(",")) items.push(alias(dotted));
+			return node("Import", start, items);
+		}
+		at += 1;
+		let module = "";
+		while (is(".") || is("...")) {
+			module += now().text;
+			at += 1;
+		}
+		if (!is("import")) module += dotted();
+		else if (module === "") refuse();
+		expect("import");
+		if (is("*")) {
+			const from = now().start;
+			at += 1;
+			if (scope.function !== "none") note("import * only allowed at module level", from);
+			return node("ImportFrom", start, [node("Alias", from, [], "*")], module);
+		}
+		const bracketed = take("(");
+		const items = [alias(name)];
+		while (take(",")) {
+			if (bracketed && is(")")) break;
+			if (!bracketed && endOfLine()) refuse("trailing comma not allowed without surrounding parentheses");
+			items.push(alias(name));
+		}
+		if (bracketed) expect(")");
+		return node("ImportFrom", start, items, module);
+	};
+	/** The statements after a colon. */
+	const block = (what) => {
+		expect(":", "expected ':'");
+		const start = now().start;
+		if (now().kind !== "newline") return node("Block", start, simpleLine());
+		at += 1;
+		if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
+		at += 1;
+		const items = statements();
+		if (now().kind === "dedent") at += 1;
+		return {
+			kind: "Block",
+			text: "",
+			items,
+			start: items[0]?.start ?? start,
+			end: items.at(-1)?.end ?? start
+		};
+	};
+	const within = (inner, what) => {
+		const outer = scope;
+		scope = {
+			...scope,
+			...inner
+		};
+		try {
+			return block(what);
+		} finally {
+			scope = outer;
+		}
+	};
+	const simpleLine = () => {
+		const items = [simple()];
+		while (take(";")) {
+			if (now().kind === "newline") break;
+			items.push(simple());
+		}
+		if (now().kind === "newline") at += 1;
+		else if (now().kind !== "end") refuse();
+		return items;
+	};
+	const compound = () => {
+		const start = now().start;
+		const word = now().text;
+		const otherwise = () => take("else") ? block("'else' statement") : null;
+		switch (word) {
+			case "@": {
+				const from = now().start;
+				const decorators = [];
+				while (take("@")) {
+					decorators.push(named());
+					if (now().kind !== "newline") refuse();
+					at += 1;
+				}
+				const list = {
+					kind: "Decorators",
+					text: "",
+					items: decorators,
+					start: from,
+					end: end()
+				};
+				if (is("class")) return classDefinition(list);
+				if (is("def") || is("async") && is("def", ahead(1))) return functionDefinition(list);
+				return refuse();
+			}
+			case "def": return functionDefinition(void 0);
+			case "class": return classDefinition(void 0);
+			case "async": {
+				if (is("def", ahead(1))) return functionDefinition(void 0);
+				if (!is("for", ahead(1)) && !is("with", ahead(1))) refuse("invalid syntax", ahead(1).start);
+				if (scope.function !== "async") note(`'async ${ahead(1).text}' outside async function`, start);
+				at += 1;
+				const inner = compound();
+				return {
+					...inner,
+					kind: `Async${inner.kind}`,
+					start
+				};
+			}
+			case "if": return ifStatement();
+			case "while": {
+				at += 1;
+				const test = named();
+				const body = within({ loop: true }, "'while' statement");
+				return node("While", start, [
+					test,
+					body,
+					otherwise()
+				]);
+			}
+			case "for": {
+				at += 1;
+				const variable = targets();
+				expect("in");
+				const iterable = expressions();
+				const body = within({ loop: true }, "'for' statement");
+				return node("For", start, [
+					variable,
+					iterable,
+					body,
+					otherwise()
+				]);
+			}
+			case "with": return withStatement();
+			default: return tryStatement();
+		}
+	};
+	const ifStatement = () => {
+		const start = now().start;
+		at += 1;
+		const test = named();
+		const body = block("'if' statement");
+		if (is("elif")) {
+			const nested = ifStatement();
+			return node("If", start, [
+				test,
+				body,
+				{
+					kind: "Block",
+					text: "",
+					items: [nested],
+					start: nested.start,
+					end: nested.end
+				}
+			]);
+		}
+		return node("If", start, [
+			test,
+			body,
+			take("else") ? block("'else' statement") : null
+		]);
+	};
+	const withStatement = () => {
+		const start = now().start;
+		at += 1;
+		const item = () => {
+			const from = now().start;
+			const context = expression();
+			if (!take("as")) return node("WithItem", from, [context, null]);
+			const variable = primary();
+			target(variable, "assign to");
+			return node("WithItem", from, [context, variable]);
+		};
+		const bracketed = is("(") ? attempt(() => {
+			at += 1;
+			const { items } = list(item, (token) => is(")", token));
+			expect(")");
+			return is(":") ? items : refuse();
+		}) : void 0;
+		const items = bracketed ?? [item()];
+		if (!bracketed) while (take(",")) items.push(item());
+		return node("With", start, [...items, block("'with' statement")]);
+	};
+	const tryStatement = () => {
+		const start = now().start;
+		at += 1;
+		const body = block("'try' statement");
+		const handlers = [];
+		let grouped = false;
+		while (is("except")) {
+			const from = now().start;
+			at += 1;
+			if (take("*")) grouped = true;
+			let type = null;
+			let text = "";
+			if (!is(":")) {
+				type = expression();
+				if (is(",")) {
+					const types = [type];
+					while (take(",")) if (!is(":")) types.push(expression());
+					const variable = types[1]?.kind === "Name" && /^[a-z_]/.test(types[1].text);
+					if (is("as") || variable) refuse("multiple exception types must be parenthesized", from);
+					type = node("Tuple", type.start, types);
+				}
+				if (take("as")) text = name();
+			}
+			handlers.push(node("Handler", from, [type, block("'except' statement")], text));
+		}
+		if (handlers.slice(0, -1).some((handler) => handler.items[0] === null)) note("default 'except:' must be last", start);
+		const otherwise = handlers.length > 0 && take("else") ? block("'else' statement") : null;
+		const finish = take("finally") ? block("'finally' statement") : null;
+		if (handlers.length === 0 && finish === null) refuse("expected 'except' or 'finally' block");
+		return node("Try", start, [
+			body,
+			...handlers,
+			otherwise && {
+				...otherwise,
+				kind: "Else"
+			},
+			finish && {
+				...finish,
+				kind: "Finally"
+			}
+		], grouped ? "*" : "");
+	};
+	const typeParameters = () => {
+		if (!is("[")) return null;
+		const start = now().start;
+		at += 1;
+		const { items } = list(() => {
+			const from = now().start;
+			const text = (take("**") ? "**" : take("*") ? "*" : "") + name();
+			const bound = take(":") ? expression() : null;
+			return node("TypeParam", from, [bound, take("=") ? starOrExpression() : null], text);
+		}, (token) => is("]", token));
+		expect("]");
+		return node("TypeParams", start, items);
+	};
+	const functionDefinition = (decorators) => {
+		const start = decorators?.start ?? now().start;
+		const asynchronous = take("async");
+		expect("def");
+		const text = name();
+		const types = typeParameters();
+		expect("(", "expected '('");
+		const params = parameters(")", true);
+		expect(")");
+		const returns = take("->") ? expression() : null;
+		const body = within({
+			function: asynchronous ? "async" : "plain",
+			loop: false
+		}, "function definition");
+		return {
+			...node(asynchronous ? "AsyncFunctionDef" : "FunctionDef", start, [
+				decorators ?? {
+					kind: "Decorators",
+					text: "",
+					items: [],
+					start,
+					end: start
+				},
+				types,
+				params,
+				returns,
+				body
+			], text),
+			end: body.end
+		};
+	};
+	const classDefinition = (decorators) => {
+		const start = decorators?.start ?? now().start;
+		expect("class");
+		const text = name();
+		const types = typeParameters();
+		const from = now().start;
+		const items = is("(") ? callArguments() : [];
+		const args = node("Arguments", from, items);
+		const body = within({
+			function: "none",
+			loop: false
+		}, "class definition");
+		return {
+			...node("ClassDef", start, [
+				decorators ?? {
+					kind: "Decorators",
+					text: "",
+					items: [],
+					start,
+					end: start
+				},
+				types,
+				args,
+				body
+			], text),
+			end: body.end
+		};
+	};
+	const matchStatement = () => attempt(() => {
+		const start = now().start;
+		at += 1;
+		const subject = expressions(starOrNamed);
+		expect(":");
+		if (now().kind !== "newline" || ahead(1).kind !== "indent" || !is("case", ahead(2))) refuse();
+		at += 2;
+		const cases = [];
+		while (is("case")) {
+			const from = now().start;
+			at += 1;
+			const pattern = openPattern();
+			const guard = take("if") ? named() : null;
+			cases.push(node("Case", from, [
+				pattern,
+				guard,
+				block("'case' statement")
+			]));
+		}
+		if (now().kind !== "dedent") refuse();
+		at += 1;
+		return node("Match", start, [subject, ...cases]);
+	});
+	const openPattern = () => {
+		const start = now().start;
+		const { items, trailing } = list(starPattern, (token) => is(":", token) || is("if", token));
+		return items.length > 1 || trailing || items[0].kind === "StarPattern" ? node("SequencePattern", start, items) : items[0];
+	};
+	const starPattern = () => {
+		const start = now().start;
+		if (take("*")) return node("StarPattern", start, [], name());
+		return asPattern();
+	};
+	const asPattern = () => {
+		const start = now().start;
+		const alternatives = [closedPattern()];
+		while (take("|")) alternatives.push(closedPattern());
+		const pattern = alternatives.length > 1 ? node("OrPattern", start, alternatives) : alternatives[0];
+		return take("as") ? node("AsPattern", start, [pattern], name()) : pattern;
+	};
+	const closedPattern = () => {
+		const start = now().start;
+		const token = now();
+		if (token.kind === "number" || is("-")) return node("ValuePattern", start, [binary(5)]);
+		if (token.kind === "string") return node("ValuePattern", start, [strings()]);
+		if (is("None") || is("True") || is("False")) return node("ValuePattern", start, [atom()]);
+		if (token.kind === "name") {
+			let value = atom();
+			if (!is(".") && !is("(")) return node("CapturePattern", start, [], value.text);
+			while (take(".")) value = node("Attribute", start, [value], name());
+			if (!take("(")) return node("ValuePattern", start, [value]);
+			const items = [];
+			while (!is(")")) {
+				const from = now().start;
+				if (now().kind === "name" && is("=", ahead(1))) {
+					const keyword = name();
+					at += 1;
+					items.push(node("KeywordPattern", from, [asPattern()], keyword));
+				} else if (items.at(-1)?.kind === "KeywordPattern") refuse("positional patterns follow keyword patterns");
+				else items.push(asPattern());
+				if (!take(",")) break;
+			}
+			expect(")");
+			return node("ClassPattern", start, [value, ...items]);
+		}
+		if (is("(") || is("[")) {
+			const closing = is("(") ? ")" : "]";
+			at += 1;
+			const items = [];
+			let commas = false;
+			while (!is(closing)) {
+				items.push(starPattern());
+				if (!take(",")) break;
+				commas = true;
+			}
+			expect(closing);
+			return closing === ")" && items.length === 1 && !commas && items[0].kind !== "StarPattern" ? items[0] : node("SequencePattern", start, items);
+		}
+		if (take("{")) {
+			const items = [];
+			while (!is("}")) {
+				const from = now().start;
+				if (take("**")) items.push(node("RestPattern", from, [], name()));
+				else {
+					const key = is("None") || is("True") || is("False") ? atom() : binary(5);
+					expect(":");
+					items.push(node("PairPattern", from, [key, asPattern()]));
+				}
+				if (!take(",")) break;
+			}
+			expect("}");
+			return node("MappingPattern", start, items);
+		}
+		return refuse();
+	};
+	/** Takes what is left of a statement that Python refuses: its line, and the block below it. */
+	const skip = (from) => {
+		const start = tokens[from].start;
+		at = Math.max(at, from);
+		while (now().kind !== "newline" && now().kind !== "end" && now().kind !== "dedent") at += 1;
+		if (now().kind === "newline") at += 1;
+		if (now().kind === "indent") {
+			let depth = 0;
+			do {
+				if (now().kind === "indent") depth += 1;
+				if (now().kind === "dedent") depth -= 1;
+				at += 1;
+			} while (depth > 0 && now().kind !== "end");
+		}
+		if (at === from) at += 1;
+		const taken = tokens.slice(from, at).filter((token) => token.text !== "" && token.kind !== "newline");
+		return {
+			kind: "Invalid",
+			text: taken.map((token) => token.text).join(" "),
+			items: [],
+			start,
+			end: taken.at(-1)?.end ?? start
+		};
+	};
+	const statements = () => {
+		const items = [];
+		while (now().kind !== "end" && now().kind !== "dedent") {
+			const from = at;
+			try {
+				if (now().kind === "indent") {
+					problems.push({
+						offset: now().end,
+						detail: "unexpected indent"
+					});
+					at += 1;
+					items.push(...statements());
+					if (now().kind === "dedent") at += 1;
+					continue;
+				}
+				const matched = is("match") && now().kind === "name" ? matchStatement() : void 0;
+				if (matched) items.push(matched);
+				else if (now().kind === "op" && COMPOUND.has(now().text)) items.push(compound());
+				else items.push(...simpleLine());
+			} catch (error) {
+				if (!(error instanceof Refused)) throw error;
+				problems.push(error.problem);
+				items.push(skip(from));
+			}
+		}
+		return items;
+	};
+	return {
+		problems,
+		file() {
+			const items = statements();
+			while (now().kind !== "end") {
+				at += 1;
+				items.push(...statements());
+			}
+			return {
+				kind: "Module",
+				text: "",
+				items,
+				start: 0,
+				end: source.length
+			};
+		},
+		/** The expression in a replacement field. */
+		field() {
+			scope = {
+				function: "async",
+				loop: false
+			};
+			const value = is("yield") ? yields() : expressions(starOrNamed);
+			if (now().kind !== "end") refuse("f-string: invalid syntax");
+			return value;
+		}
+	};
+}
 // src/project/revision.ts
 /** A revision file, read statically: no project code runs. */
+/** Alembic reads the files of a version folder whose names match this. */
+const REVISION_FILE = /^(?!\.#|__init__).*\.py$/;
+/** Whether Alembic takes a file of a version folder for a revision. */
+const isRevisionFile = (file) => REVISION_FILE.test(file.slice(file.lastIndexOf("/") + 1));
 /**
 * Reads one file of a version folder.
 *
 * @param file path relative to the repository's root
 * @param bytes its content
-* @returns undefined where Alembic itself does not look at the file
+* @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
 */
 function readRevision(file, bytes) {
-	const name = file.slice(file.lastIndexOf("/") + 1);
-	if (!name.endsWith(".py") || name.startsWith("__init__") || name.startsWith(".#")) return void 0;
-	const source = new TextDecoder().decode(bytes);
-	const revision = {
-		id: "",
-		down: [],
-		dependsOn: [],
-		labels: [],
-		message: "",
+	if (!isRevisionFile(file)) return void 0;
+	const { source, problem: decoding } = decodePython(bytes);
+	const { module, problem: syntax } = parseModule(source);
+	const positionOf = positionsIn(source);
+	const { values, bindings, star } = moduleValues(module);
+	const problems = [];
+	const report = (reason, line, detail) => problems.push({
+		file,
+		line,
+		reason,
+		detail
+	});
+	if (decoding) report("encoding", decoding.line, decoding.detail);
+	if (source.includes("\0")) report("syntax", positionOf(source.indexOf("\0")).line, "source code cannot contain null bytes");
+	if (syntax) report("syntax", positionOf(syntax.offset).line, syntax.detail);
+	const spanOf = (name) => {
+		const binding = bindings.get(name);
+		if (!binding) return void 0;
+		const { statement, value } = binding;
+		const [from, to] = [positionOf(statement.start), positionOf(statement.end)];
+		return {
+			line: from.line,
+			endLine: to.line,
+			column: from.column,
+			endColumn: to.column,
+			start: statement.start,
+			end: statement.end,
+			...value ? { value: {
+				start: value.start,
+				end: value.end
+			} } : {}
+		};
+	};
+	const lineOf = (name) => spanOf(name)?.line ?? 1;
+	const id = values.get("revision");
+	const legacy = values.has("revision") || star ? void 0 : /^([a-f0-9]+)\.py$/.exec(file.slice(file.lastIndexOf("/") + 1))?.[1];
+	if (typeof id !== "string" && legacy === void 0) {
+		if (problems.length > 0) return problems[0];
+		if (!values.has("revision") && !star) return {
+			file,
+			line: 1,
+			reason: "no-revision",
+			detail: ""
+		};
+		return id === void 0 ? {
+			file,
+			line: lineOf("revision"),
+			reason: "computed",
+			detail: "revision"
+		} : {
+			file,
+			line: lineOf("revision"),
+			reason: "refused",
+			detail: `revision is ${JSON.stringify(id)} and not a string`
+		};
+	}
+	const ownId = typeof id === "string" ? id : legacy;
+	const illegal = [...new Set(ownId.match(/[@\-+:]/g))];
+	if (illegal.length > 0) report("refused", lineOf("revision"), `${illegal.join(" ")} not allowed in a revision id`);
+	const computed = [];
+	const listOf = (name, key) => {
+		const value = values.has(name) ? values.get(name) : null;
+		const list = stringsOf(value);
+		if (list) return list;
+		if (value === void 0) computed.push(key);
+		else report("refused", lineOf(name), `${name} is ${JSON.stringify(value)}`);
+		return [];
+	};
+	const down = listOf("down_revision", "down");
+	const dependsOn = listOf("depends_on", "dependsOn").filter((name) => name !== "");
+	const labels = listOf("branch_labels", "labels");
+	if (computed.includes("down")) report("computed", lineOf("down_revision"), "down_revision");
+	const functionNamed = (name) => {
+		const statement = bindings.get(name)?.statement;
+		return statement?.kind === "FunctionDef" ? statement : void 0;
+	};
+	const spanOfFunction = (node) => node && {
+		line: positionOf(node.start).line,
+		endLine: positionOf(node.end).line
+	};
+	const downgrade = functionNamed("downgrade");
+	return {
+		id: ownId,
+		down,
+		dependsOn,
+		labels,
+		message: docstring(module)?.trim().split(/\s*\n/, 1)[0] ?? "",
 		file,
 		source,
-		at: {},
-		downgradeIs: "missing"
+		at: {
+			revision: spanOf("revision"),
+			down: spanOf("down_revision"),
+			dependsOn: spanOf("depends_on"),
+			labels: spanOf("branch_labels")
+		},
+		upgrade: spanOfFunction(functionNamed("upgrade")),
+		downgrade: spanOfFunction(downgrade),
+		downgradeIs: downgrade ? whatItIs(downgrade) : values.has("downgrade") || star ? "code" : "missing",
+		...computed.length > 0 ? { computed } : {},
+		...problems.length > 0 ? { problem: problems[0] } : {}
 	};
-	const lines = source.split("\n");
-	const lineAt = (offset) => source.slice(0, offset).split("\n").length;
-	const cursor = parser.parse(source).topNode.cursor();
-	const values = /* @__PURE__ */ new Map();
-	if (cursor.firstChild()) do
-		if (cursor.name === "ExpressionStatement" && revision.message === "") revision.message = /^\s*[rRuU]?["']+\s*([^\n"']*)/.exec(source.slice(cursor.from, cursor.to))?.[1]?.trim() ?? "";
-		else if (cursor.name === "AssignStatement") {
-			const text = source.slice(cursor.from, cursor.to);
-			const target = /^\w+/.exec(text)?.[0] ?? "";
-			const line = lineAt(cursor.from);
-			values.set(target, {
-				strings: [...text.slice(text.indexOf("=")).matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? ""),
-				span: {
-					line,
-					endLine: lineAt(cursor.to),
-					column: 1,
-					endColumn: cursor.to - cursor.from + 1,
-					start: cursor.from,
-					end: cursor.to
-				}
-			});
-		} else if (cursor.name === "FunctionDefinition") {
-			const which = /^def\s+(upgrade|downgrade)\b/.exec(source.slice(cursor.from, cursor.to))?.[1];
-			if (which) revision[which] = {
-				line: lineAt(cursor.from),
-				endLine: Math.min(lines.length, lineAt(cursor.to))
-			};
-			if (which === "downgrade") revision.downgradeIs = "code";
-		}
-	while (cursor.nextSibling());
-	const id = values.get("revision")?.strings[0];
-	if (id === void 0) return {
-		file,
-		line: 1,
-		reason: "no-revision",
-		detail: ""
-	};
-	revision.id = id;
-	revision.down = values.get("down_revision")?.strings ?? [];
-	revision.dependsOn = values.get("depends_on")?.strings ?? [];
-	revision.labels = values.get("branch_labels")?.strings ?? [];
-	revision.at = {
-		revision: values.get("revision")?.span,
-		down: values.get("down_revision")?.span,
-		dependsOn: values.get("depends_on")?.span,
-		labels: values.get("branch_labels")?.span
-	};
-	return revision;
+}
+/** None is no id, a string one, a collection of strings several; undefined where it is something else. */
+function stringsOf(value) {
+	if (value === null) return [];
+	if (typeof value === "string") return [value];
+	if (!Array.isArray(value)) return void 0;
+	if (value.length === 1 && value[0] === null) return [];
+	return value.every((item) => typeof item === "string") ? [...new Set(value)] : void 0;
+}
+function docstring(block) {
+	const first = block.items[0];
+	return first?.kind === "Expr" && first.items[0].kind === "String" ? first.items[0].text : void 0;
+}
+/** Statements that do nothing. */
+function idle$1(statement) {
+	const [value] = statement.items;
+	if (statement.kind === "Pass") return true;
+	if (statement.kind === "Expr") return value.kind === "String" || value.kind === "Constant";
+	return statement.kind === "Return" && (value === null || value.kind === "Constant" && value.text === "None");
+}
+function whatItIs(definition) {
+	const statements = definition.items.at(-1).items.filter((statement) => !idle$1(statement));
+	return statements.length === 0 ? "empty" : statements[0].kind === "Raise" ? "raises" : "code";
 }
 // src/project/graph.ts
 /** The revision graph of one tree. */
@@ -4964,18 +2690,7 @@ function buildGraph(files) {
 	for (const file of files) if ("reason" in file) unreadable.push(file);
 	else {
 		read.push(file);
-		if (file.syntaxError) unreadable.push({
-			file: file.file,
-			line: file.syntaxError.line,
-			reason: "syntax",
-			detail: file.syntaxError.detail
-		});
-		else if (file.computed?.includes("down")) unreadable.push({
-			file: file.file,
-			line: file.at.down?.line ?? 1,
-			reason: "computed",
-			detail: "down_revision"
-		});
+		if (file.problem) unreadable.push(file.problem);
 	}
 	const revisions = /* @__PURE__ */ new Map();
 	const byId = /* @__PURE__ */ new Map();
@@ -4998,14 +2713,14 @@ function buildGraph(files) {
 		else labels.set(label, revision.id);
 	}
 	const labelsKnown = ![...revisions.values()].some((revision) => revision.computed?.includes("labels"));
-	const complete = !unreadable.some(({ reason }) => reason === "computed" || reason === "encoding");
+	const idsKnown = files.every((file) => !("reason" in file) || file.reason === "no-revision");
 	const missing = [];
 	const parents = /* @__PURE__ */ new Map();
 	const dependencies = /* @__PURE__ */ new Map();
 	for (const { id, down, dependsOn } of revisions.values()) {
 		const up = [];
 		for (const parent of new Set(down)) if (revisions.has(parent)) up.push(parent);
-		else if (complete) missing.push({
+		else if (idsKnown) missing.push({
 			id,
 			parent,
 			from: "down_revision"
@@ -5015,7 +2730,7 @@ function buildGraph(files) {
 		for (const name of new Set(dependsOn)) {
 			const target = revisions.has(name) ? name : labels.get(name);
 			if (target !== void 0) needed.push(target);
-			else if (complete && labelsKnown) missing.push({
+			else if (idsKnown && labelsKnown) missing.push({
 				id,
 				parent: name,
 				from: "depends_on"
@@ -5034,7 +2749,8 @@ function buildGraph(files) {
 		labelClashes,
 		missing,
 		cycles: findCycles(parents, dependencies),
-		unreadable
+		unreadable,
+		complete: idsKnown && !read.some(({ computed }) => computed?.includes("down"))
 	};
 }
 /** Strongly connected parts of parents and dependencies together, each walked from child to parent. */
@@ -5120,53 +2836,468 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
 	}))).filter((file) => file !== void 0));
 }
 // src/history/cosmetic.ts
+/**
+* Whether two versions of a revision do the same, as far as their syntax trees tell: both are written in one canonical form, in
+* which all that has no effect is gone, and the forms are compared.
+*
+* Set aside: comments, formatting, docstrings and other statements without effect, how literals are written, redundant parentheses
+* and commas, annotations, the header, how and where names are imported, imports, functions and constants that nothing uses, and the
+* order of definitions.
+*/
+const HEADER = /* @__PURE__ */ new Set([
+	"revision",
+	"down_revision",
+	"branch_labels",
+	"depends_on"
+]);
+const HIDING = /* @__PURE__ */ new Set([
+	"eval",
+	"exec",
+	"globals",
+	"locals",
+	"vars",
+	"getattr",
+	"__dict__"
+]);
+/** What Alembic calls by itself. */
+const ENTRIES = [
+	"",
+	"upgrade",
+	"downgrade"
+];
 /** Compares two versions of a revision, their headers aside. */
 function compareBodies(before, after) {
-	const body = (revision) => revision.source.slice(revision.source.indexOf("def ")).replaceAll(/\s+/g, " ");
-	return body(before) === body(after) ? { same: true } : {
-		same: false,
-		functions: ["upgrade"],
-		line: after.upgrade?.line ?? 1
+	const modules = [parseModule(before.source).module, parseModule(after.source).module];
+	const documented = modules.some((module) => mentions(module, "__doc__"));
+	const differing = (qualified) => {
+		const [first, second] = modules.map((module) => canonical(module, {
+			documented,
+			qualified
+		}));
+		return {
+			first,
+			second,
+			names: [.../* @__PURE__ */ new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"))
+		};
 	};
+	const { first, second, names } = differing(true);
+	if (names.length === 0) return { same: true };
+	const functions = [
+		...ENTRIES.slice(1).filter((name) => names.includes(name)),
+		...names.filter((name) => !ENTRIES.includes(name)),
+		...names.filter((name) => name === "")
+	];
+	const shown = functions.find((name) => second.has(name));
+	const offset = shown === void 0 ? void 0 : firstDifference(first.get(shown), second.get(shown));
+	return {
+		same: false,
+		functions,
+		line: offset === void 0 ? after.upgrade?.line ?? after.at.revision?.line ?? 1 : positionsIn(after.source)(offset).line,
+		importsOnly: differing(false).names.length === 0
+	};
+}
+/** Whether the two revisions do the same, and that is something. */
+function sameWork(a, b) {
+	const forms = canonical(parseModule(a.source).module, {
+		documented: false,
+		qualified: true
+	});
+	return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same;
+}
+function firstDifference(before, after) {
+	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
+	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
+}
+function walk(node, visit) {
+	visit(node);
+	for (const item of node.items) if (item) walk(item, visit);
+}
+function mentions(node, name) {
+	let found = false;
+	walk(node, (inner) => {
+		found ||= (inner.kind === "Name" || inner.kind === "Attribute") && inner.text === name;
+	});
+	return found;
+}
+/** What each imported name stands for: `sa` for `sqlalchemy`. Names that mean two things, or are bound otherwise too, are left out. */
+function importsOf$1(module) {
+	const found = /* @__PURE__ */ new Map();
+	const bind = (name, path) => found.set(name, found.has(name) && found.get(name) !== path ? void 0 : path);
+	const rebound = /* @__PURE__ */ new Set();
+	walk(module, (node) => {
+		if (node.kind === "Import" || node.kind === "ImportFrom") {
+			for (const { name, path } of aliasesOf(node)) if (name !== "*") bind(name, path);
+		} else for (const name of boundBy(node)) rebound.add(name);
+	});
+	return new Map([...found].filter((entry) => entry[1] !== void 0 && !rebound.has(entry[0])));
+}
+/** The names that an import binds, and what they stand for. */
+function aliasesOf(node) {
+	return node.items.map((alias) => {
+		const other = alias.items[0]?.text;
+		if (node.kind === "ImportFrom") return {
+			name: other ?? alias.text,
+			path: canonicalPath(`${node.text}${node.text.endsWith(".") ? "" : "."}${alias.text}`)
+		};
+		const first = alias.text.split(".")[0];
+		return other === void 0 ? {
+			name: first,
+			path: first
+		} : {
+			name: other,
+			path: alias.text
+		};
+	});
+}
+/** The same object under its shortest name: SQLAlchemy offers most of what it has at its top. */
+const canonicalPath = (path) => path.replace(/^sqlalchemy\.(?:sql\.expression|sql|types|schema)\.(?=[A-Za-z]\w*$)/, "sqlalchemy.");
+/** The names that a node binds by itself, imports aside. */
+function boundBy(node) {
+	const targets = (target) => {
+		if (!target) return [];
+		if (target.kind === "Name") return [target.text];
+		return target.kind === "Tuple" || target.kind === "List" || target.kind === "Starred" ? target.items.flatMap(targets) : [];
+	};
+	switch (node.kind) {
+		case "Assign": return node.items.slice(0, -1).flatMap(targets);
+		case "AnnAssign":
+		case "AugAssign":
+		case "For":
+		case "AsyncFor":
+		case "Comprehension":
+		case "Named": return targets(node.items[0]);
+		case "WithItem": return targets(node.items[1]);
+		case "Delete": return node.items.flatMap(targets);
+		case "Param":
+		case "VarParam":
+		case "KwParam":
+		case "FunctionDef":
+		case "AsyncFunctionDef":
+		case "ClassDef":
+		case "Handler":
+		case "CapturePattern":
+		case "AsPattern":
+		case "StarPattern":
+		case "RestPattern":
+		case "TypeAlias": return [node.text];
+		case "Global": return node.text.split(" ");
+		case "Invalid": return [...node.text.matchAll(/[\p{XID_Start}_][\p{XID_Continue}]*/gu)].map(([name]) => name);
+		default: return [];
+	}
+}
+/** Literals, and collections of them: evaluating them does nothing. */
+function inert(node) {
+	if ([
+		"String",
+		"Bytes",
+		"Number",
+		"Constant",
+		"Name"
+	].includes(node.kind)) return true;
+	return [
+		"Tuple",
+		"List",
+		"Set",
+		"Dict",
+		"Pair",
+		"Binary",
+		"Unary",
+		"Attribute",
+		"Lambda"
+	].includes(node.kind) ? node.kind === "Lambda" || node.items.every((item) => item === null || inert(item)) : false;
+}
+function canonical(module, options) {
+	const imports = importsOf$1(module);
+	const forms = /* @__PURE__ */ new Map();
+	const statements = module.items;
+	const definitions = statements.flatMap((statement) => {
+		const name = definedName(statement);
+		return name === void 0 ? [] : [name];
+	});
+	const hidden = [...HIDING].some((name) => mentions(module, name));
+	const bindings = /* @__PURE__ */ new Map();
+	walk(module, (node) => {
+		for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
+	});
+	/** A definition stands for itself where its name means nothing else in the file. */
+	const alone = (name) => definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
+	const rest = [];
+	const used = /* @__PURE__ */ new Map();
+	for (const statement of statements) {
+		if (isHeader(statement)) continue;
+		const name = definedName(statement);
+		if (name === void 0 || !alone(name)) rest.push(statement);
+		else {
+			forms.set(name, write([statement], imports, options));
+			used.set(name, namesIn([statement]));
+		}
+	}
+	forms.set("", write(rest, imports, options));
+	used.set("", namesIn(rest));
+	const reached = new Set(ENTRIES);
+	for (const name of reached) for (const other of used.get(name) ?? []) reached.add(other);
+	for (const name of forms.keys()) if (!reached.has(name) && !hidden) forms.delete(name);
+	return forms;
+}
+/** Assigns nothing but what Alembic reads as the header. */
+function isHeader(statement) {
+	if (statement.kind === "AnnAssign") return HEADER.has(statement.items[0].text) && statement.items[0].kind === "Name" && (!statement.items[2] || inert(statement.items[2]));
+	if (statement.kind !== "Assign" || !inert(statement.items.at(-1))) return false;
+	return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
+}
+/** The name of a definition that may stand anywhere: a function or class without decorators, or a constant. */
+function definedName(statement) {
+	switch (statement.kind) {
+		case "FunctionDef":
+		case "AsyncFunctionDef": return statement.items[0].items.length === 0 || ENTRIES.includes(statement.text) ? statement.text : void 0;
+		case "ClassDef": return statement.items[0].items.length === 0 && basesOf(statement).length === 0 ? statement.text : void 0;
+		case "Assign": return statement.items.length === 2 && statement.items[0].kind === "Name" && inert(statement.items[1]) ? statement.items[0].text : void 0;
+		case "AnnAssign": return statement.items[0].kind === "Name" && statement.items[2] && inert(statement.items[2]) ? statement.items[0].text : void 0;
+		default: return;
+	}
+}
+/** Arguments of a class; `object` is what a class without bases inherits from. */
+const basesOf = (definition) => definition.items[2].items.filter(({ kind, text }) => kind !== "Name" || text !== "object");
+function namesIn(nodes) {
+	const names = /* @__PURE__ */ new Set();
+	for (const one of nodes) walk(one, (node) => {
+		if (node.kind === "Name") names.add(node.text);
+		if (node.kind === "Invalid") for (const [name] of node.text.matchAll(/[\p{XID_Start}_][\p{XID_Continue}]*/gu)) names.add(name);
+	});
+	return names;
+}
+/** Tokens of `def f(): pass`. */
+const EMPTY_FUNCTION = 6;
+/** Writes statements in the canonical form. */
+function write(nodes, imports, options) {
+	const form = {
+		tokens: [],
+		offsets: []
+	};
+	const put = (token, at) => {
+		form.tokens.push(token);
+		form.offsets.push(at.start);
+	};
+	const close = (at) => {
+		form.tokens.push(")");
+		form.offsets.push(at.start);
+	};
+	const group = (kind, at, items) => {
+		put(`(${kind}`, at);
+		for (const item of items) if (item) expression(item);
+		else if (item === null) put("-", at);
+		close(at);
+	};
+	/** The full name that a dotted expression stands for, where its first part is imported. */
+	const pathOf = (node) => {
+		if (node.kind === "Name") return imports.get(node.text);
+		const base = node.kind === "Attribute" ? pathOf(node.items[0]) : void 0;
+		return base === void 0 ? void 0 : canonicalPath(`${base}.${node.text}`);
+	};
+	const expression = (node) => {
+		const path = pathOf(node);
+		if (path !== void 0) {
+			put(`import ${options.qualified ? path : path.slice(path.lastIndexOf(".") + 1)}`, node);
+			return;
+		}
+		switch (node.kind) {
+			case "Number":
+				put(numberOf(node.text), node);
+				return;
+			case "Unary": {
+				const inner = node.items[0];
+				if (node.text === "not" && inner.kind === "Compare" && (inner.text === "in" || inner.text === "is")) {
+					group(`Compare ${inner.text === "in" ? "not in" : "is not"}`, node, inner.items);
+					return;
+				}
+				break;
+			}
+			case "Lambda":
+				put("(Lambda", node);
+				parameters(node.items[0]);
+				expression(node.items[1]);
+				close(node);
+				return;
+			case "String":
+			case "Bytes":
+				put(`${node.kind} ${JSON.stringify(node.text)}`, node);
+				return;
+		}
+		group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, node.items);
+	};
+	const parameters = (node) => {
+		put("(Params", node);
+		for (const parameter of node.items) group(`${parameter.kind} ${parameter.text}`, parameter, [parameter.items[1]]);
+		close(node);
+	};
+	/** Statements of a block; nothing where they do nothing. */
+	const block = (node, inClass = false) => {
+		if (!node) return;
+		const items = node.items.filter((statement) => !idle(statement, options.documented));
+		for (const item of items) statement(item, inClass);
+	};
+	const function_ = (node) => {
+		const [decorators, , params, , body] = node.items;
+		put(`(${node.kind} ${node.text}`, node);
+		for (const decorator of decorators.items) expression(decorator);
+		parameters(params);
+		put("(Body", body);
+		const items = body.items.filter((statement) => !idle(statement, options.documented));
+		while (items.at(-1)?.kind === "Return" && returnsNothing(items.at(-1))) items.pop();
+		for (const item of items) statement(item, false);
+		close(body);
+		close(node);
+	};
+	const compound = (kind, node, parts, blocks) => {
+		put(`(${kind}`, node);
+		for (const part of parts) if (part) expression(part);
+		else put("-", node);
+		blocks.forEach((one, index) => {
+			if (!one) return;
+			const from = form.tokens.length;
+			put(`(Body ${index}`, one);
+			block(one);
+			if (index > 0 && form.tokens.length === from + 1) {
+				form.tokens.length = from;
+				form.offsets.length = from;
+			} else close(one);
+		});
+		close(node);
+	};
+	const statement = (node, inClass) => {
+		const { items } = node;
+		switch (node.kind) {
+			case "Import":
+			case "ImportFrom":
+				for (const { name, path } of aliasesOf(node)) if (name === "*" || imports.get(name) !== path) put(`import ${path} as ${name}`, node);
+				return;
+			case "FunctionDef":
+			case "AsyncFunctionDef":
+				function_(node);
+				return;
+			case "ClassDef": {
+				const [decorators, , , body] = items;
+				put(`(ClassDef ${node.text}`, node);
+				for (const decorator of decorators.items) expression(decorator);
+				for (const argument of basesOf(node)) expression(argument);
+				put("(Body", body);
+				block(body, true);
+				close(body);
+				close(node);
+				return;
+			}
+			case "AnnAssign":
+				if (inClass) group("AnnAssign", node, items);
+				else if (items[2]) group("Assign", node, [items[0], items[2]]);
+				return;
+			case "If":
+				compound("If", node, [items[0]], [items[1], items[2]]);
+				return;
+			case "While":
+				compound("While", node, [items[0]], [items[1], items[2]]);
+				return;
+			case "For":
+			case "AsyncFor":
+				compound(node.kind, node, [items[0], items[1]], [items[2], items[3]]);
+				return;
+			case "With":
+			case "AsyncWith":
+				compound(node.kind, node, items.slice(0, -1), [items.at(-1)]);
+				return;
+			case "Try":
+				put(`(Try${node.text}`, node);
+				put("(Body", items[0]);
+				block(items[0]);
+				close(items[0]);
+				for (const part of items.slice(1)) if (part?.kind === "Handler") compound(`Handler ${part.text}`, part, [part.items[0]], [part.items[1]]);
+				else if (part) compound(part.kind, part, [], [part]);
+				close(node);
+				return;
+			case "Match":
+				put("(Match", node);
+				expression(items[0]);
+				for (const one of items.slice(1)) compound("Case", one, [one.items[0], one.items[1]], [one.items[2]]);
+				close(node);
+				return;
+			case "Raise": {
+				const [exception, cause] = items;
+				const bare = exception?.kind === "Call" && exception.items.length === 1 ? exception.items[0] : exception;
+				group("Raise", node, [bare, cause]);
+				return;
+			}
+			case "Return":
+				group("Return", node, returnsNothing(node) ? [] : items);
+				return;
+			default: group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, items);
+		}
+	};
+	for (const node of nodes) if (!idle(node, options.documented)) statement(node, false);
+	return form;
+}
+const returnsNothing = (node) => node.items[0] === null || node.items[0].kind === "Constant" && node.items[0].text === "None";
+/** Statements that do nothing: `pass`, docstrings, annotations without a value. */
+function idle(node, documented) {
+	if (node.kind === "Pass") return true;
+	if (node.kind !== "Expr") return false;
+	const value = node.items[0];
+	return value.kind === "Constant" || value.kind === "Number" || value.kind === "String" && !documented;
+}
+/** `0x10`, `16` and `1_6` are the same number; `1.` and `1.0` are. */
+function numberOf(text) {
+	const plain = text.replaceAll("_", "").toLowerCase();
+	if (/^(?:0[xob][\da-f]+|\d+)$/.test(plain)) return `Number ${BigInt(/^0\d/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain)}`;
+	return plain.endsWith("j") ? `Number ${plain}` : `Number ${Number(plain)} float`;
+}
+// src/history/helpers.ts
+/** Which other files a revision's effect depends on. */
+/**
+* Those of the files that a revision imports, or whose names stand in it.
+*
+* @param files relative to the root, Python modules and others
+*/
+function helpersOf(revision, files) {
+	const possible = files.filter((file) => revision.source.includes(stemOf(file)));
+	if (possible.length === 0) return [];
+	const modules = /* @__PURE__ */ new Set();
+	const strings = [];
+	const visit = (node) => {
+		if (node.kind === "Import") for (const alias of node.items) modules.add(alias.text);
+		if (node.kind === "ImportFrom") for (const alias of node.items) modules.add(`${node.text.replace(/^\.+/, "")}.${alias.text}`.replace(/^\./, ""));
+		if (node.kind === "String") strings.push(node.text);
+		for (const item of node.items) if (item) visit(item);
+	};
+	visit(parseModule(revision.source).module);
+	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$1(file))));
+}
+const nameOf$1 = (file) => file.slice(file.lastIndexOf("/") + 1);
+/** What of a file's name stands in code that uses it: a module's name, else the whole name. */
+const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$1(file);
+const dotted = (file) => file.replace(/(?:\/__init__)?\.py$/, "").split("/");
+/** Whether an imported name, or a package above it, may be this file, wherever the import path begins. */
+function mayBe(module, file) {
+	const parts = module.split(".");
+	const path = dotted(file);
+	return parts.some((_, index) => {
+		const prefix = parts.slice(0, index + 1);
+		return prefix.length <= path.length && prefix.every((part, at) => part === path[path.length - prefix.length + at]);
+	});
 }
 // src/history/history.ts
 const sameSet = (a, b) => a.length === b.length && a.every((item) => b.includes(item));
-/** Compares the graphs of both sides. */
+/**
+* Compares the graphs of both sides.
+*
+* @param given.helpers files beside the revisions that the base branch has and the pull request changed or deleted
+*/
 function compareHistory(given) {
-	const { base, baseGraph, headGraph, changedFiles } = given;
-	const changes = /* @__PURE__ */ new Map();
+	const { base, baseGraph, headGraph, changedFiles, helpers = [] } = given;
 	const added = [...headGraph.revisions.keys()].filter((id) => !baseGraph.revisions.has(id));
+	const changes = /* @__PURE__ */ new Map();
 	for (const [id, before] of baseGraph.revisions) {
-		const after = headGraph.revisions.get(id);
-		if (!after) {
-			changes.set(id, {
-				id,
-				before,
-				body: "deleted",
-				moved: false,
-				dependenciesChanged: false,
-				labelsChanged: false
-			});
-			continue;
-		}
-		const comparison = before.source === after.source ? void 0 : compareBodies(before, after);
-		const parents = {
-			before: before.down,
-			after: after.down
-		};
-		changes.set(id, {
-			id,
-			before,
-			after,
-			body: comparison === void 0 ? "same" : comparison.same ? "cosmetic" : "edited",
-			...comparison && !comparison.same ? { edited: {
-				functions: comparison.functions,
-				line: comparison.line
-			} } : {},
-			moved: before.file !== after.file,
-			...sameSet(parents.before, parents.after) ? {} : { reparented: parents },
-			dependenciesChanged: !sameSet(before.dependsOn, after.dependsOn),
-			labelsChanged: !sameSet(before.labels, after.labels)
+		const after = (headGraph.duplicates.find((duplicate) => duplicate.id === id)?.files)?.find(({ file }) => file === before.file) ?? headGraph.revisions.get(id);
+		changes.set(id, after ? compare$1(before, after, helpers) : {
+			...vanished(before),
+			...becameOf(before, added, headGraph)
 		});
 	}
 	return {
@@ -5177,6 +3308,48 @@ function compareHistory(given) {
 		changedFiles
 	};
 }
+function compare$1(before, after, helpers) {
+	const { id } = before;
+	const comparison = before.source === after.source ? void 0 : compareBodies(before, after);
+	const unknown = (key) => before.computed?.includes(key) || after.computed?.includes(key);
+	const same = (key) => unknown(key) || sameSet(before[key], after[key]);
+	const touched = comparison === void 0 || comparison.same ? helpersOf(after, helpers) : [];
+	return {
+		id,
+		before,
+		after,
+		body: comparison === void 0 ? "same" : comparison.same ? "cosmetic" : "edited",
+		...comparison && !comparison.same && { edited: {
+			functions: comparison.functions,
+			line: comparison.line,
+			importsOnly: comparison.importsOnly
+		} },
+		...touched.length > 0 && { helpers: touched },
+		moved: before.file !== after.file,
+		...!same("down") && { reparented: {
+			before: before.down,
+			after: after.down
+		} },
+		dependenciesChanged: !same("dependsOn"),
+		labelsChanged: !same("labels")
+	};
+}
+const vanished = (before) => ({
+	id: before.id,
+	before,
+	body: "deleted",
+	moved: false,
+	dependenciesChanged: false,
+	labelsChanged: false
+});
+/** The new revision that a vanished one became. */
+function becameOf(before, added, headGraph) {
+	const candidates = added.map((id) => headGraph.revisions.get(id));
+	const became = candidates.find(({ file }) => file === before.file) ?? candidates.find((candidate) => sameWork(before, candidate));
+	return became ? { becameId: became.id } : {};
+}
+/** Files that revisions may open. Others are code, or nothing that a migration reads. */
+const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 /**
 * Reads both sides of one environment and compares them.
 *
@@ -5187,14 +3360,22 @@ function compareHistory(given) {
 async function readHistory(given) {
 	const { git, base, tree, environment, baseEnvironment = environment, cache = /* @__PURE__ */ new Map() } = given;
 	const changed = changedFiles(git, base);
+	const baseTree = commitTree(git, base.commit);
 	const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
+	const baseGraph = await readGraph(baseTree, baseEnvironment, cache);
+	const changedFiles$1 = await changed;
+	const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
+	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
+	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
+	const known = await Promise.all(candidates.map((file) => baseTree.id(file)));
 	return {
 		graph,
 		history: compareHistory({
 			base,
-			baseGraph: await readGraph(commitTree(git, base.commit), baseEnvironment, cache),
+			baseGraph,
 			headGraph: graph,
-			changedFiles: await changed
+			changedFiles: changedFiles$1,
+			helpers: candidates.filter((_, index) => known[index] !== void 0)
 		})
 	};
 }
@@ -7153,8 +5334,9 @@ const quote = (name) => `"${name.replaceAll("\"", "\"\"")}"`;
 /** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
 /**
 * Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
-* SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. The shell leads a
-* group of its own, so Ctrl-C in the terminal does not reach the server before we have spoken to it.
+* SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. Only initdb may finish
+* first, within half a second: killed, it would leave shared memory behind. The shell leads a group of its own, so Ctrl-C in the
+* terminal does not reach the server before we have spoken to it.
 *
 * Arguments: folder, binaries, data directory to copy or nothing, flags of initdb (none has a space), then the server's flags.
 */
@@ -7164,9 +5346,11 @@ umask 077
 folder=$1 binaries=$2 original=$3 flags=$4
 shift 4
 exec 3<&0 </dev/null
+: >"$folder/making"
 (
   while read -r _; do :; done <&3
-  while :; do kill -QUIT 0; sleep 0.05; done
+  : >"$folder/unwanted"
+  while :; do [ -e "$folder/making" ] || kill -QUIT 0; sleep 0.05; done
 ) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
@@ -7177,7 +5361,8 @@ make() {
     cp -R "$original" "$folder/data" && rm -f "$folder/data/postmaster.pid" "$folder/data/postgresql.auto.conf"
   fi
 }
-make >"$folder/log" 2>&1 && "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
+make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &&
+  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
 status=$?
 kill -KILL $watcher
 tail -c 4000 "$folder/log" >&2
@@ -7219,27 +5404,35 @@ const COPY_ATTEMPTS = 5;
 /**
 * Boots a server from the binaries in a new private folder.
 *
-* @returns when it takes connections; aborting `signal` ends it at once, before that and after
+* @returns when it takes connections; aborting the signal ends it at once, before that and after
 * @throws Failure (exit 3) with the server's own words when it does not come up
 */
-async function boot(binaries, signal, original) {
+async function boot(binaries, options = {}) {
 	for (let attempt = 1;; attempt++) {
-		signal?.throwIfAborted();
-		const outcome = await bootOnce(binaries, signal, original);
+		options.signal?.throwIfAborted();
+		const outcome = await bootOnce(binaries, options);
 		if (typeof outcome !== "string") return outcome;
 		if (attempt < 3 && outcome.includes("Address already in use")) continue;
 		throw new Failure(3, text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
 	}
 }
 /** The running server, or what was said instead. */
-async function bootOnce(binaries, signal, original) {
+async function bootOnce(binaries, { signal, original, family }) {
 	const user = servingUser();
 	const port = await freePort();
 	const folder = await makeFolder(user);
 	const data = join(folder, "data");
 	const password = original?.password ?? randomBytes(18).toString("base64url");
 	await writeFile(join(folder, "password"), password, { mode: 384 });
-	if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
+	try {
+		if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
+	} catch (error) {
+		await rm(folder, {
+			recursive: true,
+			force: true
+		});
+		return `PostgreSQL does not run as root, and this root may not act as another user: ${error.message}`;
+	}
 	const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : void 0;
 	const settings = Object.entries({
 		...SETTINGS,
@@ -7285,7 +5478,10 @@ async function bootOnce(binaries, signal, original) {
 		child.once("close", () => resolve());
 	});
 	const isRunning = () => child.pid !== void 0 && child.exitCode === null && child.signalCode === null;
-	const others = /* @__PURE__ */ new Set();
+	const relatives = family ?? {
+		servers: /* @__PURE__ */ new Set(),
+		ended: false
+	};
 	let stopping;
 	const stop = () => stopping ??= end();
 	const abort = () => void stop().catch(() => {});
@@ -7293,7 +5489,10 @@ async function bootOnce(binaries, signal, original) {
 		signal?.removeEventListener("abort", abort);
 		child.ref();
 		child.stdin.end();
-		await Promise.all([...others].map((other) => other.stop()));
+		if (!family) {
+			relatives.ended = true;
+			await Promise.all([...relatives.servers].map((server) => server.stop()));
+		}
 		await Promise.race([ended, setTimeout$1(STOP_SECONDS * 1e3, void 0, { ref: false })]);
 		if (isRunning()) process.kill(-child.pid, "SIGKILL");
 		await rm(folder, {
@@ -7325,12 +5524,31 @@ async function bootOnce(binaries, signal, original) {
 		major: binaries.major,
 		provider: binaries.provider,
 		async another(content) {
-			const server = content === "empty" ? await boot(binaries, signal) : await copyOf(address, () => boot(binaries, signal, {
-				data,
-				password
-			}));
-			others.add(server);
-			if (stopping) await server.stop();
+			const refuseLate = () => {
+				signal?.throwIfAborted();
+				if (stopping || relatives.ended) throw new Error("the server has been stopped");
+			};
+			refuseLate();
+			const options = {
+				signal,
+				family: relatives
+			};
+			const copy = () => boot(binaries, {
+				...options,
+				original: {
+					data,
+					password
+				}
+			});
+			const server = await (content === "empty" ? boot(binaries, options) : copyOf(address, copy)).catch((error) => {
+				refuseLate();
+				throw error;
+			});
+			relatives.servers.add(server);
+			if (relatives.ended) {
+				await server.stop();
+				refuseLate();
+			}
 			return server;
 		},
 		stop
@@ -7386,13 +5604,10 @@ function initdbFlags(major) {
 /** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
 function servingUser() {
 	if (process.getuid?.() !== 0) return void 0;
-	const entry = readFileSync("/etc/passwd", "utf8").split("\n").map((line) => line.split(":")).find(([name]) => name === "nobody");
-	return entry ? {
-		uid: Number(entry[2]),
-		gid: Number(entry[3])
-	} : {
-		uid: 65534,
-		gid: 65534
+	const [, , uid, gid] = (existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8").split("\n") : []).map((line) => line.split(":")).find(([name]) => name === "nobody") ?? [];
+	return {
+		uid: Number(uid ?? 65534),
+		gid: Number(gid ?? 65534)
 	};
 }
 /** Whether every user can get to a file or folder and read it. */
@@ -7741,14 +5956,28 @@ async function openCache(env, given) {
 	for (const folder of given ? [given] : usual) try {
 		let existing = folder;
 		while (!existsSync(existing)) existing = dirname(existing);
-		if (servingUser() && !isOpenToAll(existing)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
-		if (await mkdir(folder, { recursive: true })) await chmod(folder, 493);
+		demandOpen(existing);
+		if (existing !== folder) await makeOpenFolder(folder);
+		demandOpen(folder);
 		await access(folder, constants.W_OK);
 		return folder;
 	} catch (error) {
 		reasons.push(`${folder}: ${error.message}`);
 	}
 	throw new Failure(3, text`There is no folder to keep the binaries of PostgreSQL in.`, text`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
+}
+function demandOpen(folder) {
+	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
+}
+/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
+async function makeOpenFolder(folder) {
+	await mkdir(dirname(folder), { recursive: true });
+	const making = await mkdtemp(`${folder}-`);
+	await chmod(making, 493);
+	await rename(making, folder).catch(async (error) => {
+		await rm(making, { recursive: true });
+		if (!existsSync(folder)) throw error;
+	});
 }
 const exists = (path) => access(path).then(() => true, () => false);
 // src/postgres/given.ts
@@ -7864,7 +6093,7 @@ async function startServer(options) {
 	if (!choose) throw new Failure(2, text`${code(`--postgres ${shown$1(choice)}`)} is no choice.`, text`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
 	if (process.platform === "win32") throw new Failure(3, text`On Windows the gate cannot start a PostgreSQL of its own.`, text`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
 	const { binaries, reason } = await choose(options);
-	return withNote(await boot(binaries, signal), major, reason);
+	return withNote(await boot(binaries, { signal }), major, reason);
 }
 const CHOICES = {
 	auto: chooseAny,
@@ -8641,35 +6870,26 @@ function interpolate(value, lookup, option, line) {
 /** Stands for the repository's root in `%(here)s`: a tree has no place on a disk. */
 const HERE = "/.repository-root";
 const here = (file) => path.posix.join(HERE, path.posix.dirname(file));
-/**
-* Parses an ini, whatever its name, or a pyproject.toml.
-*
-* @returns undefined for a pyproject.toml without [tool.alembic]
-* @throws Failure (exit code 2) when it cannot be read
-*/
-function parseConfigFile(file, bytes) {
-	let source;
-	try {
-		source = new TextDecoder("utf-8", {
-			fatal: true,
-			ignoreBOM: true
-		}).decode(bytes);
-	} catch {
-		throw new Failure(2, text`${code(file)} is not UTF-8.`, text`Save it as UTF-8: Alembic cannot read it either.`, { file });
-	}
-	if (path.posix.basename(file) === "pyproject.toml") return parsePyproject(file, source);
+/** @throws Failure (exit code 2) when it breaks ConfigParser's rules */
+function parseIni(file, bytes) {
+	const source = decode(file, bytes);
 	return {
 		file,
 		ini: reading(file, () => readIni(source, { here: here(file) }))
 	};
 }
-function parsePyproject(file, source) {
+/**
+* @returns undefined where it has no [tool.alembic]
+* @throws Failure (exit code 2) when it has one and cannot be read
+*/
+function parsePyproject(file, bytes) {
+	const source = decode(file, bytes);
 	if (!source.includes("alembic")) return void 0;
 	let table;
 	try {
 		table = parse(source).tool?.alembic;
 	} catch (error) {
-		if (!(error instanceof TomlError) || !/^\s*\[\[?\s*tool\s*\.\s*alembic\s*[.\]]/m.test(source)) return void 0;
+		if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return void 0;
 		const reason = error.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
 		throw new Failure(2, text`${code(file)} cannot be read: ${reason}.`, text`Correct line ${error.line}.`, {
 			file,
@@ -8677,101 +6897,25 @@ function parsePyproject(file, source) {
 		});
 	}
 	if (table === void 0) return void 0;
-	if (typeof table !== "object" || table === null || Array.isArray(table)) throw new Failure(2, text`${code("tool.alembic")} in ${code(file)} is not a table.`, text`Write its options below ${code("[tool.alembic]")}.`, { file });
-	return {
+	if (typeof table === "object" && table !== null && !Array.isArray(table)) return {
 		file,
-		toml: {
-			table,
-			source
-		}
+		table: { ...table },
+		source
 	};
+	throw new Failure(2, text`${code("tool.alembic")} in ${code(file)} is not a table.`, text`For example: ${TOML_EXAMPLE}`, { file });
 }
-/** Line on which an option stands, or its section begins, for pointing at it. */
-function lineOf(config, section, option) {
-	if (config.ini) return config.ini.line(section, option) ?? config.ini.line(section);
-	const lines = config.toml.source.split("\n");
-	const own = lines.findIndex((line) => new RegExp(`^\\s*["']?${option}["']?\\s*=`).test(line));
-	const line = own === -1 ? lines.findIndex((line) => /^\s*\[\s*tool\s*\.\s*alembic\s*\]/.test(line)) : own;
-	return line === -1 ? void 0 : line + 1;
-}
-/**
-* Reads one section of the ini, beside the pyproject.toml of the same folder: what the ini does not say is looked up there.
-*
-* @throws Failure (exit code 2) for values that Alembic stumbles over
-*/
-function readAlembicConfig(ini, pyproject, section) {
-	const fromIni = (option) => ini?.ini ? reading(ini.file, () => ini.ini.get(section, option)) : void 0;
-	const toml = (option) => pyproject?.toml ? formatted(pyproject, option) : void 0;
-	const flag = (option) => {
-		const value = fromIni(option);
-		if (value !== void 0) return value === "true";
-		const raw = toml(option) ?? false;
-		if (typeof raw !== "boolean") throw wrongType(pyproject, option, text`${code("true")} or ${code("false")}`);
-		return raw;
-	};
-	const separator = (...options) => {
-		const option = options.find((option) => fromIni(option) !== void 0);
-		if (option === void 0) return void 0;
-		const found = SEPARATORS.get(fromIni(option));
-		if (found === void 0) throw new Failure(2, text`${code(fromIni(option))} is no ${code(option)} that Alembic knows (${code(ini.file)}).`, text`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment on the same line belongs to the value: move it to a line of its own.`, {
-			file: ini.file,
-			line: lineOf(ini, section, option)
-		});
-		return found;
-	};
-	const list = (option, separators, legacy) => {
-		const value = fromIni(option);
-		if (!value) {
-			const raw = toml(option);
-			if (raw === void 0 || Array.isArray(raw) && raw.every((item) => typeof item === "string")) return raw;
-			throw wrongType(pyproject, option, text`a list of paths`);
-		}
-		const split = separator(...separators);
-		if (split === void 0) return value.split(legacy);
-		return value.split(split).flatMap((item) => item === "" ? [] : [item.trim()]);
-	};
-	const inIni = fromIni("script_location");
-	const scriptLocation = inIni ?? toml("script_location");
-	if (scriptLocation !== void 0 && typeof scriptLocation !== "string") throw wrongType(pyproject, "script_location", text`a path`);
-	const isPyproject = !ini || inIni === void 0 && scriptLocation !== void 0;
-	return {
-		file: isPyproject ? pyproject.file : ini.file,
-		format: isPyproject ? "pyproject" : "ini",
-		section,
-		scriptLocation,
-		versionLocations: list("version_locations", ["path_separator", "version_path_separator"], /, *| +/),
-		prependSysPath: list("prepend_sys_path", ["path_separator"], /, *| +|:/) ?? [],
-		recursive: flag("recursive_version_locations"),
-		sourceless: flag("sourceless")
-	};
-}
-const SEPARATORS = /* @__PURE__ */ new Map([
-	["space", " "],
-	["newline", "\n"],
-	["os", path.delimiter],
-	[":", ":"],
-	[";", ";"]
-]);
-const wrongType = ({ file, ...config }, option, wanted) => new Failure(2, text`${code(option)} in ${code(file)} is not ${wanted}.`, text`For example: ${block("[tool.alembic]\nscript_location = \"%(here)s/migrations\"\nversion_locations = [\"%(here)s/migrations/versions\"]", "toml")}`, {
-	file,
-	line: lineOf({
-		file,
-		...config
-	}, "", option)
-});
-/** A value of [tool.alembic] after Python's `%` formatting, which Alembic applies to texts alone. */
-function formatted(pyproject, option) {
-	const { file } = pyproject;
-	const format = (value) => typeof value !== "string" ? value : value.replace(/%(%|\(here\)s)?/g, (_, kind) => {
-		if (kind === "%") return "%";
-		if (kind) return here(file);
-		throw new Failure(2, text`A ${code("%")} in ${code(option)} of ${code(file)} begins no ${code("%(here)s")}.`, text`A percent sign is written ${code("%%")}.`, {
-			file,
-			line: lineOf(pyproject, "", option)
-		});
-	});
-	const value = pyproject.toml.table[option];
-	return Array.isArray(value) ? value.map(format) : format(value);
+/** The header of the table, or of a table inside of it. */
+const TOOL_ALEMBIC = /^[ \t]*\[\[?[ \t]*tool[ \t]*\.[ \t]*alembic[ \t]*[.\]]/m;
+const TOML_EXAMPLE = block("[tool.alembic]\nscript_location = \"%(here)s/migrations\"\nversion_locations = [\"%(here)s/migrations/versions\"]\nprepend_sys_path = [\".\"]", "toml");
+function decode(file, bytes) {
+	try {
+		return new TextDecoder("utf-8", {
+			fatal: true,
+			ignoreBOM: true
+		}).decode(bytes);
+	} catch {
+		throw new Failure(2, text`${code(file)} is not UTF-8.`, text`Save it as UTF-8: Alembic cannot read it either.`, { file });
+	}
 }
 /** Runs a reader of the ini and turns its errors into Failures. */
 function reading(file, read) {
@@ -8786,6 +6930,103 @@ function reading(file, read) {
 		});
 	}
 }
+/**
+* Reads one section of an ini beside the pyproject.toml of the same folder: what the ini does not say is looked up there. One of
+* them may be missing.
+*
+* @throws Failure (exit code 2) for values that Alembic stumbles over
+*/
+function readAlembicConfig(ini, pyproject, section) {
+	const fromIni = (option) => ini && reading(ini.file, () => ini.ini.get(section, option));
+	const fromToml = (option) => pyproject && formatted(pyproject, option);
+	const path = (option) => {
+		const value = fromIni(option) ?? fromToml(option);
+		if (value === void 0 || typeof value === "string") return value;
+		throw wrongType(pyproject, option, "a path");
+	};
+	const flag = (option) => {
+		const value = fromIni(option);
+		if (value !== void 0) return value === "true";
+		const raw = fromToml(option) ?? false;
+		if (typeof raw === "boolean") return raw;
+		throw wrongType(pyproject, option, "true or false");
+	};
+	const list = (option, separators, legacy) => {
+		const value = fromIni(option);
+		if (!value) {
+			const raw = fromToml(option);
+			if (raw === void 0 || Array.isArray(raw) && raw.every((item) => typeof item === "string")) return raw;
+			throw wrongType(pyproject, option, "a list of paths");
+		}
+		const separator = separators.find((option) => fromIni(option) !== void 0);
+		if (separator === void 0) return value.split(legacy);
+		return value.split(separatorOf(ini, section, separator, fromIni(separator))).flatMap((item) => item === "" ? [] : [item.trim()]);
+	};
+	const scriptLocation = path("script_location");
+	const isPyproject = !ini || scriptLocation !== void 0 && fromIni("script_location") === void 0;
+	return {
+		...isPyproject ? {
+			file: pyproject.file,
+			line: lineInToml(pyproject, "script_location")
+		} : {
+			file: ini.file,
+			line: ini.ini.line(section, "script_location") ?? ini.ini.line(section)
+		},
+		format: isPyproject ? "pyproject" : "ini",
+		section,
+		scriptLocation,
+		versionLocations: list("version_locations", ["path_separator", "version_path_separator"], /, *| +/),
+		prependSysPath: list("prepend_sys_path", ["path_separator"], /, *| +|:/) ?? [],
+		recursive: flag("recursive_version_locations"),
+		sourceless: flag("sourceless")
+	};
+}
+const SEPARATORS = /* @__PURE__ */ new Map([
+	["os", path.delimiter],
+	["space", " "],
+	["newline", "\n"],
+	[":", ":"],
+	[";", ";"]
+]);
+function separatorOf({ file, ini }, section, option, value) {
+	const separator = SEPARATORS.get(value);
+	if (separator !== void 0) return separator;
+	const help = text`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment behind it belongs to the value: move it to a line of its own.`;
+	const place = {
+		file,
+		line: ini.line(section, option)
+	};
+	throw new Failure(2, text`${code(option)} in ${code(file)} is ${code(value)}, which Alembic does not know.`, help, place);
+}
+const wrongType = (pyproject, option, wanted) => {
+	const place = {
+		file: pyproject.file,
+		line: lineInToml(pyproject, option)
+	};
+	return new Failure(2, text`${code(option)} in ${code(pyproject.file)} is not ${wanted}.`, text`For example: ${TOML_EXAMPLE}`, place);
+};
+/** The parser tells no lines: this is the first that looks like it. */
+function lineInToml({ source }, option) {
+	const lines = source.split("\n");
+	const assignment = lines.findIndex((line) => new RegExp(`^\\s*["']?${option}["']?\\s*=`).test(line));
+	const line = assignment === -1 ? lines.findIndex((line) => TOOL_ALEMBIC.test(line)) : assignment;
+	return line === -1 ? void 0 : line + 1;
+}
+/** A value of [tool.alembic] after Python's `%` formatting, which Alembic applies to texts and lists of texts. */
+function formatted(pyproject, option) {
+	const format = (value) => typeof value === "string" ? value.replace(/%(%|\(here\)s)?/g, replace) : value;
+	const replace = (_, kind) => {
+		if (kind !== void 0) return kind === "%" ? "%" : here(pyproject.file);
+		const sentence = text`A ${code("%")} in ${code(option)} of ${code(pyproject.file)} begins no ${code("%(here)s")}.`;
+		const place = {
+			file: pyproject.file,
+			line: lineInToml(pyproject, option)
+		};
+		throw new Failure(2, sentence, text`A percent sign is written ${code("%%")}.`, place);
+	};
+	const value = Object.hasOwn(pyproject.table, option) ? pyproject.table[option] : void 0;
+	return Array.isArray(value) ? value.map(format) : format(value);
+}
 // src/project/location.ts
 /** Where the paths of a configuration lead: script_location, version_locations, and the folder that commands are run from. */
 /** @returns the listing of the whole tree */
@@ -8799,6 +7040,12 @@ async function listingOf(tree) {
 		folders
 	};
 }
+/** Orders those that are nearer to the root first. */
+const byDepth = (a, b) => a.split("/").length - b.split("/").length;
+/** The file is in the folder, or below it. */
+const isBelow = (file, folder) => folder === "" || file.startsWith(`${folder}/`);
+/** A file of a cookiecutter or copier template, which does not run as it is. */
+const isTemplate = (file) => /\{\{|\{%/.test(file);
 /** `a/b` → `a`, `a` → "". */
 const folderOf = (file) => tidy$1(path$1.dirname(file));
 /** The folder itself and all above it, up to the root "". */
@@ -8816,18 +7063,23 @@ const isRelative = (written) => !path$1.isAbsolute(written) && !isResource(writt
 * The folder that a written path names, whether or not it is there.
 *
 * @param from the folder that commands are run from
-* @returns undefined where it is outside of the repository, or in a package that is
+* @returns undefined where it is outside of the repository, or in a package that the repository does not have
 */
-function locate({ folders }, written, from) {
-	if (isResource(written)) {
-		const [name, ...inner] = written.split(":");
-		const wanted = tidy$1(path$1.join(name.replaceAll(".", "/"), ...inner));
-		const closeness = (folder) => upwards(from).findIndex((above) => above === "" || `${folder}/`.startsWith(`${above}/`));
-		const byCloseness = (a, b) => closeness(a) - closeness(b) || a.length - b.length;
-		return [...folders].filter((folder) => `/${folder}`.endsWith(`/${wanted}`)).sort(byCloseness)[0];
-	}
-	const place = path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written);
-	return place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
+function locate(listing, written, from) {
+	if (isResource(written)) return locateResource(listing, written, from);
+	return inRepository(path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written));
+}
+const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
+/** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
+function locateResource({ folders }, written, from) {
+	const [name, ...inner] = written.split(":");
+	if (!name) return void 0;
+	const packages = [...folders].filter((folder) => `/${folder}`.endsWith(`/${name.replaceAll(".", "/")}`));
+	const above = upwards(from);
+	const distance = (folder) => above.findIndex((one) => isBelow(folder, one));
+	packages.sort((a, b) => distance(a) - distance(b) || byDepth(a, b));
+	const places = packages.map((folder) => inRepository(path$1.join(HERE, folder, ...inner)));
+	return places.find((place) => place !== void 0 && folders.has(place)) ?? places[0];
 }
 /**
 * The folder from which commands are run, where no path of the configuration tells: the first upwards that is no package and holds
@@ -8852,6 +7104,145 @@ async function importsOf({ tree }, file) {
 		"sys"
 	].includes(name));
 }
+// src/project/environment-failures.ts
+/** What users read when an environment is not found or is configured wrongly. All are wrong use: exit code 2. */
+/** script_location for a folder that is given from the configuration's own. */
+const fromHere = (folder) => ["%(here)s", ...folder === "" ? [] : [folder.replaceAll("%", "%%")]].join("/");
+const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_location = ${fromHere(folder)}`, "ini");
+const INI_EXAMPLE = iniFor("migrations");
+/** How a configuration is named, on the command line and in a workflow. */
+const nameIt = (file) => text`${block(`alembic-gate --config ${file}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${file}`, "yaml")}`;
+const named$1 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
+/** `config` names a file that is not there. */
+function missingConfig(listing, name, directory) {
+	const where = directory === "" ? text`in the repository` : text`in ${code(directory)} or in the repository's root`;
+	const known = named$1(listing, "alembic.ini");
+	const help = known.length > 0 ? text`There is ${listOf(known)}.` : text`There is no ${code("alembic.ini")} at all. Links are not followed.`;
+	return new Failure(2, text`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
+}
+/** No configuration below the directory. */
+async function nothingFound(listing, directory) {
+	const where = directory === "" ? text`` : text` below ${code(directory)}`;
+	return new Failure(2, text`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
+}
+async function whereItMayBe(listing) {
+	const all = named$1(listing, "alembic.ini");
+	const elsewhere = all.filter((file) => !isTemplate(file));
+	if (elsewhere.length > 0) return text`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
+	if (all.length > 0) return text`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
+	const others = await matching(listing, [...listing.files].filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^[ \t]*script_location[ \t]*[=:]/m);
+	if (others.length > 0) return text`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
+	const [folder, ...more] = (await matching(listing, named$1(listing, "env.py"), /\balembic\b/)).map(folderOf);
+	if (folder === void 0) return text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
+	const folders = listOf([folder, ...more].map((folder) => folder || "."));
+	return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
+}
+/** Those of the files whose text matches; of many files the first hundred are looked at. */
+async function matching({ tree }, files, pattern) {
+	const texts = files.slice(0, 100).map(async (file) => ({
+		file,
+		text: new TextDecoder().decode(await tree.read(file))
+	}));
+	return (await Promise.all(texts)).flatMap(({ file, text }) => pattern.test(text) ? [file] : []);
+}
+/** `name` asks for a section that no configuration has. */
+function unknownSection(name, all) {
+	const known = all.flatMap(({ ini }) => (ini?.ini.sections ?? []).filter((section) => ini?.ini.line(section, "script_location") !== void 0));
+	const files = listOf(all.map(({ file }) => file));
+	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
+	return new Failure(2, text`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
+}
+const placeOf$5 = ({ file, line }) => ({
+	file,
+	line
+});
+function noScriptLocation(listing, config) {
+	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
+	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$5(config));
+}
+/** @param folder where it leads, if the tree has that folder; it has no env.py then */
+function badScriptLocation(listing, config, folder) {
+	const written = text`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
+	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$5(config));
+}
+/** The lines that would lead to the env.py which is nearest to the configuration. */
+function suggestion(listing, { file, format, section }) {
+	const relative = (folder) => path$1.relative(`/${folderOf(file)}`, `/${folder}`);
+	const [nearest] = named$1(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
+	if (nearest === void 0) return text`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
+	const place = relative(nearest);
+	const lines = format === "ini" ? iniFor(place, section) : block(`[tool.alembic]\nscript_location = ${JSON.stringify(fromHere(place))}`, "toml");
+	return text`There is an ${code("env.py")} in ${code(nearest || ".")}: ${lines}`;
+}
+// src/project/config-files.ts
+/** The configuration files of a tree: which there are, and which of their sections are environments. */
+/**
+* The configurations that were asked for.
+*
+* @param config paths relative to the directory or to the root
+* @throws Failure (exit code 2) for one that is not there
+*/
+async function namedSources(listing, directory, config) {
+	const all = [];
+	for (const name of config) {
+		let file;
+		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
+		if (file === void 0) throw missingConfig(listing, name, directory);
+		const sources = await sourcesOf(listing.tree, file);
+		if (!sources) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
+		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
+	}
+	return all;
+}
+/** Every alembic.ini and every pyproject.toml with [tool.alembic] below a folder, the nearest first; one for each folder. */
+async function foundSources({ tree, files }, directory) {
+	const names = /* @__PURE__ */ new Set(["alembic.ini", "pyproject.toml"]);
+	const candidates = [...files].filter((file) => names.has(path$1.basename(file)) && isBelow(file, directory) && !isTemplate(file));
+	const byFile = /* @__PURE__ */ new Map();
+	for (const file of candidates.sort(byDepth)) {
+		const sources = await sourcesOf(tree, file).catch((error) => {
+			if (error instanceof Failure && isExample(file)) return {
+				file,
+				broken: error
+			};
+			throw error;
+		});
+		if (sources) byFile.set(sources.file, sources);
+	}
+	return [...byFile.values()];
+}
+/** @returns undefined for a pyproject.toml without [tool.alembic] */
+async function sourcesOf(tree, file) {
+	const folder = folderOf(file);
+	const isPyproject = path$1.basename(file) === "pyproject.toml";
+	const tomlFile = path$1.join(folder, "pyproject.toml");
+	const tomlBytes = await tree.read(tomlFile);
+	const pyproject = tomlBytes && parsePyproject(tomlFile, tomlBytes);
+	if (isPyproject && !pyproject) return void 0;
+	const iniFile = isPyproject ? path$1.join(folder, "alembic.ini") : file;
+	const iniBytes = await tree.read(iniFile);
+	const ini = iniBytes && parseIni(iniFile, iniBytes);
+	return {
+		file: ini?.file ?? file,
+		ini,
+		pyproject
+	};
+}
+/** Whether `alembic --name` would find it. */
+const hasSection = ({ ini, pyproject }, section) => ini?.ini.sections.includes(section) || section === "alembic" && pyproject?.table.script_location !== void 0;
+/** The sections that are environments when nobody names them: [alembic], else those with a script_location of their own. */
+function mainSections({ ini, pyproject }) {
+	const sections = ini?.ini.sections ?? [];
+	if (sections.includes("alembic") && ini?.ini.line("alembic", "script_location") !== void 0 || pyproject?.table.script_location !== void 0) return ["alembic"];
+	const own = sections.filter((section) => ini?.ini.ownOptions(section).includes("script_location"));
+	return own.length > 0 ? own : ["alembic"];
+}
+/** It may configure no environment at all: an example's or a test's, or options for one that is configured elsewhere. */
+const mayBeNone = ({ file, ini, pyproject }) => isExample(file) || !ini && pyproject?.table.script_location === void 0;
+function isExample(file) {
+	const words = /(^|[-_.])(templates?|examples?|samples?|tests?|testdata|fixtures?|docs?)($|[-_.])/i;
+	return folderOf(file).split("/").some((folder) => words.test(folder));
+}
 // src/project/environment.ts
 /** Alembic environments: where they are configured and where their revisions lie. */
 /**
@@ -8866,7 +7257,8 @@ async function findEnvironments(tree, { directory = "", config = [], names = [] 
 	for (const name of names) if (!all.some((sources) => hasSection(sources, name))) throw unknownSection(name, all);
 	const environments = /* @__PURE__ */ new Map();
 	let leftOut;
-	for (const sources of all) for (const section of names.length > 0 ? names.filter((name) => hasSection(sources, name)) : sectionsOf(sources)) try {
+	for (const sources of all) for (const section of names.length > 0 ? names.filter((name) => hasSection(sources, name)) : mainSections(sources)) try {
+		if (sources.broken) throw sources.broken;
 		const environment = await environmentOf(listing, sources, section);
 		const { scriptLocation, versionFolders } = environment;
 		const key = config.length > 0 || names.length > 0 ? environment.name : JSON.stringify([scriptLocation, versionFolders]);
@@ -8878,68 +7270,9 @@ async function findEnvironments(tree, { directory = "", config = [], names = [] 
 	if (environments.size === 0 && leftOut) throw leftOut;
 	return [...environments.values()];
 }
-/** The configurations that were asked for. */
-async function namedSources(listing, directory, config) {
-	const sources = /* @__PURE__ */ new Map();
-	for (const name of config) {
-		const places = [path$1.join(directory, name), path$1.normalize(name)];
-		const found = await Promise.all(places.map((place) => listing.tree.read(place)));
-		const file = places.find((_, index) => found[index]);
-		if (file === void 0) throw missingConfig(listing, name, directory);
-		const one = await sourcesOf(listing.tree, file);
-		if (!one.ini && !one.pyproject) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Add it, or name an alembic.ini. ${toPaste(exampleOf("migrations"))}`, { file });
-		sources.set(one.ini?.file ?? file, one);
-	}
-	return [...sources.values()];
-}
-/** Every alembic.ini and [tool.alembic] below a folder. */
-async function foundSources({ tree, files }, directory) {
-	const depth = (file) => file.split("/").length;
-	const candidates = [...files].filter((file) => isConfig(file) && isBelow(file, directory) && !isTemplate(file));
-	candidates.sort((a, b) => depth(a) - depth(b));
-	const sources = /* @__PURE__ */ new Map();
-	for (const file of candidates) {
-		const one = await sourcesOf(tree, file);
-		const main = one.ini ?? one.pyproject;
-		if (main) sources.set(main.file, one);
-	}
-	return [...sources.values()];
-}
-/** A configuration and its companion in the same folder: Alembic reads both, the ini first. */
-async function sourcesOf(tree, file) {
-	const parsed = async (place) => {
-		const bytes = await tree.read(place);
-		return bytes && parseConfigFile(place, bytes);
-	};
-	const isToml = path$1.basename(file) === "pyproject.toml";
-	const pyproject = await parsed(path$1.join(folderOf(file), "pyproject.toml"));
-	if (isToml && !pyproject) return {};
-	return {
-		ini: await parsed(isToml ? path$1.join(folderOf(file), "alembic.ini") : file),
-		pyproject
-	};
-}
-const isConfig = (file) => ["alembic.ini", "pyproject.toml"].includes(path$1.basename(file));
-const isBelow = (file, folder) => folder === "" || file === folder || file.startsWith(`${folder}/`);
-/** Of cookiecutter or copier: it does not run as it is. */
-const isTemplate = (file) => /\{\{|\{%/.test(file);
-/** A found configuration without env.py may be an example's, or hold nothing but options for another one. */
-function mayBeNone({ ini, pyproject }) {
-	const words = /(^|[-_.])(templates?|examples?|samples?|tests?|testdata|fixtures?|docs?)($|[-_.])/i;
-	const folders = folderOf((ini ?? pyproject).file).split("/");
-	return !ini && pyproject?.toml?.table.script_location === void 0 || folders.some((folder) => words.test(folder));
-}
-const hasSection = ({ ini, pyproject }, section) => ini?.ini?.sections.includes(section) || section === "alembic" && pyproject?.toml?.table.script_location !== void 0;
-/** The sections of a configuration that are environments when nobody names them. */
-function sectionsOf({ ini, pyproject }) {
-	const sections = ini?.ini?.sections ?? [];
-	if (sections.includes("alembic") && ini?.ini?.line("alembic", "script_location") !== void 0 || pyproject?.toml?.table.script_location !== void 0) return ["alembic"];
-	const own = sections.filter((section) => ini?.ini?.ownOptions(section).includes("script_location"));
-	return own.length > 0 ? own : ["alembic"];
-}
-async function environmentOf(listing, { ini, pyproject }, section) {
-	const config = readAlembicConfig(ini, pyproject, section);
-	const { directory, scriptLocation, kind } = await placeOf$3(listing, config, config.format === "ini" ? ini : pyproject);
+async function environmentOf(listing, sources, section) {
+	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
+	const { directory, scriptLocation, kind } = await placeOf$4(listing, sources, config);
 	const environment = {
 		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
 		config: config.file,
@@ -8948,152 +7281,90 @@ async function environmentOf(listing, { ini, pyproject }, section) {
 		kind,
 		directory,
 		scriptLocation: scriptLocation ?? "",
+		versionFolders: [],
 		recursive: config.recursive,
 		prependSysPath: config.prependSysPath
 	};
-	if (scriptLocation === void 0) {
-		const unknowable = `script_location is ${config.scriptLocation}, which is in a package outside of this repository`;
-		return {
-			...environment,
-			versionFolders: [],
-			unknowable
-		};
-	}
+	if (scriptLocation === void 0) return {
+		...environment,
+		unknowable: `script_location is ${config.scriptLocation}, in a package outside of this repository`
+	};
 	const written = config.versionLocations?.length ? config.versionLocations : void 0;
 	const places = written?.map((location) => locate(listing, location, directory)) ?? [path$1.join(scriptLocation, "versions")];
 	const versionFolders = [...new Set(places.filter((place) => place !== void 0))];
 	const outside = written?.[places.indexOf(void 0)];
-	const unknowable = outside !== void 0 ? `version_locations names ${outside}, which is outside of this repository` : await obscurity(listing, config, scriptLocation, versionFolders);
+	const unknowable = outside === void 0 ? await whyUnknowable(listing.tree, config, scriptLocation, versionFolders) : `version_locations names ${outside}, which is outside of this repository`;
 	return {
 		...environment,
 		versionFolders,
 		...unknowable !== void 0 && { unknowable }
 	};
 }
-/** Decides where commands are run, and so where script_location leads. */
-async function placeOf$3(listing, config, source) {
+/**
+* Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
+* meant from the first folder upwards that they fit.
+*/
+async function placeOf$4(listing, { ini }, config) {
 	const home = folderOf(config.file);
 	const written = config.scriptLocation;
-	const envBeside = await envSource(listing, home);
-	if (config.format === "ini" && envBeside !== void 0 && isFlaskMigrate(envBeside, source, written)) return {
-		directory: upwards(home).slice(1).find((folder) => listing.files.has(path$1.join(folder, ".flaskenv")) || !isPackage(listing, folder)) ?? "",
-		scriptLocation: home,
-		kind: "flask-migrate"
-	};
-	if (written === void 0) throw noScriptLocation(listing, config, source);
-	if (isRelative(written)) {
-		for (const directory of upwards(home)) {
-			const scriptLocation = locate(listing, written, directory);
-			const env = scriptLocation === void 0 ? void 0 : await envSource(listing, scriptLocation);
-			if (env !== void 0) return {
-				directory,
-				scriptLocation,
-				kind: needsApplication(env) ? "flask-migrate" : "alembic"
-			};
-		}
-		throw badScriptLocation(listing, config, source);
+	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
+	const isFlasks = /flask/i.test(beside ?? "") || ini?.ini.sections.includes("logger_flask_migrate");
+	if (beside !== void 0 && (needsApplication(beside) || written === void 0 && isFlasks)) {
+		const starts = (folder) => listing.files.has(path$1.join(folder, ".flaskenv")) || !isPackage(listing, folder);
+		return {
+			directory: upwards(home).slice(1).find(starts) ?? "",
+			scriptLocation: home,
+			kind: "flask-migrate"
+		};
 	}
-	const scriptLocation = locate(listing, written, home);
-	if (scriptLocation === void 0 && isForeignPackage(listing, written)) return {
+	if (written === void 0) throw noScriptLocation(listing, config);
+	const places = (isRelative(written) ? upwards(home) : [home]).flatMap((directory) => {
+		const scriptLocation = locate(listing, written, directory);
+		return scriptLocation === void 0 ? [] : [{
+			directory,
+			scriptLocation
+		}];
+	});
+	for (const place of places) {
+		const env = await envIn(listing.tree, place.scriptLocation);
+		if (env === void 0) continue;
+		const kind = needsApplication(env) ? "flask-migrate" : "alembic";
+		if (isRelative(written)) return {
+			...place,
+			kind
+		};
+		const relative = config.versionLocations?.filter(isRelative) ?? [];
+		const fits = (folder) => relative.some((location) => listing.folders.has(locate(listing, location, folder) ?? "/"));
+		const directory = upwards(home).find(fits) ?? await importingFolder(listing, home, place.scriptLocation);
+		return {
+			...place,
+			directory,
+			kind
+		};
+	}
+	if (isResource(written) && places.length === 0) return {
 		directory: home,
 		kind: "alembic"
 	};
-	const env = scriptLocation === void 0 ? void 0 : await envSource(listing, scriptLocation);
-	if (scriptLocation === void 0 || env === void 0) throw badScriptLocation(listing, config, source);
-	const relative = config.versionLocations?.filter(isRelative) ?? [];
-	const fits = (folder) => relative.length > 0 && relative.every((location) => listing.folders.has(locate(listing, location, folder) ?? "//"));
-	return {
-		directory: upwards(home).find(fits) ?? await importingFolder(listing, home, scriptLocation),
-		scriptLocation,
-		kind: needsApplication(env) ? "flask-migrate" : "alembic"
-	};
+	throw badScriptLocation(listing, config, places.find(({ scriptLocation }) => listing.folders.has(scriptLocation))?.scriptLocation);
 }
-/** The text of env.py in a folder. */
-async function envSource({ tree }, folder) {
+/** The text of a folder's env.py. */
+async function envIn(tree, folder) {
 	const bytes = await tree.read(path$1.join(folder, "env.py"));
 	return bytes && new TextDecoder().decode(bytes);
 }
-/** env.py takes Flask's current_app and makes no application context for itself. */
-const needsApplication = (env) => /^[ \t]*from[ \t]+flask[ \t]+import\b.*\bcurrent_app\b/m.test(env) && !env.includes("app_context");
-/** The ini lies beside env.py; without script_location only Flask-Migrate can run it. */
-const isFlaskMigrate = (env, { ini }, written) => needsApplication(env) || written === void 0 && (/flask/i.test(env) || ini?.sections.includes("logger_flask_migrate") === true);
-/** `pkg:dir` of a package that the tree does not have. */
-const isForeignPackage = ({ folders }, written) => !path$1.isAbsolute(written) && ![...folders].some((folder) => `/${folder}`.endsWith(`/${written.split(/[.:]/, 1)[0]}`));
+/** env.py uses Flask's current_app and makes no application context for itself. */
+const needsApplication = (env) => /^[ \t]*from[ \t]+flask[ \t]+import[ \t]*(\([^)]{0,1000}|.*)\bcurrent_app\b|\bflask\.current_app\b/m.test(env) && !env.includes("app_context");
 /** Why the revision files cannot be known by reading, if so. */
-async function obscurity({ tree, ...listing }, config, scriptLocation, folders) {
-	const env = await envSource({
-		tree,
-		...listing
-	}, scriptLocation) ?? "";
-	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]*["']version_locations["']/.test(env.replace(/#.*/g, ""))) return "env.py sets version_locations by itself";
+async function whyUnknowable(tree, config, scriptLocation, folders) {
+	const env = (await envIn(tree, scriptLocation) ?? "").replace(/#.*/g, "");
+	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env)) return "env.py sets version_locations by itself";
 	const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
-	const inside = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
-	const names = new Set(files);
-	if (config.sourceless && inside.some((file) => /\.py[co]$/.test(file) && !names.has(file.slice(0, -1)))) return "sourceless = true, and there are revisions without source";
-	const isRevision = (file) => file.endsWith(".py") && !path$1.basename(file).startsWith("__init__");
-	if (!inside.some(isRevision) && files.some(isRevision)) return "revision files lie in sub-folders only, and recursive_version_locations is not set; something else must name these folders";
+	const loaded = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
+	if (config.sourceless && loaded.some((file) => /\.py[co]$/.test(file) && !files.includes(file.slice(0, -1)))) return "sourceless is set, and there are revisions without a source";
+	if (!loaded.some(isModule) && files.some(isModule)) return "the revision files lie in sub-folders, and recursive_version_locations is not set: something else must name these folders";
 }
-/** Lines for an alembic.ini in the root, or in `home`, of an environment in a folder. */
-const exampleOf = (folder, home = "") => text`${block(`[alembic]\nscript_location = %(here)s/${path$1.relative(`/${home}`, `/${folder}`)}`, "ini")}`;
-const toPaste = (example) => text`For example: ${example}`;
-/** How a configuration is named, for the command line and for a workflow. */
-const nameIt = (file) => text`${block(`alembic-gate --config ${file}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${file}`, "yaml")}`;
-const missingConfig = ({ files }, name, directory) => {
-	const known = [...files].filter((file) => path$1.basename(file) === "alembic.ini");
-	return new Failure(2, text`There is no file ${code(name)}${directory === "" ? "" : text`, neither in ${code(directory)} nor in the root`}; ${code("config")} names it.`, known.length > 0 ? text`There is ${listOf(known)}.` : text`Paths are relative to the repository's root; links are not followed.`);
-};
-async function nothingFound(listing, directory) {
-	const where = directory === "" ? text`` : text` below ${code(directory)}`;
-	const sentence = text`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`;
-	const files = [...listing.files];
-	const elsewhere = files.filter((file) => path$1.basename(file) === "alembic.ini" && !isTemplate(file));
-	if (elsewhere.length > 0) return new Failure(2, sentence, text`There is ${listOf(elsewhere)}: check another folder, or leave the folder out.`);
-	const templates = files.filter((file) => path$1.basename(file) === "alembic.ini");
-	if (templates.length > 0) return new Failure(2, sentence, text`${listOf(templates)} is a template and was left out. Where it works as it is, name it: ${nameIt(templates[0])}`);
-	const others = await containing(listing, files.filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^\s*script_location\s*[=:]/m);
-	if (others.length > 0) return new Failure(2, sentence, text`${listOf(others)} has a ${code("script_location")}. Name it: ${nameIt(others[0])}`);
-	const environments = (await containing(listing, envFiles(listing), /\balembic\b/)).map(folderOf);
-	if (environments.length === 0) return new Failure(2, sentence, text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`);
-	return new Failure(2, sentence, text`${listOf(environments)} looks like an Alembic environment. Add an ${code("alembic.ini")} to the root: ${exampleOf(environments[0])}`);
-}
-const envFiles = ({ files }) => [...files].filter((file) => path$1.basename(file) === "env.py" && !isTemplate(file));
-/** Those of the files whose text matches; of many files the first hundred. */
-async function containing({ tree }, files, pattern) {
-	const found = [];
-	for (const file of files.slice(0, 100)) if (pattern.test(new TextDecoder().decode(await tree.read(file)))) found.push(file);
-	return found;
-}
-function unknownSection(name, all) {
-	const known = all.flatMap(({ ini }) => (ini?.ini?.sections ?? []).filter((section) => ini?.ini?.line(section, "script_location") !== void 0));
-	const file = (all[0].ini ?? all[0].pyproject).file;
-	const where = all.length === 1 ? text`${code(file)} has no section` : text`No configuration has a section`;
-	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
-	return new Failure(2, text`${where} ${code(`[${name}]`)}; ${code("name")} asks for it.`, help, all.length === 1 ? { file } : {});
-}
-/** `script_location = …` for each env.py of the repository that the configuration could mean. */
-function suggestion(listing, { file, format, section }) {
-	const [nearest] = envFiles(listing).map(folderOf).sort((a, b) => path$1.relative(`/${folderOf(file)}`, `/${a}`).length - path$1.relative(`/${folderOf(file)}`, `/${b}`).length);
-	if (nearest === void 0) return text`No folder of the repository has an ${code("env.py")}; ${code("alembic init")} makes one.`;
-	const value = path$1.join("%(here)s", path$1.relative(`/${folderOf(file)}`, `/${nearest}`));
-	const lines = format === "ini" ? block(`[${section}]\nscript_location = ${value}`, "ini") : block(`[tool.alembic]\nscript_location = ${JSON.stringify(value)}`, "toml");
-	return text`There is an ${code("env.py")} in ${code(nearest)}: ${lines}`;
-}
-function noScriptLocation(listing, config, source) {
-	const where = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
-	const line = lineOf(source, config.section, "script_location");
-	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(where)}.`, suggestion(listing, config), {
-		file: config.file,
-		line
-	});
-}
-function badScriptLocation(listing, config, source) {
-	const written = config.scriptLocation;
-	const folder = (isRelative(written) ? upwards(folderOf(config.file)).map((folder) => locate(listing, written, folder)) : [locate(listing, written, folderOf(config.file))]).find((place) => place !== void 0 && listing.folders.has(place));
-	return new Failure(2, folder === void 0 ? text`script_location of ${code(config.file)} is ${code(written)}, which the repository does not have (links are not followed).` : text`script_location of ${code(config.file)} leads to ${code(folder || ".")}, which has no ${code("env.py")}.`, suggestion(listing, config), {
-		file: config.file,
-		line: lineOf(source, config.section, "script_location")
-	});
-}
+const isModule = (file) => file.endsWith(".py") && path$1.basename(file) !== "__init__.py";
 /** Names of files that decide with which packages, settings or server migrations run. */
 const RELEVANT_NAMES = [
 	/\.(py|pyi|sql|mako|ini|toml|cfg|lock)$/i,
@@ -9125,8 +7396,7 @@ const PLACES = [(file) => /^(docker-)?compose(\.[\w.-]+)?\.ya?ml$|^docker-compos
 */
 async function wantedPostgres(tree) {
 	const files = await tree.list("");
-	const depth = (file) => file.split("/").length;
-	const ordered = PLACES.flatMap((isPlace) => files.filter(isPlace).sort((a, b) => depth(a) - depth(b) || a.length - b.length));
+	const ordered = PLACES.flatMap((isPlace) => files.filter(isPlace).sort((a, b) => byDepth(a, b) || a.length - b.length));
 	for (const file of ordered) {
 		const source = new TextDecoder().decode(await tree.read(file));
 		for (const [index, line] of source.split(/\r\n|\r|\n/).entries()) {
@@ -9426,7 +7696,7 @@ function check(name, raw, where) {
 	return raw;
 }
 /** The name in `names` that is nearest to a misspelt one, if any is near. */
-function nearest(wanted, names) {
+function nearest$1(wanted, names) {
 	const distance = (a, b) => {
 		let row = Array.from({ length: b.length + 1 }, (_, index) => index);
 		for (let i = 1; i <= a.length; i++) {
@@ -9443,7 +7713,7 @@ function nearest(wanted, names) {
 	return best && best.far <= 2 ? best.name : void 0;
 }
 const didYouMean = (wanted, names) => {
-	const near = nearest(wanted, names);
+	const near = nearest$1(wanted, names);
 	return near ? text`Did you mean ${code(near)}?` : text`Known: ${listOf(names, 40)}.`;
 };
 /**
@@ -9640,6 +7910,731 @@ function serverFor({ settings, tree }, { env, signal }) {
 		}
 	};
 }
+// src/rules/lineage.ts
+/** The line of an assignment, or of the id where the file has no such assignment. */
+function placeOf$3(revision, what) {
+	const span = revision.at[what] ?? revision.at.revision;
+	return {
+		file: revision.file,
+		line: span?.line ?? 1,
+		...span && { endLine: span.endLine }
+	};
+}
+/** A revision as another place of a finding; `commit` where it stands on the base branch only. */
+function relatedTo(revision, what, message, commit) {
+	const { file, line } = placeOf$3(revision, what);
+	return {
+		file,
+		line,
+		message,
+		...commit !== void 0 && { commit }
+	};
+}
+/** All revisions that come before some, themselves included. Ids without a revision are left out. */
+function withAncestors(graph, ids) {
+	const found = /* @__PURE__ */ new Set();
+	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
+	for (const id of found) for (const parent of graph.parents.get(id) ?? []) found.add(parent);
+	return found;
+}
+/** The heads that a graph would have if some revisions had other parents. */
+function headsWith(graph, parents) {
+	const named = new Set([...graph.revisions.keys()].flatMap((id) => parents.get(id) ?? graph.parents.get(id) ?? []));
+	return [...graph.revisions.keys()].filter((id) => !named.has(id)).length;
+}
+/**
+* Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and would leave
+* more of them without this change.
+*/
+function repairsHeads(id, { graph, history }) {
+	const change = history.changes.get(id);
+	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
+	return headsWith(graph, /* @__PURE__ */ new Map([[id, change.reparented.before.filter((parent) => graph.revisions.has(parent))]])) > graph.heads.length;
+}
+/** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */
+function oldParents(id, { graph, history }) {
+	const look = (start, through) => {
+		const reached = new Set(start);
+		for (const parent of reached) {
+			const beyond = through(parent);
+			if (!beyond) continue;
+			reached.delete(parent);
+			for (const other of beyond) reached.add(other);
+		}
+		return reached;
+	};
+	const change = history.changes.get(id);
+	const isNew = (parent) => graph.revisions.has(parent) && !history.graph.revisions.has(parent);
+	return {
+		before: look(change.reparented?.before ?? change.before.down, (parent) => history.changes.get(parent)?.body === "deleted" ? history.graph.parents.get(parent) ?? [] : void 0),
+		after: look(change.reparented?.after ?? change.before.down, (parent) => isNew(parent) ? graph.parents.get(parent) ?? [] : void 0)
+	};
+}
+/** An alembic command as it is typed for an environment, from the repository's root. */
+function alembic(environment, command) {
+	const { directory, config, section, format, kind } = environment;
+	const inFolder = directory === "" ? config : config.slice(directory.length + 1);
+	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$1(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$1(section)}`].filter(Boolean);
+	const line = [
+		kind === "flask-migrate" ? "flask db" : "alembic",
+		...options,
+		command
+	].join(" ");
+	return directory === "" ? line : `cd ${quoted$1(directory)} && ${line}`;
+}
+/** A word as a shell takes it. */
+const quoted$1 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+/** The value of an assignment, written as its author writes strings. */
+function literal(revision, span, ids) {
+	const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
+	const quote = /['"]/.exec(written)?.[0] ?? /['"]/.exec(revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "")?.[0] ?? "\"";
+	const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
+	return strings.length === 0 ? "None" : strings.length === 1 ? strings[0] : `(${strings.join(", ")})`;
+}
+/** Parents for people: `a`, `a and b`, nothing. */
+const parentsText = (ids) => ids.length === 0 ? text`nothing` : ids.flatMap((id, index) => [...index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`, code(id)]);
+/** How to allow a finding, for the end of its help. */
+const allow = (rule) => text` If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+// src/rules/rule.ts
+/** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
+function rule(definition) {
+	return {
+		wants: [],
+		...definition
+	};
+}
+// src/rules/multiple-heads.ts
+var multiple_heads_default = rule({
+	id: "multiple-heads",
+	family: "graph",
+	severity: "error",
+	summary: "There are more heads than the base branch has, and they are not meant",
+	needs: ["graph", "environment"],
+	wants: ["history", "settings"],
+	judge({ graph, environment, history, settings }) {
+		if (!graph.complete) return [];
+		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
+		const meant = meantBranches(graph, environment, history);
+		const surplus = graph.heads.length - meant.size - allowed;
+		if (surplus <= 0) return [];
+		const blamed = graph.heads.filter((head) => !meant.has(head)).map((head) => describeHead(head, graph, history)).sort((a, b) => a.rank - b.rank || b.order - a.order).slice(0, surplus);
+		const left = graph.heads.filter((head) => !blamed.some(({ id }) => id === head));
+		return blamed.map((head) => draftFor$1(head, otherHead(head.id, left, graph), graph, environment, history));
+	}
+});
+function describeHead(id, graph, history) {
+	const order = [...graph.revisions.keys()].indexOf(id);
+	if (!history) return {
+		id,
+		entry: id,
+		rank: 0,
+		order
+	};
+	const isNew = (one) => !history.graph.revisions.has(one);
+	if (!isNew(id)) return {
+		id,
+		rank: history.graph.heads.includes(id) ? 3 : 1,
+		order
+	};
+	const lineage = withAncestors(graph, [id]);
+	const onHead = history.graph.heads.some((head) => lineage.has(head));
+	let entry = id;
+	for (;;) {
+		const above = (graph.parents.get(entry) ?? []).filter(isNew);
+		if (above.length !== 1 || above[0] === id) break;
+		entry = above[0];
+	}
+	return {
+		id,
+		entry,
+		rank: onHead ? 2 : 0,
+		order
+	};
+}
+/** Heads of branches that somebody made on purpose: new ones with a label or a version folder of their own. */
+function meantBranches(graph, environment, history) {
+	const meant = /* @__PURE__ */ new Set();
+	if (graph.heads.length < 2) return meant;
+	const lineages = new Map(graph.heads.map((head) => [head, withAncestors(graph, [head])]));
+	const folderOf = ({ file }) => environment.versionFolders.filter((folder) => folder === "" || file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
+	const isNew = (id) => {
+		const change = history?.changes.get(id);
+		return !history || !change || change.labelsChanged;
+	};
+	for (const head of graph.heads) {
+		const others = graph.heads.filter((other) => other !== head).map((other) => lineages.get(other));
+		const own = [...lineages.get(head)].filter((id) => !others.some((lineage) => lineage.has(id))).map((id) => graph.revisions.get(id));
+		const labelled = own.some((revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id));
+		const folders = new Set(own.map(folderOf));
+		const elsewhere = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision)).map(folderOf);
+		const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.includes(folder));
+		if (labelled || apart) meant.add(head);
+	}
+	return meant;
+}
+/** Of the other heads the one that shares most with a head. */
+function otherHead(head, left, graph) {
+	const own = withAncestors(graph, [head]);
+	const shared = (other) => [...withAncestors(graph, [other])].filter((id) => own.has(id)).length;
+	return [...left].sort((a, b) => shared(b) - shared(a))[0];
+}
+function draftFor$1(head, other, graph, environment, history) {
+	const revision = graph.revisions.get(head.id);
+	const entry = head.entry === void 0 ? void 0 : graph.revisions.get(head.entry);
+	const rival = other === void 0 ? void 0 : graph.revisions.get(other);
+	const consequence = text`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
+	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$1).join(" ")}`), "sh");
+	const related = rival ? [relatedTo(rival, "revision", text`the other head`)] : [];
+	if (!entry) {
+		const childless = [...history?.changes.values() ?? []].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
+		const place = childless?.after ? placeOf$3(childless.after, "down") : placeOf$3(revision, "revision");
+		const why = childless ? childless.after ? text`${code(childless.id)} no longer builds on it` : text`${code(childless.id)} is deleted` : text`no revision builds on it`;
+		return {
+			...place,
+			revision: head.id,
+			message: text`${code(head.id)} is a head now, since ${why}: ${consequence}.`,
+			help: text`Give it a child again, or join the heads with a merge revision:${merge}`,
+			related: [...related, ...childless?.after ? [relatedTo(revision, "revision", text`the revision that is a head now`)] : []]
+		};
+	}
+	const parents = graph.parents.get(entry.id);
+	const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
+	const instead = rival && parents.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}` : rival ? text`builds on ${parentsText(parents)} and not on the head ${code(rival.id)}` : text`builds on ${parentsText(parents)}`;
+	const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
+	return {
+		...placeOf$3(entry, "down"),
+		revision: head.id,
+		message: text`${chain} ${instead}: ${consequence}.`,
+		help: text`${line === void 0 ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
+		related,
+		...rival && { fix: onTopOf(entry, rival.id) }
+	};
+}
+/** Puts a revision on another parent, where its header says so plainly. */
+function onTopOf(revision, parent) {
+	const span = revision.at.down;
+	if (!span?.value || revision.down.length > 1) return void 0;
+	const { start, end } = span.value;
+	return {
+		title: `Build ${revision.id} on ${parent}`,
+		edits: [{
+			file: revision.file,
+			start,
+			end,
+			expected: revision.source.slice(start, end),
+			insert: literal(revision, span, [parent])
+		}]
+	};
+}
+// src/rules/missing-parent.ts
+var missing_parent_default = rule({
+	id: "missing-parent",
+	family: "graph",
+	severity: "error",
+	summary: "A revision builds on one that no file defines",
+	needs: ["graph"],
+	wants: ["history"],
+	judge: ({ graph, history }) => graph.missing.map(({ id, parent, from }) => {
+		const revision = graph.revisions.get(id);
+		const what = from === "down_revision" ? "down" : "dependsOn";
+		const span = revision.at[what];
+		const deleted = history?.changes.get(parent);
+		const near = deleted ? [] : nearest(parent, id, graph);
+		const ids = from === "down_revision" ? revision.down : revision.dependsOn;
+		const replaced = near.length === 1 ? ids.map((one) => one === parent ? near[0] : one) : void 0;
+		const insert = replaced && literal(revision, span, replaced);
+		return {
+			...placeOf$3(revision, what),
+			revision: id,
+			object: {
+				kind: from,
+				name: parent
+			},
+			preexisting: history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
+			message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: ${JSON.stringify(parent)}`)}.`,
+			help: helpFor(parent, from, deleted !== void 0, near, insert === void 0 ? void 0 : `${from} = ${insert}`),
+			...deleted && history && { related: [relatedTo(deleted.before, "revision", text`it stands here on the base branch`, history.base.commit)] },
+			...insert !== void 0 && span?.value && { fix: {
+				title: `Build ${id} on ${near[0]}`,
+				edits: [{
+					file: revision.file,
+					start: span.value.start,
+					end: span.value.end,
+					expected: revision.source.slice(span.value.start, span.value.end),
+					insert
+				}]
+			} }
+		};
+	})
+});
+function helpFor(parent, from, deleted, near, line) {
+	if (deleted) return text`This pull request deletes ${code(parent)}. Keep its file, or build on what comes before it.`;
+	if (line !== void 0) return text`Did you mean ${code(near[0])}? Alembic takes whole ids only:${block(line, "python")}`;
+	if (near.length > 1) return text`Name one that exists: ${listOf(near)} ${near.length > 1 ? "look" : "looks"} like it.`;
+	return text`Add the file that defines ${code(parent)} (was it left out of the commit, or is it still on another branch?), or name ${from === "down_revision" ? "the parent" : "a revision or branch label"} that exists.`;
+}
+/** Ids that were probably meant: those that begin like it, or differ in one or two characters. */
+function nearest(wanted, child, graph) {
+	const ids = [...graph.revisions.keys()].filter((id) => id !== child);
+	const begin = wanted.length >= 4 ? ids.filter((id) => id.startsWith(wanted) || wanted.startsWith(id)) : [];
+	return begin.length > 0 ? begin : ids.filter((id) => wanted.length >= 6 && distance(id, wanted) <= 2);
+}
+/** Characters to add, remove or replace. */
+function distance(a, b) {
+	if (Math.abs(a.length - b.length) > 2) return 3;
+	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+	for (let i = 1; i <= a.length; i++) {
+		const next = [i];
+		for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+		row = next;
+	}
+	return row[b.length];
+}
+// src/rules/duplicate-revision.ts
+var duplicate_revision_default = rule({
+	id: "duplicate-revision",
+	family: "graph",
+	severity: "error",
+	summary: "Two files define the same revision, or two revisions the same branch label",
+	needs: ["graph"],
+	wants: ["history"],
+	judge({ graph, history }) {
+		const base = history?.graph;
+		const ids = graph.duplicates.map(({ id, files }) => {
+			const kept = files.at(-1);
+			const old = base?.revisions.get(id)?.file;
+			const blamed = files.find(({ file }) => old !== void 0 && file !== old) ?? kept;
+			const others = files.filter((file) => file !== blamed);
+			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
+			const lost = files.find((file) => file !== kept);
+			return {
+				...placeOf$3(blamed, "revision"),
+				revision: id,
+				preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
+				message: text`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
+				help: text`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(blamed, blamed.at.revision, [fresh])}`, "python")}`,
+				related: others.map((other) => relatedTo(other, "revision", other === kept ? text`the same id, in the file that Alembic keeps` : text`the same id, in a file that Alembic forgets`))
+			};
+		});
+		const labels = graph.labelClashes.map(({ label, revisions: [first, second] }) => {
+			const blamed = base?.revisions.has(first.id) && !base.revisions.has(second.id) ? second : first;
+			const other = blamed === first ? second : first;
+			return {
+				...placeOf$3(blamed, "labels"),
+				revision: blamed.id,
+				object: {
+					kind: "branch label",
+					name: label
+				},
+				preexisting: base?.labelClashes.some((clash) => clash.label === label) ?? false,
+				message: text`The branch label ${code(label)} of ${code(blamed.id)} is taken by ${code(other.id)} already: Alembic refuses to load any revision.`,
+				help: text`A label stands once, on the first revision of its branch; those that build on it have it without saying so.`,
+				related: [relatedTo(other, "labels", text`the same label`)]
+			};
+		});
+		return [...ids, ...labels];
+	}
+});
+// src/rules/revision-cycle.ts
+var revision_cycle_default = rule({
+	id: "revision-cycle",
+	family: "graph",
+	severity: "error",
+	summary: "Revisions build on each other in a circle",
+	needs: ["graph"],
+	wants: ["history"],
+	judge: ({ graph, history }) => graph.cycles.map((cycle) => {
+		const changed = (id) => {
+			const change = history?.changes.get(id);
+			return history !== void 0 && (!change || change.reparented !== void 0 || change.dependenciesChanged);
+		};
+		const known = new Set(cycle);
+		const id = cycle.find(changed) ?? cycle[0];
+		const start = cycle.indexOf(id);
+		const path = [
+			...cycle.slice(start),
+			...cycle.slice(0, start),
+			id
+		];
+		const edge = (child, parent) => graph.parents.get(child)?.includes(parent) ? "down" : "dependsOn";
+		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text` → `, code(one)]);
+		return {
+			...placeOf$3(graph.revisions.get(id), edge(id, path[1])),
+			revision: id,
+			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
+			message: cycle.length === 1 ? text`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text`${code(id)} comes before itself (${arrows}): Alembic refuses to load any revision.`,
+			help: text`Build ${code(id)} on the revision that comes before it.`,
+			related: path.slice(1, -1).map((one, index) => relatedTo(graph.revisions.get(one), edge(one, path[index + 2]), text`${code(one)} builds on ${code(path[index + 2])}`))
+		};
+	})
+});
+// src/rules/unreadable-revision.ts
+var unreadable_revision_default = rule({
+	id: "unreadable-revision",
+	family: "graph",
+	severity: "error",
+	summary: "A file in a version folder is no revision that Alembic can load",
+	needs: ["graph"],
+	wants: ["history"],
+	judge: ({ graph, history }) => graph.unreadable.map((unreadable) => {
+		const { file, line, reason } = unreadable;
+		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
+		const { message, help } = wording(unreadable);
+		return {
+			file,
+			line,
+			...revision !== void 0 && { revision },
+			object: {
+				kind: "file",
+				name: file.slice(file.lastIndexOf("/") + 1)
+			},
+			...reason === "computed" && { severity: "notice" },
+			preexisting: history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false,
+			message,
+			help
+		};
+	})
+});
+const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
+function wording({ file, reason, detail, line }) {
+	const name = code(nameOf(file));
+	const dies = text`every alembic command stops when it loads the revisions`;
+	switch (reason) {
+		case "syntax": return {
+			message: text`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
+			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line.`
+		};
+		case "encoding": return {
+			message: text`Python cannot decode ${name} (${detail}): ${dies}.`,
+			help: text`Save the file as UTF-8, or name its encoding in the first line:${block("# -*- coding: latin-1 -*-", "python")}`
+		};
+		case "no-revision": return {
+			message: text`${name} stands in a version folder and defines no ${code("revision")}: ${dies} with ${code("Could not determine revision id from filename")}.`,
+			help: text`Move the file out of the folder if it is no revision, or give it an id:${block("revision = \"…\"\ndown_revision = \"…\"", "python")}`
+		};
+		case "refused": return {
+			message: text`Alembic does not accept the header of ${name} (${detail}): ${dies}.`,
+			help: text`Ids are strings without ${code("@")}, ${code("-")}, ${code("+")} and ${code(":")}.`
+		};
+		case "computed": return {
+			message: text`${code(detail)} of ${name} is computed when Alembic loads the file, so nothing can be said here about its place in the graph.`,
+			help: text`Write the id out, as ${code("alembic revision")} does. When the migrations are run (without ${code("--static")}), the graph that Alembic loads is taken.`
+		};
+	}
+}
+// src/rules/revision-id-too-long.ts
+/** Width of alembic_version.version_num. */
+const WIDTH = 32;
+/** What VARCHAR counts. */
+const lengthOf = (id) => [...id].length;
+var revision_id_too_long_default = rule({
+	id: "revision-id-too-long",
+	family: "graph",
+	severity: "error",
+	summary: `A revision's id has more than ${WIDTH} characters`,
+	needs: ["graph"],
+	wants: ["history"],
+	judge({ graph, history }) {
+		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH)) return [];
+		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH).map((revision) => ({
+			...placeOf$3(revision, "revision"),
+			revision: revision.id,
+			message: text`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH})`)}.`,
+			help: text`Shorten it to ${WIDTH} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
+		}));
+	}
+});
+// src/rules/new-base.ts
+var new_base_default = rule({
+	id: "new-base",
+	family: "graph",
+	severity: "warning",
+	summary: "A new revision builds on nothing although there is a history to build on",
+	needs: [
+		"graph",
+		"history",
+		"environment"
+	],
+	judge({ graph, history, environment }) {
+		if (history.graph.bases.length === 0) return [];
+		if (history.graph.bases.some((id) => history.changes.get(id)?.body === "deleted")) return [];
+		const folderOf = (file) => environment.versionFolders.find((folder) => file.startsWith(`${folder}/`));
+		const inUse = new Set([...history.graph.revisions.values()].map(({ file }) => folderOf(file)));
+		return history.added.map((id) => graph.revisions.get(id)).filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file))).map((revision) => {
+			const head = history.graph.heads[0];
+			return {
+				...placeOf$3(revision, "down"),
+				revision: revision.id,
+				message: text`${code(revision.id)} builds on nothing and begins a second history: on an existing database it runs beside all that is there, and nothing says in which order.`,
+				help: head === void 0 ? text`Name the revision that it builds on.` : text`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal(revision, revision.at.down, [head])}`, "python")}`,
+				related: history.graph.bases.slice(0, 1).map((base) => relatedTo(history.graph.revisions.get(base), "revision", text`the history begins here`))
+			};
+		});
+	}
+});
+// src/rules/edited-revision.ts
+var edited_revision_default = rule({
+	id: "edited-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was changed in what it does",
+	needs: ["history"],
+	judge: ({ history }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited(change, history)), ...throughHelpers(history)]
+});
+function edited({ id, before, after, edited }, history) {
+	const { functions, line, importsOnly } = edited;
+	const file = after.file;
+	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh");
+	const place = {
+		file,
+		line,
+		revision: id
+	};
+	const related = [{
+		file: before.file,
+		line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+		commit: history.base.commit,
+		message: text`what databases have run`
+	}];
+	if (importsOnly) return {
+		...place,
+		severity: "warning",
+		message: text`${code(id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
+		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file.${allow("edited-revision")}`,
+		related
+	};
+	return {
+		...place,
+		message: text`${code(id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
+		help: text`Take the change back and write it as a new revision:${restore}The code was compared, not what it does to a database.${allow("edited-revision")}`,
+		related
+	};
+}
+const isEntry = (name) => name === "upgrade" || name === "downgrade";
+function whatChanged(functions) {
+	const entries = functions.filter(isEntry);
+	const others = functions.filter((name) => name !== "" && !isEntry(name));
+	const names = (entries.length > 0 ? entries : others).map((name) => `${name}()`);
+	return names.length > 0 ? listOf(names) : text`the code that runs when it is loaded`;
+}
+function consequence(functions) {
+	return functions.every((name) => name === "downgrade") ? "going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
+}
+/** Revisions whose own code is the same, but not that of a file which they import or open. One finding for each such file. */
+function throughHelpers(history) {
+	const users = /* @__PURE__ */ new Map();
+	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
+	return [...users].map(([file, ids]) => {
+		const { after } = history.changes.get(ids[0]);
+		return {
+			file: after.file,
+			line: after.upgrade?.line ?? after.at.revision?.line ?? 1,
+			severity: "warning",
+			...ids.length === 1 && { revision: ids[0] },
+			object: {
+				kind: "file",
+				name: file
+			},
+			message: text`${code(file)} changed, and ${listOf(ids)} ${ids.length === 1 ? "uses it and is" : "use it and are"} applied already: nobody can tell from the code whether ${ids.length === 1 ? "it still does" : "they still do"} the same.`,
+			help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
+			related: [{
+				file,
+				message: text`the file that changed`
+			}]
+		};
+	});
+}
+// src/rules/reparented-revision.ts
+var reparented_revision_default = rule({
+	id: "reparented-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has builds on another one now",
+	needs: ["graph", "history"],
+	judge({ graph, history }) {
+		return [...history.changes.values()].flatMap((change) => {
+			if (change.reparented && !followsFromOthers(change.id, graph, history)) return [repairsHeads(change.id, {
+				graph,
+				history
+			}) ? repair(change, graph, history) : moved(change, graph, history)];
+			return change.dependenciesChanged && change.after ? [depends(change, history)] : [];
+		});
+	}
+});
+/** Revisions that were taken out or put in account for the new parents: other rules tell it. */
+function followsFromOthers(id, graph, history) {
+	const { before, after } = oldParents(id, {
+		graph,
+		history
+	});
+	return before.size === after.size && [...before].every((parent) => after.has(parent));
+}
+function moved({ id, before, after, reparented }, graph, history) {
+	const earlier = withAncestors(history.graph, reparented.before);
+	const later = withAncestors(graph, reparented.after);
+	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
+	const parents = text`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
+	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : text`databases that have ${code(id)} got there by another way than new ones will`;
+	return {
+		...placeOf$3(after, "down"),
+		revision: id,
+		message: text`${code(id)} is applied already and ${parents}: ${consequence}.`,
+		help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision")}`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
+}
+function repair({ id, before, after, reparented }, graph, history) {
+	const earlier = withAncestors(history.graph, reparented.before);
+	const gained = [...withAncestors(graph, reparented.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+	const rows = history.graph.heads.filter((head) => gained.includes(head)).map((head) => `DELETE FROM alembic_version WHERE version_num = '${head.replaceAll("'", "''")}';`).join("\n");
+	return {
+		...placeOf$3(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text`${code(id)} builds on ${parentsText(reparented.after)} now, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}: a repair, which a database that ran only one of the branches will not notice.`,
+		help: text`A database that has ${code(id)} and not ${listOf(gained, 3)} never runs ${gained.length === 1 ? "it" : "them"}; look with ${code("alembic current")} wherever the base branch was deployed.${rows === "" ? text`` : text` Where both branches were run, only the upper one may stay in the version table:${block(rows, "sql")}`}`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
+}
+function depends({ id, before, after }, history) {
+	return {
+		...placeOf$3(after, "dependsOn"),
+		severity: "warning",
+		revision: id,
+		object: {
+			kind: "header",
+			name: "depends_on"
+		},
+		message: text`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
+		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for.${allow("reparented-revision")}`,
+		related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)]
+	};
+}
+// src/rules/renamed-revision-id.ts
+var renamed_revision_id_default = rule({
+	id: "renamed-revision-id",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has got another id",
+	needs: ["graph", "history"],
+	judge: ({ graph, history }) => [...history.changes.values()].flatMap(({ id, before, becameId }) => {
+		if (becameId === void 0) return [];
+		const after = graph.revisions.get(becameId);
+		return [{
+			...placeOf$3(after, "revision"),
+			revision: becameId,
+			object: {
+				kind: "revision",
+				name: id
+			},
+			message: text`${code(id)} is called ${code(becameId)} now: on a database that stands at ${code(id)} every alembic command stops with ${code(`Can't locate revision identified by '${id}'`)}, and others run it twice.`,
+			help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}${allow("renamed-revision-id")}`,
+			related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)]
+		}];
+	})
+});
+// src/rules/deleted-revision.ts
+var deleted_revision_default = rule({
+	id: "deleted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was deleted",
+	needs: ["graph", "history"],
+	judge({ graph, history }) {
+		return groups([...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === void 0), history.graph).map((group) => draftFor(group, graph, history));
+	}
+});
+/** Deleted revisions that hang together: a squash is one fault and not two hundred. */
+function groups(deleted, base) {
+	const byId = new Map(deleted.map((change) => [change.id, change]));
+	const neighbours = new Map(deleted.map(({ id }) => [id, /* @__PURE__ */ new Set()]));
+	for (const { id } of deleted) for (const parent of base.parents.get(id) ?? []) {
+		if (!byId.has(parent)) continue;
+		neighbours.get(id).add(parent);
+		neighbours.get(parent).add(id);
+	}
+	const seen = /* @__PURE__ */ new Set();
+	return deleted.flatMap(({ id }) => {
+		if (seen.has(id)) return [];
+		const group = /* @__PURE__ */ new Set([id]);
+		for (const one of group) {
+			seen.add(one);
+			for (const other of neighbours.get(one)) group.add(other);
+		}
+		return [[...group].map((one) => byId.get(one))];
+	});
+}
+function draftFor(group, graph, history) {
+	const ids = new Set(group.map(({ id }) => id));
+	const base = history.graph;
+	const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
+	const top = base.heads.find((head) => ids.has(head));
+	const named = top ?? ordered[0];
+	const stranded = top !== void 0;
+	const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
+	const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
+	const substitute = history.added.map((id) => graph.revisions.get(id)).find((revision) => standsFor(revision.id, group, children, graph));
+	const what = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
+	const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
+	const consequence = stranded ? text`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
+	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${group.length > 5 ? "<the files>" : group.map(({ before }) => quoted$1(before.file)).join(" ")}`, "sh");
+	return {
+		...substitute ? placeOf$3(substitute, "revision") : children[0]?.after ? placeOf$3(children[0].after, "down") : {},
+		revision: named,
+		...beginning && { severity: "warning" },
+		message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${group.length === 1 ? "its" : "their"} place` : text``}: ${consequence}.`,
+		help: beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing.${allow("deleted-revision")}` : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${substitute ? text`A squash is right once every database is stamped with the new revision.` : text``}${allow("deleted-revision")}`,
+		related: group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit))
+	};
+}
+/** How many of the deleted revisions a deleted one builds on. */
+function depth(id, among, base) {
+	const below = /* @__PURE__ */ new Set([id]);
+	for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
+	return below.size;
+}
+/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
+function standsFor(id, group, children, graph) {
+	const parents = graph.parents.get(id) ?? [];
+	const gone = new Set(group.map((change) => change.id));
+	const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
+	return parents.length === before.size && parents.every((parent) => before.has(parent)) && (children.length === 0 || children.some(({ after }) => after.down.includes(id)));
+}
+// src/rules/inserted-revision.ts
+var inserted_revision_default = rule({
+	id: "inserted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A new revision stands below one that the base branch has",
+	needs: ["graph", "history"],
+	judge({ graph, history }) {
+		const added = new Set(history.added);
+		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
+		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
+			if (!reparented || !after) return [];
+			const replaced = reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted");
+			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
+			if (above.length === 0 || replaced) return [];
+			const all = new Set(above);
+			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+			const first = graph.revisions.get(above[0]);
+			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
+			const bottom = graph.revisions.get([...all].at(-1));
+			const old = literal(after, after.at.down, [...oldParents(id, {
+				graph,
+				history
+			}).before]);
+			return [{
+				...placeOf$3(first, "down"),
+				revision: first.id,
+				message: text`${listOf([...all], 3)} ${all.size === 1 ? "stands" : "stand"} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
+				help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision")}`,
+				related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+			}];
+		});
+	}
+});
 // src/rules/observed.ts
 /** The phases of the evidence with these ids, in the order of the itinerary. */
 const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.includes(phase.id));
@@ -9717,7 +8712,7 @@ function placeOfStop(graph, stop, direction) {
 	} : placeOf$2(graph, stop.revision, direction);
 }
 /** A finding about a phase that stopped at a revision. */
-function stopped(graph, stop, direction, message, help) {
+function stopped$1(graph, stop, direction, message, help) {
 	return {
 		...placeOfStop(graph, stop, direction),
 		...stop.revision !== void 0 && { revision: stop.revision },
@@ -9784,15 +8779,13 @@ function unrestored(run) {
 		revision: creationOf(run, difference)?.revision,
 		difference
 	});
-	return found;
+	return withoutRenames(found);
 }
-// src/rules/rule.ts
-/** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
-function rule(definition) {
-	return {
-		wants: [],
-		...definition
-	};
+/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
+function withoutRenames(found) {
+	const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== void 0);
+	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
+	return found.filter((item) => !isOther(item));
 }
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
@@ -9808,20 +8801,21 @@ var environment_failed_default = rule({
 	family: "setup",
 	severity: "error",
 	summary: "env.py, or what it imports, raises",
-	needs: ["run", "environment"],
-	judge({ run, environment }) {
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
 		const stop = run.phases.find(({ stop }) => stop)?.stop;
 		if (!stop || causeOf(stop) !== "environment") return [];
-		const own = stop.raised.frames.findLast((frame) => !frame.file.startsWith("/"));
+		const file = stop.file ?? `${environment.scriptLocation}/env.py`.replace(/^\//, "");
+		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
 		return [{
-			...own ? {
-				file: own.file,
-				line: own.line
-			} : {
-				file: `${environment.scriptLocation}/env.py`.replace(/^\//, ""),
-				line: 1
-			},
-			message: text`${own ? code(own.file) : code("env.py")} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
+			file,
+			line: stop.line ?? 1,
+			...revision !== void 0 && { revision },
+			message: text`${code(file)} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
 			help: wayOut(stop.raised),
 			evidence: evidenceOf(stop)
 		}];
@@ -9945,7 +8939,7 @@ var upgrade_failed_default = rule({
 	judge: ({ run, graph }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
-		return [stopped(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(`alembic upgrade ${stop.revision}`)} on a copy of the database to see it pass.`)];
+		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(`alembic upgrade ${stop.revision}`)} on a copy of the database to see it pass.`)];
 	})
 });
 // src/rules/downgrade-failed.ts
@@ -9961,7 +8955,8 @@ var downgrade_failed_default = rule({
 			"extension",
 			"role"
 		].includes(causeOf(stop))) return [];
-		return [stopped(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`Mend downgrade() so that it undoes upgrade() in reverse order, then run ${code(`alembic downgrade ${stop.revision}:-1`)}`)];
+		if (graph.revisions.get(stop.revision)?.downgradeIs === "missing") return [];
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`Mend downgrade() so that it undoes upgrade() in reverse order, then run ${code(`alembic downgrade ${stop.revision}:-1`)}`)];
 	})
 });
 // src/rules/second-upgrade-failed.ts
@@ -9973,7 +8968,7 @@ var second_upgrade_failed_default = rule({
 	needs: ["run", "graph"],
 	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		return [stopped(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
+		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
 	})
 });
 // src/rules/timed-out.ts
@@ -10006,17 +9001,18 @@ var missing_downgrade_default = rule({
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
 		const left = unrestored(run);
-		return [...new Set(left.map(({ revision }) => revision))].flatMap((revision) => {
-			const items = left.filter((item) => item.revision === revision);
+		const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []);
+		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
 			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
 			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
-			const what = items.map(({ difference }) => `${difference.kind} ${difference.name}`);
-			const where = placeOf$2(graph, revision, "downgrade");
-			const statement = creationOf(run, items[0].difference)?.statement;
+			const items = left.filter((item) => item.revision === revision).map(({ difference }) => difference);
+			const what = items.map(({ kind, name }) => `${kind} ${name}`);
+			const statement = items[0] && creationOf(run, items[0])?.statement;
+			const stays = what.length === 0 ? text`a rollback stops here` : text`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
 			return [{
-				...where,
+				...placeOf$2(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
 				revision: found.id,
-				message: text`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback.`,
+				message: text`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${stays}.`,
 				help: text`Undo in downgrade() what upgrade() does, in reverse order. If there is no way back, raise an error there, so that a rollback stops instead of pretending.`,
 				...statement?.file && { related: [{
 					file: statement.file,
@@ -10036,7 +9032,7 @@ var irreversible_downgrade_default = rule({
 	needs: ["run", "graph"],
 	judge: ({ run, graph }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
 		if (!stop || causeOf(stop) !== "irreversible") return [];
-		return [stopped(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`)];
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`)];
 	})
 });
 // src/rules/leftover-after-downgrade.ts
@@ -10053,6 +9049,18 @@ function dropping({ kind, name }) {
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
 const RULES = [
+	multiple_heads_default,
+	missing_parent_default,
+	duplicate_revision_default,
+	revision_cycle_default,
+	unreadable_revision_default,
+	revision_id_too_long_default,
+	new_base_default,
+	edited_revision_default,
+	reparented_revision_default,
+	renamed_revision_id_default,
+	deleted_revision_default,
+	inserted_revision_default,
 	environment_failed_default,
 	missing_extension_default,
 	missing_role_default,
@@ -10463,7 +9471,7 @@ function run([program, ...args], cwd, env) {
 			if (!error) return resolve({ output });
 			if (error.code === "ENOENT") return resolve({ reason: "there is no such program" });
 			if (error.killed) return resolve({ reason: "it gave no answer within 30 seconds" });
-			resolve({ reason: lastLine(errors) || lastLine(error.message) });
+			resolve({ reason: lastLine(errors) || (typeof error.code === "number" ? `it ended with exit code ${error.code}` : lastLine(error.message)) });
 		}).stdin?.end();
 	});
 }
@@ -10695,8 +9703,33 @@ async function sessionsOf(client) {
 		...blockers !== null && { blockedBy: blockers }
 	}));
 }
-// src/run/driver.ts
-/** The other end of driver/: starts the Python process that runs the project's migrations, and tells what happened in it. */
+// src/run/place.ts
+/** Where in the tree under test something happened. */
+/** With `/`, and relative to the root where the file is in it; else as it is. */
+function relativeTo(root, file) {
+	for (const folder of /* @__PURE__ */ new Set([path.resolve(root), realpathSync(root)])) {
+		const relative = path.relative(folder, file);
+		if (relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative)) return relative.split(path.sep).join("/");
+	}
+	return file;
+}
+/** The place alone, relative to the root. */
+function relativePlace(root, { file, line }) {
+	return file === void 0 ? {} : {
+		file: relativeTo(root, file),
+		line
+	};
+}
+/** The innermost line of `file` in a traceback, else the innermost of the project; files are relative to the root. */
+function placeOf$1(raised, root, file) {
+	const places = raised.frames.map((frame) => ({
+		file: relativeTo(root, frame.file),
+		line: frame.line
+	}));
+	return places.findLast((place) => place.file === file) ?? places.at(-1);
+}
+// src/run/load-error.ts
+/** What kept a project from being loaded, as data and in words for its authors. */
 /** The project could not be loaded; as a Failure it says so to the user. */
 var LoadError = class extends Failure {
 	/** What was being done; `hang` and `died`: the process hung or ended in the midst of it. */
@@ -10709,280 +9742,73 @@ var LoadError = class extends Failure {
 		this.raised = raised;
 	}
 };
+/** Something that stopped the process and is no exception. */
+const stopped = (type, message, traceback = "") => ({
+	type,
+	message,
+	frames: [],
+	traceback
+});
+/** Nothing moved while the project was being loaded. */
+function hangsAtLoad(seconds, place) {
+	const silent = `nothing happened for ${Math.round(seconds)} seconds`;
+	return new LoadError("hang", stopped("Hang", silent), 1, text`The project did not finish loading: ${silent}`, text`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
+}
+/** The process ended while the project was being loaded. */
+function diesAtLoad(how, log) {
+	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text`The Python process ${how} while it loaded the project`, text`It said: ${block(log || "(nothing)")}`);
+}
+/** Something was raised while the project was being loaded. */
+function failedToLoad({ stage, raised }, root) {
+	const what = text`${code(raised.type)}: ${code(raised.message)}`;
+	const trace = text`${block(raised.traceback, "pytb")}`;
+	const [exitCode, sentence, help] = {
+		"import-alembic": [
+			2,
+			text`Alembic cannot be imported by the project's interpreter: ${what}`,
+			text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
+		],
+		config: [
+			2,
+			text`Alembic's configuration cannot be used: ${what}`,
+			trace
+		],
+		app: [
+			1,
+			text`The Flask application cannot be loaded: ${what}`,
+			text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
+		],
+		revisions: [
+			1,
+			text`Alembic cannot load the revisions: ${what}`,
+			trace
+		]
+	}[stage];
+	return new LoadError(stage, raised, exitCode, sentence, help, placeOf$1(raised, root));
+}
+// src/run/process.ts
+/** The Python process: lines of JSON on two descriptors of its own, what it prints, and its end. */
 const logBytes = 65536;
-/** How long, in milliseconds, a process that was told to leave may take, what it wrote may be on its way, and an answer about a hang. */
-const grace = {
-	leaving: 1e3,
-	draining: 500,
-	asking: 5e3
+/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
+const draining = 500;
+const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
+/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
+const libpq = /^PG[A-Z]+$/;
+const nowhere = {
+	PGHOST: "127.0.0.1",
+	PGPORT: "1",
+	PGUSER: "nobody",
+	PGPASSWORD: "none",
+	PGDATABASE: "none"
 };
-/** The caller's variables without what belongs to the runner, to us, and to libpq. */
+/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
 function projectEnvironment(env) {
-	const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY|PG[A-Z]+)$/;
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.test(name)));
+	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
+	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
 }
-/** The innermost line of `file` in a traceback, else the innermost of the project; files are relative to the root. */
-function placeOf$1(raised, root, file) {
-	const frames = raised.frames.map((frame) => ({
-		...frame,
-		file: relativeTo(root, frame.file)
-	}));
-	const frame = frames.findLast((frame) => frame.file === file) ?? frames.at(-1);
-	return frame && {
-		file: frame.file,
-		line: frame.line
-	};
-}
-/** Starts the process at once; it loads the project on its own. */
-function startDriver(options) {
-	const { load } = options;
-	const child = launch(options);
-	const incoming = child.stdio[4];
-	const outgoing = child.stdio[3];
-	const log = collectLog(child);
-	let handler;
-	let lastEvent = performance.now();
-	let answerWhere;
-	const send = (request) => {
-		outgoing.write(`${JSON.stringify(request)}\n`);
-	};
-	createInterface({ input: incoming }).on("line", (line) => {
-		const event = JSON.parse(line);
-		if (event.type === "where") return answerWhere?.(event);
-		lastEvent = performance.now();
-		handler?.(event);
-	});
-	for (const stream of [incoming, outgoing]) stream.on("error", () => {});
-	/** Resolves when the process is gone and all that it sent was read. */
-	const ended = new Promise((resolve) => {
-		const drained = new Promise((resolve) => incoming.once("close", resolve));
-		child.once("error", (error) => resolve(error.message));
-		child.once("exit", async (status, signal) => {
-			await Promise.race([drained, setTimeout$1(grace.draining)]);
-			for (const stream of child.stdio) stream?.destroy();
-			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-		});
-	});
-	let gone = false;
-	ended.then(() => gone = true);
-	const kill = () => {
-		if (child.pid === void 0) return;
-		try {
-			process.kill(-child.pid, "SIGKILL");
-		} catch {
-			child.kill("SIGKILL");
-		}
-	};
-	options.signal?.addEventListener("abort", kill, { once: true });
-	const where = async () => {
-		const answer = new Promise((resolve) => answerWhere = resolve);
-		send({ type: "where" });
-		return Promise.race([answer, setTimeout$1(grace.asking, void 0, { ref: false })]);
-	};
-	/** Rejects with the seconds of silence once there were too many of them, unless `busy` says that we are the reason. */
-	const silence = (busy, stopped) => new Promise((resolve) => {
-		lastEvent = performance.now();
-		const timer = setInterval(() => {
-			if (busy()) lastEvent = performance.now();
-			const seconds = (performance.now() - lastEvent) / 1e3;
-			if (seconds < options.timeout) return;
-			clearInterval(timer);
-			resolve(seconds);
-		}, Math.min(1e3, options.timeout * 100));
-		stopped.addEventListener("abort", () => clearInterval(timer), { once: true });
-	});
-	const loadProject = async () => {
-		const over = new AbortController();
-		let hello;
-		let connectsAtImport;
-		let waitsForUs = false;
-		const lend = async () => {
-			waitsForUs = true;
-			const connection = await options.connection?.().catch(() => null) ?? null;
-			waitsForUs = false;
-			send({
-				type: "connection",
-				connection
-			});
-		};
-		const answer = new Promise((resolve) => {
-			handler = (event) => {
-				if (event.type === "hello") hello = event;
-				else if (event.type === "graph" || event.type === "failed") resolve(event);
-				else if (event.type === "need-connection") {
-					connectsAtImport = relativePlace(load.root, event);
-					lend();
-				}
-			};
-		});
-		send(load);
-		const event = await Promise.race([
-			answer,
-			ended,
-			silence(() => waitsForUs, over.signal)
-		]).finally(() => over.abort());
-		handler = void 0;
-		if (typeof event === "number") {
-			const at = await where();
-			kill();
-			throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
-		}
-		if (typeof event === "string") throw diedAtLoad(options, event, log.text(), child.pid !== void 0);
-		if (event.type === "failed") {
-			kill();
-			throw failedToLoad(event, load.root);
-		}
-		const { python, alembic, sqlalchemy } = hello;
-		return {
-			...event,
-			versions: {
-				python,
-				alembic,
-				sqlalchemy
-			},
-			revisions: event.revisions.map((revision) => ({
-				...revision,
-				file: relativeTo(load.root, revision.file)
-			})),
-			versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
-			...connectsAtImport && { connectsAtImport },
-			ancestors: (revision) => ancestorsOf(revision, event.revisions)
-		};
-	};
-	const loaded = loadProject();
-	loaded.catch(() => {});
-	let runs = 0;
-	let running = false;
-	const run = async (wanted) => {
-		const { revisions } = await loaded;
-		const files = new Map(revisions.map(({ id, file }) => [id, file]));
-		if (running) throw new Error("a run is under way");
-		if (gone) throw new Failure(3, text`The driver's process is gone`, text`It said: ${block(log.text())}`);
-		running = true;
-		const over = new AbortController();
-		const started = performance.now();
-		const record = recorder(load.root);
-		let paused = false;
-		let answerRows;
-		try {
-			const finished = new Promise((resolve, reject) => {
-				const query = async (sql) => {
-					const rows = new Promise((resolve) => answerRows = resolve);
-					send({
-						type: "query",
-						sql
-					});
-					const answer = await Promise.race([rows, ended]);
-					if (typeof answer === "string") throw new Error(`the driver's process ${answer}`);
-					if (answer.error !== void 0) throw new Error(answer.error);
-					return answer.value;
-				};
-				handler = (event) => {
-					record.hear(event);
-					if (event.type === "step") wanted.onBegin?.(event.revision);
-					else if (event.type === "rows") answerRows?.(event);
-					else if (event.type === "run-end") resolve(event);
-					else if (event.type === "step-end" && wanted.onStep) {
-						const { revision, direction, seconds, inTransaction } = event;
-						paused = true;
-						wanted.onStep({
-							revision,
-							direction,
-							seconds,
-							inTransaction,
-							query
-						}).then((decision) => send({ type: decision }), (error) => {
-							send({ type: "abort" });
-							reject(error);
-						}).finally(() => paused = false);
-					}
-				};
-			});
-			const { direction, connection, transactionPerMigration } = wanted;
-			const request = {
-				type: "run",
-				direction,
-				revisions: [...wanted.revisions],
-				connection,
-				pause: wanted.onStep !== void 0
-			};
-			send(transactionPerMigration ? {
-				...request,
-				transactionPerMigration
-			} : request);
-			const end = await Promise.race([
-				finished,
-				ended,
-				silence(() => paused, over.signal)
-			]);
-			const used = runs > 0;
-			runs += 1;
-			const result = record.result((performance.now() - started) / 1e3);
-			if (typeof end === "number") {
-				const at = await where();
-				const asked = await Promise.race([wanted.onHang?.().catch(() => void 0), setTimeout$1(grace.asking, void 0, { ref: false })]);
-				kill();
-				await ended;
-				const place = relativePlace(load.root, at ?? {});
-				return {
-					...result,
-					hung: {
-						statement: at?.sql,
-						...asked,
-						seconds: Math.round(end)
-					},
-					...place.file !== void 0 && { place }
-				};
-			}
-			if (typeof end === "string") return {
-				...result,
-				died: true,
-				raised: made("ProcessDied", `the Python process ${end}`, log.text())
-			};
-			const { raised } = end;
-			const file = files.get(result.begunNotEnded ?? "");
-			return {
-				...result,
-				...raised && {
-					raised,
-					place: placeOf$1(raised, load.root, file)
-				},
-				swallowed: end.ok && raised !== void 0,
-				aborted: !end.ok && raised === void 0,
-				expected: end.expected,
-				contexts: end.contexts,
-				freshProcessMayHelp: used && raised !== void 0 && raised.sqlstate === void 0
-			};
-		} finally {
-			over.abort();
-			handler = void 0;
-			running = false;
-		}
-	};
-	let stopping;
-	const stop = async () => {
-		if (!gone) {
-			send({ type: "bye" });
-			outgoing.end();
-			await Promise.race([ended, setTimeout$1(running ? 0 : grace.leaving, void 0, { ref: false })]);
-		}
-		kill();
-		options.signal?.removeEventListener("abort", kill);
-		if (child.pid !== void 0) await ended;
-	};
-	return {
-		loaded,
-		run,
-		stop: () => stopping ??= stop(),
-		get log() {
-			return log.text();
-		}
-	};
-}
-/** Starts Python in a process group of its own. */
-function launch({ python, directory, env }) {
-	const [command, ...rest] = python;
-	return spawn(command, [...rest, driverFolder()], {
+/** Starts driver/ in a process group of its own; `hear` gets every event. */
+function startProcess({ python: [command, ...rest], directory, env }, hear) {
+	const child = spawn(command, [...rest, driverFolder()], {
 		cwd: directory,
 		env: projectEnvironment(env),
 		detached: true,
@@ -10994,6 +9820,42 @@ function launch({ python, directory, env }) {
 			"pipe"
 		]
 	});
+	const outgoing = child.stdio[3];
+	const readable = [
+		child.stdout,
+		child.stderr,
+		child.stdio[4]
+	];
+	for (const stream of [...readable, outgoing]) stream.on("error", () => {});
+	createInterface({ input: readable[2] }).on("line", (line) => hear(JSON.parse(line)));
+	let log = Buffer.alloc(0);
+	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
+		log = Buffer.concat([log, chunk]);
+		if (log.length > 2 * logBytes) log = log.subarray(-65536);
+	});
+	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
+	const ended = new Promise((resolve) => {
+		child.once("error", (error) => resolve(error.message));
+		child.once("exit", async (status, signal) => {
+			await Promise.race([drained, setTimeout$1(draining)]);
+			for (const stream of readable) stream.destroy();
+			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
+		});
+	});
+	return {
+		started: child.pid !== void 0,
+		ended,
+		send(request) {
+			outgoing.write(`${JSON.stringify(request)}\n`);
+		},
+		kill() {
+			if (child.pid === void 0) return;
+			try {
+				process.kill(-child.pid, "SIGKILL");
+			} catch {}
+		},
+		log: () => log.subarray(-65536).toString("utf8").trim()
+	};
 }
 /** driver/ lies beside src/ and beside dist/. */
 function driverFolder() {
@@ -11003,17 +9865,9 @@ function driverFolder() {
 		if (folder === path.dirname(folder)) throw new Error("the folder driver/ is missing from this installation");
 	}
 }
-/** Keeps the end of what the process writes. */
-function collectLog(child) {
-	let kept = Buffer.alloc(0);
-	for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => {
-		kept = Buffer.concat([kept, chunk]);
-		if (kept.length > 2 * logBytes) kept = kept.subarray(-65536);
-	});
-	return { text: () => kept.subarray(-65536).toString("utf8").trim() };
-}
-/** Puts events together. */
-function recorder(root) {
+// src/run/record.ts
+/** @param root files in the record are relative to it */
+function startRecord(root) {
 	const steps = /* @__PURE__ */ new Map();
 	const outside = [];
 	const versionTables = [];
@@ -11100,18 +9954,229 @@ function recorder(root) {
 		})
 	};
 }
-/** With `/`, and relative to the root where the file is in it. */
-function relativeTo(root, file) {
-	for (const folder of /* @__PURE__ */ new Set([path.resolve(root), realpathSync(root)])) {
-		const relative = path.relative(folder, file);
-		if (!relative.startsWith("..") && !path.isAbsolute(relative)) return relative.split(path.sep).join("/");
-	}
-	return file;
-}
-function relativePlace(root, { file, line }) {
-	return file === void 0 ? {} : {
-		file: relativeTo(root, file),
-		line
+// src/run/driver.ts
+/** The other end of driver/: loads a project in a Python process, runs its migrations there, and tells what happened. */
+/** How long, in milliseconds, a process that was told to leave may take, and an answer about one that hangs. */
+const grace = {
+	leaving: 1e3,
+	asking: 5e3
+};
+/** Starts the process at once; it loads the project on its own. */
+function startDriver(options) {
+	const { load } = options;
+	const listeners = /* @__PURE__ */ new Set();
+	let lastEvent = performance.now();
+	const python = startProcess(options, (event) => {
+		lastEvent = performance.now();
+		for (const listener of listeners) listener(event);
+	});
+	let gone = false;
+	python.ended.finally(() => gone = true);
+	options.signal?.addEventListener("abort", python.kill, { once: true });
+	/** The next event of a type. */
+	const next = (...types) => new Promise((resolve) => {
+		const listener = (event) => {
+			if (!types.includes(event.type)) return;
+			listeners.delete(listener);
+			resolve(event);
+		};
+		listeners.add(listener);
+	});
+	/** Sends a request and waits for its answer, for silence (its seconds) or for the end of the process (what ended it). */
+	const ask = async (request, answers, hear, weAreBusy) => {
+		const over = new AbortController();
+		const silence = new Promise((resolve) => {
+			lastEvent = performance.now();
+			const look = () => {
+				if (weAreBusy()) lastEvent = performance.now();
+				const seconds = (performance.now() - lastEvent) / 1e3;
+				if (seconds >= options.timeout) resolve(seconds);
+			};
+			const timer = setInterval(look, Math.min(1e3, options.timeout * 100));
+			over.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+		});
+		listeners.add(hear);
+		const answer = next(...answers);
+		python.send(request);
+		try {
+			return await Promise.race([
+				answer,
+				silence,
+				python.ended
+			]);
+		} finally {
+			over.abort();
+			listeners.clear();
+		}
+	};
+	/** What a process that hangs is waiting for, where it can still say so. */
+	const where = () => {
+		const answer = next("where");
+		python.send({ type: "where" });
+		return Promise.race([answer, setTimeout$1(grace.asking, void 0, { ref: false })]);
+	};
+	const loadProject = async () => {
+		let hello;
+		let connectsAtImport;
+		let lending = false;
+		const lend = async () => {
+			lending = true;
+			const connection = await options.connection?.().catch(() => null) ?? null;
+			lending = false;
+			python.send({
+				type: "connection",
+				connection
+			});
+		};
+		const hear = (event) => {
+			if (event.type === "hello") hello = event;
+			if (event.type !== "need-connection") return;
+			connectsAtImport ??= relativePlace(load.root, event);
+			lend();
+		};
+		const event = await ask(load, ["graph", "failed"], hear, () => lending);
+		if (typeof event === "number") {
+			const at = await where();
+			python.kill();
+			throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
+		}
+		if (typeof event === "string") throw python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event);
+		if (event.type === "failed") throw failedToLoad(event, load.root);
+		return {
+			versions: {
+				python: hello.python,
+				alembic: hello.alembic,
+				sqlalchemy: hello.sqlalchemy
+			},
+			revisions: event.revisions.map((revision) => ({
+				...revision,
+				file: relativeTo(load.root, revision.file)
+			})),
+			heads: event.heads,
+			bases: event.bases,
+			order: event.order,
+			versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
+			warnings: event.warnings,
+			...connectsAtImport && { connectsAtImport },
+			ancestors: (revision) => ancestorsOf(revision, event.revisions)
+		};
+	};
+	const loaded = loadProject();
+	loaded.catch(() => {});
+	const query = async (sql) => {
+		const rows = next("rows");
+		python.send({
+			type: "query",
+			sql
+		});
+		const answer = await Promise.race([rows, python.ended]);
+		if (typeof answer === "string") throw new Error(`the driver's process ${answer}`);
+		if (answer.error !== void 0) throw new Error(answer.error);
+		return answer.value;
+	};
+	let runs = 0;
+	let running = false;
+	const run = async (wanted) => {
+		const { revisions } = await loaded;
+		if (running) throw new Error("a run is under way");
+		if (gone) throw new Failure(3, text`The Python process of the project is gone`, text`It said: ${block(python.log() || "(nothing)")}`);
+		running = true;
+		const reused = runs++ > 0;
+		const started = performance.now();
+		const record = startRecord(load.root);
+		let paused = false;
+		let ourFault;
+		const decide = async (event) => {
+			const { revision, direction, seconds, inTransaction } = event;
+			paused = true;
+			try {
+				python.send({ type: await wanted.onStep?.({
+					revision,
+					direction,
+					seconds,
+					inTransaction,
+					query
+				}) ?? "go" });
+			} catch (error) {
+				ourFault = { error };
+				python.send({ type: "abort" });
+			} finally {
+				paused = false;
+			}
+		};
+		const hear = (event) => {
+			record.hear(event);
+			if (event.type === "step") wanted.onBegin?.(event.revision);
+			if (event.type === "step-end" && wanted.onStep) decide(event);
+		};
+		const { direction, connection, transactionPerMigration = false } = wanted;
+		const pause = wanted.onStep !== void 0;
+		const request = {
+			type: "run",
+			direction,
+			revisions: [...wanted.revisions],
+			connection,
+			transactionPerMigration,
+			pause
+		};
+		const end = await ask(request, ["run-end"], hear, () => paused);
+		running = false;
+		if (ourFault) throw ourFault.error;
+		const result = record.result((performance.now() - started) / 1e3);
+		if (typeof end === "number") {
+			const at = await where();
+			const asked = await Promise.race([wanted.onHang?.().catch(() => void 0), setTimeout$1(grace.asking, void 0, { ref: false })]);
+			python.kill();
+			await python.ended;
+			const { file, line } = relativePlace(load.root, at ?? {});
+			return {
+				...result,
+				hung: {
+					...at?.sql !== void 0 && { statement: at.sql },
+					...asked,
+					seconds: Math.round(end)
+				},
+				...file !== void 0 && line !== void 0 && { place: {
+					file,
+					line
+				} }
+			};
+		}
+		if (typeof end === "string") return {
+			...result,
+			died: true,
+			raised: stopped("ProcessDied", `the Python process ${end}`, python.log())
+		};
+		const { ok, raised, expected, contexts } = end;
+		const place = raised && placeOf$1(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
+		return {
+			...result,
+			...raised && { raised },
+			...place && { place },
+			swallowed: ok && raised !== void 0,
+			aborted: !ok && raised === void 0,
+			expected,
+			contexts,
+			freshProcessMayHelp: reused && raised !== void 0 && raised.sqlstate === void 0
+		};
+	};
+	const stop = async () => {
+		if (!gone && !running) {
+			python.send({ type: "bye" });
+			await Promise.race([python.ended, setTimeout$1(grace.leaving, void 0, { ref: false })]);
+		}
+		python.kill();
+		options.signal?.removeEventListener("abort", python.kill);
+		await python.ended;
+	};
+	let stopping;
+	return {
+		loaded,
+		run,
+		stop: () => stopping ??= stop(),
+		get log() {
+			return python.log();
+		}
 	};
 }
 function ancestorsOf(revision, revisions) {
@@ -11125,46 +10190,8 @@ function ancestorsOf(revision, revisions) {
 	}
 	return [...found];
 }
-/** Something that stopped the process and is no exception. */
-const made = (type, message, traceback = "") => ({
-	type,
-	message,
-	frames: [],
-	traceback
-});
-function hangsAtLoad(seconds, place) {
-	return new LoadError("hang", made("Hang", `nothing happened for ${Math.round(seconds)} seconds`), 1, text`The project did not finish loading: nothing happened for ${Math.round(seconds)} seconds`, text`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
-}
-function diedAtLoad({ python }, how, log, started) {
-	if (!started) return new Failure(2, text`${code(python.join(" "))} could not be started: ${how}`, text`Name the interpreter of the project with ${code("--python")}.`);
-	return new LoadError("died", made("ProcessDied", `the Python process ${how}`, log), 1, text`The Python process ${how} while it loaded the project`, text`It said: ${block(log || "(nothing)")}`);
-}
-function failedToLoad({ stage, raised }, root) {
-	const what = text`${code(raised.type)}: ${code(raised.message)}`;
-	const trace = text`${block(raised.traceback, "pytb")}`;
-	const [exitCode, sentence, help] = {
-		"import-alembic": [
-			2,
-			text`Alembic cannot be imported by the project's interpreter: ${what}`,
-			text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
-		],
-		config: [
-			2,
-			text`Alembic's configuration cannot be used: ${what}`,
-			trace
-		],
-		app: [
-			1,
-			text`The Flask application cannot be loaded: ${what}`,
-			text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
-		],
-		revisions: [
-			1,
-			text`Alembic cannot load the revisions: ${what}`,
-			trace
-		]
-	}[stage];
-	return new LoadError(stage, raised, exitCode, sentence, help, placeOf$1(raised, root));
+function cannotStart({ python }, why) {
+	return new Failure(2, text`${code(python.join(" "))} could not be started: ${why}`, text`Name the interpreter of the project with ${code("--python")}.`);
 }
 // src/postgres/viewdef.ts
 const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[0-9][\w.]*|::|[^\s\p{L}\p{N}_])/gu;
@@ -11197,6 +10224,7 @@ const beforeTable = /* @__PURE__ */ new Set([
 	",",
 	"AS",
 	"MATERIALIZED",
+	"EXISTS",
 	"("
 ]);
 /**
@@ -11246,7 +10274,7 @@ function sortTargets(definition) {
 		level(from, to, true);
 		const [first] = lists;
 		if (!sort || !first || lists.length !== operations + 1 || lists.some((items) => items.length !== first.length)) return;
-		if (operations > 0 && positions) return;
+		if (operations > 0 && positions || lists.flat().some(({ from, to }) => from === to)) return;
 		const text = ({ from, to }) => words(tokens, from, to);
 		const order = first.map((_, index) => index).sort((a, b) => compare(text(first[a]), text(first[b])) || a - b);
 		for (const items of lists) order.forEach((index, place) => instead.set(items[place].from, items[index]));
@@ -11284,6 +10312,7 @@ function sortTargets(definition) {
 			from: at,
 			to: at + 1
 		});
+		if (tokens.slice(from, to).some(({ text }, index) => index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text))) return;
 		const sorted = [...columns].sort((a, b) => compare(tokens[a.from].text, tokens[b.from].text));
 		columns.forEach((column, index) => instead.set(column.from, sorted[index]));
 	};
@@ -11649,7 +10678,8 @@ function compareCatalogs(before, after, run = lastHour()) {
 			if (!follows(object, after, before)) differences.push(whole("added", object));
 			continue;
 		}
-		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !object.origins?.some((origin) => {
+		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
+		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
 			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
 			return then && now && equal(then[name], was) && equal(now[name], is);
 		}));
@@ -11674,6 +10704,20 @@ const named = ({ kind, name, parent }) => ({
 });
 /** Whether an object is only there because of another one that the other catalog does not have either. */
 const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
+/** Properties that say what an object belongs to. */
+const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
+/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
+function whereabouts({ parent }, catalog) {
+	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
+	let root = nearest;
+	while (root?.parent !== void 0) root = catalog.get(root.parent);
+	return root && nearest && {
+		root,
+		part: nearest.name.slice(root.name.length)
+	};
+}
+/** Whether both are the same, of which one name is gone. */
+const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
 function whole(change, object) {
 	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
 		name,
@@ -11891,6 +10935,17 @@ async function travel(plan, ports) {
 			return evidence;
 		}
 		const b0 = await snapshot(current);
+		const gone = phase("base").rows?.found.find((id) => !plan.order.includes(id));
+		if (gone !== void 0) {
+			notRun([
+				"upgrade",
+				"downgrade",
+				"upgrade-again",
+				"history-downgrade",
+				"history-upgrade"
+			], text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+			return evidence;
+		}
 		const added = plan.order.filter((id) => !plan.base.has(id));
 		const states = /* @__PURE__ */ new Map();
 		let head = b0;
@@ -12029,32 +11084,41 @@ async function whatHangs(scratch, database) {
 */
 async function runMigrations(task) {
 	const { environment, settings, signal } = task;
+	const said = [];
 	let opened;
-	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, { signal }));
-	const start = (root) => startDriver({
-		connection: async () => (await (await scratchOf()).create("import")).connection,
-		python: task.interpreter.command,
-		directory: path.join(root, environment.directory),
-		load: {
-			type: "load",
-			config: path.join(root, environment.config),
-			format: environment.format,
-			section: environment.section,
-			kind: environment.kind,
-			x: settings.x,
-			root
-		},
-		env: task.env,
+	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, {
 		signal,
-		timeout: settings.timeout
-	});
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
+		say: (note) => said.push(note)
+	}));
+	const drivers = [];
+	const start = (root) => {
+		const driver = startDriver({
+			connection: async () => (await (await scratchOf()).create("import")).connection,
+			python: task.interpreter.command,
+			directory: path.join(root, environment.directory),
+			load: {
+				type: "load",
+				config: path.join(root, environment.config),
+				format: environment.format,
+				section: environment.section,
+				kind: environment.kind,
+				x: settings.x,
+				root
+			},
+			env: task.env,
+			signal,
+			timeout: settings.timeout
+		});
+		drivers.push(driver);
+		return driver;
+	};
+	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.settingsRoot, file, "setup-sql"))), readBaseline(task.settingsRoot, settings)]);
 	let first = start(task.root);
 	try {
 		const [scratch, loaded] = await Promise.all([scratchOf(), first.loaded]);
 		const baseDriver = task.baseRoot === void 0 ? void 0 : start(task.baseRoot);
 		const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
-		return await travel({
+		const evidence = await travel({
 			order: loaded.order,
 			base: task.base,
 			...baseOrder && { baseOrder },
@@ -12070,11 +11134,17 @@ async function runMigrations(task) {
 			...baseDriver && { base: async () => baseDriver },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
+		if (scratch.server.note) said.unshift(scratch.server.note);
+		evidence.notes.push(...said.map((reason) => ({
+			what: "server",
+			reason
+		})));
+		return evidence;
 	} catch (error) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
 		return notLoaded(error.raised, error.place, task);
 	} finally {
-		await first?.stop();
+		await Promise.all(drivers.map((driver) => driver.stop()));
 		await (await opened?.catch(() => void 0))?.close();
 	}
 }
@@ -12188,8 +11258,9 @@ function settle({ rules, environment, facts, settings, proof }) {
 		if (rules.find(({ id }) => id === finding.rule).family === "run" && (finding.revision === void 0 || applied.has(finding.revision)) && applied.size > 0 && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
 		if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
 	}
-	const kept = foldConsequences(withoutRepetitions(findings));
-	const unused = applyIgnores(kept, facts, settings.ignore, environment, ran);
+	const told = withoutRepetitions(findings);
+	const unused = applyIgnores(told, facts, settings.ignore, environment, ran);
+	const kept = foldConsequences(told, new Map(rules.map(({ id, family }) => [id, family])));
 	for (const finding of kept) finding.blocks = (finding.severity === "error" || finding.severity === "warning" && settings.failOn === "warning") && !finding.preexisting && !finding.suppressed;
 	return {
 		findings: [...kept, ...unused].sort(worstFirst$1),
@@ -12220,11 +11291,36 @@ function withoutRepetitions(findings) {
 		return true;
 	});
 }
-/** What only follows from another finding is not told twice. */
-function foldConsequences(findings) {
-	const broken = findings.some(({ rule, preexisting }) => rule === "upgrade-failed" && !preexisting);
-	const unreadable = findings.some(({ rule }) => rule === "unreadable-revision");
-	return findings.filter(({ rule }) => !(rule === "missing-baseline" && broken) && !(rule === "environment-failed" && unreadable));
+/** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
+const LEFT_BEHIND = /* @__PURE__ */ new Set([
+	"leftover-after-downgrade",
+	"missing-downgrade",
+	"schema-not-restored"
+]);
+/** What only follows from another finding becomes a part of that one: one cause, one finding, nothing lost. */
+function foldConsequences(findings, families) {
+	const causeOf = (finding) => findings.find((cause) => {
+		const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
+		if (cause === finding || !grave) return false;
+		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
+		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
+		if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
+		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
+		const name = cause.object && bareName(cause.object.name);
+		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || plain(finding.message).includes(name));
+	});
+	const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
+	const first = (finding) => {
+		const cause = folded.get(finding);
+		return cause ? first(cause) : finding;
+	};
+	for (const [finding, cause] of folded) {
+		if (!cause) continue;
+		const teller = first(cause);
+		teller.evidence = text`${teller.evidence ?? ""}${teller.evidence ? " " : ""}It follows: ${finding.message}`;
+	}
+	return findings.filter((finding) => !folded.get(finding));
 }
 const IGNORE = /#\s*alembic-gate:\s*ignore\[([^\]]*)\](?:\s*--\s*(.*\S))?/;
 /** Applies the ignores of files and settings; returns findings about those that do nothing. */
@@ -12335,6 +11431,7 @@ async function observe({ target, project, facts, server, world }) {
 			value: await runMigrations({
 				environment,
 				root: project.root,
+				settingsRoot: project.root,
 				...exported && { baseRoot: exported.folder },
 				base: appliedIds(facts),
 				interpreter,
@@ -12373,6 +11470,7 @@ async function proofOf(task, rules) {
 		const evidence = await runMigrations({
 			environment,
 			root: exported.folder,
+			settingsRoot: project.root,
 			base: new Set(history.graph.revisions.keys()),
 			interpreter,
 			server: server.get(),
@@ -12715,7 +11813,7 @@ const codePoint = (character) => character.codePointAt(0);
 const entity = (character) => `&#${codePoint(character)};`;
 /**
 * The text as a person can see it: escape sequences removed, line ends as `\n`, and every character that is invisible, moves the
-* cursor or turns the reading direction written as `<U+202E>`. Part of every other function here.
+* cursor or turns the reading direction written as `<U+202E>`. All that a terminal needs, and part of every other function here.
 */
 function visible(value) {
 	return stripVTControlCharacters(toUSVString(value)).replace(/\r\n?/g, "\n").replace(INVISIBLE$1, (character) => `<U+${codePoint(character).toString(16).toUpperCase().padStart(4, "0")}>`);
@@ -12779,12 +11877,10 @@ function markdownUrl(base, ...path) {
 	const encoded = path.flatMap((part) => toUSVString(part).split("/")).map((segment) => encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${codePoint(character).toString(16).toUpperCase()}`));
 	return [base.replace(/\/+$/, ""), ...encoded].join("/");
 }
-/** The quoted label of a node in a Mermaid flowchart; `note`, of ours, stands on a line below. */
-function mermaidLabel(value, note = "") {
-	return `"${oneLine(value).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`)}${note && `<br/>${note}`}"`;
+/** The quoted label of a node in a Mermaid flowchart, of these lines; an empty one would be a fault of the whole chart. */
+function mermaidLabel(...lines) {
+	return `"${lines.map((line) => oneLine(line).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`)).filter(Boolean).join("<br/>") || "…"}"`;
 }
-/** For a terminal: newlines and tabs are kept, nothing else moves the cursor or changes a colour. */
-const terminalText = visible;
 // src/report/view.ts
 const RANK = {
 	error: 0,
@@ -12888,6 +11984,15 @@ function shortenText(parts, limit) {
 	}
 	return kept;
 }
+/** What stands in the box of a revision: what it is called, its id where the name does not hold it, and what became of it. */
+function nodeLines({ id, label, state, head }) {
+	const notes = [state === "base" ? "" : state, head ? "head" : ""].filter(Boolean).join(", ");
+	return [
+		shorten(label, 60),
+		label.includes(id) ? "" : shorten(id, 40),
+		notes
+	].filter(Boolean);
+}
 // src/report/json.ts
 /** The report as JSON. docs/report.schema.json says what is in it. */
 /** What JSON may hold as it is but a terminal or an editor would obey or hide. */
@@ -12944,8 +12049,7 @@ function mermaid({ nodes, omitted }) {
 	const names = new Map(drawn.map((node, index) => [node.id, `r${index}`]));
 	const lines = [`flowchart ${drawn.length > 6 ? "TB" : "LR"}`];
 	for (const node of drawn) {
-		const note = [node.state === "base" ? "" : node.state, node.head ? "head" : ""].filter(Boolean).join(", ");
-		const label = mermaidLabel(shorten(node.label, 60), note);
+		const label = mermaidLabel(...nodeLines(node));
 		lines.push(`  ${names.get(node.id)}${node.head ? `([${label}])` : `[${label}]`}:::${node.state}`);
 	}
 	let earlier = 0;
@@ -12987,6 +12091,7 @@ const markdown = (document) => `${document.map(writtenBlock).join("\n\n")}\n`;
 /** From what people can read down to what always fits. */
 const ROOMS = [
 	{
+		failures: 10,
 		environments: 50,
 		findings: 200,
 		details: 50,
@@ -12996,6 +12101,7 @@ const ROOMS = [
 		block: 12e3
 	},
 	{
+		failures: 10,
 		environments: 20,
 		findings: 50,
 		details: 10,
@@ -13005,6 +12111,7 @@ const ROOMS = [
 		block: 3e3
 	},
 	{
+		failures: 5,
 		environments: 10,
 		findings: 20,
 		details: 4,
@@ -13014,6 +12121,7 @@ const ROOMS = [
 		block: 1e3
 	},
 	{
+		failures: 2,
 		environments: 4,
 		findings: 10,
 		details: 0,
@@ -13023,12 +12131,13 @@ const ROOMS = [
 		block: 250
 	},
 	{
+		failures: 0,
 		environments: 0,
 		findings: 0,
 		details: 0,
 		changes: 0,
 		statements: 0,
-		message: 250,
+		message: 60,
 		block: 0
 	}
 ];
@@ -13120,7 +12229,7 @@ const ruleName = (rule, { rules }) => rules === void 0 ? [code(rule)] : [{
 	of: [code(rule)]
 }];
 function failures(report, options, room) {
-	const shown = report.failures.slice(0, 10);
+	const shown = report.failures.slice(0, room.failures);
 	return [...shown.flatMap(({ message, help, file, line }) => {
 		const at = file === void 0 ? [] : [say(" "), ...place({
 			file,
@@ -13337,8 +12446,10 @@ function cropped(value, width) {
 	}
 	return `${kept}…`;
 }
+/** One format after the other: the oldest Node that we run on takes no list. */
+const styled = (text, style) => [style].flat().reduce((inner, format) => styleText(format, inner, { validateStream: false }), text);
 /** A row as text. */
-const painted = (row, colour) => row.map(({ text, style }) => colour && style ? styleText(style, text, { validateStream: false }) : text).join("").trimEnd();
+const painted = (row, colour) => row.map(({ text, style }) => colour && style ? styled(text, style) : text).join("").trimEnd();
 /** Prose of a Text on one line; code stands out by its colour, else by backticks. */
 function sentence(parts, colour) {
 	return parts.map((part) => {
@@ -13347,7 +12458,7 @@ function sentence(parts, colour) {
 		return colour ? piece(value, "cyan") : piece(`\`${value}\``);
 	});
 }
-const collapsed = (value) => terminalText(value).replace(/\s+/g, " ");
+const collapsed = (value) => visible(value).replace(/\s+/g, " ");
 /** The pieces as rows of at most `width` columns, broken at spaces; all but the first begin `hang` columns to the right. */
 function flow(pieces, width, hang) {
 	const words = [[]];
@@ -13375,7 +12486,7 @@ function flow(pieces, width, hang) {
 const indented = (rows, by) => rows.map((row) => row.length > 0 ? [piece(" ".repeat(by)), ...row] : row);
 /** Lines of code or of a log; what is too long is cut in the middle, and counted. */
 function codeRows(code, most) {
-	const lines = terminalText(code).replace(/^\n+|\s+$/g, "").replace(/\t/g, "    ").split("\n");
+	const lines = visible(code).replace(/^\n+|\s+$/g, "").replace(/\t/g, "    ").split("\n");
 	if (lines.length <= most) return lines.map((line) => [piece(line)]);
 	const [head, tail] = [lines.slice(0, Math.ceil(most / 2)), lines.slice(lines.length - Math.floor(most / 2))];
 	return [
@@ -13397,7 +12508,7 @@ const SEVERITY_STYLE = {
 	warning: ["yellow", "bold"],
 	notice: ["cyan", "bold"]
 };
-const shown = (value) => terminalText(value).replace(/\t/g, "    ").replace(/\n/g, " ");
+const shown = (value) => visible(value).replace(/\t/g, "    ").replace(/\n/g, " ");
 /**
 * The arrow to a place, and the code there where it can be had.
 *
@@ -13528,22 +12639,30 @@ function phaseRows(phases, { width, colour }) {
 	return [...phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index) => {
 		const steps = revisions === 0 ? "" : count(revisions, "step");
 		const ran = outcome === "not-run" ? "" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
-		const differences = compared && (compared.differences === 0 ? `same as ${oneLine(compared.with)}` : `${count(compared.differences, "difference")} from ${oneLine(compared.with)}`);
 		const left = [
 			piece("  "),
 			OUTCOME[outcome],
 			piece(` ${titles[index]}${" ".repeat(widest - columns(titles[index]))}${ran}`)
 		];
-		const remark = [...differences === void 0 ? [] : [piece(differences)], ...reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : []];
-		const size = left.reduce((sum, { text }) => sum + columns(text), 0) + 2;
+		const room = width - 4 - widest - columns(ran) - 2;
+		const why = reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : [];
+		const remark = [
+			...compared ? [piece(comparison(compared, room))] : [],
+			...compared && reason ? [piece("; ")] : [],
+			...why
+		];
 		if (remark.length === 0) return [left];
-		const [first, ...others] = flow(remark, Math.max(24, width - size), 0);
-		return [[
+		return remark.reduce((sum, { text }) => sum + columns(text), 0) <= room ? [[
 			...left,
 			piece("  "),
-			...first
-		], ...indented(others, size)];
+			...remark
+		]] : [left, ...indented(flow(remark, width - 6, 0), 6)];
 	}), []];
+}
+/** How a comparison came out, in at most so many columns where that is possible. */
+function comparison({ with: other, differences }, room) {
+	const said = differences === 0 ? `same as ${oneLine(other)}` : `${count(differences, "difference")} from ${oneLine(other)}`;
+	return columns(said) <= room ? said : differences === 0 ? "no difference" : count(differences, "difference");
 }
 function findingRows(finding, { width, colour, source }) {
 	const style = SEVERITY_STYLE[finding.severity];

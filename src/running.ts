@@ -52,6 +52,7 @@ export async function observe({ target, project, facts, server, world }: Task): 
     const evidence = await runMigrations({
       environment,
       root: project.root,
+      settingsRoot: project.root,
       ...(exported && { baseRoot: exported.folder }),
       base: appliedIds(facts),
       interpreter,
@@ -87,6 +88,7 @@ export async function proofOf(task: Task, rules: readonly Rule[]): Promise<Proof
     const evidence = await runMigrations({
       environment,
       root: exported.folder,
+      settingsRoot: project.root,
       base: new Set(history.graph.revisions.keys()),
       interpreter,
       server: server.get(),

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import type { Draft, Finding, NotChecked, Severity } from "./finding.ts";
-import type { Facts, FactsOf, Rule } from "./rules/rule.ts";
+import { bareName } from "./rules/observed.ts";
+import type { Facts, FactsOf, Family, Rule } from "./rules/rule.ts";
 import type { Ignore, Settings } from "./settings.ts";
-import { block, code, text } from "./text.ts";
+import { block, code, plain, text } from "./text.ts";
 
 /** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
 const DOWNGRADE_RULES = new Set([
@@ -68,8 +69,10 @@ export function settle({ rules, environment, facts, settings, proof }: Judged): 
     if (old && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
     if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
   }
-  const kept = foldConsequences(withoutRepetitions(findings));
-  const unused = applyIgnores(kept, facts, settings.ignore, environment, ran);
+  const told = withoutRepetitions(findings);
+  const unused = applyIgnores(told, facts, settings.ignore, environment, ran);
+  const families = new Map(rules.map(({ id, family }) => [id, family]));
+  const kept = foldConsequences(told, families);
   for (const finding of kept) {
     const grave = finding.severity === "error" || (finding.severity === "warning" && settings.failOn === "warning");
     finding.blocks = grave && !finding.preexisting && !finding.suppressed;
@@ -109,11 +112,35 @@ function withoutRepetitions(findings: Finding[]): Finding[] {
   });
 }
 
-/** What only follows from another finding is not told twice. */
-function foldConsequences(findings: Finding[]): Finding[] {
-  const broken = findings.some(({ rule, preexisting }) => rule === "upgrade-failed" && !preexisting);
-  const unreadable = findings.some(({ rule }) => rule === "unreadable-revision");
-  return findings.filter(({ rule }) => !(rule === "missing-baseline" && broken) && !(rule === "environment-failed" && unreadable));
+/** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
+const LEFT_BEHIND = new Set(["leftover-after-downgrade", "missing-downgrade", "schema-not-restored"]);
+
+/** What only follows from another finding becomes a part of that one: one cause, one finding, nothing lost. */
+function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Family>): Finding[] {
+  const causeOf = (finding: Finding): Finding | undefined =>
+    findings.find((cause) => {
+      const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
+      if (cause === finding || !grave) return false;
+      if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
+      if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+      if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision) return false;
+      if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
+      const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
+      const name = cause.object && bareName(cause.object.name);
+      return again && LEFT_BEHIND.has(cause.rule) && (name === undefined || plain(finding.message).includes(name));
+    });
+  const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
+  // A cause may be a consequence itself: the first of the chain tells all.
+  const first = (finding: Finding): Finding => {
+    const cause = folded.get(finding);
+    return cause ? first(cause) : finding;
+  };
+  for (const [finding, cause] of folded) {
+    if (!cause) continue;
+    const teller = first(cause);
+    teller.evidence = text`${teller.evidence ?? ""}${teller.evidence ? " " : ""}It follows: ${finding.message}`;
+  }
+  return findings.filter((finding) => !folded.get(finding));
 }
 
 const IGNORE = /#\s*alembic-gate:\s*ignore\[([^\]]*)\](?:\s*--\s*(.*\S))?/;

@@ -11,6 +11,8 @@ export default rule({
   judge: ({ run, graph }) =>
     phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
       if (!stop || !["fault", "extension", "role"].includes(causeOf(stop))) return [];
+      // That is for missing-downgrade to say.
+      if (graph.revisions.get(stop.revision!)?.downgradeIs === "missing") return [];
       return [
         stopped(
           graph,

@@ -20,15 +20,18 @@ export default rule({
   family: "setup",
   severity: "error",
   summary: "env.py, or what it imports, raises",
-  needs: ["run", "environment"],
-  judge({ run, environment }) {
+  needs: ["run", "environment", "graph"],
+  judge({ run, environment, graph }) {
     const stop = run.phases.find(({ stop }) => stop)?.stop;
     if (!stop || causeOf(stop) !== "environment") return [];
-    const own = stop.raised.frames.findLast((frame) => !frame.file.startsWith("/"));
+    const file = stop.file ?? `${environment.scriptLocation}/env.py`.replace(/^\//, "");
+    const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
     return [
       {
-        ...(own ? { file: own.file, line: own.line } : { file: `${environment.scriptLocation}/env.py`.replace(/^\//, ""), line: 1 }),
-        message: text`${own ? code(own.file) : code("env.py")} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
+        file,
+        line: stop.line ?? 1,
+        ...(revision !== undefined && { revision }),
+        message: text`${code(file)} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
         help: wayOut(stop.raised),
         evidence: evidenceOf(stop),
       },

@@ -1,4 +1,16 @@
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
+import multipleHeads from "./multiple-heads.ts";
+import missingParent from "./missing-parent.ts";
+import duplicateRevision from "./duplicate-revision.ts";
+import revisionCycle from "./revision-cycle.ts";
+import unreadableRevision from "./unreadable-revision.ts";
+import revisionIdTooLong from "./revision-id-too-long.ts";
+import newBase from "./new-base.ts";
+import editedRevision from "./edited-revision.ts";
+import reparentedRevision from "./reparented-revision.ts";
+import renamedRevisionId from "./renamed-revision-id.ts";
+import deletedRevision from "./deleted-revision.ts";
+import insertedRevision from "./inserted-revision.ts";
 import environmentFailed from "./environment-failed.ts";
 import missingExtension from "./missing-extension.ts";
 import missingRole from "./missing-role.ts";
@@ -18,6 +30,18 @@ import hiddenFailure from "./hidden-failure.ts";
 import type { Rule } from "./rule.ts";
 
 export const RULES: readonly Rule[] = [
+  multipleHeads,
+  missingParent,
+  duplicateRevision,
+  revisionCycle,
+  unreadableRevision,
+  revisionIdTooLong,
+  newBase,
+  editedRevision,
+  reparentedRevision,
+  renamedRevisionId,
+  deletedRevision,
+  insertedRevision,
   environmentFailed,
   missingExtension,
   missingRole,

@@ -165,5 +165,14 @@ export function unrestored(run: Evidence): Unrestored[] {
   for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
     if (!known.has(key(difference))) found.push({ revision: creationOf(run, difference)?.revision, difference });
   }
-  return found;
+  return withoutRenames(found);
+}
+
+/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
+function withoutRenames(found: Unrestored[]): Unrestored[] {
+  const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== undefined);
+  const isOther = ({ revision, difference }: Unrestored) =>
+    difference.change === "added" &&
+    removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
+  return found.filter((item) => !isOther(item));
 }

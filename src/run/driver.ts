@@ -32,6 +32,8 @@ export interface Loaded {
   /** Alembic's own order, from the bases up. */
   order: readonly string[];
   versionFolders: readonly string[];
+  /** More than one where env.py migrates several databases, which one scratch database cannot stand in for. */
+  databases: readonly string[];
   /** What Alembic warned of: duplicate ids, missing parents. */
   warnings: readonly string[];
   /** The project connected to a database while it was imported: from this line. */
@@ -96,9 +98,10 @@ export interface RunResult {
   versionTables: { schema: string | null; name: string }[];
   /** How often env.py ran migrations; 0: it never did. */
   contexts: number;
+  /** Statements that are not in `steps`, since there were thousands of them. */
+  unreported: number;
   connects: { dialect: string; driver: string; wanted: string }[];
   foreign: ({ wanted: string } & Place)[];
-  notes: string[];
   seconds: number;
   /** It failed, not in the database, in a process that had run env.py before: a fresh process may not fail. */
   freshProcessMayHelp: boolean;
@@ -209,6 +212,7 @@ export function startDriver(options: DriverOptions): Driver {
       bases: event.bases,
       order: event.order,
       versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
+      databases: event.databases,
       warnings: event.warnings,
       ...(connectsAtImport && { connectsAtImport }),
       ancestors: (revision) => ancestorsOf(revision, event.revisions),

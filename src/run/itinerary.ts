@@ -202,6 +202,14 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
       return evidence;
     }
     const b0 = await snapshot(current);
+    const gone = phase("base").rows?.found.find((id) => !plan.order.includes(id));
+    if (gone !== undefined) {
+      notRun(
+        ["upgrade", "downgrade", "upgrade-again", "history-downgrade", "history-upgrade"],
+        text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`,
+      );
+      return evidence;
+    }
 
     // The pull request's revisions, as the project runs them.
     const added = plan.order.filter((id) => !plan.base.has(id));

@@ -7,7 +7,7 @@ import { openScratch, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
-import { code, text } from "../text.ts";
+import { code, text, type Text } from "../text.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Raised } from "./protocol.ts";
@@ -15,8 +15,10 @@ import { travel } from "./itinerary.ts";
 
 export interface Migrations {
   environment: Environment;
-  /** Absolute root of the pull request's files. */
+  /** Absolute root of the files that are run. */
   root: string;
+  /** Absolute root of the pull request's files, which the settings speak of. */
+  settingsRoot: string;
   /** The same of the base branch's files, where applied revisions differ there. */
   baseRoot?: string;
   /** Ids that the base branch has applied. */
@@ -36,10 +38,12 @@ export interface Migrations {
 export async function runMigrations(task: Migrations): Promise<Evidence> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
+  const said: Text[] = [];
   let opened: Promise<Scratch> | undefined;
-  const scratchOf = () => (opened ??= task.server.then((server) => openScratch(server, { signal })));
-  const start = (root: string): Driver =>
-    startDriver({
+  const scratchOf = () => (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
+  const drivers: Driver[] = [];
+  const start = (root: string): Driver => {
+    const driver = startDriver({
       connection: async () => (await (await scratchOf()).create("import")).connection,
       python: task.interpreter.command,
       directory: path.join(root, environment.directory),
@@ -56,9 +60,12 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
       signal,
       timeout: settings.timeout,
     });
+    drivers.push(driver);
+    return driver;
+  };
   const [setup, baseline] = await Promise.all([
-    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
-    readBaseline(task.root, settings),
+    Promise.all(settings.setupSql.map((file) => script(task.settingsRoot, file, "setup-sql"))),
+    readBaseline(task.settingsRoot, settings),
   ]);
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
@@ -66,7 +73,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
     const [scratch, loaded] = await Promise.all([scratchOf(), first.loaded]);
     const baseDriver = task.baseRoot === undefined ? undefined : start(task.baseRoot);
     const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
-    return await travel(
+    const evidence = await travel(
       { order: loaded.order, base: task.base, ...(baseOrder && { baseOrder }), setup, ...(baseline && { baseline }) },
       {
         scratch,
@@ -79,12 +86,15 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
         progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
+    if (scratch.server.note) said.unshift(scratch.server.note);
+    evidence.notes.push(...said.map((reason) => ({ what: "server", reason })));
+    return evidence;
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
     if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
     return notLoaded(error.raised, error.place, task);
   } finally {
-    await first?.stop();
+    await Promise.all(drivers.map((driver) => driver.stop()));
     await (await opened?.catch(() => undefined))?.close();
   }
 }

@@ -62,7 +62,10 @@ export function startProcess(
   const readable = [child.stdout, child.stderr, child.stdio[4]] as Readable[];
   for (const stream of [...readable, outgoing]) stream.on("error", () => {});
 
-  createInterface({ input: readable[2]! }).on("line", (line) => hear(JSON.parse(line) as Event));
+  createInterface({ input: readable[2]! }).on("line", (line) => {
+    // What was killed in the midst of a line left half of it.
+    if (line.endsWith("}")) hear(JSON.parse(line) as Event);
+  });
   let log = Buffer.alloc(0);
   for (const stream of readable.slice(0, 2)) {
     stream.on("data", (chunk: Buffer) => {

@@ -81,7 +81,10 @@ export interface LoadedRevision {
 
 export type Event =
   | { type: "hello"; python: string; alembic: string; sqlalchemy: string }
-  /** `order` is Alembic's own order from the bases to the heads. */
+  /**
+   * `order` is Alembic's own order from the bases to the heads; `databases` are those that the ini names where env.py, made
+   * from the template `multidb`, migrates several.
+   */
   | {
       type: "graph";
       revisions: LoadedRevision[];
@@ -89,9 +92,13 @@ export type Event =
       bases: string[];
       order: string[];
       versionFolders: string[];
+      databases: string[];
       warnings: string[];
     }
-  /** A connection that was redirected, told once for each place in a run; `wanted` is where it was to go (`db:5432/app`), `dialect` what the URL named (`postgresql`, `sqlite`). */
+  /**
+   * A connection that was redirected, told once for each place in a run; `wanted` is where it was to go (`db:5432/app`),
+   * `dialect` what the URL named (`postgresql`, `sqlite`), `driver` what was used.
+   */
   | { type: "connect"; dialect: string; driver: string; wanted: string }
   /** The project connects while it is being loaded, before a run has named a database. Answered by `connection`. */
   | { type: "need-connection"; file?: string; line?: number }
@@ -126,8 +133,18 @@ export type Event =
       message: string;
       sqlstate?: string;
     }
-  /** `inTransaction`: the step's work is not committed yet, only the migration's own connection sees it. */
-  | { type: "step-end"; revision: string; direction: "upgrade" | "downgrade"; seconds: number; inTransaction: boolean }
+  /**
+   * `inTransaction`: the step's work is not committed yet, only the migration's own connection sees it.
+   * `unreported`: how many statements were left out, since there were thousands.
+   */
+  | {
+      type: "step-end";
+      revision: string;
+      direction: "upgrade" | "downgrade";
+      seconds: number;
+      unreported: number;
+      inTransaction: boolean;
+    }
   | { type: "rows"; value: string | null; error?: string }
   /** The statement that has not ended yet and its seconds, or else the line that is being executed. */
   | {
@@ -145,6 +162,5 @@ export type Event =
    * `contexts`: how often migrations were run by env.py.
    */
   | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
-  | { type: "note"; text: string }
   /** The driver could not load the project (before `graph`). `stage`: what it was doing. */
   | { type: "failed"; stage: "import-alembic" | "config" | "app" | "revisions"; raised: Raised };

@@ -19,7 +19,7 @@ export function startRecord(root: string): Record {
   const versionTables: RunResult["versionTables"] = [];
   const connects: RunResult["connects"] = [];
   const foreign: RunResult["foreign"] = [];
-  const notes: string[] = [];
+  let unreported = 0;
   let open: Step | undefined;
 
   const statement = (event: StatementEvent): Statement => ({
@@ -45,6 +45,7 @@ export function startRecord(root: string): Record {
           break;
         case "step-end":
           if (open) Object.assign(open, { ended: true, seconds: open.seconds + event.seconds });
+          unreported += event.unreported;
           open = undefined;
           break;
         case "context": {
@@ -58,9 +59,6 @@ export function startRecord(root: string): Record {
           break;
         case "foreign-connection":
           foreign.push({ wanted: event.wanted, ...relativePlace(root, event) });
-          break;
-        case "note":
-          notes.push(event.text);
           break;
       }
     },
@@ -76,7 +74,7 @@ export function startRecord(root: string): Record {
       contexts: 0,
       connects,
       foreign,
-      notes,
+      unreported,
       seconds,
       freshProcessMayHelp: false,
     }),
