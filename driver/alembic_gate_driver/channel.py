@@ -20,6 +20,7 @@ class Channel:
     """
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._input = os.fdopen(_claim(3), "rb")
         self._output = _claim(4)
         self._lock = threading.Lock()
@@ -36,6 +37,8 @@ class Channel:
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send one event."""
+        if os.getpid() != self._process:
+            return  # The project forked, and nobody asked the child.
         line = json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             while line:

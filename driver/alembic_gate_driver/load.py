@@ -42,6 +42,9 @@ class Project:
                 self._app = _flask_app()
         with self.command("upgrade", "heads") as config, _stage("config"):
             self.script = ScriptDirectory.from_config(config)
+            # The template for several databases names them here.
+            databases = config.file_config.get(config.config_ini_section, "databases", fallback="")
+            self._databases = databases.replace(",", " ").split()
         with _stage("revisions"), _alembic_warnings(self.warnings):
             self._ordered: list[Script] = list(
                 reversed(list(self.script.iterate_revisions("heads", (), implicit_base=True)))
@@ -74,6 +77,7 @@ class Project:
             "bases": list(self.script.get_bases()),
             "order": [script.revision for script in self._ordered],
             "versionFolders": [os.path.abspath(folder) for folder in self.script._version_locations],
+            "databases": self._databases,
             "warnings": self.warnings,
         }
 

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import socket
 import sys
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ class Redirect:
         self._target: dict[str, Any] | None = None
         self._told: set[tuple[str, ...]] = set()
         self._homes: set[str] = set()
-        self._opened: list[Any] = []
+        self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
         event.listen(Engine, "do_connect", self._do_connect)
         _add_plugin()
         drivers.install(self)
@@ -85,8 +86,9 @@ class Redirect:
             # A session of the application would go on with the old database in the next run.
             with suppress(Exception):
                 orm.close_all_sessions()
-        while self._opened:
-            session.close(self._opened.pop())
+        for connection in list(self._opened):
+            session.close(connection)
+        self._opened.clear()
 
     def arguments(
         self, wanted: dict[str, Any], *, driver: str, database: str, url: URL | None = None
@@ -115,8 +117,8 @@ class Redirect:
         return {**kept, **ours, "password": target["password"]}
 
     def opened(self, connection: Any) -> Any:
-        """Remember a connection, to close it when the run ends."""
-        self._opened.append(connection)
+        """Remember a connection, to close it when the run ends; until then nothing holds it that did not before."""
+        self._opened.add(session.inner(connection))
         return connection
 
     def refuse(self, wanted: str) -> ForeignConnectionError:

@@ -6,6 +6,7 @@ Everything here takes the DBAPI connection, or what SQLAlchemy puts around an as
 from __future__ import annotations
 
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ def of(connection: Connection) -> Any:
 
 def state(dbapi: Any) -> str:
     """Say whether a transaction is open on the server, without asking it."""
-    inner = getattr(dbapi, "_connection", dbapi)
-    if hasattr(inner, "is_in_transaction"):  # asyncpg
-        return OPEN if inner.is_in_transaction() else IDLE
-    if hasattr(inner, "_transaction_status"):  # pg8000
-        return {b"I": IDLE, b"T": OPEN}.get(inner._transaction_status, FAILED)
+    connection = inner(dbapi)
+    if hasattr(connection, "is_in_transaction"):  # asyncpg
+        return OPEN if connection.is_in_transaction() else IDLE
+    if hasattr(connection, "_transaction_status"):  # pg8000
+        return {None: IDLE, b"I": IDLE, b"T": OPEN}.get(connection._transaction_status, FAILED)
     # psycopg2 and psycopg: PQTRANS_IDLE, _ACTIVE, _INTRANS, _INERROR, _UNKNOWN
-    return {0: IDLE, 2: OPEN}.get(int(inner.info.transaction_status), FAILED)
+    return {0: IDLE, 2: OPEN}.get(int(connection.info.transaction_status), FAILED)
 
 
 def query(dbapi: Any, sql: str) -> str | None:
@@ -51,23 +52,26 @@ def query(dbapi: Any, sql: str) -> str | None:
             dbapi.rollback()
 
 
-def close(dbapi: Any) -> None:
-    """Drop a connection, if need be without the event loop that it was opened in."""
-    inner = getattr(dbapi, "_connection", dbapi)
+def inner(dbapi: Any) -> Any:
+    """Return the driver's own connection, without what SQLAlchemy puts around an asynchronous one."""
+    return getattr(dbapi, "_connection", dbapi)
+
+
+def close(connection: Any) -> None:
+    """Drop a driver's own connection, if need be without the event loop that it was opened in."""
     with suppress(Exception):
-        if hasattr(inner, "terminate"):  # asyncpg
-            inner.terminate()
-        elif inner is not dbapi and hasattr(inner, "pgconn"):  # psycopg, asynchronous
-            inner.pgconn.finish()
+        if hasattr(connection, "terminate"):  # asyncpg
+            connection.terminate()
+        elif iscoroutinefunction(connection.close):  # psycopg
+            connection.pgconn.finish()
         else:
-            inner.close()
+            connection.close()
 
 
 def _fetch(dbapi: Any, sql: str) -> str | None:
-    inner = getattr(dbapi, "_connection", dbapi)
-    if hasattr(inner, "fetchval"):
+    if hasattr(inner(dbapi), "fetchval"):
         # SQLAlchemy's cursor for asyncpg would begin a transaction of its own.
-        value = dbapi.await_(inner.fetchval(sql))
+        value = dbapi.run_async(lambda connection: connection.fetchval(sql))
         return None if value is None else str(value)
     cursor = dbapi.cursor()
     try:

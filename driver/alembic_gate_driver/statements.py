@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _LONGEST_SQL = 65_536
 
+# A loop over the rows of a table says nothing more after this many statements; then one a second shows that it moves.
+_MOST = 1000
+
 _repr = reprlib.Repr()
 _repr.maxdict = _repr.maxlist = _repr.maxtuple = 50
 _repr.maxstring = _repr.maxother = 200
@@ -30,12 +33,15 @@ class Statements:
     """Reports statements, and errors even when the project swallows them.
 
     While a revision's function runs, `revision` is its id and `file` its file. What Alembic does around it, such as
-    updating the version table, belongs to no revision.
+    updating the version table, belongs to no revision. `unreported` counts what was left out of the last revision.
     """
 
     def __init__(self, channel: Channel, sources: Sources) -> None:
         self.revision: str | None = None
         self.file: str | None = None
+        self.unreported = 0
+        self._reported = 0
+        self._last_report = 0.0
         self._channel = channel
         self._sources = sources
         self._begun: dict[int, tuple[float, dict[str, Any]]] = {}
@@ -45,8 +51,15 @@ class Statements:
         channel.answer_at_once("where", self._tell_where)
 
     def forget(self) -> None:
-        """Forget statements that were begun in an earlier run."""
+        """Begin a run: forget statements that an earlier one did not end."""
         self._begun.clear()
+        self.begin(None, None)
+
+    def begin(self, revision: str | None, file: str | None) -> None:
+        """Say whose function runs now."""
+        self.revision, self.file = revision, file
+        if revision is not None:
+            self.unreported = self._reported = 0
 
     def place(self, frame: FrameType | None) -> dict[str, Any]:
         """Name the innermost line of the running revision's file, or else of the project, from a frame outwards."""
@@ -69,11 +82,17 @@ class Statements:
         begun, fields = self._begun.pop(id(cursor), (None, None))
         if begun is None:
             return
+        now = time.perf_counter()
+        if self.revision is not None and self._reported >= _MOST and now - self._last_report < 1:
+            self.unreported += 1
+            return
+        self._reported += 1
+        self._last_report = now
         rows = getattr(cursor, "rowcount", -1)
         self._channel.send(
             "statement",
             **fields,
-            seconds=time.perf_counter() - begun,
+            seconds=now - begun,
             rows=rows if isinstance(rows, int) and rows >= 0 else None,
         )
 

@@ -141,6 +141,7 @@ class _Run:
                     revision=identifier,
                     direction=self.direction,
                     seconds=time.perf_counter() - started,
+                    unreported=self._statements.unreported,
                     inTransaction=session.state(dbapi) != session.IDLE,
                 )
                 if self._pauses:
@@ -170,7 +171,7 @@ class _Run:
     def _watched(self, function: Callable[..., None], identifier: str, file: str) -> Callable[..., None]:
         @functools.wraps(function)
         def watched(**named: Any) -> None:
-            self._statements.revision, self._statements.file = identifier, file
+            self._statements.begin(identifier, file)
             try:
                 function(**named)
             except BaseException as error:
@@ -178,7 +179,7 @@ class _Run:
                 self.failure = error
                 raise
             finally:
-                self._statements.revision = self._statements.file = None
+                self._statements.begin(None, None)
 
         return watched
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
 import { alembicFiles, asyncEnv, ini, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table } from "../support/driver.ts";
@@ -221,4 +222,28 @@ test("the project's own modules may be called as ours are", async () => {
   };
   const { result } = await up(files, { python: [inject("pythons").default] });
   expect(result.raised).toBeUndefined();
+});
+
+test("a connection that nobody holds any more is closed at once, with its locks", async () => {
+  const upgrade = `import psycopg2
+op.execute("create table t (id int)")
+op.execute("commit")
+psycopg2.connect("").cursor().execute("lock table t")
+op.execute("set lock_timeout = '2s'")
+op.execute("alter table t add x int")`;
+  const { result } = await up(alembicFiles({ a: revision("a", { upgrade }) }));
+  expect(result.raised).toBeUndefined();
+});
+
+test.each([
+  ["psycopg2", "import psycopg2\nbuiltins.kept = psycopg2.connect('')"],
+  ["psycopg", "import psycopg\nbuiltins.kept = psycopg.connect('')"],
+  ["asyncpg", "import asyncio, asyncpg\nbuiltins.kept = asyncio.run(asyncpg.connect())"],
+])("closes at the end of a run what is kept open through %s", async (_, code) => {
+  const { result, database } = await up(alembicFiles({ a: revision("a", { upgrade: `import builtins\n${code}` }) }));
+  expect(result.raised).toBeUndefined();
+  await sleep(100);
+  expect(
+    await database.query("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"),
+  ).toEqual([]);
 });

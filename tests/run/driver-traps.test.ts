@@ -220,3 +220,31 @@ test("a failed transaction answers no questions, and is not disturbed by them", 
   expect(result.raised).toBeUndefined();
   expect(states).toEqual([false, "fine"]);
 });
+
+test("thousands of statements are counted, not told", async () => {
+  const upgrade = `for number in range(3000):
+    op.execute(f"select {number}")
+op.execute("select broken")`;
+  const { result } = await up(
+    alembicFiles({
+      a: revision("a"),
+      b: revision("b", { down: "a", upgrade: upgrade.replace(/\n.*$/, "") }),
+      c: revision("c", { down: "b", upgrade }),
+    }),
+    ["a", "b", "c"],
+  );
+  const told = result.steps[1]!.statements.length;
+  expect(told).toBeGreaterThanOrEqual(1000);
+  expect(told + result.unreported).toBe(3000);
+  expect(result.steps[2]!.statements.at(-1)).toMatchObject({ sql: "select broken", error: { sqlstate: "42703" } });
+});
+
+test("env.py for several databases can be told", async () => {
+  const driver = await drive({ ...alembicFiles({ a: revision("a") }), "alembic.ini": `${ini}databases = one, two\n` });
+  expect((await driver.loaded).databases).toEqual(["one", "two"]);
+});
+
+test("a syntax error in env.py has its line", async () => {
+  const { result } = await up(alembicFiles({ a: revision("a") }, "from alembic import context\ndef f(:\n"), ["a"]);
+  expect(result).toMatchObject({ raised: { type: "SyntaxError" }, place: { file: "migrations/env.py", line: 2 } });
+});

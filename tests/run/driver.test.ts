@@ -16,6 +16,9 @@ describe.each([
   ["default", "psycopg", psycopgAsyncEnv],
   ["oldest", "psycopg2", syncEnv()],
   ["oldest", "asyncpg", asyncEnv()],
+  ["newest", "psycopg", syncEnv('"postgresql://app:secret@db.internal:5432/app"')],
+  ["newest", "pg8000", syncEnv('"postgresql+pg8000://app:secret@db.internal:5432/app"')],
+  ["newest", "asyncpg", asyncEnv()],
 ] as const)("with %s versions and %s", (name, dbapi, env) => {
   const python = () => ({ python: [inject("pythons")[name]] });
 
@@ -96,7 +99,8 @@ describe.each([
     expect(await database.query("select version_num from alembic_version")).toEqual([{ version_num: "a" }]);
   });
 
-  test("builds an index concurrently, and survives COMMIT", async () => {
+  // pg8000 cannot do this under Alembic, with or without us.
+  test.skipIf(dbapi === "pg8000")("builds an index concurrently, and survives COMMIT", async () => {
     const database = await createDatabase();
     const concurrently = `with op.get_context().autocommit_block():
     op.create_index("ix", "ta", ["id"], postgresql_concurrently=True)`;
