@@ -99,106 +99,114 @@ const special = new Set(
   ).split(" "),
 );
 
+type Section = [className: string, rows: Row[] | null];
+
 /** An object's properties, or the part of them that begins with a prefix. */
 interface Target {
   object: CatalogObject;
   prefix: string;
 }
 
+/** Targets by class, oid and, for columns, number: `pg_class 16400 2`. */
+type Targets = Map<string, Target>;
+
+const place = (className: string, oid: string | undefined, number = 0): string => `${className} ${oid} ${number}`;
+
 /** @param json what `catalogQuery` returned */
 export function parseCatalog(json: string): Catalog {
-  const sections: [className: string, rows: Row[] | null][] = JSON.parse(json);
+  const sections: Section[] = JSON.parse(json);
   const catalog = new Map<string, CatalogObject>();
-  /** By class, oid and, for columns, number. */
-  const targets = new Map<string, Target>();
-  const parentsOf = new Map<string, string[]>();
-  const add = (object: CatalogObject) => catalog.set(keyOf(object), object);
-  const set = ({ object, prefix }: Target, properties: Record<string, Value>) => {
-    for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
-  };
-
-  for (const [className, rows] of sections) {
-    if (className === "pg_description") continue;
-    for (const row of rows ?? []) {
-      const of = row.of ? `${row.of_class ?? "pg_class"} ${row.of}` : undefined;
-      const owner = of === undefined ? undefined : (targets.get(`${of} ${row.of_number ?? 0}`) ?? targets.get(`${of} 0`));
-      if (of !== undefined && !owner) continue;
-      const properties = propertiesOf(className, row);
-      if (className === "pg_attribute" && folded.has(owner!.object.kind)) {
-        const word = owner!.object.kind === "composite type" ? "attribute" : "column";
-        const { type, nullable: _, ...rest } = properties;
-        owner!.object.properties[`${word} ${identifier(row.name)}`] = type!;
-        const target = { object: owner!.object, prefix: `${word} ${identifier(row.name)} ` };
-        set(target, rest);
-        targets.set(`pg_class ${row.of} ${row.number}`, target);
-        continue;
-      }
-      if (row.behind_identity) {
-        const target = { object: owner!.object, prefix: "identity " };
-        set(target, identityOf(row, properties));
-        targets.set(`${className} ${row.oid} 0`, target);
-        continue;
-      }
-      if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
-        const target = targets.get(`${of} ${row.column_number ?? 0}`);
-        if (target && row.validated === false) target.object.properties["not null validated"] = false;
-        if (target && typeof row.definition === "string" && row.definition.includes(" NO INHERIT"))
-          target.object.properties["not null inherited"] = false;
-        continue;
-      }
-      // Names of these do not tell what they belong to.
-      if (owner && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = owner.object.name;
-      const object: CatalogObject = {
-        kind: row.kind,
-        name:
-          row.label ??
-          (row.namespace ? `${identifier(row.namespace)}.` : owner ? `${owner.object.name}.` : "") +
-            identifier(row.name) +
-            (row.suffix ?? ""),
-        ...(owner && { parent: keyOf(owner.object) }),
-        oid: Number(row.oid ?? row.of),
-        properties,
-      };
-      add(object);
-      const target = { object, prefix: "" };
-      if (className === "pg_attribute") targets.set(`pg_class ${row.of} ${row.number}`, target);
-      else targets.set(`${className} ${row.oid} 0`, target);
-      if (row.relation) targets.set(`pg_class ${row.relation} 0`, target);
-      if (row.index) targets.set(`pg_class ${row.index} 0`, { object, prefix: "index " });
-      if (row.parents) parentsOf.set(row.oid!, row.parents);
-    }
-  }
-
-  const objectOf = (className: string, oid: string) => targets.get(`${className} ${oid} 0`)?.object;
+  const targets: Targets = new Map();
   for (const [className, rows] of sections) {
     for (const row of rows ?? []) {
-      if (className === "pg_description") {
-        const target = targets.get(`${row.class} ${row.oid} ${row.number}`);
-        if (target) set(target, { comment: row.text ?? null });
-        continue;
-      }
-      if (row.parents) {
-        const parents = row.parents.map((oid) => objectOf(className, oid)?.name ?? oid);
-        const { properties } = objectOf(className, row.oid!)!;
-        if (row.partition_bound) properties["partition of"] = parents[0]!;
-        else properties.inherits = parents;
-      }
-      if (!row.origin && !row.follows && !row.inherited) continue;
-      const object =
-        className === "pg_attribute" ? targets.get(`pg_class ${row.of} ${row.number}`)?.object : objectOf(className, row.oid!);
-      if (!object) continue;
-      const origins = row.origin
-        ? [objectOf(className, row.origin)]
-        : row.follows
-          ? [objectOf("pg_class", row.follows)]
-          : (parentsOf.get(row.of!) ?? []).map((oid) => {
-              const parent = objectOf("pg_class", oid);
-              return parent && catalog.get(`${row.kind} ${parent.name}.${identifier(row.name)}`);
-            });
-      object.origins = origins.filter((origin) => origin !== undefined).map(keyOf);
+      if (className === "pg_description") comment(row, targets);
+      else read(className, row, catalog, targets);
     }
   }
+  link(sections, catalog, targets);
   return catalog;
+}
+
+const set = ({ object, prefix }: Target, properties: Record<string, Value>): void => {
+  for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
+};
+
+/** Comments are the last section: what they are on has been read. */
+function comment(row: Row, targets: Targets): void {
+  const target = targets.get(place(row.class!, row.oid, row.number));
+  if (target) set(target, { comment: row.text! });
+}
+
+/** Makes an object of a row, or properties of the object that the row is a part of. What it belongs to has been read before. */
+function read(className: string, row: Row, catalog: Map<string, CatalogObject>, targets: Targets): void {
+  const of = row.of_class ?? "pg_class";
+  const whole = row.of && (targets.get(place(of, row.of, row.of_number)) ?? targets.get(place(of, row.of)))?.object;
+  if (row.of && !whole) return;
+  const properties = propertiesOf(className, row);
+  const here = className === "pg_attribute" ? place("pg_class", row.of, row.number) : place(className, row.oid);
+
+  if (whole && className === "pg_attribute" && folded.has(whole.kind)) {
+    const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier(row.name)}`;
+    const { type, nullable: _, ...rest } = properties;
+    const target = { object: whole, prefix: `${column} ` };
+    targets.set(here, target);
+    whole.properties[column] = type!;
+    set(target, rest);
+  } else if (whole && row.behind_identity) {
+    const target = { object: whole, prefix: "identity " };
+    targets.set(here, target);
+    set(target, identityOf(row, properties));
+  } else if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
+    const target = targets.get(place(of, row.of, row.column_number));
+    if (target && row.validated === false) set(target, { "not null validated": false });
+    if (target && typeof properties.definition === "string" && properties.definition.endsWith(" NO INHERIT"))
+      set(target, { "not null inherited": false });
+  } else {
+    // Names with a schema do not tell what they belong to.
+    if (whole && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = whole.name;
+    const qualifier = row.namespace ? `${identifier(row.namespace)}.` : whole ? `${whole.name}.` : "";
+    const object: CatalogObject = {
+      kind: row.kind,
+      name: row.label ?? qualifier + identifier(row.name) + (row.suffix ?? ""),
+      ...(whole && { parent: keyOf(whole) }),
+      oid: Number(row.oid ?? row.of),
+      properties,
+    };
+    catalog.set(keyOf(object), object);
+    targets.set(here, { object, prefix: "" });
+    if (row.relation) targets.set(place("pg_class", row.relation), { object, prefix: "" });
+    if (row.index) targets.set(place("pg_class", row.index), { object, prefix: "index " });
+  }
+}
+
+/** Names the tables that tables inherit from, and finds the origins of what is there because of something else. */
+function link(sections: readonly Section[], catalog: Catalog, targets: Targets): void {
+  const objectOf = (className: string, oid: string) => targets.get(place(className, oid))?.object;
+  const parentsOf = new Map<string, CatalogObject[]>();
+  for (const [className, rows] of sections) {
+    for (const row of rows ?? []) {
+      const object = targets.get(
+        className === "pg_attribute" ? place("pg_class", row.of, row.number) : place(className, row.oid),
+      )?.object;
+      if (!object) continue;
+      const from = (className: string, ...oids: string[]) =>
+        oids.map((oid) => objectOf(className, oid)).filter((object) => object !== undefined);
+      if (row.parents) {
+        const parents = from("pg_class", ...row.parents);
+        parentsOf.set(row.oid!, parents);
+        if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
+        else object.properties.inherits = parents.map(({ name }) => name);
+      }
+      if (row.origin) object.origins = from(className, row.origin).map(keyOf);
+      else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf);
+      else if (row.inherited) {
+        const keys = (parentsOf.get(row.of!) ?? []).map(({ name }) =>
+          keyOf({ kind: row.kind, name: `${name}.${identifier(row.name)}` }),
+        );
+        object.origins = keys.filter((key) => catalog.has(key));
+      }
+    }
+  }
 }
 
 /** Columns of these have no life of their own: they are properties. */
