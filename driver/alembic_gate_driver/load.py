@@ -37,6 +37,8 @@ class Project:
         self._app: Any = None
         self._used: set[str] = set()
         self.warnings: list[str] = []
+        # `python -m alembic` looks here as well, the console script does not: last, so that nothing is hidden by it.
+        sys.path.append(os.getcwd())
         with _stage("app"):
             if request["kind"] == "flask-migrate":
                 self._app = _flask_app()
@@ -46,9 +48,7 @@ class Project:
             databases = config.file_config.get(config.config_ini_section, "databases", fallback="")
             self._databases = databases.replace(",", " ").split()
         with _stage("revisions"), _alembic_warnings(self.warnings):
-            self._ordered: list[Script] = list(
-                reversed(list(self.script.iterate_revisions("heads", (), implicit_base=True)))
-            )
+            self._ordered: list[Script] = list(reversed(self.at_or_below("heads")))
 
     @contextmanager
     def command(self, name: str, target: str) -> Iterator[Config]:
@@ -87,6 +87,10 @@ class Project:
         if identifier in self._used:
             script.module = util.load_python_file(*os.path.split(script.module.__file__))
         return script
+
+    def at_or_below(self, heads: str | tuple[str, ...]) -> list[Script]:
+        """Return these revisions and all that they build on, in Alembic's order, from the heads down."""
+        return list(self.script.revision_map.iterate_revisions(heads, (), implicit_base=True))
 
     def used(self, identifiers: list[str]) -> None:
         """Remember which revisions' modules a run may have changed."""

@@ -12,13 +12,15 @@ import socket
 import sys
 import weakref
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import plugins
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import CreateEnginePlugin
+from sqlalchemy.engine.url import URL
 from sqlalchemy.pool import NullPool
 
 from . import drivers, session
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .statements import Statements
+
+_VERSION = tuple(int(number) for number in sqlalchemy.__version__.split(".")[:2])
 
 _PLUGIN = "alembic_gate"
 _WANTED = "alembic_gate_wanted"
@@ -144,7 +148,7 @@ class Redirect:
         place = _place(wanted)
         dialect = "postgresql"
         if url is not None and url.get_backend_name() not in _POSTGRES:
-            dialect, host, place = url.get_backend_name(), url.host or "", url.render_as_string(hide_password=True)
+            dialect, host, place = url.get_backend_name(), url.host or "", repr(url)
         if self._statements.revision is None:
             self._homes.add(host)
         elif not (host in self._homes or host in _LOOPBACK or host.startswith("/")):
@@ -175,12 +179,17 @@ class RedirectPlugin(CreateEnginePlugin):
         super().__init__(url, kwargs)
         backend, _, driver = url.drivername.partition("+")
         asynchronous = bool(kwargs.get("_is_async")) or driver in _ASYNCHRONOUS
-        self._wanted = url
+        self._wanted = copy(url)
         self._drivername = _usable(backend, driver, asynchronous=asynchronous) or url.drivername
         self._translated = backend not in _POSTGRES and self._drivername != url.drivername
         for name in _POOL_ARGUMENTS + (("connect_args", "module") if self._translated else ()):
             kwargs.pop(name, None)
         kwargs["poolclass"] = NullPool
+        if _VERSION < (1, 4):
+            # There an URL is changed in its place.
+            url.drivername = self._drivername
+            if self._translated:
+                url.query.clear()
 
     def update_url(self, url: URL) -> URL:
         """Name the dialect and driver that are used; the query of another backend's URL means nothing to it."""
@@ -199,7 +208,8 @@ def _add_plugin() -> None:
     original = URL._instantiate_plugins
 
     def instantiate(url: URL, kwargs: dict[str, Any]) -> Any:
-        return original(url, {**kwargs, "plugins": [*(kwargs.get("plugins") or ()), _PLUGIN]})
+        kwargs["plugins"] = [*(kwargs.get("plugins") or ()), _PLUGIN]
+        return original(url, kwargs)
 
     URL._instantiate_plugins = instantiate
 
@@ -211,13 +221,12 @@ def _usable(backend: str, driver: str, *, asynchronous: bool) -> str | None:
     """
     if backend not in _POSTGRES and backend not in _OTHER_BACKENDS:
         return None
-    version = tuple(int(number) for number in sqlalchemy.__version__.split(".")[:2])
     if backend in _POSTGRES:
-        module = driver or ("psycopg" if version >= (2, 1) else "psycopg2")
+        module = driver or ("psycopg" if _VERSION >= (2, 1) else "psycopg2")
         if importlib.util.find_spec("psycopg" if module == "psycopg_async" else module):
             return f"postgresql+{driver}" if driver else "postgresql"
     candidates = ["asyncpg"] if asynchronous else ["psycopg2", "pg8000"]
-    if version >= (2, 0):
+    if _VERSION >= (2, 0):
         candidates.insert(1, "psycopg")
     return next((f"postgresql+{name}" for name in candidates if importlib.util.find_spec(name)), None)
 

@@ -17,7 +17,8 @@ IDLE, OPEN, FAILED = "idle", "open", "failed"
 
 def of(connection: Connection) -> Any:
     """Return the DBAPI connection below a SQLAlchemy connection."""
-    return connection.connection.dbapi_connection
+    fairy = connection.connection
+    return fairy.dbapi_connection if hasattr(fairy, "dbapi_connection") else fairy.connection
 
 
 def state(dbapi: Any) -> str:

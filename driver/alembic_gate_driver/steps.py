@@ -153,8 +153,7 @@ class _Run:
         """Leave out, when env.py migrates the same database once more, what the first time did."""
         if self.contexts == 1:
             return self._revisions
-        below = self._project.script.iterate_revisions(heads, (), implicit_base=True)
-        applied = {script.revision for script in below}
+        applied = {script.revision for script in self._project.at_or_below(heads)}
         upgrade = self.direction == "upgrade"
         return [identifier for identifier in self._revisions if (identifier in applied) != upgrade]
 

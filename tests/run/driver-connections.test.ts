@@ -76,6 +76,17 @@ describe.each([
   });
 });
 
+test.each(["sqlalchemy13", "oldest", "newest"] as const)("translates engines with %s versions", async (name) => {
+  const url = "sqlite:///app.db?check_same_thread=true";
+  const env = syncEnv(`"${url}", creator=lambda: 1 / 0, connect_args={"timeout": 3}`);
+  const { result, tables } = await up(alembicFiles({ a: revision("a", table("ta")) }, env), {
+    python: [inject("pythons")[name]],
+  });
+  expect(result.raised).toBeUndefined();
+  expect(tables).toEqual(["ta"]);
+  expect(result.connects).toEqual([{ dialect: "sqlite", driver: "psycopg2", wanted: url }]);
+});
+
 test("keeps what a connection asks for besides its place", async () => {
   const env = syncEnv(
     '"postgresql+psycopg2://u@db/app?application_name=shop&options=-csearch_path%3Dpg_temp,public", connect_args={"options": "-c lock_timeout=1234"}',

@@ -339,12 +339,15 @@ test("reads pyproject.toml", async () => {
   expect(result).toMatchObject({ expected: ["a"], steps: [{ statements: [{ file: "migrations/versions/a.py", line: 10 }] }] });
 });
 
-test("adds to sys.path what the command line adds, and no more", async () => {
+test("adds to sys.path what the command line adds, and the working directory at its end", async () => {
   const files = { ...alembicFiles({ a: revision("a", { head: "import sys; print(sys.path)" }) }), "helper.py": "" };
   const without = await drive(files);
   await without.loaded;
+  await without.stop();
   expect(without.log).not.toContain("driver");
+  expect(without.log).toMatch(/^\['[^']*\.zip', .*, '[^']*alembic-gate-test-\w+'\]$/);
   const withDot = await drive({ ...files, "alembic.ini": `${ini}prepend_sys_path = .\n` });
   await withDot.loaded;
+  await withDot.stop();
   expect(withDot.log).toMatch(/^\['\.', /);
 });

@@ -14,6 +14,7 @@ describe.each([
   ["default", "psycopg", psycopgEnv],
   ["default", "asyncpg", asyncEnv()],
   ["default", "psycopg", psycopgAsyncEnv],
+  ["sqlalchemy13", "psycopg2", syncEnv()],
   ["oldest", "psycopg2", syncEnv()],
   ["oldest", "asyncpg", asyncEnv()],
   ["newest", "psycopg", syncEnv('"postgresql://app:secret@db.internal:5432/app"')],
