@@ -189,7 +189,7 @@ class RedirectPlugin(CreateEnginePlugin):
             # There an URL is changed in its place.
             url.drivername = self._drivername
             if self._translated:
-                url.query.clear()
+                url.query = {}
 
     def update_url(self, url: URL) -> URL:
         """Name the dialect and driver that are used; the query of another backend's URL means nothing to it."""
