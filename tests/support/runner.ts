@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 
-export interface Annotation {
+interface Annotation {
   level: "error" | "warning" | "notice";
   file?: string;
   line?: number;
