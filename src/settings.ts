@@ -17,17 +17,35 @@ interface Option {
   help: string;
   /** Only for the command line and the action: it makes no sense in a file of the project. */
   perRun?: boolean;
+  /** Only for the command line: the action writes to the places that GitHub has. */
+  atDesk?: boolean;
 }
 
-/** Every setting. action.yml lists the same names; a test compares them. */
+/** Every setting. action.yml lists the same names but those of the desk; a test compares them. */
 export const OPTIONS = {
-  directory: { kind: "text", value: "DIRECTORY", help: "folder to check; the repository around it is found by itself", perRun: true },
-  base: { kind: "text", value: "REF", help: "what to compare with; found from the event or the remote's default branch", perRun: true },
+  directory: {
+    kind: "text",
+    value: "DIRECTORY",
+    help: "folder to check; the repository around it is found by itself",
+    perRun: true,
+  },
+  base: {
+    kind: "text",
+    value: "REF",
+    help: "what to compare with; found from the event or the remote's default branch",
+    perRun: true,
+  },
   config: { kind: "list", value: "alembic.ini", help: "Alembic configurations; all in the folder when not given" },
   name: { kind: "list", value: "SECTION", help: "sections of the ini, as alembic --name" },
   x: { kind: "list", value: "KEY=VALUE", help: "arguments for env.py, as alembic -x" },
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
-  only: { kind: "list", choices: ["graph", "history", "run", "setup"], value: "FAMILY", help: "only rules of these families", perRun: true },
+  only: {
+    kind: "list",
+    choices: ["graph", "history", "run", "setup"],
+    value: "FAMILY",
+    help: "only rules of these families",
+    perRun: true,
+  },
   scope: {
     kind: "choice",
     choices: ["changed", "all"],
@@ -38,17 +56,37 @@ export const OPTIONS = {
   postgres: { kind: "text", value: "auto|installed|embedded|URL", help: "where the throwaway Postgres comes from", perRun: true },
   "postgres-version": { kind: "number", value: "MAJOR", help: "major version that production runs" },
   "setup-sql": { kind: "list", value: "FILE.sql", help: "SQL files that run first: extensions, roles, schemas" },
-  baseline: { kind: "text", value: "FILE.sql", help: "schema that the revisions start from, where that is not an empty database" },
+  baseline: {
+    kind: "text",
+    value: "FILE.sql",
+    help: "schema that the revisions start from, where that is not an empty database",
+  },
   "baseline-revision": { kind: "text", value: "REVISION", help: "revision at which the baseline stands" },
   timeout: { kind: "number", value: "SECONDS", help: "how long a migration may stand still (120)" },
-  downgrades: { kind: "choice", choices: ["required", "optional"], help: "optional: a team that never goes back gets notices only" },
+  downgrades: {
+    kind: "choice",
+    choices: ["required", "optional"],
+    help: "optional: a team that never goes back gets notices only",
+  },
   "expected-heads": { kind: "number", value: "N", help: "how many heads are meant" },
   "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
-  format: { kind: "choice", choices: ["text", "json", "markdown"], help: "what the command line prints", perRun: true },
-  output: { kind: "text", value: "FILE", help: "write the report there instead of printing it", perRun: true },
+  format: {
+    kind: "choice",
+    choices: ["text", "json", "markdown"],
+    help: "what the command line prints",
+    perRun: true,
+    atDesk: true,
+  },
+  output: { kind: "text", value: "FILE", help: "write the report there instead of printing it", perRun: true, atDesk: true },
 } as const satisfies Record<string, Option>;
 
 type Name = keyof typeof OPTIONS;
+
+const isName = (name: string): name is Name => Object.hasOwn(OPTIONS, name);
+
+/** The names of those options that are for a place. */
+const namesFor = (fits: (option: Option) => boolean): string[] =>
+  Object.entries<Option>(OPTIONS).flatMap(([name, option]) => (fits(option) ? [name] : []));
 
 /** An ignore from the settings file. */
 export interface Ignore {
@@ -106,38 +144,51 @@ const DEFAULTS: Settings = {
 export function layer(...layers: Given[]): Settings {
   const settings = structuredClone(DEFAULTS) as unknown as Record<string, unknown>;
   for (const layer of [...layers].reverse())
-    for (const [name, value] of Object.entries(layer)) settings[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())] = value;
+    for (const [name, value] of Object.entries(layer))
+      settings[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())] = value;
   return settings as unknown as Settings;
 }
 
-const wrong = (where: Text, sentence: Text, help: Text, place?: { file: string }) => new Failure(2, text`${where}: ${sentence}`, help, place);
+interface Where {
+  /** How the reader knows the setting: `--only`. */
+  label: Text;
+  file?: string;
+  line?: number;
+}
 
-/** Checks one value from wherever it came. Strings are converted; an empty string is unset. */
-function check(name: Name, raw: unknown, where: Text): Given[Name] {
+/** Checks one value from wherever it came, and converts strings. An empty string is unset: undefined. */
+function check(name: Name, raw: unknown, { label, ...place }: Where): Given[Name] {
   const option: Option = OPTIONS[name];
   const shown = code(typeof raw === "string" ? raw : JSON.stringify(raw));
-  const allowed = option.choices ? text`Allowed: ${listOf(option.choices, 20)}.` : text`It is ${option.help}.`;
-  if (option.kind === "flag") {
+  const { choices, kind, help } = option;
+  const allowed = choices
+    ? text`Allowed: ${listOf(choices, 20)}.`
+    : kind === "flag"
+      ? text`Allowed: ${listOf(["true", "false"])}.`
+      : text`What it means: ${help}.`;
+  const wrong = (what: Text) => new Failure(2, text`${label}: ${what}.`, allowed, place);
+  if (raw === "" && kind !== "list") return undefined;
+  if (kind === "flag") {
     if (raw === true || raw === "true") return true;
     if (raw === false || raw === "false") return false;
-    throw wrong(where, text`${shown} is neither true nor false`, allowed);
+    throw wrong(text`${shown} is neither true nor false`);
   }
-  if (option.kind === "number") {
-    const number = typeof raw === "number" ? raw : /^\d+$/.test(String(raw).trim()) ? Number(raw) : Number.NaN;
-    if (!Number.isSafeInteger(number) || number <= 0) throw wrong(where, text`${shown} is not a whole number above zero`, allowed);
+  if (kind === "number") {
+    const number = typeof raw === "number" ? raw : typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : Number.NaN;
+    if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text`${shown} is not a whole number above zero`);
     return number;
   }
-  if (option.kind === "list") {
-    const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : undefined;
-    if (!values?.every((value) => typeof value === "string")) throw wrong(where, text`${shown} is not a list of texts`, allowed);
-    const items = values.flatMap((value) => (option.choices ? value.split(",") : [value])).map((value) => value.trim());
+  if (kind === "list") {
+    const values: unknown[] | undefined = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : undefined;
+    if (!values?.every((value) => typeof value === "string")) throw wrong(text`${shown} is not a list of texts`);
+    const items = values.flatMap((value) => (choices ? value.split(",") : [value])).map((value) => value.trim());
     const list = items.filter((value) => value !== "");
-    const unknown = option.choices && list.find((value) => !option.choices?.includes(value));
-    if (unknown !== undefined) throw wrong(where, text`${code(unknown as string)} is not known`, allowed);
+    const unknown = choices && list.find((value) => !choices.includes(value));
+    if (unknown !== undefined) throw wrong(text`${code(unknown)} is not known`);
     return list;
   }
-  if (typeof raw !== "string") throw wrong(where, text`${shown} is not a text`, allowed);
-  if (option.choices && !option.choices.includes(raw)) throw wrong(where, text`${shown} is not known`, allowed);
+  if (typeof raw !== "string") throw wrong(text`${shown} is not a text`);
+  if (choices && !choices.includes(raw)) throw wrong(text`${shown} is not known`);
   return raw;
 }
 
@@ -147,18 +198,24 @@ function nearest(wanted: string, names: readonly string[]): string | undefined {
     let row = Array.from({ length: b.length + 1 }, (_, index) => index);
     for (let i = 1; i <= a.length; i++) {
       const next = [i];
-      for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      for (let j = 1; j <= b.length; j++)
+        next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
       row = next;
     }
     return row[b.length]!;
   };
   const [best] = names.map((name) => ({ name, far: distance(wanted, name) })).sort((a, b) => a.far - b.far);
-  return best && best.far <= 2 ? best.name : undefined;
+  return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : undefined;
 }
 
-const didYouMean = (wanted: string, names: readonly string[]): Text => {
+const didYouMean = (wanted: string, names: readonly string[], dashes = ""): Text => {
   const near = nearest(wanted, names);
-  return near ? text`Did you mean ${code(near)}?` : text`Known: ${listOf(names, 40)}.`;
+  return near
+    ? text`Did you mean ${code(dashes + near)}?`
+    : text`Known: ${listOf(
+        names.map((name) => dashes + name),
+        40,
+      )}.`;
 };
 
 /**
@@ -171,7 +228,11 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
   const flags = Object.entries<Option>(OPTIONS).filter(([name]) => name !== "directory");
   const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
   for (const [name, { kind }] of flags)
-    options[name] = { type: kind === "flag" ? "boolean" : "string", multiple: kind === "list", ...(name === "x" ? { short: "x" } : {}) };
+    options[name] = {
+      type: kind === "flag" ? "boolean" : "string",
+      multiple: kind === "list",
+      ...(name === "x" ? { short: "x" } : {}),
+    };
   const known = Object.keys(options);
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const given: Given = {};
@@ -180,20 +241,30 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
-    if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known));
+    if (!known.includes(token.name))
+      throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
     if (token.name === "help" || token.name === "version") {
       command = token.name;
       continue;
     }
     const name = token.name as Name;
-    const { kind } = OPTIONS[name] as Option;
-    if (kind !== "flag" && !token.value) throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`It is ${OPTIONS[name].help}.`);
-    if (kind === "flag" && token.value !== undefined) throw new Failure(2, text`${code(token.rawName)} takes no value.`, text`Leave ${code(`=${token.value}`)} out.`);
-    const value = check(name, token.value ?? true, text`${code(token.rawName)}`);
+    const { kind, help } = OPTIONS[name] as Option;
+    // `--config --static`: the value was forgotten. One that begins with a dash is written `--config=-odd.ini`.
+    const forgotten = !token.value || (!token.inlineValue && token.value.startsWith("-"));
+    if (kind !== "flag" && forgotten)
+      throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`What it means: ${help}.`);
+    if (kind === "flag" && token.value !== undefined)
+      throw new Failure(2, text`${code(token.rawName)} takes no value.`, text`Leave ${code(`=${token.value}`)} out.`);
+    const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
     given[name] = kind === "list" ? [...((given[name] as string[]) ?? []), ...(value as string[])] : value;
   }
   if (positionals[0] === "check") positionals.shift();
-  if (positionals.length > 1) throw new Failure(2, text`One folder at a time, not ${listOf(positionals)}.`, text`Several configurations in one folder are named with ${code("--config")}.`);
+  if (positionals.length > 1)
+    throw new Failure(
+      2,
+      text`One folder at a time, not ${listOf(positionals)}.`,
+      text`Several configurations in one folder are named with ${code("--config")}.`,
+    );
   if (positionals[0] !== undefined) given.directory = positionals[0];
   return { command, given };
 }
@@ -205,12 +276,14 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
  */
 export function readInputs(env: NodeJS.ProcessEnv): Given {
   const given: Given = {};
+  const inputs = namesFor(({ atDesk }) => !atDesk);
   for (const [variable, raw] of Object.entries(env)) {
     if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
     const name = variable.slice("INPUT_".length).toLowerCase();
     if (name === "token") continue;
-    if (!(name in OPTIONS)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, Object.keys(OPTIONS)));
-    given[name as Name] = check(name as Name, raw.trim(), text`The input ${code(name)}`);
+    if (!isName(name) || !inputs.includes(name))
+      throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, inputs));
+    given[name] = check(name, raw.trim(), { label: text`The input ${code(name)}` });
   }
   return given;
 }
@@ -231,8 +304,9 @@ export async function readSettingsFile(tree: Tree, folder: string): Promise<{ gi
       const file = path.join(at, name);
       const bytes = await tree.read(file);
       if (!bytes) continue;
-      const table = tableOf(new TextDecoder().decode(bytes), file);
-      if (table) return { given: checkTable(table, file), file };
+      const source = new TextDecoder().decode(bytes);
+      const table = tableOf(source, file);
+      if (table) return { given: checkTable(table, file, source), file };
     }
     if (at === "") return { given: {} };
   }
@@ -244,41 +318,100 @@ function tableOf(source: string, file: string): Record<string, unknown> | undefi
   if (isPyproject && !source.includes("alembic-gate")) return undefined;
   try {
     const document = parseToml(source) as Record<string, unknown>;
-    return isPyproject ? (document.tool as Record<string, Record<string, unknown>> | undefined)?.["alembic-gate"] : document;
+    if (!isPyproject) return document;
+    const table = isTable(document.tool) ? document.tool["alembic-gate"] : undefined;
+    if (table === undefined || isTable(table)) return table;
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const reason = error.message.split("\n", 1)[0]!;
     throw new Failure(2, text`${code(file)} is not TOML: ${reason}.`, text`Mend line ${error.line}.`, { file, line: error.line });
   }
+  const help = text`Write the settings below ${code("[tool.alembic-gate]")}.`;
+  throw new Failure(2, text`${code("tool.alembic-gate")} in ${code(file)} is not a table.`, help, { file });
 }
 
-function checkTable(table: Record<string, unknown>, file: string): Given {
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+function checkTable(table: Record<string, unknown>, file: string, source: string): Given {
   const given: Given = {};
-  const names = Object.entries<Option>(OPTIONS).flatMap(([name, option]) => (option.perRun ? [] : [name]));
+  const names = namesFor(({ perRun }) => !perRun);
   for (const [name, raw] of Object.entries(table)) {
-    if (name === "ignore") given.ignore = checkIgnores(raw, file);
-    else if (names.includes(name)) given[name as Name] = check(name as Name, raw, text`${code(name)} in ${code(file)}`);
-    else if (name in OPTIONS)
-      throw new Failure(2, text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`, text`Give it as ${code(`--${name}`)} or as an input of the action.`, { file });
-    else throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, didYouMean(name, [...names, "ignore"]), { file });
+    const place = { file, ...lineOf(source, name) };
+    if (name === "ignore") {
+      given.ignore = checkIgnores(raw, place);
+    } else if (!isName(name)) {
+      const help =
+        isTable(raw) && name === "tool"
+          ? text`Only pyproject.toml has tables of tools: here, leave the line ${code("[tool.alembic-gate]")} out.`
+          : didYouMean(name, [...names, "ignore"]);
+      throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
+    } else if (!names.includes(name)) {
+      const sentence = text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
+      const { atDesk } = OPTIONS[name] as Option;
+      const flag = name === "directory" ? text`an argument` : text`${code(`--${name}`)}`;
+      throw new Failure(2, sentence, text`Give it as ${flag}${atDesk ? "" : " or as an input of the action"}.`, place);
+    } else {
+      const value = check(name, raw, { label: text`${code(name)} in ${code(file)}`, ...place });
+      if (value !== undefined) given[name] = value;
+    }
   }
   return given;
 }
 
-function checkIgnores(raw: unknown, file: string): Ignore[] {
-  const example = block('[[tool.alembic-gate.ignore]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"', "toml");
-  const entries = Array.isArray(raw) ? (raw as Record<string, unknown>[]) : [];
-  const sound = entries.every(
-    (entry) => typeof entry.rule === "string" && typeof entry.reason === "string" && entry.reason.trim() !== "" && ["undefined", "string"].includes(typeof entry.revision),
+/** The line on which a name is set or its table begins, where that is written plainly. */
+function lineOf(source: string, name: string): { line?: number } {
+  const lines = source.split("\n");
+  const begin = Math.max(
+    0,
+    lines.findIndex((line) => line.includes("tool.alembic-gate")),
   );
-  if (!Array.isArray(raw) || !sound) throw new Failure(2, text`Each ${code("ignore")} in ${code(file)} needs a rule and a reason.`, text`For example: ${example}`, { file });
-  return entries as unknown as Ignore[];
+  const nameIn = (line: string) =>
+    /^[\s[]*([^=\]]*)/
+      .exec(line)![1]!
+      .replace(/^tool\.alembic-gate\./, "")
+      .replaceAll(/["'\s]/g, "");
+  const line = lines.findIndex((line, index) => index >= begin && nameIn(line) === name);
+  return line === -1 ? {} : { line: line + 1 };
+}
+
+function checkIgnores(raw: unknown, place: { file: string; line?: number }): Ignore[] {
+  const table = path.basename(place.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
+  const example = block(
+    `[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`,
+    "toml",
+  );
+  const bad = (what: Text) => new Failure(2, what, text`For example: ${example}`, place);
+  const entries = Array.isArray(raw) && raw.every(isTable) ? raw : undefined;
+  if (!entries) throw bad(text`${code("ignore")} in ${code(place.file)} is not a list of tables.`);
+  return entries.map((entry) => {
+    const { rule, revision, reason, ...rest } = entry;
+    const [unknown] = Object.keys(rest);
+    if (unknown !== undefined)
+      throw bad(
+        text`An ${code("ignore")} in ${code(place.file)} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`,
+      );
+    const given =
+      typeof rule === "string" &&
+      typeof reason === "string" &&
+      reason.trim() !== "" &&
+      (revision === undefined || typeof revision === "string");
+    if (!given) throw bad(text`Each ${code("ignore")} in ${code(place.file)} needs a rule and a reason.`);
+    return { rule, reason, ...(revision !== undefined && { revision }) };
+  });
 }
 
 /** The help of the command line. */
 export function usage(version: string): string {
   const rows = Object.entries<Option>(OPTIONS).flatMap(([name, { kind, choices, value, help }]) =>
-    name === "directory" ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]],
+    name === "directory"
+      ? []
+      : [
+          [
+            `--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`,
+            `${help}${kind === "list" ? " (may be repeated)" : ""}`,
+          ],
+        ],
   );
   const width = Math.max(...rows.map(([flag]) => flag!.length));
   return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
