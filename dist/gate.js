@@ -92,6 +92,40 @@ function describe(difference) {
 	const detail = detailOf(difference);
 	return text`${change === "added" ? "adds" : "drops"} ${kind} ${code(name)}${detail.length > 0 ? text` (${detail})` : ""}`;
 }
+/**
+* How things stand, where `before` is what should be: column `public.users.email` is missing;
+* column `public.users.email`: type was `text`, is now `character varying(50)`.
+*/
+function describeState(difference) {
+	const { change, kind, name, properties } = difference;
+	if (change === "removed") return text`${kind} ${code(name)} is missing`;
+	if (change === "added") return text`${kind} ${code(name)} was not there before`;
+	return text`${kind} ${code(name)}: ${joined$1(properties.map((property) => short(property) ? text`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)} differs`), "; ")}`;
+}
+/** Kind, whole and all properties as they are on one side. */
+const content = ({ kind, parent, properties }, side) => JSON.stringify([
+	kind,
+	parent,
+	properties.map((property) => JSON.stringify([property.name, property[side]])).sort(order$1)
+]);
+const order$1 = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+/** Whether it is told from others of its kind by more than its name. */
+const defined = ({ parent, properties }) => parent !== void 0 && properties.some(({ name }) => name === "definition");
+/** Like `describe` for many; what only got another name is said in one: renames index `public.a` to `public.b`. */
+function describeAll(differences) {
+	const renamed = /* @__PURE__ */ new Map();
+	for (const removed of differences) {
+		if (removed.change !== "removed" || !defined(removed)) continue;
+		const added = differences.find((other) => other.change === "added" && defined(other) && ![...renamed.values()].includes(other) && content(other, "after") === content(removed, "before"));
+		if (added) renamed.set(removed, added);
+	}
+	const gone = new Set(renamed.values());
+	return differences.flatMap((difference) => {
+		const other = renamed.get(difference);
+		if (other) return [text`renames ${difference.kind} ${code(difference.name)} to ${code(other.name)}`];
+		return gone.has(difference) ? [] : [describe(difference)];
+	});
+}
 /** A value as one line: `none`, `yes`, `('a', 'b')`. */
 function valueText(value) {
 	if (value === null) return "none";
@@ -100,13 +134,15 @@ function valueText(value) {
 	if (typeof value === "object") return JSON.stringify(value);
 	return String(value);
 }
+/** A property's name as prose, unless a name from the database is part of it. */
+const nameOf$2 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
 const valueOf = (property, value) => {
-	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.join(", "));
+	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
 const joined$1 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$1(properties.map((property) => short(property) ? text`${property.name} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${property.name}`), ", ");
+const changesOf = ({ properties }) => joined$1(properties.map((property) => short(property) ? text`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -171,9 +207,9 @@ function graphReport(graph, history) {
 		omitted: (/* @__PURE__ */ new Set([...graph.revisions.keys(), ...wanted])).size - shown.length
 	};
 }
-/** The table of phases. Phases that had nothing to do are left out, unless they carry the reason why. */
+/** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
 function phaseReports({ phases }) {
-	return phases.filter(({ state, reason, id }) => id !== "prepare" && (state !== "not-run" || reason)).map(({ id, title, planned, seconds, state, compared, reason, steps }) => ({
+	return phases.filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0)).map(({ id, title, planned, seconds, state, compared, steps }) => ({
 		id,
 		title,
 		revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
@@ -182,8 +218,7 @@ function phaseReports({ phases }) {
 		...compared && id !== "upgrade" && { compared: {
 			with: compared.with,
 			differences: compared.differences.length
-		} },
-		...reason && { reason }
+		} }
 	}));
 }
 /** Statements that Alembic itself executes for its version rows. */
@@ -196,7 +231,7 @@ function schemaReport({ phases, schema }) {
 		statement: statement.sql.trim()
 	})));
 	return {
-		changes: schema.map(describe),
+		changes: describeAll(schema),
 		sql
 	};
 }
@@ -722,7 +757,7 @@ function decodePython(bytes) {
 		return odd ? {
 			source: latin,
 			problem: {
-				line: lineOf(latin, odd.index),
+				line: lineOf$1(latin, odd.index),
 				detail: "'ascii' codec can't decode a byte here"
 			}
 		} : { source: latin };
@@ -750,13 +785,13 @@ function decodeUtf8(bytes) {
 		return {
 			source: Buffer.from(bytes).toString("latin1"),
 			problem: {
-				line: lineOf(loose, loose.indexOf("�")),
+				line: lineOf$1(loose, loose.indexOf("�")),
 				detail: "this is not UTF-8, and no coding line names another encoding"
 			}
 		};
 	}
 }
-const lineOf = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
+const lineOf$1 = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
 /** Makes the function that tells line and column of an offset. */
 function positionsIn(source) {
 	const starts = [0];
@@ -778,6 +813,9 @@ function positionsIn(source) {
 // src/project/python-tokens.ts
 const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
 const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+/** The usual case, and much faster. */
+const ASCII_NAME = /[A-Za-z_]\w*(?![\w\x80-\uffff])/y;
+const MAY_START_STRING = /["'RUBFTrubft]/;
 const STRING_START = /(?:[rub]|br|rb|f|fr|rf|t|tr|rt)?(?:'''|"""|'|")/iy;
 const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy;
 const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
@@ -1027,7 +1065,7 @@ function tokenize(source, within) {
 			}
 			continue;
 		}
-		const opening = match(STRING_START, source, index);
+		const opening = MAY_START_STRING.test(character) ? match(STRING_START, source, index) : void 0;
 		if (opening !== void 0) {
 			const end = stringEnd(source, index, opening, limit);
 			if (typeof end === "number") add("string", source.slice(index, end));
@@ -1037,7 +1075,7 @@ function tokenize(source, within) {
 			}
 			continue;
 		}
-		const name = match(NAME, source, index);
+		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match(ASCII_NAME, source, index) ?? match(NAME, source, index) : void 0;
 		if (name !== void 0) {
 			add(KEYWORDS.has(name) ? "op" : "name", name);
 			continue;
@@ -1396,11 +1434,37 @@ function parseModule(source) {
 	const { tokens, problem: cutting } = tokenize(source);
 	const parser = parserOf(source, tokens);
 	const module = parser.file();
-	const problems = [...parser.problems, ...cutting ? [cutting] : []];
+	const problems = [
+		...parser.problems,
+		...futureProblems(module),
+		...cutting ? [cutting] : []
+	];
 	return {
 		module,
 		problem: cutting?.detail.endsWith("never closed") ? cutting : problems.sort((a, b) => a.offset - b.offset)[0]
 	};
+}
+const FEATURES = new Set("nested_scopes generators division absolute_import with_statement print_function unicode_literals barry_as_FLUFL generator_stop annotations".split(" "));
+/** `from __future__ import` stands before everything else but a docstring. */
+function futureProblems(module) {
+	const problems = [];
+	let beginning = true;
+	module.items.forEach((statement, index) => {
+		if (statement.kind !== "ImportFrom" || statement.text !== "__future__") {
+			beginning &&= index === 0 && statement.kind === "Expr" && statement.items[0].kind === "String";
+			return;
+		}
+		const unknown = statement.items.find((alias) => !FEATURES.has(alias.text));
+		if (unknown) problems.push({
+			offset: statement.start,
+			detail: `future feature ${unknown.text} is not defined`
+		});
+		else if (!beginning) problems.push({
+			offset: statement.start,
+			detail: "from __future__ imports must occur at the beginning of the file"
+		});
+	});
+	return problems;
 }
 function parserOf(source, tokens) {
 	let at = 0;
@@ -2869,11 +2933,16 @@ const ENTRIES = [
 function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
 	const documented = modules.some((module) => mentions(module, "__doc__"));
+	const lent = new Map([...importsOf$1(modules[1]), ...importsOf$1(modules[0])].filter(([name]) => importsOf$1(modules[0]).has(name) || isFree(modules[0], name)));
 	const differing = (qualified) => {
-		const [first, second] = modules.map((module) => canonical(module, {
+		const first = canonical(modules[0], lent, {
 			documented,
 			qualified
-		}));
+		});
+		const second = canonical(modules[1], importsOf$1(modules[1]), {
+			documented,
+			qualified
+		});
 		return {
 			first,
 			second,
@@ -2898,7 +2967,8 @@ function compareBodies(before, after) {
 }
 /** Whether the two revisions do the same, and that is something. */
 function sameWork(a, b) {
-	const forms = canonical(parseModule(a.source).module, {
+	const { module } = parseModule(a.source);
+	const forms = canonical(module, importsOf$1(module), {
 		documented: false,
 		qualified: true
 	});
@@ -2930,6 +3000,18 @@ function importsOf$1(module) {
 		} else for (const name of boundBy(node)) rebound.add(name);
 	});
 	return new Map([...found].filter((entry) => entry[1] !== void 0 && !rebound.has(entry[0])));
+}
+/** Names that are bound without anybody binding them. */
+const BUILTINS = new Set("abs aiter all anext any ascii basestring bin bool breakpoint buffer bytearray bytes callable chr classmethod cmp compile complex delattr dict dir divmod enumerate eval exec file filter float format frozenset getattr globals hasattr hash help hex id input int intern isinstance issubclass iter len list locals long map max memoryview min next object oct open ord pow print property range raw_input reduce reload repr reversed round set setattr slice sorted staticmethod str sum super tuple type unichr unicode vars xrange zip __import__ __name__ __file__ __doc__ NotImplemented Warning".split(" "));
+/** Whether nothing gives a name a meaning, in this file or in Python itself. */
+function isFree(module, name) {
+	if (BUILTINS.has(name) || /(?:Error|Exception|Warning|Interrupt|Exit|StopIteration|StopAsyncIteration)$/.test(name)) return false;
+	let bound = false;
+	walk(module, (node) => {
+		if (node.kind === "Import" || node.kind === "ImportFrom") bound ||= aliasesOf(node).some((alias) => alias.name === name || alias.name === "*");
+		else bound ||= boundBy(node).includes(name);
+	});
+	return !bound;
 }
 /** The names that an import binds, and what they stand for. */
 function aliasesOf(node) {
@@ -3006,8 +3088,7 @@ function inert(node) {
 		"Lambda"
 	].includes(node.kind) ? node.kind === "Lambda" || node.items.every((item) => item === null || inert(item)) : false;
 }
-function canonical(module, options) {
-	const imports = importsOf$1(module);
+function canonical(module, imports, options) {
 	const forms = /* @__PURE__ */ new Map();
 	const statements = module.items;
 	const definitions = statements.flatMap((statement) => {
@@ -6001,7 +6082,7 @@ async function useGiven(url, env, signal) {
 	const abort = () => void client.end({ timeout: 0 }).catch(() => {});
 	signal?.addEventListener("abort", abort, { once: true });
 	try {
-		const { version, number, may, standby } = await ask(client, connection, signal);
+		const { version, number, may, standby } = await ask$1(client, connection, signal);
 		const major = Math.floor(number / 1e4);
 		const where = text`${code(`${connection.host}:${connection.port}`)}`;
 		if (major < 13) throw new Failure(3, text`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text`Give the URL of a newer one.`);
@@ -6019,7 +6100,7 @@ async function useGiven(url, env, signal) {
 		await client.end({ timeout: 1 });
 	}
 }
-async function ask(client, { host, port }, signal) {
+async function ask$1(client, { host, port }, signal) {
 	for (const deadline = Date.now() + STARTING_SECONDS * 1e3;; await setTimeout$1(250, void 0, signal ? { signal } : {})) {
 		signal?.throwIfAborted();
 		try {
@@ -6042,7 +6123,7 @@ function adviceFor(reason, host) {
 	return text`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
 }
 const SHAPE = "postgres://user:password@host:5432/postgres";
-const wrong$1 = (sentence) => new Failure(2, sentence, text`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
+const wrong = (sentence) => new Failure(2, sentence, text`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
 function parseUrl(given, env) {
 	let url;
 	let decoded;
@@ -6054,17 +6135,17 @@ function parseUrl(given, env) {
 			database: decodeURIComponent(url.pathname.slice(1))
 		};
 	} catch {
-		throw wrong$1(text`The URL given as ${code("--postgres")} cannot be read.`);
+		throw wrong(text`The URL given as ${code("--postgres")} cannot be read.`);
 	}
 	const mode = url.searchParams.get("sslmode");
 	if (mode && ![
 		"disable",
 		"allow",
 		"prefer"
-	].includes(mode)) throw wrong$1(text`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
+	].includes(mode)) throw wrong(text`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
 	const host = (url.searchParams.get("host") ?? url.hostname).replace(/^\[(.*)\]$/, "$1");
-	if (host === "" || host.includes("/")) throw wrong$1(text`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
-	if (decoded.user === "") throw wrong$1(text`The URL given as ${code("--postgres")} names no user.`);
+	if (host === "" || host.includes("/")) throw wrong(text`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
+	if (decoded.user === "") throw wrong(text`The URL given as ${code("--postgres")} names no user.`);
 	return {
 		host,
 		port: Number(url.port || url.searchParams.get("port") || 5432),
@@ -6883,8 +6964,8 @@ function parseIni(file, bytes) {
 * @throws Failure (exit code 2) when it has one and cannot be read
 */
 function parsePyproject(file, bytes) {
+	if (!Buffer.from(bytes).includes("alembic")) return void 0;
 	const source = decode(file, bytes);
-	if (!source.includes("alembic")) return void 0;
 	let table;
 	try {
 		table = parse(source).tool?.alembic;
@@ -7104,6 +7185,12 @@ async function importsOf({ tree }, file) {
 		"sys"
 	].includes(name));
 }
+// src/project/quoting.ts
+/** Foreign words inside of lines to paste: a folder may be called `$(x)`. */
+/** A word of a shell's command line. */
+const shellWord = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+/** A text in YAML. */
+const yamlText = (value) => /^[\w./][\w ./-]*$/.test(value) ? value : JSON.stringify(value);
 // src/project/environment-failures.ts
 /** What users read when an environment is not found or is configured wrongly. All are wrong use: exit code 2. */
 /** script_location for a folder that is given from the configuration's own. */
@@ -7111,7 +7198,7 @@ const fromHere = (folder) => ["%(here)s", ...folder === "" ? [] : [folder.replac
 const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_location = ${fromHere(folder)}`, "ini");
 const INI_EXAMPLE = iniFor("migrations");
 /** How a configuration is named, on the command line and in a workflow. */
-const nameIt = (file) => text`${block(`alembic-gate --config ${file}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${file}`, "yaml")}`;
+const nameIt = (file) => text`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
 const named$1 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
 /** `config` names a file that is not there. */
 function missingConfig(listing, name, directory) {
@@ -7283,7 +7370,7 @@ async function environmentOf(listing, sources, section) {
 		scriptLocation: scriptLocation ?? "",
 		versionFolders: [],
 		recursive: config.recursive,
-		prependSysPath: config.prependSysPath
+		prependSysPath: config.prependSysPath.map((entry) => fromDirectory(entry, directory))
 	};
 	if (scriptLocation === void 0) return {
 		...environment,
@@ -7300,6 +7387,8 @@ async function environmentOf(listing, sources, section) {
 		...unknowable !== void 0 && { unknowable }
 	};
 }
+/** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
+const fromDirectory = (written, directory) => written.startsWith(`/.repository-root/`) ? path$1.relative(path$1.join("/.repository-root", directory), written) || "." : written;
 /**
 * Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
 * meant from the first folder upwards that they fit.
@@ -7520,7 +7609,7 @@ function ignoredFolders(root) {
 * The settings: ONE table for command line flags, action inputs and the settings file.
 * Precedence: flag > action input > alembic-gate.toml or [tool.alembic-gate] nearest above the configuration > default.
 */
-/** Every setting. action.yml lists the same names; a test compares them. */
+/** Every setting. action.yml lists the same names but those of the desk; a test compares them. */
 const OPTIONS = {
 	directory: {
 		kind: "text",
@@ -7636,15 +7725,20 @@ const OPTIONS = {
 			"markdown"
 		],
 		help: "what the command line prints",
-		perRun: true
+		perRun: true,
+		atDesk: true
 	},
 	output: {
 		kind: "text",
 		value: "FILE",
 		help: "write the report there instead of printing it",
-		perRun: true
+		perRun: true,
+		atDesk: true
 	}
 };
+const isName = (name) => Object.hasOwn(OPTIONS, name);
+/** The names of those options that are for a place. */
+const namesFor = (fits) => Object.entries(OPTIONS).flatMap(([name, option]) => fits(option) ? [name] : []);
 const DEFAULTS = {
 	directory: ".",
 	config: [],
@@ -7667,32 +7761,34 @@ function layer(...layers) {
 	for (const layer of [...layers].reverse()) for (const [name, value] of Object.entries(layer)) settings[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = value;
 	return settings;
 }
-const wrong = (where, sentence, help, place) => new Failure(2, text`${where}: ${sentence}`, help, place);
-/** Checks one value from wherever it came. Strings are converted; an empty string is unset. */
-function check(name, raw, where) {
+/** Checks one value from wherever it came, and converts strings. An empty string is unset: undefined. */
+function check(name, raw, { label, ...place }) {
 	const option = OPTIONS[name];
 	const shown = code(typeof raw === "string" ? raw : JSON.stringify(raw));
-	const allowed = option.choices ? text`Allowed: ${listOf(option.choices, 20)}.` : text`It is ${option.help}.`;
-	if (option.kind === "flag") {
+	const { choices, kind, help } = option;
+	const allowed = choices ? text`Allowed: ${listOf(choices, 20)}.` : kind === "flag" ? text`Allowed: ${listOf(["true", "false"])}.` : text`What it means: ${help}.`;
+	const wrong = (what) => new Failure(2, text`${label}: ${what}.`, allowed, place);
+	if (raw === "" && kind !== "list") return void 0;
+	if (kind === "flag") {
 		if (raw === true || raw === "true") return true;
 		if (raw === false || raw === "false") return false;
-		throw wrong(where, text`${shown} is neither true nor false`, allowed);
+		throw wrong(text`${shown} is neither true nor false`);
 	}
-	if (option.kind === "number") {
-		const number = typeof raw === "number" ? raw : /^\d+$/.test(String(raw).trim()) ? Number(raw) : NaN;
-		if (!Number.isSafeInteger(number) || number <= 0) throw wrong(where, text`${shown} is not a whole number above zero`, allowed);
+	if (kind === "number") {
+		const number = typeof raw === "number" ? raw : typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : NaN;
+		if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text`${shown} is not a whole number above zero`);
 		return number;
 	}
-	if (option.kind === "list") {
+	if (kind === "list") {
 		const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : void 0;
-		if (!values?.every((value) => typeof value === "string")) throw wrong(where, text`${shown} is not a list of texts`, allowed);
-		const list = values.flatMap((value) => option.choices ? value.split(",") : [value]).map((value) => value.trim()).filter((value) => value !== "");
-		const unknown = option.choices && list.find((value) => !option.choices?.includes(value));
-		if (unknown !== void 0) throw wrong(where, text`${code(unknown)} is not known`, allowed);
+		if (!values?.every((value) => typeof value === "string")) throw wrong(text`${shown} is not a list of texts`);
+		const list = values.flatMap((value) => choices ? value.split(",") : [value]).map((value) => value.trim()).filter((value) => value !== "");
+		const unknown = choices && list.find((value) => !choices.includes(value));
+		if (unknown !== void 0) throw wrong(text`${code(unknown)} is not known`);
 		return list;
 	}
-	if (typeof raw !== "string") throw wrong(where, text`${shown} is not a text`, allowed);
-	if (option.choices && !option.choices.includes(raw)) throw wrong(where, text`${shown} is not known`, allowed);
+	if (typeof raw !== "string") throw wrong(text`${shown} is not a text`);
+	if (choices && !choices.includes(raw)) throw wrong(text`${shown} is not known`);
 	return raw;
 }
 /** The name in `names` that is nearest to a misspelt one, if any is near. */
@@ -7710,11 +7806,11 @@ function nearest$1(wanted, names) {
 		name,
 		far: distance(wanted, name)
 	})).sort((a, b) => a.far - b.far);
-	return best && best.far <= 2 ? best.name : void 0;
+	return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : void 0;
 }
-const didYouMean = (wanted, names) => {
+const didYouMean = (wanted, names, dashes = "") => {
 	const near = nearest$1(wanted, names);
-	return near ? text`Did you mean ${code(near)}?` : text`Known: ${listOf(names, 40)}.`;
+	return near ? text`Did you mean ${code(dashes + near)}?` : text`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
 };
 /**
 * Reads the arguments of the command line, without `node` and the script.
@@ -7753,16 +7849,17 @@ function readArguments(argv) {
 	for (const token of tokens) {
 		if (token.kind === "positional") positionals.push(token.value);
 		if (token.kind !== "option") continue;
-		if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known));
+		if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
 		if (token.name === "help" || token.name === "version") {
 			command = token.name;
 			continue;
 		}
 		const name = token.name;
-		const { kind } = OPTIONS[name];
-		if (kind !== "flag" && !token.value) throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`It is ${OPTIONS[name].help}.`);
+		const { kind, help } = OPTIONS[name];
+		const forgotten = !token.value || !token.inlineValue && token.value.startsWith("-");
+		if (kind !== "flag" && forgotten) throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`What it means: ${help}.`);
 		if (kind === "flag" && token.value !== void 0) throw new Failure(2, text`${code(token.rawName)} takes no value.`, text`Leave ${code(`=${token.value}`)} out.`);
-		const value = check(name, token.value ?? true, text`${code(token.rawName)}`);
+		const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
 		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
 	}
 	if (positionals[0] === "check") positionals.shift();
@@ -7780,12 +7877,13 @@ function readArguments(argv) {
 */
 function readInputs(env) {
 	const given = {};
+	const inputs = namesFor(({ atDesk }) => !atDesk);
 	for (const [variable, raw] of Object.entries(env)) {
 		if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
 		const name = variable.slice(6).toLowerCase();
 		if (name === "token") continue;
-		if (!(name in OPTIONS)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, Object.keys(OPTIONS)));
-		given[name] = check(name, raw.trim(), text`The input ${code(name)}`);
+		if (!isName(name) || !inputs.includes(name)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, inputs));
+		given[name] = check(name, raw.trim(), { label: text`The input ${code(name)}` });
 	}
 	return given;
 }
@@ -7804,9 +7902,10 @@ async function readSettingsFile(tree, folder) {
 			const file = path$1.join(at, name);
 			const bytes = await tree.read(file);
 			if (!bytes) continue;
-			const table = tableOf(new TextDecoder().decode(bytes), file);
+			const source = new TextDecoder().decode(bytes);
+			const table = tableOf(source, file);
 			if (table) return {
-				given: checkTable(table, file),
+				given: checkTable(table, file, source),
 				file
 			};
 		}
@@ -7819,7 +7918,9 @@ function tableOf(source, file) {
 	if (isPyproject && !source.includes("alembic-gate")) return void 0;
 	try {
 		const document = parse(source);
-		return isPyproject ? document.tool?.["alembic-gate"] : document;
+		if (!isPyproject) return document;
+		const table = isTable(document.tool) ? document.tool["alembic-gate"] : void 0;
+		if (table === void 0 || isTable(table)) return table;
 	} catch (error) {
 		if (!(error instanceof TomlError)) throw error;
 		const reason = error.message.split("\n", 1)[0];
@@ -7828,22 +7929,61 @@ function tableOf(source, file) {
 			line: error.line
 		});
 	}
+	const help = text`Write the settings below ${code("[tool.alembic-gate]")}.`;
+	throw new Failure(2, text`${code("tool.alembic-gate")} in ${code(file)} is not a table.`, help, { file });
 }
-function checkTable(table, file) {
+const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+function checkTable(table, file, source) {
 	const given = {};
-	const names = Object.entries(OPTIONS).flatMap(([name, option]) => option.perRun ? [] : [name]);
-	for (const [name, raw] of Object.entries(table)) if (name === "ignore") given.ignore = checkIgnores(raw, file);
-	else if (names.includes(name)) given[name] = check(name, raw, text`${code(name)} in ${code(file)}`);
-	else if (name in OPTIONS) throw new Failure(2, text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`, text`Give it as ${code(`--${name}`)} or as an input of the action.`, { file });
-	else throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, didYouMean(name, [...names, "ignore"]), { file });
+	const names = namesFor(({ perRun }) => !perRun);
+	for (const [name, raw] of Object.entries(table)) {
+		const place = {
+			file,
+			...lineOf(source, name)
+		};
+		if (name === "ignore") given.ignore = checkIgnores(raw, place);
+		else if (!isName(name)) {
+			const help = isTable(raw) && name === "tool" ? text`Only pyproject.toml has tables of tools: here, leave the line ${code("[tool.alembic-gate]")} out.` : didYouMean(name, [...names, "ignore"]);
+			throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
+		} else if (!names.includes(name)) {
+			const sentence = text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
+			const { atDesk } = OPTIONS[name];
+			throw new Failure(2, sentence, text`Give it as ${name === "directory" ? text`an argument` : text`${code(`--${name}`)}`}${atDesk ? "" : " or as an input of the action"}.`, place);
+		} else {
+			const value = check(name, raw, {
+				label: text`${code(name)} in ${code(file)}`,
+				...place
+			});
+			if (value !== void 0) given[name] = value;
+		}
+	}
 	return given;
 }
-function checkIgnores(raw, file) {
-	const example = block("[[tool.alembic-gate.ignore]]\nrule = \"leftover-after-downgrade\"\nrevision = \"3f2a1b\"\nreason = \"the type is shared with another service\"", "toml");
-	const entries = Array.isArray(raw) ? raw : [];
-	const sound = entries.every((entry) => typeof entry.rule === "string" && typeof entry.reason === "string" && entry.reason.trim() !== "" && ["undefined", "string"].includes(typeof entry.revision));
-	if (!Array.isArray(raw) || !sound) throw new Failure(2, text`Each ${code("ignore")} in ${code(file)} needs a rule and a reason.`, text`For example: ${example}`, { file });
-	return entries;
+/** The line on which a name is set or its table begins, where that is written plainly. */
+function lineOf(source, name) {
+	const lines = source.split("\n");
+	const begin = Math.max(0, lines.findIndex((line) => line.includes("tool.alembic-gate")));
+	const nameIn = (line) => /^[\s[]*([^=\]]*)/.exec(line)[1].replace(/^tool\.alembic-gate\./, "").replaceAll(/["'\s]/g, "");
+	const line = lines.findIndex((line, index) => index >= begin && nameIn(line) === name);
+	return line === -1 ? {} : { line: line + 1 };
+}
+function checkIgnores(raw, place) {
+	const table = path$1.basename(place.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
+	const example = block(`[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`, "toml");
+	const bad = (what) => new Failure(2, what, text`For example: ${example}`, place);
+	const entries = Array.isArray(raw) && raw.every(isTable) ? raw : void 0;
+	if (!entries) throw bad(text`${code("ignore")} in ${code(place.file)} is not a list of tables.`);
+	return entries.map((entry) => {
+		const { rule, revision, reason, ...rest } = entry;
+		const [unknown] = Object.keys(rest);
+		if (unknown !== void 0) throw bad(text`An ${code("ignore")} in ${code(place.file)} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`);
+		if (!(typeof rule === "string" && typeof reason === "string" && reason.trim() !== "" && (revision === void 0 || typeof revision === "string"))) throw bad(text`Each ${code("ignore")} in ${code(place.file)} needs a rule and a reason.`);
+		return {
+			rule,
+			reason,
+			...revision !== void 0 && { revision }
+		};
+	});
 }
 /** The help of the command line. */
 function usage(version) {
@@ -7942,14 +8082,25 @@ function headsWith(graph, parents) {
 	const named = new Set([...graph.revisions.keys()].flatMap((id) => parents.get(id) ?? graph.parents.get(id) ?? []));
 	return [...graph.revisions.keys()].filter((id) => !named.has(id)).length;
 }
+/** All revisions that are run before some when a database is made, by parents and by depends_on, these themselves included. */
+function withPredecessors(graph, ids) {
+	const found = /* @__PURE__ */ new Set();
+	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
+	for (const id of found) for (const other of [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []]) found.add(other);
+	return found;
+}
 /**
-* Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and would leave
-* more of them without this change.
+* Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and this change
+* has part in that. Either it puts the revision on top of what was a head, or there would be more heads without it.
 */
 function repairsHeads(id, { graph, history }) {
 	const change = history.changes.get(id);
 	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
-	return headsWith(graph, /* @__PURE__ */ new Map([[id, change.reparented.before.filter((parent) => graph.revisions.has(parent))]])) > graph.heads.length;
+	const before = withAncestors(history.graph, [id]);
+	const gained = [...withAncestors(graph, [id])].filter((one) => !before.has(one));
+	if (history.graph.heads.some((head) => gained.includes(head))) return true;
+	const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
+	return headsWith(graph, /* @__PURE__ */ new Map([[id, old]])) > graph.heads.length;
 }
 /** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */
 function oldParents(id, { graph, history }) {
@@ -8453,29 +8604,33 @@ var reparented_revision_default = rule({
 	needs: ["graph", "history"],
 	judge({ graph, history }) {
 		return [...history.changes.values()].flatMap((change) => {
-			if (change.reparented && !followsFromOthers(change.id, graph, history)) return [repairsHeads(change.id, {
+			if (!change.after || !change.reparented && !change.dependenciesChanged) return [];
+			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
+			if (!change.reparented) return [depends(change, history)];
+			if (followsFromOthers(change.id, graph, history)) return [];
+			return [repairsHeads(change.id, {
 				graph,
 				history
 			}) ? repair(change, graph, history) : moved(change, graph, history)];
-			return change.dependenciesChanged && change.after ? [depends(change, history)] : [];
 		});
 	}
 });
+const same = (a, b) => a.size === b.size && [...a].every((one) => b.has(one));
 /** Revisions that were taken out or put in account for the new parents: other rules tell it. */
 function followsFromOthers(id, graph, history) {
 	const { before, after } = oldParents(id, {
 		graph,
 		history
 	});
-	return before.size === after.size && [...before].every((parent) => after.has(parent));
+	return same(before, after);
 }
 function moved({ id, before, after, reparented }, graph, history) {
-	const earlier = withAncestors(history.graph, reparented.before);
-	const later = withAncestors(graph, reparented.after);
-	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+	const earlier = withPredecessors(history.graph, [id]);
+	const later = withPredecessors(graph, [id]);
+	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
 	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
 	const parents = text`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
-	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : text`databases that have ${code(id)} got there by another way than new ones will`;
+	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text`databases that have ${code(id)} got there by another way than new ones will`;
 	return {
 		...placeOf$3(after, "down"),
 		revision: id,
@@ -8613,18 +8768,16 @@ var inserted_revision_default = rule({
 		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
 		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
 			if (!reparented || !after) return [];
-			const replaced = reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted");
 			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
-			if (above.length === 0 || replaced) return [];
+			if (above.length === 0) return [];
 			const all = new Set(above);
 			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+			const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
+			if (reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted") && all.size <= gone) return [];
 			const first = graph.revisions.get(above[0]);
 			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
 			const bottom = graph.revisions.get([...all].at(-1));
-			const old = literal(after, after.at.down, [...oldParents(id, {
-				graph,
-				history
-			}).before]);
+			const old = literal(after, after.at.down, before.down);
 			return [{
 				...placeOf$3(first, "down"),
 				revision: first.id,
@@ -8787,6 +8940,8 @@ function withoutRenames(found) {
 	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
 	return found.filter((item) => !isOther(item));
 }
+/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
+const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
 function wayOut({ type, message }) {
@@ -9000,7 +9155,7 @@ var missing_downgrade_default = rule({
 	summary: "upgrade() changes the schema, downgrade() is empty",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const left = unrestored(run);
+		const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
 		const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []);
 		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
 			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
@@ -9081,8 +9236,9 @@ const RULES = [
 		needs: ["run", "graph"],
 		judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
 			const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-			const labels = difference.kind === "enum type" && difference.change === "changed" && difference.properties.every(({ name }) => name === "labels");
-			if (difference.change !== "added" && !labels || is === "empty" || is === "missing") return [];
+			const minor = isMinor(difference);
+			const labels = minor && difference.change === "changed";
+			if (difference.change !== "added" && !labels || !minor && (is === "empty" || is === "missing")) return [];
 			const object = {
 				kind: difference.kind,
 				name: difference.name
@@ -9090,7 +9246,6 @@ const RULES = [
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const related = labels ? [] : createdHere(run, difference);
 			const made = related[0]?.line === void 0 ? "" : `; upgrade() created it at line ${related[0].line}`;
-			const minor = labels || difference.kind === "extension";
 			return [{
 				...placeOf$2(graph, revision, "downgrade"),
 				...revision !== void 0 && { revision },
@@ -9110,8 +9265,7 @@ const RULES = [
 		needs: ["run", "graph"],
 		judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
 			const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-			const labels = difference.kind === "enum type" && difference.properties.every(({ name }) => name === "labels");
-			if (difference.change === "added" || difference.change === "changed" && labels || is === "empty" || is === "missing") return [];
+			if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
 			const nullableAgain = difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(({ name, after }) => name === "nullable" && after === true);
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const statement = creationOf(run, difference)?.statement;
@@ -9123,7 +9277,7 @@ const RULES = [
 					kind: difference.kind,
 					name: difference.name
 				},
-				message: text`${who} does not bring the schema back: ${describe(difference)}.`,
+				message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
 				help: text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`,
 				...statement?.file && { related: [{
 					file: statement.file,
@@ -9237,15 +9391,23 @@ async function exportCommit(git, commit) {
 		throw error;
 	}
 }
-// src/project/project-env.ts
+// src/project/project-environment.ts
 /** The environment variables that the project's own code gets to see. */
-/**
-* Leaves out what is the gate's or the runner's: inputs and tokens, the files through which a step speaks to the runner, and
-* libpq's variables, which would lead to another server. Everything else is the project's, `DATABASE_URL` and `PG_DSN` included.
-*/
-function projectEnv(env) {
-	const foreign = /^(INPUT_.*|ACTIONS_.*|GITHUB_(TOKEN|ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)|GH_TOKEN|PG[A-Z]+)$/;
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name)));
+/** The gate's inputs, tokens, and the files through which a step speaks to the runner. */
+const WITHHELD = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY))$/;
+/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
+const LIBPQ = /^PG[A-Z]+$/;
+const NOWHERE = {
+	PGHOST: "127.0.0.1",
+	PGPORT: "1",
+	PGUSER: "nobody",
+	PGPASSWORD: "none",
+	PGDATABASE: "none"
+};
+/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
+function projectEnvironment$1(env) {
+	const kept = Object.entries(env).filter(([name]) => !WITHHELD.test(name) && (!LIBPQ.test(name) || name in NOWHERE));
+	return Object.fromEntries(kept.map(([name, value]) => [name, NOWHERE[name] ?? value]));
 }
 // src/project/interpreter.ts
 /** The Python that runs the project: the first that has Alembic. */
@@ -9272,7 +9434,7 @@ function findInterpreter(search) {
 	return answer;
 }
 async function searchInterpreter(search) {
-	const env = projectEnv(search.env);
+	const env = projectEnvironment$1(search.env);
 	const cwd = path.join(search.root, search.directory);
 	const tried = [];
 	const probed = /* @__PURE__ */ new Set();
@@ -9509,10 +9671,10 @@ async function installation({ root, directory, env }) {
 		break;
 	}
 	if (env.GITHUB_ACTIONS === "true") {
-		const place = folder ? `\n  working-directory: ${folder}` : "";
+		const place = folder ? `\n  working-directory: ${yamlText(folder)}` : "";
 		return text`Install the project's packages in a step before this one: ${block(`${way.steps}\n- run: ${way.install}${place}`, "yaml")}`;
 	}
-	const lines = folder ? `cd ${folder}\n${way.install}` : way.install;
+	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
 	return text`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
 // src/postgres/scratch.ts
@@ -9827,7 +9989,9 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		child.stdio[4]
 	];
 	for (const stream of [...readable, outgoing]) stream.on("error", () => {});
-	createInterface({ input: readable[2] }).on("line", (line) => hear(JSON.parse(line)));
+	createInterface({ input: readable[2] }).on("line", (line) => {
+		if (line.endsWith("}")) hear(JSON.parse(line));
+	});
 	let log = Buffer.alloc(0);
 	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
 		log = Buffer.concat([log, chunk]);
@@ -9873,7 +10037,7 @@ function startRecord(root) {
 	const versionTables = [];
 	const connects = [];
 	const foreign = [];
-	const notes = [];
+	let unreported = 0;
 	let open;
 	const statement = (event) => ({
 		sql: event.sql,
@@ -9910,6 +10074,7 @@ function startRecord(root) {
 						ended: true,
 						seconds: open.seconds + event.seconds
 					});
+					unreported += event.unreported;
 					open = void 0;
 					break;
 				case "context": {
@@ -9927,13 +10092,10 @@ function startRecord(root) {
 						wanted: event.wanted
 					});
 					break;
-				case "foreign-connection":
-					foreign.push({
-						wanted: event.wanted,
-						...relativePlace(root, event)
-					});
-					break;
-				case "note": notes.push(event.text);
+				case "foreign-connection": foreign.push({
+					wanted: event.wanted,
+					...relativePlace(root, event)
+				});
 			}
 		},
 		result: (seconds) => ({
@@ -9948,7 +10110,7 @@ function startRecord(root) {
 			contexts: 0,
 			connects,
 			foreign,
-			notes,
+			unreported,
 			seconds,
 			freshProcessMayHelp: false
 		})
@@ -10056,6 +10218,7 @@ function startDriver(options) {
 			bases: event.bases,
 			order: event.order,
 			versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
+			databases: event.databases,
 			warnings: event.warnings,
 			...connectsAtImport && { connectsAtImport },
 			ancestors: (revision) => ancestorsOf(revision, event.revisions)
@@ -10192,6 +10355,122 @@ function ancestorsOf(revision, revisions) {
 }
 function cannotStart({ python }, why) {
 	return new Failure(2, text`${code(python.join(" "))} could not be started: ${why}`, text`Name the interpreter of the project with ${code("--python")}.`);
+}
+// src/postgres/compare.ts
+/** What matters most to a reader comes first; kinds that are not named here come last. */
+const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
+/**
+* What must be done to `before` to get `after`, most important first, then by name.
+*
+* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
+* its origin does it (a partition's column). A renamed object is one removed and one added.
+*
+* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
+* literal each time it is run.
+*
+* @param run when the migrations ran; by default, the last hour
+*/
+function compareCatalogs(before, after, run = lastHour()) {
+	const differences = [];
+	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
+	for (const [key, object] of after) {
+		const old = before.get(key);
+		if (!old) {
+			if (!follows(object, after, before)) differences.push(whole("added", object));
+			continue;
+		}
+		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
+		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
+			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
+			return then && now && equal(then[name], was) && equal(now[name], is);
+		}));
+		if (properties.length > 0) differences.push({
+			change: "changed",
+			...named(object),
+			properties
+		});
+	}
+	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
+}
+const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
+const lastHour = () => ({
+	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
+	until: /* @__PURE__ */ new Date()
+});
+const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const named = ({ kind, name, parent }) => ({
+	kind,
+	name,
+	...parent !== void 0 && { parent }
+});
+/** Whether an object is only there because of another one that the other catalog does not have either. */
+const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
+/** Properties that say what an object belongs to. */
+const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
+/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
+function whereabouts({ parent }, catalog) {
+	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
+	let root = nearest;
+	while (root?.parent !== void 0) root = catalog.get(root.parent);
+	return root && nearest && {
+		root,
+		part: nearest.name.slice(root.name.length)
+	};
+}
+/** Whether both are the same, of which one name is gone. */
+const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
+function whole(change, object) {
+	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
+		name,
+		before: null,
+		after: value
+	} : {
+		name,
+		before: value,
+		after: null
+	});
+	return {
+		change,
+		...named(object),
+		properties
+	};
+}
+function changes(before, after, run) {
+	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
+	const changed = [];
+	for (const name of names) {
+		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
+		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
+			name,
+			before: was,
+			after: is
+		});
+	}
+	return changed;
+}
+function equal(a, b) {
+	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
+	return JSON.stringify(a) === JSON.stringify(b);
+}
+const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
+/** The value with all points in time of the run made one. */
+function timeless(value, run) {
+	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
+	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
+	return value;
+}
+const day = 864e5;
+const quarter = 9e5;
+/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
+function within({ since, until }, date, time, zone) {
+	const start = Date.parse(`${date}T00:00Z`);
+	if (time === void 0) return start + day > since.getTime() && start <= until.getTime();
+	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
+	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
+	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
+	if (offset) return inside(at);
+	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
+	return false;
 }
 // src/postgres/viewdef.ts
 const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[0-9][\w.]*|::|[^\s\p{L}\p{N}_])/gu;
@@ -10373,121 +10652,100 @@ function catalogQuery() {
 /** An identifier as people write it: quoted only where it would mean another one without. */
 const identifier = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
 const keyOf = ({ kind, name }) => `${kind} ${name}`;
-const special = /* @__PURE__ */ new Set([...[
-	"oid",
-	"kind",
-	"namespace",
-	"name",
-	"suffix",
-	"label",
-	"of",
-	"of_class",
-	"of_number",
-	"number",
-	"origin",
-	"follows",
-	"inherited"
-], ...[
-	"parents",
-	"relation",
-	"index",
-	"behind_identity",
-	"column_number",
-	"acl",
-	"acl_default",
-	"options",
-	"foreign_options"
-]]);
+const special = new Set("oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index behind_identity column_number acl acl_default options foreign_options class text".split(" "));
+const place$1 = (className, oid, number = 0) => `${className} ${oid} ${number}`;
 /** @param json what `catalogQuery` returned */
 function parseCatalog(json) {
 	const sections = JSON.parse(json);
 	const catalog = /* @__PURE__ */ new Map();
-	/** By class, oid and, for columns, number. */
 	const targets = /* @__PURE__ */ new Map();
-	const parentsOf = /* @__PURE__ */ new Map();
-	const add = (object) => catalog.set(keyOf(object), object);
-	const set = ({ object, prefix }, properties) => {
-		for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
-	};
-	for (const [className, rows] of sections) {
-		if (className === "pg_description") continue;
-		for (const row of rows ?? []) {
-			const of = row.of ? `${row.of_class ?? "pg_class"} ${row.of}` : void 0;
-			const owner = of === void 0 ? void 0 : targets.get(`${of} ${row.of_number ?? 0}`) ?? targets.get(`${of} 0`);
-			if (of !== void 0 && !owner) continue;
-			const properties = propertiesOf(className, row);
-			if (className === "pg_attribute" && folded$1.has(owner.object.kind)) {
-				const word = owner.object.kind === "composite type" ? "attribute" : "column";
-				const { type, nullable: _, ...rest } = properties;
-				owner.object.properties[`${word} ${identifier(row.name)}`] = type;
-				const target = {
-					object: owner.object,
-					prefix: `${word} ${identifier(row.name)} `
-				};
-				set(target, rest);
-				targets.set(`pg_class ${row.of} ${row.number}`, target);
-				continue;
-			}
-			if (row.behind_identity) {
-				const target = {
-					object: owner.object,
-					prefix: "identity "
-				};
-				set(target, identityOf(row, properties));
-				targets.set(`${className} ${row.oid} 0`, target);
-				continue;
-			}
-			if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
-				const target = targets.get(`${of} ${row.column_number ?? 0}`);
-				if (target && row.validated === false) target.object.properties["not null validated"] = false;
-				if (target && / NO INHERIT/.test(String(row.definition))) target.object.properties["not null inherited"] = false;
-				continue;
-			}
-			if (owner && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = owner.object.name;
-			const object = {
-				kind: row.kind,
-				name: row.label ?? (row.namespace ? `${identifier(row.namespace)}.` : owner ? `${owner.object.name}.` : "") + identifier(row.name) + (row.suffix ?? ""),
-				...owner && { parent: keyOf(owner.object) },
-				oid: Number(row.oid ?? row.of),
-				properties
-			};
-			add(object);
-			const target = {
-				object,
-				prefix: ""
-			};
-			if (className === "pg_attribute") targets.set(`pg_class ${row.of} ${row.number}`, target);
-			else targets.set(`${className} ${row.oid} 0`, target);
-			if (row.relation) targets.set(`pg_class ${row.relation} 0`, target);
-			if (row.index) targets.set(`pg_class ${row.index} 0`, {
-				object,
-				prefix: "index "
-			});
-			if (row.parents) parentsOf.set(row.oid, row.parents);
-		}
-	}
-	const objectOf = (className, oid) => targets.get(`${className} ${oid} 0`)?.object;
-	for (const [className, rows] of sections) for (const row of rows ?? []) {
-		if (className === "pg_description") {
-			const target = targets.get(`${row.class} ${row.oid} ${row.number}`);
-			if (target) set(target, { comment: row.text });
-			continue;
-		}
-		if (row.parents) {
-			const parents = row.parents.map((oid) => objectOf(className, oid)?.name ?? oid);
-			const { properties } = objectOf(className, row.oid);
-			if (row.partition_bound) properties["partition of"] = parents[0];
-			else properties.inherits = parents;
-		}
-		if (!row.origin && !row.follows && !row.inherited) continue;
-		const object = className === "pg_attribute" ? targets.get(`pg_class ${row.of} ${row.number}`)?.object : objectOf(className, row.oid);
-		if (!object) continue;
-		object.origins = (row.origin ? [objectOf(className, row.origin)] : row.follows ? [objectOf("pg_class", row.follows)] : (parentsOf.get(row.of) ?? []).map((oid) => {
-			const parent = objectOf("pg_class", oid);
-			return parent && catalog.get(`${row.kind} ${parent.name}.${identifier(row.name)}`);
-		})).filter((origin) => origin !== void 0).map(keyOf);
-	}
+	for (const [className, rows] of sections) for (const row of rows ?? []) if (className === "pg_description") comment(row, targets);
+	else read$1(className, row, catalog, targets);
+	link(sections, catalog, targets);
 	return catalog;
+}
+const set = ({ object, prefix }, properties) => {
+	for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
+};
+/** Comments are the last section: what they are on has been read. */
+function comment(row, targets) {
+	const target = targets.get(place$1(row.class, row.oid, row.number));
+	if (target) set(target, { comment: row.text });
+}
+/** Makes an object of a row, or properties of the object that the row is a part of. What it belongs to has been read before. */
+function read$1(className, row, catalog, targets) {
+	const of = row.of_class ?? "pg_class";
+	const whole = row.of && (targets.get(place$1(of, row.of, row.of_number)) ?? targets.get(place$1(of, row.of)))?.object;
+	if (row.of && !whole) return;
+	const properties = propertiesOf(className, row);
+	const here = className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid);
+	if (whole && className === "pg_attribute" && folded$1.has(whole.kind)) {
+		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier(row.name)}`;
+		const { type, nullable: _, ...rest } = properties;
+		const target = {
+			object: whole,
+			prefix: `${column} `
+		};
+		targets.set(here, target);
+		whole.properties[column] = type;
+		set(target, rest);
+	} else if (whole && row.behind_identity) {
+		const target = {
+			object: whole,
+			prefix: "identity "
+		};
+		targets.set(here, target);
+		set(target, identityOf(row, properties));
+	} else if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
+		const target = targets.get(place$1(of, row.of, row.column_number));
+		if (target && row.validated === false) set(target, { "not null validated": false });
+		if (target && typeof properties.definition === "string" && properties.definition.endsWith(" NO INHERIT")) set(target, { "not null inherited": false });
+	} else {
+		if (whole && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = whole.name;
+		const qualifier = row.namespace ? `${identifier(row.namespace)}.` : whole ? `${whole.name}.` : "";
+		const object = {
+			kind: row.kind,
+			name: row.label ?? qualifier + identifier(row.name) + (row.suffix ?? ""),
+			...whole && { parent: keyOf(whole) },
+			oid: Number(row.oid ?? row.of),
+			properties
+		};
+		catalog.set(keyOf(object), object);
+		targets.set(here, {
+			object,
+			prefix: ""
+		});
+		if (row.relation) targets.set(place$1("pg_class", row.relation), {
+			object,
+			prefix: ""
+		});
+		if (row.index) targets.set(place$1("pg_class", row.index), {
+			object,
+			prefix: "index "
+		});
+	}
+}
+/** Names the tables that tables inherit from, and finds the origins of what is there because of something else. */
+function link(sections, catalog, targets) {
+	const objectOf = (className, oid) => targets.get(place$1(className, oid))?.object;
+	const parentsOf = /* @__PURE__ */ new Map();
+	for (const [className, rows] of sections) for (const row of rows ?? []) {
+		const object = targets.get(className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid))?.object;
+		if (!object) continue;
+		const from = (className, ...oids) => oids.map((oid) => objectOf(className, oid)).filter((object) => object !== void 0);
+		if (row.parents) {
+			const parents = from("pg_class", ...row.parents);
+			parentsOf.set(row.oid, parents);
+			if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
+			else object.properties.inherits = parents.map(({ name }) => name);
+		}
+		if (row.origin) object.origins = from(className, row.origin).map(keyOf);
+		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf);
+		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf({
+			kind: row.kind,
+			name: `${name}.${identifier(row.name)}`
+		})).filter((key) => catalog.has(key));
+	}
 }
 /** Columns of these have no life of their own: they are properties. */
 const folded$1 = /* @__PURE__ */ new Set([
@@ -10497,11 +10755,17 @@ const folded$1 = /* @__PURE__ */ new Set([
 ]);
 /** Names that Postgres 18 gives by itself, after any renaming of table or column: `users_email_not_null`, `…_not_null1`. */
 const automaticNotNull = /_not_null\d*$/;
+const names = /* @__PURE__ */ new Map();
+/** The property that a column of the query holds, if it does. */
+function propertyOf(column) {
+	if (!names.has(column)) names.set(column, special.has(column) ? void 0 : column.replaceAll("_", " "));
+	return names.get(column);
+}
 function propertiesOf(className, row) {
 	const properties = {};
-	for (const [name, value] of Object.entries(row)) {
-		if (value === null || value === void 0 || special.has(name)) continue;
-		properties[name.replaceAll("_", " ")] = value;
+	for (const column in row) {
+		const name = propertyOf(column);
+		if (name !== void 0) properties[name] = row[column];
 	}
 	for (const option of [...row.options ?? [], ...row.foreign_options ?? []]) {
 		const at = option.indexOf("=");
@@ -10541,11 +10805,11 @@ function identityOf(row, properties) {
 		[
 			"maximum",
 			maximum,
-			{
+			typeof type === "string" ? {
 				smallint: "32767",
 				integer: "2147483647",
 				bigint: "9223372036854775807"
-			}[String(type)]
+			}[type] : void 0
 		],
 		[
 			"cache",
@@ -10592,6 +10856,7 @@ function grants(acl, byDefault) {
 	}
 	return properties;
 }
+const spelt = (letter) => privileges[letter[0]] + (letter[1] ? " WITH GRANT OPTION" : "");
 /** Reads access control items, `grantee=ar*w/grantor`: a star is the grant option, an empty grantee is everybody. */
 function privilegesOf(acl) {
 	const letters = /* @__PURE__ */ new Map();
@@ -10602,7 +10867,6 @@ function privilegesOf(acl) {
 		letters.set(grantee, of);
 		for (const letter of granted.match(/[A-Za-z]\*?/g) ?? []) of.add(letter);
 	}
-	const spelt = (letter) => (privileges[letter[0]] ?? letter[0]) + (letter[1] ? " WITH GRANT OPTION" : "");
 	return new Map([...letters].map(([grantee, of]) => [grantee, Object.keys(privileges).flatMap((letter) => [letter, `${letter}*`]).filter((letter) => of.has(letter)).map(spelt)]));
 }
 /**
@@ -10623,448 +10887,99 @@ function withoutTables(catalog, tables) {
 	};
 	return new Map([...catalog].filter(([key]) => !goes(key)));
 }
-// src/postgres/compare.ts
-/** What matters most to a reader comes first; kinds that are not named here come last. */
-const importance = [
-	...[
-		"schema",
-		"extension",
-		"table",
-		"foreign table",
-		"column",
-		"primary key",
-		"unique constraint",
-		"foreign key",
-		"check constraint"
-	],
-	...[
-		"exclusion constraint",
-		"not-null constraint",
-		"index",
-		"sequence",
-		"enum type",
-		"domain",
-		"composite type",
-		"range type",
-		"view"
-	],
-	...[
-		"materialized view",
-		"function",
-		"procedure",
-		"aggregate",
-		"trigger",
-		"rule",
-		"policy"
-	]
-];
+// src/run/laboratory.ts
+/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 /**
-* What must be done to `before` to get `after`, most important first, then by name.
-*
-* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
-* its origin does it (a partition's column). A renamed object is one removed and one added.
-*
-* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
-* literal each time it is run.
-*
-* @param run when the migrations ran; by default, the last hour
+* @param start starts a process with the project loaded; called again where a fresh one is needed
+* @param evidence what is observed beside the phases is added here
 */
-function compareCatalogs(before, after, run = lastHour()) {
-	const differences = [];
-	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
-	for (const [key, object] of after) {
-		const old = before.get(key);
-		if (!old) {
-			if (!follows(object, after, before)) differences.push(whole("added", object));
-			continue;
-		}
-		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
-		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
-			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
-			return then && now && equal(then[name], was) && equal(now[name], is);
-		}));
-		if (properties.length > 0) differences.push({
-			change: "changed",
-			...named(object),
-			properties
-		});
-	}
-	const rank = ({ kind }) => (importance.indexOf(kind) + importance.length + 1) % (importance.length + 1);
-	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
-}
-const lastHour = () => ({
-	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
-	until: /* @__PURE__ */ new Date()
-});
-const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const named = ({ kind, name, parent }) => ({
-	kind,
-	name,
-	...parent !== void 0 && { parent }
-});
-/** Whether an object is only there because of another one that the other catalog does not have either. */
-const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
-/** Properties that say what an object belongs to. */
-const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
-/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
-function whereabouts({ parent }, catalog) {
-	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
-	let root = nearest;
-	while (root?.parent !== void 0) root = catalog.get(root.parent);
-	return root && nearest && {
-		root,
-		part: nearest.name.slice(root.name.length)
-	};
-}
-/** Whether both are the same, of which one name is gone. */
-const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
-function whole(change, object) {
-	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
-		name,
-		before: null,
-		after: value
-	} : {
-		name,
-		before: value,
-		after: null
-	});
-	return {
-		change,
-		...named(object),
-		properties
-	};
-}
-function changes(before, after, run) {
-	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
-	const changed = [];
-	for (const name of names) {
-		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
-		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
-			name,
-			before: was,
-			after: is
-		});
-	}
-	return changed;
-}
-function equal(a, b) {
-	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
-	return JSON.stringify(a) === JSON.stringify(b);
-}
-const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
-/** The value with all points in time of the run made one. */
-function timeless(value, run) {
-	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
-	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
-	return value;
-}
-const day = 864e5;
-const quarter = 9e5;
-/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
-function within({ since, until }, date, time, zone) {
-	const start = Date.parse(`${date}T00:00Z`);
-	if (time === void 0) return start + day > since.getTime() && start <= until.getTime();
-	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
-	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
-	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
-	if (offset) return inside(at);
-	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
-	return false;
-}
-// src/run/itinerary.ts
-/**
-* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
-*
-*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H?
-*   clone of H: downgrade base ─► empty? ─ upgrade head ─► H?
-*
-* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
-*/
-/** With more revisions than this a snapshot after each of them costs more than it tells. */
-const MOST_SNAPSHOTS = 60;
-const PLANNED = [
-	["prepare", "an empty database"],
-	["base", "the base branch's revisions"],
-	["upgrade", "the pull request's revisions, up"],
-	["downgrade", "the pull request's revisions, down"],
-	["upgrade-again", "the pull request's revisions, up again"],
-	["history-downgrade", "downgrade base"],
-	["history-upgrade", "upgrade head once more"]
-];
-/**
-* Runs the itinerary.
-*
-* @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
-* @throws Failure where our own side fails (the server is gone, a driver cannot be started)
-*/
-async function travel(plan, ports) {
-	const { scratch } = ports;
-	const phases = PLANNED.map(([id, title]) => ({
-		id,
-		title,
-		planned: [],
-		state: "not-run",
-		seconds: 0,
-		steps: [],
-		skipped: [],
-		unrestored: []
-	}));
-	const phase = (id) => phases.find((phase) => phase.id === id);
-	let driver = await ports.head();
-	const evidence = {
-		serverVersion: scratch.server.version,
-		serverProvider: scratch.server.provider,
-		...(await driver.loaded).versions,
-		order: [...plan.order],
-		base: plan.base,
-		phases,
-		foreign: [],
-		notes: []
-	};
+async function openLaboratory(scratch, start, evidence, progress) {
+	let driver = await start();
 	let versionTables = [];
 	const findVersionTables = async (database) => {
-		const names = versionTables.map(({ name }) => name);
-		return (await scratch.query(database, "SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))", [names.join("\n")])).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+		return (await scratch.query(database, `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [versionTables.map(({ name }) => name).join("\n")])).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
 	};
 	const snapshot = async (database, query) => {
 		return withoutTables(parseCatalog(query ? await query(catalogQuery()) : Object.values((await scratch.query(database, catalogQuery()))[0])[0]), query ? versionTables : await findVersionTables(database));
 	};
 	const versionRows = async (database) => {
 		const rows = [];
-		for (const { schema, name } of await findVersionTables(database)) rows.push(...(await scratch.query(database, `SELECT version_num FROM ${quoted({
-			schema,
-			name
-		})}`)).map((row) => String(row.version_num)));
+		for (const table of await findVersionTables(database)) rows.push(...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
 		return [...new Set(rows)].sort();
 	};
-	/** Runs one phase in one database and records it. `after` is told of every step, while it is not committed yet. */
-	const run = async (id, database, direction, revisions, options) => {
-		const record = phase(id);
-		record.planned = [...revisions];
-		ports.progress?.(record.title);
+	const run = async (phase, database, { own, after }) => {
+		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
+		progress(phase.title);
 		const started = performance.now();
-		const attempt = async () => {
-			return await (options.with ?? driver).run({
-				direction,
-				revisions: [...revisions],
-				connection: database.connection,
-				...options.own ? {} : { transactionPerMigration: true },
-				onBegin: (revision) => ports.progress?.(record.title, revision),
-				...options.after && { onStep: async (step) => {
-					options.after?.(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
-					return "go";
-				} },
-				onHang: () => whatHangs(scratch, database)
-			});
-		};
+		const attempt = () => driver.run({
+			direction,
+			revisions: phase.planned,
+			connection: database.connection,
+			...!own && { transactionPerMigration: true },
+			onBegin: (revision) => progress(phase.title, revision),
+			...after && { onStep: async (step) => {
+				after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
+				return "go";
+			} },
+			onHang: () => whatHangs(scratch, database)
+		});
 		let result = await attempt();
-		if (result.freshProcessMayHelp && result.steps.length === 0 && !options.with) {
+		if (result.freshProcessMayHelp && result.steps.length === 0) {
 			await driver.stop();
-			driver = await ports.head();
+			driver = await start();
 			result = await attempt();
 		}
 		if (result.versionTables.length > 0) versionTables = result.versionTables;
 		evidence.dbapi ??= result.connects[0]?.driver;
 		evidence.foreign.push(...result.foreign);
-		record.steps = result.steps;
-		record.rows = {
+		phase.steps = result.steps;
+		phase.rows = {
 			found: await versionRows(database),
 			expected: [...result.expected].sort()
 		};
-		record.stop = stopOf(result);
-		const whole = result.steps.length === revisions.length && result.steps.every((step) => step.ended);
-		record.state = record.stop || !whole ? "failed" : "ok";
-		record.seconds = (performance.now() - started) / 1e3;
-		return record.state === "ok" && sameRows(record.rows);
+		phase.stop = stopOf(result);
+		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
+		phase.state = phase.stop || !whole ? "failed" : "ok";
+		phase.seconds = (performance.now() - started) / 1e3;
+		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
 	};
-	const notRun = (ids, reason) => {
-		for (const id of ids) Object.assign(phase(id), {
-			state: "not-run",
-			reason
-		});
-	};
-	const compared = (id, what, before, after) => {
-		const differences = compareCatalogs(before, after);
-		phase(id).compared = {
-			with: what,
-			differences
-		};
-		return differences;
-	};
-	const prepare = async (database) => {
-		for (const script of [...plan.setup, ...plan.baseline ? [plan.baseline] : []]) await runScript(scratch, database, script);
-	};
-	try {
-		const main = await scratch.create("main");
-		await prepare(main);
-		if (!await run("prepare", main, "upgrade", [], { own: true })) {
-			notRun([
-				"base",
-				"upgrade",
-				"downgrade",
-				"upgrade-again",
-				"history-downgrade",
-				"history-upgrade"
-			], text`env.py could not be run`);
-			return evidence;
-		}
-		if (plan.baseline) await stamp(scratch, main, await findVersionTables(main), plan.baseline.revision);
-		const empty = await snapshot(main);
-		const above = plan.baseline ? new Set((await driver.loaded).ancestors(plan.baseline.revision)) : /* @__PURE__ */ new Set();
-		const applied = (plan.baseOrder ?? plan.order.filter((id) => plan.base.has(id))).filter((id) => !above.has(id));
-		const baseDriver = plan.baseOrder && ports.base ? await ports.base() : void 0;
-		let current = main;
-		let reached = await run("base", main, "upgrade", applied, {
-			own: false,
-			...baseDriver && { with: baseDriver }
-		});
-		if (!reached && !baseDriver && phase("base").stop?.revision !== void 0 && !plan.baseline) {
-			current = await scratch.create("own");
-			await prepare(current);
-			reached = await run("base", current, "upgrade", applied, { own: true });
-		}
-		await baseDriver?.stop();
-		if (!reached) {
-			notRun([
-				"upgrade",
-				"downgrade",
-				"upgrade-again",
-				"history-downgrade",
-				"history-upgrade"
-			], text`the base branch's revisions do not run from an empty database`);
-			return evidence;
-		}
-		const b0 = await snapshot(current);
-		const gone = phase("base").rows?.found.find((id) => !plan.order.includes(id));
-		if (gone !== void 0) {
-			notRun([
-				"upgrade",
-				"downgrade",
-				"upgrade-again",
-				"history-downgrade",
-				"history-upgrade"
-			], text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
-			return evidence;
-		}
-		const added = plan.order.filter((id) => !plan.base.has(id));
-		const states = /* @__PURE__ */ new Map();
-		let head = b0;
-		if (added.length > 0) {
-			let before = b0;
-			const each = added.length > 1 && added.length <= MOST_SNAPSHOTS;
-			const after = (revision, catalog) => {
-				states.set(revision, {
-					before,
-					after: catalog
-				});
-				before = catalog;
-			};
-			if (!await run("upgrade", current, "upgrade", added, {
-				own: true,
-				...each && { after }
-			})) {
-				notRun([
-					"downgrade",
-					"upgrade-again",
-					"history-downgrade",
-					"history-upgrade"
-				], text`upgrade head failed, so head was not reached`);
-				return evidence;
+	return {
+		run,
+		snapshot: (database) => snapshot(database),
+		async prepare(database, scripts) {
+			for (const script of scripts) await runScript(scratch, database, script);
+		},
+		async stamp(database, revision) {
+			for (const table of await findVersionTables(database)) {
+				const name = quoted(table);
+				await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
 			}
-			head = await snapshot(current);
-			if (added.length === 1) states.set(added[0], {
-				before: b0,
-				after: head
-			});
-			evidence.schema = compared("upgrade", "the base branch", b0, head);
-			for (const step of phase("upgrade").steps) {
-				const state = states.get(step.revision);
-				if (state) step.effect = compareCatalogs(state.before, state.after);
-			}
-		} else notRun([
-			"upgrade",
-			"downgrade",
-			"upgrade-again"
-		], text`the pull request adds no revision`);
-		const whole = await scratch.clone(current, "whole");
-		if (added.length > 0) {
-			const down = [...added].reverse();
-			const record = phase("downgrade");
-			const after = (revision, catalog) => {
-				const state = states.get(revision);
-				if (!state) return;
-				const differences = compareCatalogs(state.before, catalog);
-				if (differences.length > 0) record.unrestored.push({
-					revision,
-					differences
-				});
-			};
-			const each = added.length > 1 && added.length <= MOST_SNAPSHOTS;
-			if (await run("downgrade", current, "downgrade", down, {
-				own: true,
-				...each && { after }
-			})) {
-				const differences = compared("downgrade", "the base branch", b0, await snapshot(current));
-				if (added.length === 1 && differences.length > 0) record.unrestored.push({
-					revision: added[0],
-					differences
-				});
-				if (await run("upgrade-again", current, "upgrade", added, { own: true })) compared("upgrade-again", "the first upgrade", head, await snapshot(current));
-			} else notRun(["upgrade-again"], text`the downgrade before it failed`);
-		}
-		const all = plan.order.filter((id) => !above.has(id));
-		if (await run("history-downgrade", whole, "downgrade", [...all].reverse(), { own: false })) {
-			compared("history-downgrade", "the empty database", empty, await snapshot(whole));
-			if (await run("history-upgrade", whole, "upgrade", all, { own: true })) compared("history-upgrade", "the first upgrade", head, await snapshot(whole));
-		} else notRun(["history-upgrade"], text`downgrade base failed, so there is nothing to upgrade from`);
-		return evidence;
-	} finally {
-		await driver.stop();
-	}
+		},
+		stop: () => driver.stop()
+	};
 }
-const sameRows = ({ found, expected }) => found.join("\n") === expected.join("\n");
+const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
 /** What stopped a run, where something did. */
 function stopOf(result) {
-	const open = result.steps.find((step) => !step.ended);
 	if (!result.raised && !result.hung) return void 0;
-	const at = open?.statements.at(-1);
+	const open = result.steps.find((step) => !step.ended);
+	const last = open?.statements.at(-1);
 	return {
-		revision: open?.revision,
+		...open && { revision: open.revision },
 		raised: result.raised ?? {
 			type: "Hang",
 			message: "nothing moved",
 			frames: [],
 			traceback: ""
 		},
-		...result.place ?? (at?.file !== void 0 && {
-			file: at.file,
-			line: at.line
+		...result.place ?? (last?.file !== void 0 && {
+			file: last.file,
+			line: last.line
 		}),
 		...result.hung && { timedOut: result.hung }
 	};
 }
-/** Runs a file of SQL that the settings name. */
-async function runScript(scratch, database, { file, sql }) {
-	try {
-		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
-		await scratch.query(database, "DISCARD ALL");
-	} catch (error) {
-		const { message, position } = error;
-		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
-		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql.`, {
-			file,
-			line
-		});
-	}
-}
-/** Writes the row that says where a baseline stands, unless the baseline has brought it. */
-async function stamp(scratch, database, tables, revision) {
-	for (const table of tables) {
-		const name = quoted(table);
-		await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
-	}
-}
-const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
 /** What the sessions in a database wait for, in words. */
 async function whatHangs(scratch, database) {
 	const sessions = await scratch.whoBlocks(database);
@@ -11075,6 +10990,243 @@ async function whatHangs(scratch, database) {
 		statement,
 		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
 	};
+}
+async function runScript(scratch, database, { file, sql }) {
+	try {
+		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
+		await scratch.query(database, "DISCARD ALL");
+	} catch (error) {
+		const { message, position } = error;
+		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
+		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
+			file,
+			...line !== void 0 && { line }
+		});
+	}
+}
+// src/run/states.ts
+/** With more revisions than this a snapshot after each of them costs more than it tells. */
+const MOST_SNAPSHOTS = 60;
+/**
+* @param before the catalog before the first of the revisions
+* @param revisions in the order in which they go up
+*/
+function watchStates(before, revisions) {
+	const states = /* @__PURE__ */ new Map();
+	const unrestored = [];
+	const [only] = revisions;
+	const each = revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
+	let last = before;
+	const up = (revision, after) => {
+		states.set(revision, {
+			before: last,
+			after
+		});
+		last = after;
+	};
+	const down = (revision, after) => {
+		const state = states.get(revision);
+		const differences = state ? compareCatalogs(state.before, after) : [];
+		if (differences.length > 0) unrestored.push({
+			revision,
+			differences
+		});
+	};
+	return {
+		...each && {
+			up,
+			down
+		},
+		reach(head) {
+			if (revisions.length === 1) states.set(only, {
+				before,
+				after: head
+			});
+		},
+		effectOf(revision) {
+			const state = states.get(revision);
+			return state && compareCatalogs(state.before, state.after);
+		},
+		unrestored: (differences) => revisions.length === 1 && differences.length > 0 ? [{
+			revision: only,
+			differences
+		}] : unrestored
+	};
+}
+// src/run/itinerary.ts
+const TITLES = {
+	prepare: "an empty database",
+	base: "the base branch's revisions",
+	upgrade: "the pull request's revisions, up",
+	downgrade: "the pull request's revisions, down",
+	"upgrade-again": "the pull request's revisions, up again",
+	"history-downgrade": "downgrade base",
+	"history-upgrade": "upgrade head once more"
+};
+const phaseOf = (id, planned) => ({
+	id,
+	title: TITLES[id],
+	planned: [...planned],
+	state: "not-run",
+	seconds: 0,
+	steps: [],
+	unrestored: []
+});
+const reversed = (ids) => [...ids].reverse();
+/**
+* Runs the itinerary.
+*
+* @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
+* @throws Failure where our own side fails (the server is gone, a driver cannot be started)
+*/
+async function travel(plan, ports) {
+	const { scratch } = ports;
+	const head = await ports.head();
+	const loaded = await head.loaded;
+	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline.revision) : []);
+	const all = loaded.order.filter((id) => !below.has(id));
+	const added = all.filter((id) => !plan.base.has(id));
+	const base = plan.fromBaseFiles && ports.base ? await ports.base() : void 0;
+	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
+	const phases = {
+		prepare: phaseOf("prepare", []),
+		base: phaseOf("base", applied),
+		upgrade: phaseOf("upgrade", added),
+		downgrade: phaseOf("downgrade", reversed(added)),
+		again: phaseOf("upgrade-again", added),
+		down: phaseOf("history-downgrade", reversed(all)),
+		up: phaseOf("history-upgrade", all)
+	};
+	const evidence = {
+		serverVersion: scratch.server.version,
+		serverProvider: scratch.server.provider,
+		...loaded.versions,
+		order: [...loaded.order],
+		base: plan.base,
+		phases: Object.values(phases),
+		foreign: [],
+		notes: []
+	};
+	/** Ends the journey: what was not run carries the reason. */
+	const end = (reason) => {
+		for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
+		return evidence;
+	};
+	let first = head;
+	const lab = await openLaboratory(scratch, () => first ? Promise.resolve(first).finally(() => first = void 0) : ports.head(), evidence, ports.progress);
+	const baseLab = base && await openLaboratory(scratch, async () => base, evidence, ports.progress);
+	const scripts = [...plan.setup, ...plan.baseline ? [plan.baseline] : []];
+	try {
+		let main = await scratch.create("main");
+		await lab.prepare(main, scripts);
+		if (!await lab.run(phases.prepare, main, { own: true })) return end(text`env.py could not be run`);
+		if (plan.baseline) await lab.stamp(main, plan.baseline.revision);
+		const empty = await lab.snapshot(main);
+		let reached = await (baseLab ?? lab).run(phases.base, main, { own: false });
+		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
+			main = await scratch.create("own");
+			await lab.prepare(main, scripts);
+			reached = await lab.run(phases.base, main, { own: true });
+		}
+		if (!reached) {
+			if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, {
+				scripts,
+				empty
+			});
+			return end(text`the base branch's revisions do not run from an empty database`);
+		}
+		const b0 = await lab.snapshot(main);
+		const gone = phases.base.rows?.found.find((id) => !loaded.order.includes(id));
+		if (gone !== void 0) return end(text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+		const copy = ports.base && await scratch.clone(main, "base");
+		const states = watchStates(b0, added);
+		let reachedHead = b0;
+		if (added.length > 0) {
+			if (!await lab.run(phases.upgrade, main, {
+				own: true,
+				after: states.up
+			})) return end(text`upgrade head failed, so head was not reached`);
+			states.reach(reachedHead = await lab.snapshot(main));
+			evidence.schema = compareCatalogs(b0, reachedHead);
+			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+		} else for (const phase of [
+			phases.upgrade,
+			phases.downgrade,
+			phases.again
+		]) phase.reason = text`the pull request adds no revision`;
+		const whole = await scratch.clone(main, "whole");
+		if (added.length > 0) {
+			if (await lab.run(phases.downgrade, main, {
+				own: true,
+				after: states.down
+			})) {
+				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
+				phases.downgrade.unrestored = states.unrestored(differences);
+				if (await lab.run(phases.again, main, { own: true })) compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
+			} else phases.again.reason = text`the downgrade before it failed`;
+		}
+		await history(lab, whole, phases.down, phases.up, empty, reachedHead);
+		if ([phases.down, phases.up].some(({ stop, compared }) => stop || (compared?.differences.length ?? 0) > 0) && copy && ports.base) evidence.onBase = await baseHistory(ports, evidence, phases.base, {
+			database: copy,
+			empty,
+			b0
+		});
+		return end(text`downgrade base failed, so there is nothing to upgrade from`);
+	} finally {
+		await Promise.all([lab.stop(), baseLab?.stop()]);
+	}
+}
+/** Records what a catalog differs in from the one that should have come back. */
+function compared(phase, what, before, after) {
+	const differences = compareCatalogs(before, after);
+	phase.compared = {
+		with: what,
+		differences
+	};
+	return differences;
+}
+/** Downgrade base, and upgrade head in the project's own transactions, as a new database gets it. */
+async function history(lab, database, down, up, empty, head) {
+	if (!await lab.run(down, database, { own: false })) return;
+	compared(down, "the empty database", empty, await lab.snapshot(database));
+	if (await lab.run(up, database, { own: true })) compared(up, "the first upgrade", head, await lab.snapshot(database));
+}
+/**
+* What the base branch's own files do on their own, to tell old faults from new ones.
+*
+* @param from B0 where it was reached; else the base revisions are run from an empty database first
+*/
+async function baseHistory({ base, scratch, progress }, evidence, applied, from) {
+	const driver = await base();
+	const { order } = await driver.loaded;
+	const planned = order.filter((id) => applied.planned.includes(id));
+	const phases = [
+		phaseOf("base", planned),
+		phaseOf("history-downgrade", reversed(planned)),
+		phaseOf("history-upgrade", planned)
+	];
+	const observed = {
+		...evidence,
+		order: [...order],
+		base: new Set(order),
+		phases: [...phases],
+		foreign: [],
+		notes: []
+	};
+	const lab = await openLaboratory(scratch, async () => driver, observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
+	try {
+		if ("database" in from) {
+			phases[0].steps = applied.steps;
+			await history(lab, from.database, phases[1], phases[2], from.empty, from.b0);
+		} else {
+			const database = await scratch.create("base");
+			await lab.prepare(database, from.scripts);
+			await lab.run(phases[0], database, { own: false });
+		}
+		return observed;
+	} finally {
+		await lab.stop();
+	}
 }
 // src/run/migrations.ts
 /** Runs the migrations of one environment: interpreter, driver and databases brought together for the itinerary. */
@@ -11112,16 +11264,13 @@ async function runMigrations(task) {
 		drivers.push(driver);
 		return driver;
 	};
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.settingsRoot, file, "setup-sql"))), readBaseline(task.settingsRoot, settings)]);
+	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
 	let first = start(task.root);
 	try {
-		const [scratch, loaded] = await Promise.all([scratchOf(), first.loaded]);
-		const baseDriver = task.baseRoot === void 0 ? void 0 : start(task.baseRoot);
-		const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
+		const [scratch] = await Promise.all([scratchOf(), first.loaded]);
 		const evidence = await travel({
-			order: loaded.order,
 			base: task.base,
-			...baseOrder && { baseOrder },
+			fromBaseFiles: task.fromBaseFiles,
 			setup,
 			...baseline && { baseline }
 		}, {
@@ -11131,7 +11280,7 @@ async function runMigrations(task) {
 				first = void 0;
 				return driver;
 			},
-			...baseDriver && { base: async () => baseDriver },
+			...task.baseRoot && { base: async () => start(await task.baseRoot()) },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
 		if (scratch.server.note) said.unshift(scratch.server.note);
@@ -11183,7 +11332,6 @@ function notLoaded(raised, place, task) {
 			state: "failed",
 			seconds: 0,
 			steps: [],
-			skipped: [],
 			unrestored: [],
 			stop: {
 				raised,
@@ -11225,15 +11373,13 @@ function fingerprint(rule, environment, draft) {
 	];
 	return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
 }
-/**
-* Runs the rules on the facts and settles what they say.
-*
-* @returns the findings, worst first, and what could not be judged, with the reason
-*/
-function settle({ rules, environment, facts, settings, proof }) {
-	const findings = [];
-	const unknown = /* @__PURE__ */ new Map();
-	const ran = /* @__PURE__ */ new Set();
+/** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
+function ask({ rules, environment, facts }) {
+	const said = {
+		findings: [],
+		unknown: /* @__PURE__ */ new Map(),
+		ran: /* @__PURE__ */ new Set()
+	};
 	const value = (need) => facts[need].known ? facts[need].value : void 0;
 	for (const rule of rules) {
 		const missing = rule.needs.map((need) => ({
@@ -11241,18 +11387,31 @@ function settle({ rules, environment, facts, settings, proof }) {
 			fact: facts[need]
 		})).find(({ fact }) => !fact.known);
 		if (missing && !missing.fact.known) {
-			const entry = unknown.get(missing.need) ?? {
+			const entry = said.unknown.get(missing.need) ?? {
 				rules: [],
 				reason: missing.fact.reason
 			};
 			entry.rules.push(rule.id);
-			unknown.set(missing.need, entry);
+			said.unknown.set(missing.need, entry);
 			continue;
 		}
-		ran.add(rule.id);
+		said.ran.add(rule.id);
 		const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
-		for (const draft of rule.judge(given)) findings.push(complete(rule, draft, environment));
+		for (const draft of rule.judge(given)) said.findings.push(complete(rule, draft, environment));
 	}
+	return said;
+}
+/**
+* Runs the rules on the facts and settles what they say.
+*
+* @returns the findings, worst first, and what could not be judged, with the reason
+*/
+function settle({ rules, environment, facts, settings, proof }) {
+	const { findings, unknown, ran } = ask({
+		rules,
+		environment,
+		facts
+	});
 	const applied = facts.run.known ? facts.run.value.base : /* @__PURE__ */ new Set();
 	for (const finding of findings) {
 		if (rules.find(({ id }) => id === finding.rule).family === "run" && (finding.revision === void 0 || applied.has(finding.revision)) && applied.size > 0 && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
@@ -11304,6 +11463,7 @@ function foldConsequences(findings, families) {
 		if (cause === finding || !grave) return false;
 		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
 		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
 		if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
 		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
@@ -11376,24 +11536,34 @@ function applyIgnores(findings, facts, ignores, environment, ran) {
 	return result;
 }
 function notChecked(facts, unknown) {
-	const rules = [...unknown.values()].map(({ rules, reason }) => ({
+	const result = [...unknown.values()].map(({ rules, reason }) => ({
 		what: rules.join(", "),
 		reason
 	}));
-	if (!facts.run.known) return rules;
-	const phases = facts.run.value.phases.filter(({ state, reason }) => state === "not-run" && reason && reason.length > 0);
-	const added = facts.run.value.order.some((id) => !facts.run.known || !facts.run.value.base.has(id));
-	return [
-		...rules,
-		...facts.run.value.notes,
-		...phases.filter(({ id }) => added || ![
+	if (facts.environment.known && facts.environment.value.unknowable !== void 0) result.push({
+		what: "revisions that the files do not show",
+		reason: text`${facts.environment.value.unknowable}`
+	});
+	if (!facts.run.known) return result;
+	const { phases, order, base, notes } = facts.run.value;
+	const nothingAdded = order.length > 0 && order.every((id) => base.has(id));
+	const reasons = /* @__PURE__ */ new Map();
+	for (const { id, title, state, reason } of phases) {
+		if (state !== "not-run" || !reason || nothingAdded && [
 			"upgrade",
 			"downgrade",
 			"upgrade-again"
-		].includes(id)).map(({ title, reason }) => ({
-			what: title,
+		].includes(id)) continue;
+		const entry = reasons.get(plain(reason));
+		reasons.set(plain(reason), {
+			what: entry ? `${entry.what}; ${title}` : title,
 			reason
-		}))
+		});
+	}
+	return [
+		...result,
+		...notes,
+		...reasons.values()
 	];
 }
 // src/running.ts
@@ -11405,8 +11575,6 @@ function pointless(graph) {
 	if (graph.missing.length > 0) return text`a revision names a parent that does not exist, so Alembic cannot order them`;
 	if (graph.duplicates.length > 0) return text`two files have the same revision id, so Alembic would run only one of them`;
 }
-/** Ids that the base branch has applied, as far as the pull request's files know them. */
-const appliedIds = ({ graph, history }) => new Set(graph.known && history.known ? [...history.value.graph.revisions.keys()] : []);
 /** Runs the pull request's migrations, on top of what the base branch has applied. */
 async function observe({ target, project, facts, server, world }) {
 	const { environment, settings } = target;
@@ -11424,16 +11592,18 @@ async function observe({ target, project, facts, server, world }) {
 		...settings.python !== void 0 && { given: settings.python }
 	});
 	const history = facts.history.known ? facts.history.value : void 0;
-	const exported = [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented) && history && project.git ? await exportCommit(project.git, history.base.commit) : void 0;
+	const differ = [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
+	let exported;
+	const baseRoot = async (git, { base }) => (await (exported ??= exportCommit(git, base.commit))).folder;
 	try {
 		return {
 			known: true,
 			value: await runMigrations({
 				environment,
 				root: project.root,
-				settingsRoot: project.root,
-				...exported && { baseRoot: exported.folder },
-				base: appliedIds(facts),
+				...history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git, history) },
+				fromBaseFiles: differ,
+				base: new Set(history?.graph.revisions.keys()),
 				interpreter,
 				server: booting,
 				settings,
@@ -11443,66 +11613,47 @@ async function observe({ target, project, facts, server, world }) {
 			})
 		};
 	} finally {
-		await exported?.remove();
+		await (await exported)?.remove();
 	}
 }
+/** Whether the pull request changes nothing that old revisions depend on: it only adds revision files. */
+function onlyAdds(environment, { graph, history }) {
+	if (!graph.known || !history.known) return false;
+	const added = new Set(history.value.added.map((id) => graph.value.revisions.get(id)?.file));
+	return history.value.changedFiles.every((file) => added.has(file) || !concernsMigrations(file, [environment]));
+}
 /**
-* Whether faults of old revisions were there before the pull request.
+* Which faults of old revisions were there before the pull request.
 *
 * @returns `only-additions` where the pull request cannot be their cause; else the fingerprints of what the base branch's own files
-*   show, run by themselves; undefined where that cannot be known
+*   showed when they were run by themselves; undefined where neither is known
 */
-async function proofOf(task, rules) {
-	const { target, project, facts, server, world } = task;
-	const { environment, settings } = target;
-	if (!facts.history.known || !project.git) return void 0;
-	const history = facts.history.value;
-	const added = new Set(history.added.map((id) => facts.graph.known ? facts.graph.value.revisions.get(id)?.file : void 0));
-	if (history.changedFiles.filter((file) => concernsMigrations(file, [environment]) && !added.has(file)).length === 0) return "only-additions";
-	const exported = await exportCommit(project.git, history.base.commit);
-	try {
-		const interpreter = await findInterpreter({
-			root: project.root,
-			directory: environment.directory,
-			env: world.env,
-			...settings.python !== void 0 && { given: settings.python }
-		});
-		const evidence = await runMigrations({
-			environment,
-			root: exported.folder,
-			settingsRoot: project.root,
-			base: new Set(history.graph.revisions.keys()),
-			interpreter,
-			server: server.get(),
-			settings,
-			env: world.env,
-			signal: world.signal,
-			progress: world.progress
-		});
-		const base = {
-			...facts,
-			graph: {
-				known: true,
-				value: history.graph
-			},
-			run: {
-				known: true,
-				value: evidence
-			}
-		};
-		const { findings } = settle({
-			rules,
-			environment: environment.name,
-			facts: base,
-			settings: {
-				...settings,
-				ignore: []
-			}
-		});
-		return new Set(findings.map(({ fingerprint }) => fingerprint));
-	} finally {
-		await exported.remove();
-	}
+function proofOf({ target, facts }, rules) {
+	const { environment } = target;
+	if (onlyAdds(environment, facts)) return "only-additions";
+	const onBase = facts.run.known ? facts.run.value.onBase : void 0;
+	if (!onBase || !facts.history.known) return void 0;
+	const base = {
+		...facts,
+		graph: {
+			known: true,
+			value: facts.history.value.graph
+		},
+		history: {
+			known: false,
+			reason: text`the base branch is not compared with itself`
+		},
+		run: {
+			known: true,
+			value: onBase
+		}
+	};
+	const { findings } = ask({
+		rules: rules.filter(({ family }) => family === "run"),
+		environment: environment.name,
+		facts: base
+	});
+	return new Set(findings.map(({ fingerprint }) => fingerprint));
 }
 // src/verdict.ts
 /** The report as a whole: what was judged in each environment, what failed, and what follows from it. Pure. */
@@ -11647,27 +11798,18 @@ async function judge(target, project, base, server, world, clock) {
 			reason: text`the gate could not run the migrations`
 		};
 	}
-	const judged = {
-		rules,
-		environment: environment.name,
-		facts,
-		settings
-	};
-	let settled = settle(judged);
-	const applied = facts.run.known ? facts.run.value.base : /* @__PURE__ */ new Set();
-	if (settled.findings.some(({ blocks, revision, rule }) => blocks && RUN_RULES.has(rule) && (revision === void 0 || applied.has(revision)))) {
-		const proof = await clock.time("base-run", () => proofOf(task, rules));
-		if (proof) settled = settle({
-			...judged,
-			proof
-		});
-	}
+	const proof = proofOf(task, rules);
 	return {
-		report: reportOf(target, facts, settled),
+		report: reportOf(target, facts, settle({
+			rules,
+			environment: environment.name,
+			facts,
+			settings,
+			...proof && { proof }
+		})),
 		failures
 	};
 }
-const RUN_RULES = new Set(RULES.filter(({ family }) => family === "run").map(({ id }) => id));
 /** The facts that are read without running anything. */
 async function read({ environment, settings }, { git, tree }, base) {
 	const others = {

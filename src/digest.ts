@@ -1,7 +1,7 @@
 /** Facts in the shape in which the report shows them: the touched part of the graph, the phases, what happens to the schema. Pure. */
 import type { GraphReport, PhaseReport, SchemaReport } from "./finding.ts";
 import type { History } from "./history/history.ts";
-import { describe } from "./postgres/describe.ts";
+import { describeAll } from "./postgres/describe.ts";
 import type { Graph } from "./project/graph.ts";
 import type { Evidence } from "./run/evidence.ts";
 
@@ -33,18 +33,17 @@ export function graphReport(graph: Graph, history: History | undefined): GraphRe
   };
 }
 
-/** The table of phases. Phases that had nothing to do are left out, unless they carry the reason why. */
+/** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
 export function phaseReports({ phases }: Evidence): PhaseReport[] {
   return phases
-    .filter(({ state, reason, id }) => id !== "prepare" && (state !== "not-run" || reason))
-    .map(({ id, title, planned, seconds, state, compared, reason, steps }) => ({
+    .filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0))
+    .map(({ id, title, planned, seconds, state, compared, steps }) => ({
       id,
       title,
       revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
       seconds,
       outcome: state,
       ...(compared && id !== "upgrade" && { compared: { with: compared.with, differences: compared.differences.length } }),
-      ...(reason && { reason }),
     }));
 }
 
@@ -58,5 +57,5 @@ export function schemaReport({ phases, schema }: Evidence): SchemaReport | undef
   const sql = steps.flatMap(({ revision, statements }) =>
     statements.filter((statement) => !BOOKKEEPING.test(statement.sql)).map((statement) => ({ revision, statement: statement.sql.trim() })),
   );
-  return { changes: schema.map(describe), sql };
+  return { changes: describeAll(schema), sql };
 }

@@ -86,17 +86,10 @@ async function judge(target: Target, project: Project, base: BaseFact, server: L
       facts.run = { known: false, reason: text`the gate could not run the migrations` };
     }
   }
-  const judged = { rules, environment: environment.name, facts, settings };
-  let settled = settle(judged);
-  const applied = facts.run.known ? facts.run.value.base : new Set<string>();
-  if (settled.findings.some(({ blocks, revision, rule }) => blocks && RUN_RULES.has(rule) && (revision === undefined || applied.has(revision)))) {
-    const proof = await clock.time("base-run", () => proofOf(task, rules));
-    if (proof) settled = settle({ ...judged, proof });
-  }
+  const proof = proofOf(task, rules);
+  const settled = settle({ rules, environment: environment.name, facts, settings, ...(proof && { proof }) });
   return { report: reportOf(target, facts, settled), failures };
 }
-
-const RUN_RULES = new Set(RULES.filter(({ family }) => family === "run").map(({ id }) => id));
 
 /** The facts that are read without running anything. */
 async function read({ environment, settings }: Target, { git, tree }: Project, base: BaseFact): Promise<FactsOf> {

@@ -1,12 +1,14 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
-import { exportCommit } from "./history/export.ts";
+import { exportCommit, type Exported } from "./history/export.ts";
+import type { Git } from "./history/git.ts";
+import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
-import { concernsMigrations } from "./project/environment.ts";
+import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter } from "./project/interpreter.ts";
 import type { Fact, Facts, FactsOf, Rule } from "./rules/rule.ts";
 import type { Evidence } from "./run/evidence.ts";
 import { runMigrations } from "./run/migrations.ts";
-import { settle, type Proof } from "./settle.ts";
+import { ask, type Proof } from "./settle.ts";
 import { text, type Text } from "./text.ts";
 import type { World } from "./world.ts";
 
@@ -27,10 +29,6 @@ function pointless(graph: Facts["graph"]): Text | undefined {
   return undefined;
 }
 
-/** Ids that the base branch has applied, as far as the pull request's files know them. */
-const appliedIds = ({ graph, history }: FactsOf): Set<string> =>
-  new Set(graph.known && history.known ? [...history.value.graph.revisions.keys()] : []);
-
 /** Runs the pull request's migrations, on top of what the base branch has applied. */
 export async function observe({ target, project, facts, server, world }: Task): Promise<Fact<Evidence>> {
   const { environment, settings } = target;
@@ -46,15 +44,16 @@ export async function observe({ target, project, facts, server, world }: Task): 
     ...(settings.python !== undefined && { given: settings.python }),
   });
   const history = facts.history.known ? facts.history.value : undefined;
-  const changed = [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
-  const exported = changed && history && project.git ? await exportCommit(project.git, history.base.commit) : undefined;
+  const differ = [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
+  let exported: Promise<Exported> | undefined;
+  const baseRoot = async (git: Git, { base }: History) => (await (exported ??= exportCommit(git, base.commit))).folder;
   try {
     const evidence = await runMigrations({
       environment,
       root: project.root,
-      settingsRoot: project.root,
-      ...(exported && { baseRoot: exported.folder }),
-      base: appliedIds(facts),
+      ...(history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git!, history) }),
+      fromBaseFiles: differ,
+      base: new Set(history?.graph.revisions.keys()),
       interpreter,
       server: booting,
       settings,
@@ -64,43 +63,34 @@ export async function observe({ target, project, facts, server, world }: Task): 
     });
     return { known: true, value: evidence };
   } finally {
-    await exported?.remove();
+    await (await exported)?.remove();
   }
 }
 
+/** Whether the pull request changes nothing that old revisions depend on: it only adds revision files. */
+function onlyAdds(environment: Environment, { graph, history }: FactsOf): boolean {
+  if (!graph.known || !history.known) return false;
+  const added = new Set(history.value.added.map((id) => graph.value.revisions.get(id)?.file));
+  return history.value.changedFiles.every((file) => added.has(file) || !concernsMigrations(file, [environment]));
+}
+
 /**
- * Whether faults of old revisions were there before the pull request.
+ * Which faults of old revisions were there before the pull request.
  *
  * @returns `only-additions` where the pull request cannot be their cause; else the fingerprints of what the base branch's own files
- *   show, run by themselves; undefined where that cannot be known
+ *   showed when they were run by themselves; undefined where neither is known
  */
-export async function proofOf(task: Task, rules: readonly Rule[]): Promise<Proof | undefined> {
-  const { target, project, facts, server, world } = task;
-  const { environment, settings } = target;
-  if (!facts.history.known || !project.git) return undefined;
-  const history = facts.history.value;
-  const added = new Set(history.added.map((id) => (facts.graph.known ? facts.graph.value.revisions.get(id)?.file : undefined)));
-  const others = history.changedFiles.filter((file) => concernsMigrations(file, [environment]) && !added.has(file));
-  if (others.length === 0) return "only-additions";
-  const exported = await exportCommit(project.git, history.base.commit);
-  try {
-    const interpreter = await findInterpreter({ root: project.root, directory: environment.directory, env: world.env, ...(settings.python !== undefined && { given: settings.python }) });
-    const evidence = await runMigrations({
-      environment,
-      root: exported.folder,
-      settingsRoot: project.root,
-      base: new Set(history.graph.revisions.keys()),
-      interpreter,
-      server: server.get(),
-      settings,
-      env: world.env,
-      signal: world.signal,
-      progress: world.progress,
-    });
-    const base: FactsOf = { ...facts, graph: { known: true, value: history.graph }, run: { known: true, value: evidence } };
-    const { findings } = settle({ rules, environment: environment.name, facts: base, settings: { ...settings, ignore: [] } });
-    return new Set(findings.map(({ fingerprint }) => fingerprint));
-  } finally {
-    await exported.remove();
-  }
+export function proofOf({ target, facts }: Task, rules: readonly Rule[]): Proof | undefined {
+  const { environment } = target;
+  if (onlyAdds(environment, facts)) return "only-additions";
+  const onBase = facts.run.known ? facts.run.value.onBase : undefined;
+  if (!onBase || !facts.history.known) return undefined;
+  const base: FactsOf = {
+    ...facts,
+    graph: { known: true, value: facts.history.value.graph },
+    history: { known: false, reason: text`the base branch is not compared with itself` },
+    run: { known: true, value: onBase },
+  };
+  const { findings } = ask({ rules: rules.filter(({ family }) => family === "run"), environment: environment.name, facts: base });
+  return new Set(findings.map(({ fingerprint }) => fingerprint));
 }

@@ -40,28 +40,40 @@ export function fingerprint(rule: string, environment: string, draft: Draft): st
   return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
 }
 
+interface Said {
+  findings: Finding[];
+  /** Facts that rules lacked, with those rules and the reason. */
+  unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>;
+  /** Ids of the rules that could run. */
+  ran: Set<string>;
+}
+
+/** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
+export function ask({ rules, environment, facts }: Pick<Judged, "rules" | "environment" | "facts">): Said {
+  const said: Said = { findings: [], unknown: new Map(), ran: new Set() };
+  const value = (need: keyof Facts) => (facts[need].known ? facts[need].value : undefined);
+  for (const rule of rules) {
+    const missing = rule.needs.map((need) => ({ need, fact: facts[need] })).find(({ fact }) => !fact.known);
+    if (missing && !missing.fact.known) {
+      const entry = said.unknown.get(missing.need) ?? { rules: [], reason: missing.fact.reason };
+      entry.rules.push(rule.id);
+      said.unknown.set(missing.need, entry);
+      continue;
+    }
+    said.ran.add(rule.id);
+    const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
+    for (const draft of rule.judge(given as never)) said.findings.push(complete(rule, draft, environment));
+  }
+  return said;
+}
+
 /**
  * Runs the rules on the facts and settles what they say.
  *
  * @returns the findings, worst first, and what could not be judged, with the reason
  */
 export function settle({ rules, environment, facts, settings, proof }: Judged): { findings: Finding[]; notChecked: NotChecked[] } {
-  const findings: Finding[] = [];
-  const unknown = new Map<string, { rules: string[]; reason: NotChecked["reason"] }>();
-  const ran = new Set<string>();
-  const value = (need: keyof Facts) => (facts[need].known ? facts[need].value : undefined);
-  for (const rule of rules) {
-    const missing = rule.needs.map((need) => ({ need, fact: facts[need] })).find(({ fact }) => !fact.known);
-    if (missing && !missing.fact.known) {
-      const entry = unknown.get(missing.need) ?? { rules: [], reason: missing.fact.reason };
-      entry.rules.push(rule.id);
-      unknown.set(missing.need, entry);
-      continue;
-    }
-    ran.add(rule.id);
-    const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
-    for (const draft of rule.judge(given as never)) findings.push(complete(rule, draft, environment));
-  }
+  const { findings, unknown, ran } = ask({ rules, environment, facts });
   const applied = facts.run.known ? facts.run.value.base : new Set<string>();
   for (const finding of findings) {
     const family = rules.find(({ id }) => id === finding.rule)!.family;
@@ -123,6 +135,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
       if (cause === finding || !grave) return false;
       if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
       if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+      if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
       if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision) return false;
       if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
       const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
@@ -179,14 +192,20 @@ function applyIgnores(findings: Finding[], facts: Judged["facts"], ignores: read
   return result;
 }
 
-function notChecked(facts: Judged["facts"], unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>): NotChecked[] {
-  const rules = [...unknown.values()].map(({ rules, reason }) => ({ what: rules.join(", "), reason }));
-  if (!facts.run.known) return rules;
-  const phases = facts.run.value.phases.filter(({ state, reason }) => state === "not-run" && reason && reason.length > 0);
-  const added = facts.run.value.order.some((id) => !facts.run.known || !facts.run.value.base.has(id));
-  return [
-    ...rules,
-    ...facts.run.value.notes,
-    ...phases.filter(({ id }) => added || !["upgrade", "downgrade", "upgrade-again"].includes(id)).map(({ title, reason }) => ({ what: title, reason: reason! })),
-  ];
+function notChecked(facts: FactsOf, unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>): NotChecked[] {
+  const result: NotChecked[] = [...unknown.values()].map(({ rules, reason }) => ({ what: rules.join(", "), reason }));
+  if (facts.environment.known && facts.environment.value.unknowable !== undefined) {
+    result.push({ what: "revisions that the files do not show", reason: text`${facts.environment.value.unknowable}` });
+  }
+  if (!facts.run.known) return result;
+  const { phases, order, base, notes } = facts.run.value;
+  const nothingAdded = order.length > 0 && order.every((id) => base.has(id));
+  // Phases that could not be reached for the same reason are one entry.
+  const reasons = new Map<string, NotChecked>();
+  for (const { id, title, state, reason } of phases) {
+    if (state !== "not-run" || !reason || (nothingAdded && ["upgrade", "downgrade", "upgrade-again"].includes(id))) continue;
+    const entry = reasons.get(plain(reason));
+    reasons.set(plain(reason), { what: entry ? `${entry.what}; ${title}` : title, reason });
+  }
+  return [...result, ...notes, ...reasons.values()];
 }

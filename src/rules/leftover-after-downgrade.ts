@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Difference } from "../postgres/catalog.ts";
 import { block, code, text, type Text } from "../text.ts";
-import { createdHere, placeOf, unrestored } from "./observed.ts";
+import { createdHere, isMinor, placeOf, unrestored } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 /** How to drop what was left, as a line of Python. */
@@ -24,13 +24,13 @@ export default rule({
   judge: ({ run, graph }) =>
     unrestored(run).flatMap(({ revision, difference }): Draft[] => {
       const is = revision === undefined ? undefined : graph.revisions.get(revision)?.downgradeIs;
-      const labels = difference.kind === "enum type" && difference.change === "changed" && difference.properties.every(({ name }) => name === "labels");
-      if ((difference.change !== "added" && !labels) || is === "empty" || is === "missing") return [];
+      const minor = isMinor(difference);
+      const labels = minor && difference.change === "changed";
+      if ((difference.change !== "added" && !labels) || (!minor && (is === "empty" || is === "missing"))) return [];
       const object = { kind: difference.kind, name: difference.name };
       const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
       const related = labels ? [] : createdHere(run, difference);
       const made = related[0]?.line === undefined ? "" : `; upgrade() created it at line ${related[0].line}`;
-      const minor = labels || difference.kind === "extension";
       return [
         {
           ...placeOf(graph, revision, "downgrade"),

@@ -1,5 +1,5 @@
 import { listOf, code, text } from "../text.ts";
-import { creationOf, phasesOf, placeOf, unrestored } from "./observed.ts";
+import { creationOf, isMinor, phasesOf, placeOf, unrestored } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -9,7 +9,8 @@ export default rule({
   summary: "upgrade() changes the schema, downgrade() is empty",
   needs: ["run", "graph"],
   judge({ run, graph }) {
-    const left = unrestored(run);
+    // Enum labels and extensions stay by nature; leftover-after-downgrade names them.
+    const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
     const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []);
     return [...new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
       const found = revision === undefined ? undefined : graph.revisions.get(revision);

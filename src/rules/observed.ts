@@ -176,3 +176,7 @@ function withoutRenames(found: Unrestored[]): Unrestored[] {
     removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
   return found.filter((item) => !isOther(item));
 }
+
+/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
+export const isMinor = ({ kind, change, properties }: Difference): boolean =>
+  (kind === "extension" && change === "added") || (kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels"));

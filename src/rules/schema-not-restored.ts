@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
-import { describe } from "../postgres/describe.ts";
+import { describeState } from "../postgres/describe.ts";
 import { code, text } from "../text.ts";
-import { creationOf, placeOf, unrestored } from "./observed.ts";
+import { creationOf, isMinor, placeOf, unrestored } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -13,8 +13,7 @@ export default rule({
   judge: ({ run, graph }) =>
     unrestored(run).flatMap(({ revision, difference }): Draft[] => {
       const is = revision === undefined ? undefined : graph.revisions.get(revision)?.downgradeIs;
-      const labels = difference.kind === "enum type" && difference.properties.every(({ name }) => name === "labels");
-      if (difference.change === "added" || (difference.change === "changed" && labels) || is === "empty" || is === "missing") return [];
+      if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
       // Rows may hold NULL by then: many teams bring a column back without its NOT NULL on purpose.
       const nullableAgain =
         difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(({ name, after }) => name === "nullable" && after === true);
@@ -26,7 +25,7 @@ export default rule({
           ...(revision !== undefined && { revision }),
           ...(nullableAgain && { severity: "warning" as const }),
           object: { kind: difference.kind, name: difference.name },
-          message: text`${who} does not bring the schema back: ${describe(difference)}.`,
+          message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
           help: text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`,
           ...(statement?.file && { related: [{ file: statement.file, line: statement.line, message: text`this is the definition that was there` }] }),
         },

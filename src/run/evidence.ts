@@ -52,8 +52,6 @@ export interface Phase {
   stop?: Stop;
   /** Version rows found, and those that the ended steps must leave; of equal content in a sound project. */
   rows?: { found: string[]; expected: string[] };
-  /** Steps that failed and that we stepped over, to find further faults. */
-  skipped: string[];
   /** The catalog after the phase, compared with the state that should have come back. */
   compared?: { with: string; differences: Difference[] };
   /** After one downgrade step: what differs from the state before that revision's upgrade. */
@@ -78,6 +76,8 @@ export interface Evidence {
   schema?: Difference[];
   /** The database that the project runs on, where that is not Postgres: `mysql`. */
   unsupported?: string;
+  /** What the base branch's own files did, where old revisions looked faulty. */
+  onBase?: Evidence;
   foreign: { wanted: string; file?: string; line?: number }[];
   /** Notes for notChecked. */
   notes: { what: string; reason: Text }[];

@@ -15,12 +15,12 @@ import { travel } from "./itinerary.ts";
 
 export interface Migrations {
   environment: Environment;
-  /** Absolute root of the files that are run. */
+  /** Absolute root of the pull request's files. */
   root: string;
-  /** Absolute root of the pull request's files, which the settings speak of. */
-  settingsRoot: string;
-  /** The same of the base branch's files, where applied revisions differ there. */
-  baseRoot?: string;
+  /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
+  baseRoot?(): Promise<string>;
+  /** Applied revisions differ: what production has comes from the base branch's files. */
+  fromBaseFiles: boolean;
   /** Ids that the base branch has applied. */
   base: ReadonlySet<string>;
   interpreter: Interpreter;
@@ -64,17 +64,15 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
     return driver;
   };
   const [setup, baseline] = await Promise.all([
-    Promise.all(settings.setupSql.map((file) => script(task.settingsRoot, file, "setup-sql"))),
-    readBaseline(task.settingsRoot, settings),
+    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
+    readBaseline(task.root, settings),
   ]);
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   try {
-    const [scratch, loaded] = await Promise.all([scratchOf(), first.loaded]);
-    const baseDriver = task.baseRoot === undefined ? undefined : start(task.baseRoot);
-    const baseOrder = await baseDriver?.loaded.then(({ order }) => order);
+    const [scratch] = await Promise.all([scratchOf(), first.loaded]);
     const evidence = await travel(
-      { order: loaded.order, base: task.base, ...(baseOrder && { baseOrder }), setup, ...(baseline && { baseline }) },
+      { base: task.base, fromBaseFiles: task.fromBaseFiles, setup, ...(baseline && { baseline }) },
       {
         scratch,
         head: async () => {
@@ -82,7 +80,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
           first = undefined;
           return driver;
         },
-        ...(baseDriver && { base: async () => baseDriver }),
+        ...(task.baseRoot && { base: async () => start(await task.baseRoot!()) }),
         progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
@@ -124,7 +122,7 @@ function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations):
     sqlalchemy: task.interpreter.sqlalchemy,
     order: [],
     base: task.base,
-    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], skipped: [], unrestored: [], stop: { raised, ...place } }],
+    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], unrestored: [], stop: { raised, ...place } }],
     foreign: [],
     notes: [],
   };

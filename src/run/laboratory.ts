@@ -1,0 +1,162 @@
+/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
+import { Failure } from "../failure.ts";
+import { catalogQuery, parseCatalog, withoutTables, type Catalog } from "../postgres/catalog.ts";
+import type { Database, Scratch } from "../postgres/scratch.ts";
+import { code, text } from "../text.ts";
+import type { Driver, RunResult, StepControl } from "./driver.ts";
+import type { Evidence, Phase, Stop } from "./evidence.ts";
+
+export interface RunOptions {
+  /** true: in the transactions that env.py chooses; false: each revision commits on its own. */
+  own: boolean;
+  /** Told of the catalog after each step, while its work may not be committed yet. */
+  after?: (revision: string, catalog: Catalog) => void;
+}
+
+export interface Laboratory {
+  /** Runs the planned revisions of a phase and records what happened. True: they ran to their end, and the version rows are right. */
+  run(phase: Phase, database: Database, options: RunOptions): Promise<boolean>;
+  snapshot(database: Database): Promise<Catalog>;
+  /** Runs files of SQL that the settings name. */
+  prepare(database: Database, scripts: readonly { file: string; sql: string }[]): Promise<void>;
+  /** Writes the version row of a revision, unless there is one. */
+  stamp(database: Database, revision: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface VersionTable {
+  schema: string;
+  name: string;
+}
+
+/**
+ * @param start starts a process with the project loaded; called again where a fresh one is needed
+ * @param evidence what is observed beside the phases is added here
+ */
+export async function openLaboratory(
+  scratch: Scratch,
+  start: () => Promise<Driver>,
+  evidence: Pick<Evidence, "dbapi" | "foreign">,
+  progress: (phase: string, revision?: string) => void,
+): Promise<Laboratory> {
+  let driver = await start();
+  let versionTables: RunResult["versionTables"] = [];
+
+  const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
+    const found = await scratch.query<{ schema: string; name: string }>(
+      database,
+      `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`,
+      [versionTables.map(({ name }) => name).join("\n")],
+    );
+    return found.filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+  };
+
+  const snapshot = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
+    const json = query ? await query(catalogQuery()) : Object.values((await scratch.query(database, catalogQuery()))[0]!)[0];
+    return withoutTables(parseCatalog(json as string), query ? versionTables : await findVersionTables(database));
+  };
+
+  const versionRows = async (database: Database): Promise<string[]> => {
+    const rows: string[] = [];
+    for (const table of await findVersionTables(database)) {
+      rows.push(...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+    }
+    return [...new Set(rows)].sort();
+  };
+
+  const run: Laboratory["run"] = async (phase, database, { own, after }) => {
+    const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
+    progress(phase.title);
+    const started = performance.now();
+    const attempt = () =>
+      driver.run({
+        direction,
+        revisions: phase.planned,
+        connection: database.connection,
+        ...(!own && { transactionPerMigration: true }),
+        onBegin: (revision) => progress(phase.title, revision),
+        ...(after && {
+          onStep: async (step: StepControl) => {
+            after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
+            return "go" as const;
+          },
+        }),
+        onHang: () => whatHangs(scratch, database),
+      });
+    let result = await attempt();
+    // Some env.py cannot run twice in one process (tables declared on an imported Base): a fresh one decides.
+    if (result.freshProcessMayHelp && result.steps.length === 0) {
+      await driver.stop();
+      driver = await start();
+      result = await attempt();
+    }
+    if (result.versionTables.length > 0) versionTables = result.versionTables;
+    evidence.dbapi ??= result.connects[0]?.driver;
+    evidence.foreign.push(...result.foreign);
+    phase.steps = result.steps;
+    phase.rows = { found: await versionRows(database), expected: [...result.expected].sort() };
+    phase.stop = stopOf(result);
+    const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
+    phase.state = phase.stop || !whole ? "failed" : "ok";
+    phase.seconds = (performance.now() - started) / 1000;
+    return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
+  };
+
+  return {
+    run,
+    snapshot: (database) => snapshot(database),
+    async prepare(database, scripts) {
+      for (const script of scripts) await runScript(scratch, database, script);
+    },
+    async stamp(database, revision) {
+      for (const table of await findVersionTables(database)) {
+        const name = quoted(table);
+        await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
+      }
+    },
+    stop: () => driver.stop(),
+  };
+}
+
+const quoted = ({ schema, name }: VersionTable): string => [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+
+/** What stopped a run, where something did. */
+function stopOf(result: RunResult): Stop | undefined {
+  if (!result.raised && !result.hung) return undefined;
+  const open = result.steps.find((step) => !step.ended);
+  const last = open?.statements.at(-1);
+  return {
+    ...(open && { revision: open.revision }),
+    raised: result.raised ?? { type: "Hang", message: "nothing moved", frames: [], traceback: "" },
+    ...(result.place ?? (last?.file !== undefined && { file: last.file, line: last.line })),
+    ...(result.hung && { timedOut: result.hung }),
+  };
+}
+
+/** What the sessions in a database wait for, in words. */
+async function whatHangs(scratch: Scratch, database: Database): Promise<{ statement?: string; waitingFor?: string }> {
+  const sessions = await scratch.whoBlocks(database);
+  const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
+  if (!waiting) return {};
+  const { statement, waitingFor, blockedBy } = waiting;
+  return { statement, ...(waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }) };
+}
+
+async function runScript(scratch: Scratch, database: Database, { file, sql }: { file: string; sql: string }): Promise<void> {
+  try {
+    // pg_dump brackets its output with these two commands of psql.
+    await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
+    // Dumps change settings of the session, search_path above all; the session is used on.
+    await scratch.query(database, "DISCARD ALL");
+  } catch (error) {
+    const { message, position } = error as { message: string; position?: string };
+    const line = position === undefined ? undefined : sql.slice(0, Number(position) - 1).split("\n").length;
+    throw new Failure(
+      2,
+      text`${code(file)} fails on the scratch database: ${message}`,
+      text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`,
+      { file, ...(line !== undefined && { line }) },
+    );
+  }
+}
