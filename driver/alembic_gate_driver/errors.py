@@ -25,14 +25,16 @@ class Sources:
         self._installed = tuple(
             os.path.join(folder, "") for folder in installed if not any(r.startswith(folder) for r in self._roots)
         )
-        self.own = lru_cache(maxsize=None)(self._own)
+        self._directory = os.getcwd()
+        self.locate = lru_cache(maxsize=None)(self._locate)
 
-    def _own(self, file: str) -> bool:
-        return (
-            file.startswith(self._roots)
-            and not file.startswith(self._installed)
-            and os.path.sep + "site-packages" + os.path.sep not in file
-        )
+    def _locate(self, name: str) -> str | None:
+        """Return the absolute path of a source file as code objects name it; None: it is not the project's."""
+        if name.startswith("<"):
+            return None
+        file = os.path.normpath(os.path.join(self._directory, name))
+        foreign = file.startswith(self._installed) or os.path.sep + "site-packages" + os.path.sep in file
+        return file if file.startswith(self._roots) and not foreign else None
 
 
 def describe(error: BaseException, sources: Sources) -> dict[str, Any]:
@@ -92,8 +94,9 @@ def _frames(error: BaseException, sources: Sources) -> Iterator[dict[str, Any]]:
     while id(error) not in seen:
         seen.add(id(error))
         frames = list(_own_frames(error.__traceback__, sources))
-        if isinstance(error, SyntaxError) and error.filename and sources.own(os.path.abspath(error.filename)):
-            frames.append({"file": os.path.abspath(error.filename), "line": error.lineno or 1, "function": "<module>"})
+        if isinstance(error, SyntaxError) and error.filename:
+            file = sources.locate(error.filename)
+            frames += [{"file": file, "line": error.lineno or 1, "function": "<module>"}] if file else []
         if frames or error.__cause__ is None:
             yield from frames
             return
@@ -102,6 +105,6 @@ def _frames(error: BaseException, sources: Sources) -> Iterator[dict[str, Any]]:
 
 def _own_frames(trace: TracebackType | None, sources: Sources) -> Iterator[dict[str, Any]]:
     for frame, line in traceback.walk_tb(trace):
-        code = frame.f_code
-        if sources.own(code.co_filename):
-            yield {"file": code.co_filename, "line": line, "function": code.co_name}
+        file = sources.locate(frame.f_code.co_filename)
+        if file is not None:
+            yield {"file": file, "line": line, "function": frame.f_code.co_name}

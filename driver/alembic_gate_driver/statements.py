@@ -66,10 +66,11 @@ class Statements:
         nearest: dict[str, Any] = {}
         while frame is not None:
             name = frame.f_code.co_filename
+            file = self._sources.locate(name)
             if name == self.file:
-                return {"file": name, "line": frame.f_lineno}
-            if not nearest and self._sources.own(name):
-                nearest = {"file": name, "line": frame.f_lineno}
+                return {"file": file or name, "line": frame.f_lineno}
+            if file is not None and not nearest:
+                nearest = {"file": file, "line": frame.f_lineno}
             frame = frame.f_back
         return nearest
 
@@ -126,5 +127,6 @@ class Statements:
         place = places.get(threading.main_thread().ident, {})
         if self.file is not None:
             # Migrations may run in another thread than the main one.
-            place = next((other for other in places.values() if other.get("file") == self.file), place)
+            file = self._sources.locate(self.file) or self.file
+            place = next((other for other in places.values() if other.get("file") == file), place)
         self._channel.send("where", revision=self.revision, **place)

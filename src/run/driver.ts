@@ -18,13 +18,15 @@ export interface DriverOptions extends ProcessOptions {
   load: Load;
   /** Seconds without any progress after which a run counts as hanging. */
   timeout: number;
+  /** The same for loading, of which nothing is heard until it is done; default: `timeout`, but a minute at least. */
+  loadTimeout?: number;
   signal?: AbortSignal;
   /** A database for a project that connects while it is being imported. Without it such a connection is refused. */
   connection?: () => Promise<Connection>;
 }
 
 /** What was loaded. Files are relative to the root where they are in it. */
-export interface Loaded {
+interface Loaded {
   versions: { python: string; alembic: string; sqlalchemy: string };
   revisions: readonly LoadedRevision[];
   heads: readonly string[];
@@ -54,13 +56,13 @@ export interface StepControl {
 }
 
 /** What nothing moves for. */
-export interface Hang {
+interface Hang {
   seconds: number;
   statement?: string;
   waitingFor?: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   direction: "upgrade" | "downgrade";
   /** In the order in which they are to run. */
   revisions: readonly string[];
@@ -151,6 +153,7 @@ export function startDriver(options: DriverOptions): Driver {
     answers: T[],
     hear: (event: Event) => void,
     weAreBusy: () => boolean,
+    timeout = options.timeout,
   ): Promise<EventOf<T> | number | string> => {
     const over = new AbortController();
     const silence = new Promise<number>((resolve) => {
@@ -158,9 +161,9 @@ export function startDriver(options: DriverOptions): Driver {
       const look = () => {
         if (weAreBusy()) lastEvent = performance.now();
         const seconds = (performance.now() - lastEvent) / 1000;
-        if (seconds >= options.timeout) resolve(seconds);
+        if (seconds >= timeout) resolve(seconds);
       };
-      const timer = setInterval(look, Math.min(1000, options.timeout * 100));
+      const timer = setInterval(look, Math.min(1000, timeout * 100));
       over.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
     });
     listeners.add(hear);
@@ -197,7 +200,8 @@ export function startDriver(options: DriverOptions): Driver {
       connectsAtImport ??= relativePlace(load.root, event);
       void lend();
     };
-    const event = await ask(load, ["graph", "failed"], hear, () => lending);
+    const patience = options.loadTimeout ?? Math.max(options.timeout, 60);
+    const event = await ask(load, ["graph", "failed"], hear, () => lending, patience);
     if (typeof event === "number") {
       const at = await where();
       python.kill();

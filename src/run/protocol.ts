@@ -34,7 +34,7 @@ export interface Run {
 }
 
 /** While paused: runs SQL on the migration's own connection and answers `rows` with the first column of the first row, as text. */
-export interface Query {
+interface Query {
   type: "query";
   sql: string;
 }
@@ -51,7 +51,7 @@ export type Request =
   | { type: "where" }
   | { type: "bye" };
 
-export interface Frame {
+interface Frame {
   file: string;
   line: number;
   function: string;

@@ -261,7 +261,7 @@ test.each(load)("%s keeps a project from loading", async (_, files, failure) => 
 test("a project whose import hangs", async () => {
   const driver = await drive(
     { ...alembicFiles({ a: revision("a", { head: "import time; time.sleep(60)" }) }) },
-    { timeout: 1.5 },
+    { loadTimeout: 4 },
   );
   await expect(driver.loaded).rejects.toMatchObject({
     stage: "hang",

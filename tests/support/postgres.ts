@@ -2,17 +2,12 @@
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 import { inject, onTestFinished } from "vitest";
-import type { Connection, Server } from "../../src/postgres/server.ts";
+import type { Connection } from "../../src/postgres/server.ts";
 
 export interface TestDatabase {
   connection: Connection;
   /** Runs SQL as text, several statements at once if there are no parameters. */
   query(sql: string, parameters?: readonly string[]): Promise<Record<string, unknown>[]>;
-}
-
-/** The shared server; stopping it is left to the suite's end. */
-export function sharedServer(): Server {
-  return { ...inject("postgres"), stop: async () => {} };
 }
 
 /** A database of the running test, dropped when it ends. */
