@@ -3,7 +3,7 @@ import { devNull, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
 import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { access, appendFile, chmod, constants, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -876,7 +876,7 @@ function cutField(source, at, limit) {
 	let depth = 0;
 	let index = at + 1;
 	let end;
-	let shown = false;
+	let shownEnd;
 	let conversion = "";
 	const problem = {
 		offset: at,
@@ -898,7 +898,7 @@ function cutField(source, at, limit) {
 		} else if (depth > 0) index += 1;
 		else if (character === "}") return {
 			expression: [at + 1, end ?? index],
-			shown,
+			shownEnd,
 			conversion,
 			end: index + 1
 		};
@@ -917,8 +917,9 @@ function cutField(source, at, limit) {
 			};
 		} else if (character === "=" && source[index + 1] !== "=" && !"=!<>:".includes(source[index - 1])) {
 			end ??= index;
-			shown = true;
 			index += 1;
+			index += match(/\s*/y, source, index).length;
+			shownEnd = index;
 		} else if (character === ":") {
 			end ??= index;
 			const format = [index + 1, index + 1];
@@ -933,7 +934,7 @@ function cutField(source, at, limit) {
 			format[1] = index;
 			return {
 				expression: [at + 1, end],
-				shown,
+				shownEnd,
 				conversion,
 				format,
 				end: index + 1
@@ -1663,9 +1664,16 @@ function parserOf(source, tokens) {
 			if (prefix.includes("t")) parts.push(node("Template", token.start));
 		}
 		if (bytes) return node("Bytes", start, [], parts.map((part) => part.text).join(""));
+		const joined = merged(parts);
+		if (joined.every((part) => part.kind === "String")) return node("String", start, [], joined[0]?.text ?? "");
+		return node("FString", start, joined);
+	};
+	/** Neighbouring texts are one, empty ones none. */
+	const merged = (parts) => {
 		const joined = [];
 		for (const part of parts) {
 			const last = joined.at(-1);
+			if (part.kind === "String" && part.text === "") continue;
 			if (part.kind === "String" && last?.kind === "String") joined[joined.length - 1] = {
 				...last,
 				text: last.text + part.text,
@@ -1673,8 +1681,7 @@ function parserOf(source, tokens) {
 			};
 			else joined.push(part);
 		}
-		if (joined.every((part) => part.kind === "String")) return node("String", start, [], joined[0]?.text ?? "");
-		return node("FString", start, joined.filter((part) => part.kind !== "String" || part.text !== ""));
+		return joined;
 	};
 	/** The content of an f-string or of a format. */
 	const replaced = (from, to, raw) => {
@@ -1713,14 +1720,21 @@ function parserOf(source, tokens) {
 				const format = field.format ? {
 					kind: "FString",
 					text: "",
-					items: replaced(field.format[0], field.format[1], raw),
+					items: merged(replaced(field.format[0], field.format[1], raw)),
 					start: field.format[0],
 					end: field.format[1]
 				} : null;
-				const shown = field.shown ? source.slice(start, source.indexOf("=", stop) + 1) : "";
+				if (field.shownEnd !== void 0) parts.push({
+					kind: "String",
+					text: source.slice(start, field.shownEnd),
+					items: [],
+					start,
+					end: field.shownEnd
+				});
+				const conversion = field.conversion || (field.shownEnd !== void 0 && !format ? "r" : "");
 				parts.push({
 					kind: "Field",
-					text: `${shown}!${field.conversion}`,
+					text: `!${conversion}`,
 					items: [value, format],
 					start: index,
 					end: field.end
@@ -8792,7 +8806,7 @@ var inserted_revision_default = rule({
 /** The phases of the evidence with these ids, in the order of the itinerary. */
 const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.includes(phase.id));
 /** Types and functions that only an extension provides, and its name. */
-const FROM_EXTENSION = {
+const FROM_EXTENSION = new Map(Object.entries({
 	vector: "vector",
 	halfvec: "vector",
 	sparsevec: "vector",
@@ -8813,7 +8827,7 @@ const FROM_EXTENSION = {
 	digest: "pgcrypto",
 	unaccent: "unaccent",
 	create_hypertable: "timescaledb"
-};
+}));
 /** The extension that a database error asks for, if it does. */
 function missingExtension({ raised }) {
 	const { message, sqlstate } = raised;
@@ -8821,19 +8835,29 @@ function missingExtension({ raised }) {
 	if (control) return control[1] ?? control[2] ?? control[3];
 	if (sqlstate !== "42704" && sqlstate !== "42883") return void 0;
 	const named = /(?:type|function|operator class) "?(?:[\w]+\.)?(\w+)/.exec(message)?.[1];
-	return named && FROM_EXTENSION[named.toLowerCase()];
+	return named && FROM_EXTENSION.get(named.toLowerCase());
 }
 /** The role that a database error asks for, if it does. */
 const missingRole = ({ raised }) => raised.sqlstate === "42704" ? /role "([^"]+)" does not exist/.exec(raised.message)?.[1] : void 0;
-/** Why a phase stopped. */
-function causeOf(stop) {
+/** Classes that people raise to refuse; with the others, an error of Python's own may use the same words. */
+const DELIBERATE = /^(Exception|RuntimeError|ValueError|AssertionError|SystemExit|CommandError)$/;
+/** Whether somebody wrote that a revision cannot be undone. `raise NotImplemented` is a TypeError, and means it too. */
+function isRefusal({ type, message, sqlstate }) {
+	if (sqlstate !== void 0) return false;
+	if (/^(NotImplementedError|Irreversible\w*|CannotDowngrade\w*)$/.test(type) || type === "TypeError" && /NotImplementedType|must derive from BaseException/.test(message)) return true;
+	return DELIBERATE.test(type) && /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|downgrade.* not supported/i.test(message);
+}
+/**
+* Why a phase stopped.
+*
+* @param is what the body of the downgrade() that stopped is: one that only raises refuses
+*/
+function causeOf(stop, is) {
 	if (stop.timedOut) return "hang";
 	if (stop.revision === void 0) return "environment";
 	if (missingExtension(stop)) return "extension";
 	if (missingRole(stop)) return "role";
-	if (!stop.raised.sqlstate && /^(NotImplementedError|NotImplemented|Irreversible\w*|CannotDowngrade\w*)$/.test(stop.raised.type)) return "irreversible";
-	if (!stop.raised.sqlstate && /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|not supported/i.test(stop.raised.message)) return "irreversible";
-	return "fault";
+	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
 }
 /** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
 function firstLine(message) {
@@ -8875,8 +8899,12 @@ function stopped$1(graph, stop, direction, message, help) {
 	};
 }
 const upgradeSteps = (run) => phasesOf(run, "upgrade", "base", "upgrade-again", "history-upgrade").flatMap(({ steps }) => steps.filter((step) => step.direction === "upgrade"));
+/** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
+const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
+/** An identifier without its quotes. */
+const unquoted = (identifier) => identifier.startsWith("\"") ? identifier.slice(1, -1).replaceAll("\"\"", "\"") : identifier;
 /** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
-const bareName = (name) => name.replace(/\(.*$/s, "").split(".").at(-1).replaceAll("\"", "");
+const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
 /**
 * Which revision made an object, and with which statement.
 * The steps whose effect was seen decide; for all others the statement that creates something of that name does.
@@ -8920,10 +8948,10 @@ function unrestored(run) {
 	const found = [];
 	const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
 	const downgrade = phasesOf(run, "downgrade")[0];
-	if (downgrade?.compared) for (const difference of downgrade.compared.differences) {
+	for (const difference of downgrade?.compared?.differences ?? []) {
 		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
 		found.push({
-			revision: owner?.revision ?? creationOf(run, difference)?.revision,
+			revision: owner?.revision ?? ownerAmong(downgrade, run, difference),
 			difference
 		});
 	}
@@ -8933,6 +8961,13 @@ function unrestored(run) {
 		difference
 	});
 	return withoutRenames(found);
+}
+/** Which revision of a downgrade is to blame for a difference, where the states between them are not known. */
+function ownerAmong({ planned, steps }, run, difference) {
+	const creator = creationOf(run, difference)?.revision;
+	if (creator !== void 0 && planned.includes(creator)) return creator;
+	const name = bareName(difference.name);
+	return steps.find(({ statements }) => statements.some(({ sql }) => sql.includes(name)))?.revision ?? planned.at(-1);
 }
 /** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
 function withoutRenames(found) {
@@ -8962,28 +8997,30 @@ var environment_failed_default = rule({
 		"graph"
 	],
 	judge({ run, environment, graph }) {
-		const stop = run.phases.find(({ stop }) => stop)?.stop;
-		if (!stop || causeOf(stop) !== "environment") return [];
-		const file = stop.file ?? `${environment.scriptLocation}/env.py`.replace(/^\//, "");
+		const stop = run.phases.find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+		if (!stop) return [];
+		const { file, line, raised } = stop;
 		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
+		const raises = file === void 0 ? text`Alembic raises ${code(raised.type)}` : text`${code(file)} raises ${code(raised.type)}`;
+		const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text`The project does not finish loading` : raises;
 		return [{
-			file,
-			line: stop.line ?? 1,
+			file: file ?? environment.config,
+			line: line ?? 1,
 			...revision !== void 0 && { revision },
-			message: text`${code(file)} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
-			help: wayOut(stop.raised),
+			message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
+			help: wayOut(raised),
 			evidence: evidenceOf(stop)
 		}];
 	}
 });
 // src/rules/missing-extension.ts
 /** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES = {
+const IMAGES = new Map(Object.entries({
 	vector: "pgvector/pgvector:pg17",
 	postgis: "postgis/postgis:17-3.5",
 	postgis_raster: "postgis/postgis:17-3.5",
 	timescaledb: "timescale/timescaledb:latest-pg17"
-};
+}));
 var missing_extension_default = rule({
 	id: "missing-extension",
 	family: "setup",
@@ -8991,19 +9028,19 @@ var missing_extension_default = rule({
 	summary: "A migration needs an extension that the server does not have, or that nobody created",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade"))?.stop;
-		const extension = stop && causeOf(stop) === "extension" ? missingExtension(stop) : void 0;
+		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+		const extension = stop && missingExtension(stop);
 		if (!stop || extension === void 0) return [];
 		const absent = /not available|control file/.test(stop.raised.message);
-		const service = `services:\n  postgres:\n    image: ${IMAGES[extension] ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
+		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
 		return [{
 			...placeOfStop(graph, stop, "upgrade"),
-			...stop.revision !== void 0 && { revision: stop.revision },
+			revision: stop.revision,
 			object: {
 				kind: "extension",
 				name: extension
 			},
-			message: absent ? text`${code(stop.revision ?? "env.py")} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text`${code(stop.revision ?? "env.py")} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
+			message: absent ? text`${code(stop.revision)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text`${code(stop.revision)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
 			help: absent ? text`Judge on a server that has it: ${block(service, "yaml")}` : text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`
 		}];
 	}
@@ -9016,17 +9053,17 @@ var missing_role_default = rule({
 	summary: "A migration names a role that no revision creates",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade"))?.stop;
-		const role = stop && causeOf(stop) === "role" ? missingRole(stop) : void 0;
+		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+		const role = stop && missingRole(stop);
 		if (!stop || role === void 0) return [];
 		return [{
 			...placeOfStop(graph, stop, "upgrade"),
-			...stop.revision !== void 0 && { revision: stop.revision },
+			revision: stop.revision,
 			object: {
 				kind: "role",
 				name: role
 			},
-			message: text`${code(stop.revision ?? "env.py")} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
+			message: text`${code(stop.revision)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
 			help: text`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll("\"", "\"\"")}";`, "sql")}`
 		}];
 	}
@@ -9105,12 +9142,12 @@ var downgrade_failed_default = rule({
 	summary: "downgrade() raises right after its own upgrade()",
 	needs: ["run", "graph"],
 	judge: ({ run, graph }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
+		const is = stop?.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
 		if (!stop || ![
 			"fault",
 			"extension",
 			"role"
-		].includes(causeOf(stop))) return [];
-		if (graph.revisions.get(stop.revision)?.downgradeIs === "missing") return [];
+		].includes(causeOf(stop, is)) || is === "missing") return [];
 		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`Mend downgrade() so that it undoes upgrade() in reverse order, then run ${code(`alembic downgrade ${stop.revision}:-1`)}`)];
 	})
 });
@@ -9156,7 +9193,8 @@ var missing_downgrade_default = rule({
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
 		const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
-		const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []);
+		const isMissing = (revision) => graph.revisions.get(revision)?.downgradeIs === "missing";
+		const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []).filter(isMissing);
 		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
 			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
 			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
@@ -9186,20 +9224,51 @@ var irreversible_downgrade_default = rule({
 	summary: "downgrade() refuses on purpose",
 	needs: ["run", "graph"],
 	judge: ({ run, graph }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-		if (!stop || causeOf(stop) !== "irreversible") return [];
+		const is = stop?.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
+		if (!stop || causeOf(stop, is) !== "irreversible" || is === "missing") return [];
 		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`)];
 	})
 });
-// src/rules/leftover-after-downgrade.ts
-/** How to drop what was left, as a line of Python. */
+// src/rules/undo.ts
+/** `"name", "table", schema="billing"`: a Python call's arguments; the schema that is the default is left out. */
+const call = (names, schema) => [...names.map((name) => JSON.stringify(name)), ...schema === void 0 || schema === "public" ? [] : [`schema=${JSON.stringify(schema)}`]].join(", ");
+/** What stands behind DROP where it is not the kind itself. */
+const COMMANDS = {
+	"enum type": "TYPE",
+	"composite type": "TYPE",
+	"range type": "TYPE",
+	"base type": "TYPE",
+	"shell type": "TYPE",
+	"foreign server": "SERVER"
+};
+/** Kinds whose DROP names the table that they are on. */
+const ON_TABLE = /* @__PURE__ */ new Set([
+	"trigger",
+	"rule",
+	"policy"
+]);
+/**
+* The line that drops an object, with Alembic's own operations where there are some.
+*
+* @returns undefined where no plain DROP does it
+*/
 function dropping({ kind, name }) {
-	const quoted = JSON.stringify(name.split(".").at(-1));
-	const line = {
-		table: `op.drop_table(${quoted})`,
-		"enum type": `sa.Enum(name=${quoted}).drop(op.get_bind())`,
-		index: `op.drop_index(${quoted})`
-	};
-	return text`Add to downgrade(): ${block(line[kind] ?? `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${name}`)})`, "python")}`;
+	const parts = nameParts(name);
+	const bare = parts.map(unquoted);
+	const [last, before, first] = [
+		bare.at(-1),
+		bare.at(-2),
+		bare.at(-3)
+	];
+	if (kind === "table") return `op.drop_table(${call([last], before)})`;
+	if (kind === "index") return `op.drop_index(${call([last], before)})`;
+	if (kind === "enum type") return `sa.Enum(name=${call([last], before)}).drop(op.get_bind())`;
+	if (kind === "column") return `op.drop_column(${call([before, last], first)})`;
+	if (kind === "not-null constraint") return `op.execute(${JSON.stringify(`ALTER TABLE ${parts.slice(0, -1).join(".")} DROP CONSTRAINT ${parts.at(-1)}`)})`;
+	if (/constraint$|^primary key$|^foreign key$/.test(kind)) return `op.drop_constraint(${call([last, before], first)})`;
+	if (ON_TABLE.has(kind)) return `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${parts.at(-1)} ON ${parts.slice(0, -1).join(".")}`)})`;
+	if (["default privileges", "published table"].includes(kind)) return void 0;
+	return `op.execute(${JSON.stringify(`DROP ${COMMANDS[kind] ?? kind.toUpperCase()} ${name}`)})`;
 }
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
@@ -9245,6 +9314,7 @@ const RULES = [
 			};
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const related = labels ? [] : createdHere(run, difference);
+			const line = dropping(difference);
 			const made = related[0]?.line === void 0 ? "" : `; upgrade() created it at line ${related[0].line}`;
 			return [{
 				...placeOf$2(graph, revision, "downgrade"),
@@ -9252,7 +9322,7 @@ const RULES = [
 				...minor && { severity: "notice" },
 				object,
 				message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : dropping(difference),
+				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : line === void 0 ? text`Take back in downgrade() what upgrade() did, in reverse order.` : text`Add to downgrade(): ${block(line, "python")}`,
 				related
 			}];
 		})
@@ -9305,7 +9375,7 @@ const RULES = [
 					kind: difference.kind,
 					name: difference.name
 				},
-				message: text`A second upgrade gives another schema than the first: ${describe(difference)}. Databases will differ by their history.`,
+				message: text`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
 				help: text`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`
 			};
 		}))
@@ -9344,6 +9414,7 @@ const RULES = [
 				const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
 				const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
 				const rows = (ids) => ids.length === 0 ? text`no row` : listOf(ids);
+				const wrong = phase.id === "prepare" ? text`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
 				return [{
 					...placeOf$2(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
 					...revision !== void 0 && { revision },
@@ -9351,7 +9422,7 @@ const RULES = [
 						kind: "version rows",
 						name: phase.id
 					},
-					message: silent ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`,
+					message: silent ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : wrong,
 					help: text`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`
 				}];
 			});
@@ -9361,8 +9432,11 @@ const RULES = [
 ];
 // src/history/export.ts
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
-/** @throws GitError where objects are missing */
-async function exportCommit(git, commit) {
+/**
+* @param changed files that the working tree has otherwise than the commit, relative to the root
+* @throws GitError where objects are missing
+*/
+async function exportCommit(git, commit, changed) {
 	const place = await mkdtemp(path.join(tmpdir(), "alembic-gate-base-"));
 	const folder = path.join(place, "tree");
 	const remove = () => rm(place, {
@@ -9382,6 +9456,7 @@ async function exportCommit(git, commit) {
 			environment,
 			network: true
 		});
+		await lendBytecode(git.root, folder, new Set(changed));
 		return {
 			folder,
 			remove
@@ -9390,6 +9465,24 @@ async function exportCommit(git, commit) {
 		await remove();
 		throw error;
 	}
+}
+/** Gives the copy what Python has compiled in the working tree: compiling a large project again takes longer than its migrations. */
+async function lendBytecode(from, to, changed) {
+	const compiled = (await readdir(from, {
+		recursive: true,
+		withFileTypes: true
+	})).filter((entry) => entry.isFile() && entry.name.endsWith(".pyc") && path.basename(entry.parentPath) === "__pycache__");
+	await Promise.all(compiled.map(async ({ name, parentPath }) => {
+		const cache = path.relative(from, parentPath);
+		const source = path.join(path.dirname(cache), `${name.split(".", 1)[0]}.py`);
+		if (changed.has(source.split(path.sep).join("/"))) return;
+		try {
+			const [{ atime, mtime }] = await Promise.all([stat(path.join(from, source)), stat(path.join(to, source))]);
+			await mkdir(path.join(to, cache), { recursive: true });
+			await copyFile(path.join(parentPath, name), path.join(to, cache, name));
+			await utimes(path.join(to, source), atime, mtime);
+		} catch {}
+	}));
 }
 // src/project/project-environment.ts
 /** The environment variables that the project's own code gets to see. */
@@ -10001,7 +10094,7 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 	const ended = new Promise((resolve) => {
 		child.once("error", (error) => resolve(error.message));
 		child.once("exit", async (status, signal) => {
-			await Promise.race([drained, setTimeout$1(draining)]);
+			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
 			for (const stream of readable) stream.destroy();
 			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
 		});
@@ -10145,16 +10238,16 @@ function startDriver(options) {
 		listeners.add(listener);
 	});
 	/** Sends a request and waits for its answer, for silence (its seconds) or for the end of the process (what ended it). */
-	const ask = async (request, answers, hear, weAreBusy) => {
+	const ask = async (request, answers, hear, weAreBusy, timeout = options.timeout) => {
 		const over = new AbortController();
 		const silence = new Promise((resolve) => {
 			lastEvent = performance.now();
 			const look = () => {
 				if (weAreBusy()) lastEvent = performance.now();
 				const seconds = (performance.now() - lastEvent) / 1e3;
-				if (seconds >= options.timeout) resolve(seconds);
+				if (seconds >= timeout) resolve(seconds);
 			};
-			const timer = setInterval(look, Math.min(1e3, options.timeout * 100));
+			const timer = setInterval(look, Math.min(1e3, timeout * 100));
 			over.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 		});
 		listeners.add(hear);
@@ -10196,7 +10289,8 @@ function startDriver(options) {
 			connectsAtImport ??= relativePlace(load.root, event);
 			lend();
 		};
-		const event = await ask(load, ["graph", "failed"], hear, () => lending);
+		const patience = options.loadTimeout ?? Math.max(options.timeout, 60);
+		const event = await ask(load, ["graph", "failed"], hear, () => lending, patience);
 		if (typeof event === "number") {
 			const at = await where();
 			python.kill();
@@ -11465,7 +11559,7 @@ function foldConsequences(findings, families) {
 		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
 		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
-		if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
+		if (families.get(cause.rule) === "history" || cause.rule === "revision-id-too-long") return true;
 		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
 		const name = cause.object && bareName(cause.object.name);
 		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || plain(finding.message).includes(name));
@@ -11594,7 +11688,7 @@ async function observe({ target, project, facts, server, world }) {
 	const history = facts.history.known ? facts.history.value : void 0;
 	const differ = [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
 	let exported;
-	const baseRoot = async (git, { base }) => (await (exported ??= exportCommit(git, base.commit))).folder;
+	const baseRoot = async (git, { base, changedFiles }) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
 	try {
 		return {
 			known: true,
@@ -11754,11 +11848,12 @@ async function gate(given, world) {
 	}
 }
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, settings }, { event }) {
+async function baseOf({ git, root, settings }, { event }) {
 	if (settings.scope === "all") return {
 		known: false,
 		reason: text`all revisions are judged as if they were new (${"scope: all"})`
 	};
+	if (!git && event) throw new Failure(3, text`${code(root)} is not a git checkout, so there is nothing to compare the pull request with.`, text`Check it out before the gate: ${block("- uses: actions/checkout@v5", "yaml")}`);
 	if (!git) return {
 		known: false,
 		reason: text`this folder is not a git checkout`

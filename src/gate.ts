@@ -7,6 +7,7 @@
  */
 import { graphReport, phaseReports, schemaReport } from "./digest.ts";
 import type { EnvironmentReport, Report } from "./finding.ts";
+import { Failure } from "./failure.ts";
 import { changedFiles, findBase, type BaseFact } from "./history/base.ts";
 import { readHistory } from "./history/history.ts";
 import { openProject, serverFor, type LazyServer, type Project } from "./opening.ts";
@@ -17,7 +18,7 @@ import type { FactsOf } from "./rules/rule.ts";
 import { observe, proofOf } from "./running.ts";
 import type { Given } from "./settings.ts";
 import { settle } from "./settle.ts";
-import { code, text } from "./text.ts";
+import { block, code, text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
 import type { World } from "./world.ts";
 
@@ -57,8 +58,15 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
 }
 
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, settings }: Project, { event }: World): Promise<BaseFact> {
+async function baseOf({ git, root, settings }: Project, { event }: World): Promise<BaseFact> {
   if (settings.scope === "all") return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
+  if (!git && event) {
+    throw new Failure(
+      3,
+      text`${code(root)} is not a git checkout, so there is nothing to compare the pull request with.`,
+      text`Check it out before the gate: ${block("- uses: actions/checkout@v5", "yaml")}`,
+    );
+  }
   if (!git) return { known: false, reason: text`this folder is not a git checkout` };
   return findBase({ git, ...(event && { event }), ...(settings.base !== undefined && { base: settings.base }) });
 }

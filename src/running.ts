@@ -46,7 +46,7 @@ export async function observe({ target, project, facts, server, world }: Task): 
   const history = facts.history.known ? facts.history.value : undefined;
   const differ = [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
   let exported: Promise<Exported> | undefined;
-  const baseRoot = async (git: Git, { base }: History) => (await (exported ??= exportCommit(git, base.commit))).folder;
+  const baseRoot = async (git: Git, { base, changedFiles }: History) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
   try {
     const evidence = await runMigrations({
       environment,

@@ -137,7 +137,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
       if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
       if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
       if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision) return false;
-      if (["graph", "history"].includes(families.get(cause.rule) ?? "")) return true;
+      if (families.get(cause.rule) === "history" || cause.rule === "revision-id-too-long") return true;
       const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
       const name = cause.object && bareName(cause.object.name);
       return again && LEFT_BEHIND.has(cause.rule) && (name === undefined || plain(finding.message).includes(name));

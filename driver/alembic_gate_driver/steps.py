@@ -6,6 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
+from alembic.runtime import migration
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 
@@ -123,7 +124,8 @@ class _Run:
     def steps(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[RevisionStep]:
         """Yield the steps to Alembic, which comes back for the next one when a step has ended."""
         self.contexts += 1
-        maintainer = _SimulatedHeads(context, heads)
+        # Alembic has just made it for this context, and keeps it current from here on.
+        maintainer = _LastHeads.made
         try:
             for identifier in self._due(heads):
                 self._channel.send("step", revision=identifier, direction=self.direction)
@@ -131,7 +133,6 @@ class _Run:
                 step = self._step(identifier)
                 yield step
                 self.failure = None
-                maintainer.update_to_step(step)
                 dbapi = session.of(context.connection)
                 if self.commits_each and session.state(dbapi) == session.OPEN:
                     # env.py began the transaction itself: Alembic leaves it alone then.
@@ -196,15 +197,14 @@ class _Run:
                 self._channel.send("rows", value=None, error=str(error))
 
 
-class _SimulatedHeads(HeadMaintainer):
-    """Alembic's own bookkeeping of version rows, without the statements."""
+class _LastHeads(HeadMaintainer):
+    """Alembic's own bookkeeping of version rows; the one that was made last can be asked what it stands at."""
 
-    def _insert_version(self, version: str) -> None:
-        self.heads.add(version)
+    made: HeadMaintainer
 
-    def _delete_version(self, version: str) -> None:
-        self.heads.discard(version)
+    def __init__(self, context: MigrationContext, heads: Any) -> None:
+        super().__init__(context, heads)
+        _LastHeads.made = self
 
-    def _update_version(self, from_: str, to_: str) -> None:
-        self.heads.discard(from_)
-        self.heads.add(to_)
+
+migration.HeadMaintainer = _LastHeads

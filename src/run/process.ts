@@ -78,7 +78,7 @@ export function startProcess(
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
     child.once("exit", async (status, signal) => {
-      await Promise.race([drained, sleep(draining)]);
+      await Promise.race([drained, sleep(draining, undefined, { ref: false })]);
       for (const stream of readable) stream.destroy();
       resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
     });
