@@ -64,6 +64,7 @@ class Redirect:
         self._channel = channel
         self._statements = statements
         self._target: dict[str, Any] | None = None
+        self._loading = True
         self._told: set[tuple[str, ...]] = set()
         self._homes: set[str] = set()
         self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -83,8 +84,9 @@ class Redirect:
             self.finish()
 
     def finish(self) -> None:
-        """Close what the project left open, and connect nowhere any more."""
+        """Close what the project left open, and connect nowhere until the next run."""
         self._target = None
+        self._loading = False
         orm = sys.modules.get("sqlalchemy.orm")
         if orm is not None:
             # A session of the application would go on with the old database in the next run.
@@ -133,13 +135,13 @@ class Redirect:
         )
 
     def _expect_target(self) -> dict[str, Any]:
-        if self._target is None:
+        if self._target is None and self._loading:
             # Importing the project already connects: ask for a database that may be thrown away afterwards.
             self._channel.send("need-connection", **self._statements.place(sys._getframe(2)))
             self._target = self._channel.receive().get("connection")
-            if self._target is None:
-                raise self.refuse("a database while it is being imported")
-            os.environ.update(_libpq_environment(self._target))
+            os.environ.update(_libpq_environment(self._target) if self._target else {})
+        if self._target is None:
+            raise self.refuse("a database while no migrations run")
         return self._target
 
     def _admit(self, wanted: dict[str, Any], driver: str, url: URL | None) -> None:

@@ -258,3 +258,32 @@ test.each([
     await database.query("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"),
   ).toEqual([]);
 });
+
+test("a thread of the application that connects between the runs is refused, and takes nobody's message", async () => {
+  const files = {
+    ...alembicFiles({ a: revision("a", { head: "import app" }) }),
+    "app.py": `import threading, time
+import sqlalchemy as sa
+engine = sa.create_engine("postgresql://u@db/app")
+def poll():
+    while True:
+        time.sleep(0.02)
+        try:
+            engine.connect().close()
+        except Exception as error:
+            print(error)
+threading.Timer(0.5, poll).start()
+`,
+    "alembic.ini": `${ini}prepend_sys_path = .\n`,
+  };
+  const database = await createDatabase();
+  const driver = await drive(files);
+  await driver.loaded;
+  for (const direction of ["upgrade", "downgrade", "upgrade"] as const) {
+    await sleep(400);
+    const result = await driver.run({ direction, revisions: ["a"], connection: database.connection });
+    expect(result.raised).toBeUndefined();
+  }
+  await driver.stop();
+  expect(driver.log).toContain("a database while no migrations run was refused");
+});
