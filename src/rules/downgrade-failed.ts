@@ -10,9 +10,9 @@ export default rule({
   needs: ["run", "graph"],
   judge: ({ run, graph }) =>
     phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-      if (!stop || !["fault", "extension", "role"].includes(causeOf(stop))) return [];
-      // That is for missing-downgrade to say.
-      if (graph.revisions.get(stop.revision!)?.downgradeIs === "missing") return [];
+      const is = stop?.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
+      // A missing one is for missing-downgrade to say.
+      if (!stop || !["fault", "extension", "role"].includes(causeOf(stop, is)) || is === "missing") return [];
       return [
         stopped(
           graph,

@@ -22,17 +22,21 @@ export default rule({
   summary: "env.py, or what it imports, raises",
   needs: ["run", "environment", "graph"],
   judge({ run, environment, graph }) {
-    const stop = run.phases.find(({ stop }) => stop)?.stop;
-    if (!stop || causeOf(stop) !== "environment") return [];
-    const file = stop.file ?? `${environment.scriptLocation}/env.py`.replace(/^\//, "");
+    const stop = run.phases.find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+    if (!stop) return [];
+    const { file, line, raised } = stop;
     const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
+    // Of a process that hangs or dies nothing was raised, and Alembic may raise without a line of the project.
+    const raises =
+      file === undefined ? text`Alembic raises ${code(raised.type)}` : text`${code(file)} raises ${code(raised.type)}`;
+    const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text`The project does not finish loading` : raises;
     return [
       {
-        file,
-        line: stop.line ?? 1,
+        file: file ?? environment.config,
+        line: line ?? 1,
         ...(revision !== undefined && { revision }),
-        message: text`${code(file)} raises ${code(stop.raised.type)}, so no migration can run: ${firstLine(stop.raised.message)}`,
-        help: wayOut(stop.raised),
+        message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
+        help: wayOut(raised),
         evidence: evidenceOf(stop),
       },
     ];

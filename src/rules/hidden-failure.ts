@@ -16,7 +16,9 @@ export default rule({
           if (!step.ended || !statement.error) return [];
           return [
             {
-              ...(statement.file ? { file: statement.file, line: statement.line } : placeOf(graph, step.revision, step.direction)),
+              ...(statement.file
+                ? { file: statement.file, line: statement.line }
+                : placeOf(graph, step.revision, step.direction)),
               revision: step.revision,
               severity: "warning",
               object: { kind: "statement", name: statement.sql.trim().split(/\s+/).slice(0, 3).join(" ") },
@@ -37,6 +39,10 @@ export default rule({
       const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
       const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
       const rows = (ids: string[]) => (ids.length === 0 ? text`no row` : listOf(ids));
+      const wrong =
+        phase.id === "prepare"
+          ? text`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.`
+          : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
       return [
         {
           ...placeOf(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
@@ -44,7 +50,7 @@ export default rule({
           object: { kind: "version rows", name: phase.id },
           message: silent
             ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.`
-            : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`,
+            : wrong,
           help: text`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`,
         },
       ];

@@ -10,7 +10,8 @@ export default rule({
   needs: ["run", "graph"],
   judge: ({ run, graph }) =>
     phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-      if (!stop || causeOf(stop) !== "irreversible") return [];
+      const is = stop?.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
+      if (!stop || causeOf(stop, is) !== "irreversible" || is === "missing") return [];
       return [
         stopped(
           graph,

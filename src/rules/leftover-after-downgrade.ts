@@ -1,19 +1,8 @@
 import type { Draft } from "../finding.ts";
-import type { Difference } from "../postgres/catalog.ts";
-import { block, code, text, type Text } from "../text.ts";
+import { block, code, text } from "../text.ts";
 import { createdHere, isMinor, placeOf, unrestored } from "./observed.ts";
 import { rule } from "./rule.ts";
-
-/** How to drop what was left, as a line of Python. */
-function dropping({ kind, name }: Difference): Text {
-  const quoted = JSON.stringify(name.split(".").at(-1));
-  const line: Record<string, string> = {
-    table: `op.drop_table(${quoted})`,
-    "enum type": `sa.Enum(name=${quoted}).drop(op.get_bind())`,
-    index: `op.drop_index(${quoted})`,
-  };
-  return text`Add to downgrade(): ${block(line[kind] ?? `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${name}`)})`, "python")}`;
-}
+import { dropping } from "./undo.ts";
 
 export default rule({
   id: "leftover-after-downgrade",
@@ -30,6 +19,7 @@ export default rule({
       const object = { kind: difference.kind, name: difference.name };
       const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
       const related = labels ? [] : createdHere(run, difference);
+      const line = dropping(difference);
       const made = related[0]?.line === undefined ? "" : `; upgrade() created it at line ${related[0].line}`;
       return [
         {
@@ -42,7 +32,9 @@ export default rule({
             : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
           help: minor
             ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.`
-            : dropping(difference),
+            : line === undefined
+              ? text`Take back in downgrade() what upgrade() did, in reverse order.`
+              : text`Add to downgrade(): ${block(line, "python")}`,
           related,
         },
       ];

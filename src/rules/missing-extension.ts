@@ -3,12 +3,14 @@ import { causeOf, missingExtension, placeOfStop } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 /** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES: Record<string, string> = {
-  vector: "pgvector/pgvector:pg17",
-  postgis: "postgis/postgis:17-3.5",
-  postgis_raster: "postgis/postgis:17-3.5",
-  timescaledb: "timescale/timescaledb:latest-pg17",
-};
+const IMAGES = new Map(
+  Object.entries({
+    vector: "pgvector/pgvector:pg17",
+    postgis: "postgis/postgis:17-3.5",
+    postgis_raster: "postgis/postgis:17-3.5",
+    timescaledb: "timescale/timescaledb:latest-pg17",
+  }),
+);
 
 export default rule({
   id: "missing-extension",
@@ -17,20 +19,20 @@ export default rule({
   summary: "A migration needs an extension that the server does not have, or that nobody created",
   needs: ["run", "graph"],
   judge({ run, graph }) {
-    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade"))?.stop;
-    const extension = stop && causeOf(stop) === "extension" ? missingExtension(stop) : undefined;
+    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+    const extension = stop && missingExtension(stop);
     if (!stop || extension === undefined) return [];
     const absent = /not available|control file/.test(stop.raised.message);
-    const image = IMAGES[extension];
+    const image = IMAGES.get(extension);
     const service = `services:\n  postgres:\n    image: ${image ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
     return [
       {
         ...placeOfStop(graph, stop, "upgrade"),
-        ...(stop.revision !== undefined && { revision: stop.revision }),
+        revision: stop.revision!,
         object: { kind: "extension", name: extension },
         message: absent
-          ? text`${code(stop.revision ?? "env.py")} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.`
-          : text`${code(stop.revision ?? "env.py")} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
+          ? text`${code(stop.revision!)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.`
+          : text`${code(stop.revision!)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
         help: absent
           ? text`Judge on a server that has it: ${block(service, "yaml")}`
           : text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`,

@@ -9,15 +9,15 @@ export default rule({
   summary: "A migration names a role that no revision creates",
   needs: ["run", "graph"],
   judge({ run, graph }) {
-    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade"))?.stop;
-    const role = stop && causeOf(stop) === "role" ? missingRole(stop) : undefined;
+    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+    const role = stop && missingRole(stop);
     if (!stop || role === undefined) return [];
     return [
       {
         ...placeOfStop(graph, stop, "upgrade"),
-        ...(stop.revision !== undefined && { revision: stop.revision }),
+        revision: stop.revision!,
         object: { kind: "role", name: role },
-        message: text`${code(stop.revision ?? "env.py")} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
+        message: text`${code(stop.revision!)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
         help: text`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll('"', '""')}";`, "sql")}`,
       },
     ];

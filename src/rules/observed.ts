@@ -2,7 +2,9 @@
 import type { Draft, Place, Related } from "../finding.ts";
 import type { Difference } from "../postgres/catalog.ts";
 import type { Graph } from "../project/graph.ts";
+import type { Revision } from "../project/revision.ts";
 import type { Evidence, Phase, PhaseId, Statement, Step, Stop } from "../run/evidence.ts";
+import type { Raised } from "../run/protocol.ts";
 import { block, code, text, type Text } from "../text.ts";
 
 /** The phases of the evidence with these ids, in the order of the itinerary. */
@@ -12,65 +14,94 @@ export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] => run.phase
 export type Cause = "hang" | "environment" | "extension" | "role" | "irreversible" | "fault";
 
 /** Types and functions that only an extension provides, and its name. */
-const FROM_EXTENSION: Record<string, string> = {
-  vector: "vector",
-  halfvec: "vector",
-  sparsevec: "vector",
-  geometry: "postgis",
-  geography: "postgis",
-  raster: "postgis_raster",
-  citext: "citext",
-  hstore: "hstore",
-  ltree: "ltree",
-  cube: "cube",
-  gin_trgm_ops: "pg_trgm",
-  gist_trgm_ops: "pg_trgm",
-  similarity: "pg_trgm",
-  uuid_generate_v1: "uuid-ossp",
-  uuid_generate_v4: "uuid-ossp",
-  gen_random_bytes: "pgcrypto",
-  crypt: "pgcrypto",
-  digest: "pgcrypto",
-  unaccent: "unaccent",
-  create_hypertable: "timescaledb",
-};
+const FROM_EXTENSION = new Map(
+  Object.entries({
+    vector: "vector",
+    halfvec: "vector",
+    sparsevec: "vector",
+    geometry: "postgis",
+    geography: "postgis",
+    raster: "postgis_raster",
+    citext: "citext",
+    hstore: "hstore",
+    ltree: "ltree",
+    cube: "cube",
+    gin_trgm_ops: "pg_trgm",
+    gist_trgm_ops: "pg_trgm",
+    similarity: "pg_trgm",
+    uuid_generate_v1: "uuid-ossp",
+    uuid_generate_v4: "uuid-ossp",
+    gen_random_bytes: "pgcrypto",
+    crypt: "pgcrypto",
+    digest: "pgcrypto",
+    unaccent: "unaccent",
+    create_hypertable: "timescaledb",
+  }),
+);
 
 /** The extension that a database error asks for, if it does. */
 export function missingExtension({ raised }: Stop): string | undefined {
   const { message, sqlstate } = raised;
-  const control = /extension "([^"]+)" is not available|open extension control file "[^"]*\/([^"/]+)\.control"|extension "([^"]+)" does not exist/.exec(message);
+  const control =
+    /extension "([^"]+)" is not available|open extension control file "[^"]*\/([^"/]+)\.control"|extension "([^"]+)" does not exist/.exec(
+      message,
+    );
   if (control) return control[1] ?? control[2] ?? control[3];
   if (sqlstate !== "42704" && sqlstate !== "42883") return undefined;
   const named = /(?:type|function|operator class) "?(?:[\w]+\.)?(\w+)/.exec(message)?.[1];
-  return named && FROM_EXTENSION[named.toLowerCase()];
+  return named && FROM_EXTENSION.get(named.toLowerCase());
 }
 
 /** The role that a database error asks for, if it does. */
 export const missingRole = ({ raised }: Stop): string | undefined =>
   raised.sqlstate === "42704" ? /role "([^"]+)" does not exist/.exec(raised.message)?.[1] : undefined;
 
-/** Why a phase stopped. */
-export function causeOf(stop: Stop): Cause {
+/** Classes that people raise to refuse; with the others, an error of Python's own may use the same words. */
+const DELIBERATE = /^(Exception|RuntimeError|ValueError|AssertionError|SystemExit|CommandError)$/;
+
+/** Whether somebody wrote that a revision cannot be undone. `raise NotImplemented` is a TypeError, and means it too. */
+function isRefusal({ type, message, sqlstate }: Raised): boolean {
+  if (sqlstate !== undefined) return false;
+  if (
+    /^(NotImplementedError|Irreversible\w*|CannotDowngrade\w*)$/.test(type) ||
+    (type === "TypeError" && /NotImplementedType|must derive from BaseException/.test(message))
+  )
+    return true;
+  return (
+    DELIBERATE.test(type) &&
+    /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|downgrade.* not supported/i.test(message)
+  );
+}
+
+/**
+ * Why a phase stopped.
+ *
+ * @param is what the body of the downgrade() that stopped is: one that only raises refuses
+ */
+export function causeOf(stop: Stop, is?: Revision["downgradeIs"]): Cause {
   if (stop.timedOut) return "hang";
   if (stop.revision === undefined) return "environment";
   if (missingExtension(stop)) return "extension";
   if (missingRole(stop)) return "role";
-  if (!stop.raised.sqlstate && /^(NotImplementedError|NotImplemented|Irreversible\w*|CannotDowngrade\w*)$/.test(stop.raised.type)) return "irreversible";
-  if (!stop.raised.sqlstate && /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|not supported/i.test(stop.raised.message)) return "irreversible";
-  return "fault";
+  return isRefusal(stop.raised) || (is === "raises" && stop.raised.sqlstate === undefined) ? "irreversible" : "fault";
 }
 
 /** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
 export function firstLine(message: string): string {
   const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
-  return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
+  return line
+    .replace(/^\([\w.]+\)\s*/, "")
+    .replace(/^<class '[^']+'>:\s*/, "")
+    .trim();
 }
 
 /** The message, the statement and, where there is no statement, the end of the traceback. */
 export function evidenceOf({ raised }: Stop): Text {
   const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
   const message = block(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "").trim());
-  const rest = raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(raised.traceback.trim().split("\n").slice(-12).join("\n"))}`;
+  const rest = raised.sql
+    ? text`It was executing ${block(raised.sql.trim(), "sql")}`
+    : text`${block(raised.traceback.trim().split("\n").slice(-12).join("\n"))}`;
   return text`${name}: ${message} ${rest}`;
 }
 
@@ -103,32 +134,45 @@ export function stopped(graph: Graph, stop: Stop, direction: "upgrade" | "downgr
 }
 
 const upgradeSteps = (run: Evidence): Step[] =>
-  phasesOf(run, "upgrade", "base", "upgrade-again", "history-upgrade").flatMap(({ steps }) => steps.filter((step) => step.direction === "upgrade"));
+  phasesOf(run, "upgrade", "base", "upgrade-again", "history-upgrade").flatMap(({ steps }) =>
+    steps.filter((step) => step.direction === "upgrade"),
+  );
+
+/** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
+export const nameParts = (name: string): string[] =>
+  /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)![0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
+
+/** An identifier without its quotes. */
+export const unquoted = (identifier: string): string =>
+  identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 
 /** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
-export const bareName = (name: string): string =>
-  name
-    .replace(/\(.*$/s, "")
-    .split(".")
-    .at(-1)!
-    .replaceAll('"', "");
+export const bareName = (name: string): string => unquoted(nameParts(name).at(-1) ?? "");
 
 /**
  * Which revision made an object, and with which statement.
  * The steps whose effect was seen decide; for all others the statement that creates something of that name does.
  */
-export function creationOf(run: Evidence, object: Pick<Difference, "kind" | "name">): { revision: string; statement?: Statement } | undefined {
+export function creationOf(
+  run: Evidence,
+  object: Pick<Difference, "kind" | "name">,
+): { revision: string; statement?: Statement } | undefined {
   const steps = upgradeSteps(run);
-  const seen = steps.find((step) => step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name));
+  const seen = steps.find((step) =>
+    step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name),
+  );
   const bare = bareName(object.name).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const named = new RegExp(`(?<![\\w])${bare}(?![\\w])`, "i");
-  const creates = (statement: Statement) => /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
+  const named = new RegExp(`(?<![\\w$])${bare}(?![\\w$])`, "i");
+  const creates = (statement: Statement) =>
+    /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
   if (seen) {
     const statement = seen.statements.find(creates);
     return { revision: seen.revision, ...(statement && { statement }) };
   }
   for (const step of steps.filter((step) => step.effect === undefined)) {
-    const statement = step.statements.find((statement) => creates(statement) && /\b(create|add)\b/i.test(statement.sql)) ?? step.statements.find(creates);
+    const statement =
+      step.statements.find((statement) => creates(statement) && /\b(create|add)\b/i.test(statement.sql)) ??
+      step.statements.find(creates);
     if (statement) return { revision: step.revision, statement };
   }
   return undefined;
@@ -155,11 +199,9 @@ export function unrestored(run: Evidence): Unrestored[] {
   const found: Unrestored[] = [];
   const key = ({ kind, name, change }: Difference) => `${change} ${kind} ${name}`;
   const downgrade = phasesOf(run, "downgrade")[0];
-  if (downgrade?.compared) {
-    for (const difference of downgrade.compared.differences) {
-      const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
-      found.push({ revision: owner?.revision ?? creationOf(run, difference)?.revision, difference });
-    }
+  for (const difference of downgrade?.compared?.differences ?? []) {
+    const owner = downgrade!.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
+    found.push({ revision: owner?.revision ?? ownerAmong(downgrade!, run, difference), difference });
   }
   const known = new Set(found.map(({ difference }) => key(difference)));
   for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
@@ -168,15 +210,30 @@ export function unrestored(run: Evidence): Unrestored[] {
   return withoutRenames(found);
 }
 
+/** Which revision of a downgrade is to blame for a difference, where the states between them are not known. */
+function ownerAmong({ planned, steps }: Phase, run: Evidence, difference: Difference): string | undefined {
+  const creator = creationOf(run, difference)?.revision;
+  if (creator !== undefined && planned.includes(creator)) return creator;
+  const name = bareName(difference.name);
+  return steps.find(({ statements }) => statements.some(({ sql }) => sql.includes(name)))?.revision ?? planned.at(-1);
+}
+
 /** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
 function withoutRenames(found: Unrestored[]): Unrestored[] {
   const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== undefined);
   const isOther = ({ revision, difference }: Unrestored) =>
     difference.change === "added" &&
-    removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
+    removed.some(
+      (other) =>
+        other.revision === revision &&
+        other.difference.kind === difference.kind &&
+        other.difference.parent === difference.parent &&
+        difference.kind !== "column",
+    );
   return found.filter((item) => !isOther(item));
 }
 
 /** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
 export const isMinor = ({ kind, change, properties }: Difference): boolean =>
-  (kind === "extension" && change === "added") || (kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels"));
+  (kind === "extension" && change === "added") ||
+  (kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels"));

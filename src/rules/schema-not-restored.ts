@@ -16,7 +16,9 @@ export default rule({
       if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
       // Rows may hold NULL by then: many teams bring a column back without its NOT NULL on purpose.
       const nullableAgain =
-        difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(({ name, after }) => name === "nullable" && after === true);
+        difference.kind === "column" &&
+        difference.properties.length > 0 &&
+        difference.properties.every(({ name, after }) => name === "nullable" && after === true);
       const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
       const statement = creationOf(run, difference)?.statement;
       return [
@@ -27,7 +29,9 @@ export default rule({
           object: { kind: difference.kind, name: difference.name },
           message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
           help: text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`,
-          ...(statement?.file && { related: [{ file: statement.file, line: statement.line, message: text`this is the definition that was there` }] }),
+          ...(statement?.file && {
+            related: [{ file: statement.file, line: statement.line, message: text`this is the definition that was there` }],
+          }),
         },
       ];
     }),

@@ -1,5 +1,5 @@
 import type { Draft } from "../finding.ts";
-import { describe } from "../postgres/describe.ts";
+import { describeState } from "../postgres/describe.ts";
 import { code, text } from "../text.ts";
 import { creationOf, phasesOf, placeOf } from "./observed.ts";
 import { rule } from "./rule.ts";
@@ -14,12 +14,14 @@ export default rule({
     phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ compared }) =>
       (compared?.differences ?? []).map((difference): Draft => {
         const creation = creationOf(run, difference);
-        const place = creation?.statement?.file ? { file: creation.statement.file, line: creation.statement.line } : placeOf(graph, creation?.revision, "upgrade");
+        const place = creation?.statement?.file
+          ? { file: creation.statement.file, line: creation.statement.line }
+          : placeOf(graph, creation?.revision, "upgrade");
         return {
           ...place,
           ...(creation && { revision: creation.revision }),
           object: { kind: difference.kind, name: difference.name },
-          message: text`A second upgrade gives another schema than the first: ${describe(difference)}. Databases will differ by their history.`,
+          message: text`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
           help: text`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`,
         };
       }),

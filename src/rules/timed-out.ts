@@ -9,19 +9,21 @@ export default rule({
   summary: "Nothing moved within the time limit",
   needs: ["run", "graph"],
   judge: ({ run, graph }) =>
-    phasesOf(run, "prepare", "base", "upgrade", "downgrade", "upgrade-again", "history-downgrade", "history-upgrade").flatMap(({ id, stop }) => {
-      if (!stop?.timedOut) return [];
-      const { seconds, statement, waitingFor } = stop.timedOut;
-      const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
-      const who = stop.revision === undefined ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
-      return [
-        {
-          ...(stop.file ? placeOfStop(graph, stop, direction) : placeOf(graph, stop.revision, direction)),
-          ...(stop.revision !== undefined && { revision: stop.revision }),
-          message: text`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
-          help: text`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
-          ...(statement && { evidence: text`It was executing ${block(statement, "sql")}` }),
-        },
-      ];
-    }),
+    phasesOf(run, "prepare", "base", "upgrade", "downgrade", "upgrade-again", "history-downgrade", "history-upgrade").flatMap(
+      ({ id, stop }) => {
+        if (!stop?.timedOut) return [];
+        const { seconds, statement, waitingFor } = stop.timedOut;
+        const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
+        const who = stop.revision === undefined ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
+        return [
+          {
+            ...(stop.file ? placeOfStop(graph, stop, direction) : placeOf(graph, stop.revision, direction)),
+            ...(stop.revision !== undefined && { revision: stop.revision }),
+            message: text`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
+            help: text`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
+            ...(statement && { evidence: text`It was executing ${block(statement, "sql")}` }),
+          },
+        ];
+      },
+    ),
 });

@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import missingBaseline from "../../src/rules/missing-baseline.ts";
+import { chainOf, evidence, judge, phase, said, stop, toPaste } from "../support/evidence.ts";
+
+const graph = chainOf(["a"], ["b"]);
+
+test("the revision that fails, and the lines that name a baseline", () => {
+  const run = evidence([phase("base", { stop: stop("a", { message: 'relation "users" does not exist', sqlstate: "42P01" }) })]);
+  const [draft] = judge(missingBaseline, graph, run);
+  expect(draft).toMatchObject({ file: "alembic.ini", line: 1 });
+  expect(said(draft!)).toContain(
+    'the revision a, which the base branch has already, fails there (relation "users" does not exist)',
+  );
+  expect(toPaste(draft!)).toEqual(['baseline = "schema.sql"\nbaseline-revision = "a"']);
+});
+
+test("what a baseline would not mend is not this", () => {
+  const base = (error: object, more: object = {}) => evidence([phase("base", { stop: stop("a", error, more) })]);
+  expect(judge(missingBaseline, graph, base({ message: 'role "app" does not exist', sqlstate: "42704" }))).toEqual([]);
+  expect(judge(missingBaseline, graph, base({}, { timedOut: { seconds: 1 } }))).toEqual([]);
+  expect(judge(missingBaseline, graph, evidence([phase("base"), phase("upgrade", { stop: stop("b") })]))).toEqual([]);
+});
