@@ -1364,6 +1364,8 @@ const BINARY = {
 	"%": 6,
 	"@": 6
 };
+/** CPython's own limit for parentheses. */
+const MOST_NESTED = 200;
 const FORGOT_COMMA = "invalid syntax. Perhaps you forgot a comma?";
 const COMPARISONS = /* @__PURE__ */ new Set([
 	"==",
@@ -1751,7 +1753,7 @@ function parserOf(source, tokens) {
 		const start = now().start;
 		if (take("await")) {
 			if (scope.function !== "async" && comprehending === 0) note("'await' outside async function", start);
-			return node("Await", start, [primary()]);
+			return node("Await", start, [deeper(primary)]);
 		}
 		let value = atom();
 		for (;;) if (take(".")) {
@@ -1823,15 +1825,26 @@ function parserOf(source, tokens) {
 		}, (token) => is("]", token));
 		return items.length === 1 && !trailing && items[0].kind !== "Starred" ? items[0] : node("Tuple", start, items);
 	};
+	let depth = 0;
+	/** Nobody writes this deep; who generates it must not break us. */
+	const deeper = (read) => {
+		if (depth > MOST_NESTED) refuse("too many levels of nesting");
+		depth += 1;
+		try {
+			return read();
+		} finally {
+			depth -= 1;
+		}
+	};
 	const unary = () => {
 		const start = now().start;
 		for (const sign of [
 			"+",
 			"-",
 			"~"
-		]) if (take(sign)) return node("Unary", start, [unary()], sign);
+		]) if (take(sign)) return node("Unary", start, [deeper(unary)], sign);
 		const base = primary();
-		return take("**") ? node("Binary", start, [base, unary()], "**") : base;
+		return take("**") ? node("Binary", start, [base, deeper(unary)], "**") : base;
 	};
 	const binary = (level) => {
 		const start = now().start;
@@ -1864,7 +1877,7 @@ function parserOf(source, tokens) {
 	};
 	const inversion = () => {
 		const start = now().start;
-		return take("not") ? node("Unary", start, [inversion()], "not") : comparison();
+		return take("not") ? node("Unary", start, [deeper(inversion)], "not") : comparison();
 	};
 	const logical = (operator, operand) => {
 		const start = now().start;
@@ -1873,7 +1886,8 @@ function parserOf(source, tokens) {
 		return items.length === 1 ? items[0] : node("Bool", start, items, operator);
 	};
 	const disjunction = () => logical("or", () => logical("and", inversion));
-	const expression = () => {
+	const expression = () => deeper(plainExpression);
+	const plainExpression = () => {
 		const start = now().start;
 		if (is("lambda")) return lambda();
 		const value = disjunction();
@@ -2184,7 +2198,7 @@ function parserOf(source, tokens) {
 		at += 1;
 		if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
 		at += 1;
-		const items = statements();
+		const items = deeper(statements);
 		if (now().kind === "dedent") at += 1;
 		return {
 			kind: "Block",
@@ -2572,7 +2586,7 @@ function parserOf(source, tokens) {
 						detail: "unexpected indent"
 					});
 					at += 1;
-					items.push(...statements());
+					items.push(...deeper(statements));
 					if (now().kind === "dedent") at += 1;
 					continue;
 				}
@@ -8913,7 +8927,7 @@ function creationOf(run, object) {
 	const steps = upgradeSteps(run);
 	const seen = steps.find((step) => step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name));
 	const bare = bareName(object.name).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-	const named = new RegExp(`(?<![\\w])${bare}(?![\\w])`, "i");
+	const named = new RegExp(`(?<![\\w$])${bare}(?![\\w$])`, "i");
 	const creates = (statement) => /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
 	if (seen) {
 		const statement = seen.statements.find(creates);
@@ -11026,6 +11040,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		}
 		if (result.versionTables.length > 0) versionTables = result.versionTables;
 		evidence.dbapi ??= result.connects[0]?.driver;
+		evidence.dialect ??= result.connects[0]?.dialect;
 		evidence.foreign.push(...result.foreign);
 		phase.steps = result.steps;
 		phase.rows = {
@@ -11041,9 +11056,6 @@ async function openLaboratory(scratch, start, evidence, progress) {
 	return {
 		run,
 		snapshot: (database) => snapshot(database),
-		async prepare(database, scripts) {
-			for (const script of scripts) await runScript(scratch, database, script);
-		},
 		async stamp(database, revision) {
 			for (const table of await findVersionTables(database)) {
 				const name = quoted(table);
@@ -11084,6 +11096,16 @@ async function whatHangs(scratch, database) {
 		statement,
 		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
 	};
+}
+/**
+* A new database in which files of SQL that the settings name have run.
+*
+* @throws Failure (exit code 2) where one of them fails
+*/
+async function prepared(scratch, scripts, name = "main") {
+	const database = await scratch.create(name);
+	for (const script of scripts) await runScript(scratch, database, script);
+	return database;
 }
 async function runScript(scratch, database, { file, sql }) {
 	try {
@@ -11177,7 +11199,7 @@ async function travel(plan, ports) {
 	const { scratch } = ports;
 	const head = await ports.head();
 	const loaded = await head.loaded;
-	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline.revision) : []);
+	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
 	const all = loaded.order.filter((id) => !below.has(id));
 	const added = all.filter((id) => !plan.base.has(id));
 	const base = plan.fromBaseFiles && ports.base ? await ports.base() : void 0;
@@ -11209,22 +11231,22 @@ async function travel(plan, ports) {
 	let first = head;
 	const lab = await openLaboratory(scratch, () => first ? Promise.resolve(first).finally(() => first = void 0) : ports.head(), evidence, ports.progress);
 	const baseLab = base && await openLaboratory(scratch, async () => base, evidence, ports.progress);
-	const scripts = [...plan.setup, ...plan.baseline ? [plan.baseline] : []];
 	try {
-		let main = await scratch.create("main");
-		await lab.prepare(main, scripts);
+		let main = await firstDatabase(plan, ports);
 		if (!await lab.run(phases.prepare, main, { own: true })) return end(text`env.py could not be run`);
-		if (plan.baseline) await lab.stamp(main, plan.baseline.revision);
+		if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
+		else if (evidence.dialect !== void 0 && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
+		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
+		if (plan.baseline) await lab.stamp(main, plan.baseline);
 		const empty = await lab.snapshot(main);
 		let reached = await (baseLab ?? lab).run(phases.base, main, { own: false });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
-			main = await scratch.create("own");
-			await lab.prepare(main, scripts);
+			main = await firstDatabase(plan, ports);
 			reached = await lab.run(phases.base, main, { own: true });
 		}
 		if (!reached) {
 			if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, {
-				scripts,
+				scripts: plan.scripts,
 				empty
 			});
 			return end(text`the base branch's revisions do not run from an empty database`);
@@ -11270,6 +11292,16 @@ async function travel(plan, ports) {
 		await Promise.all([lab.stop(), baseLab?.stop()]);
 	}
 }
+const isPostgres = (dialect, meant) => /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && meant;
+/**
+* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
+* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+*/
+async function firstDatabase({ scripts, baseline }, { scratch, imported }) {
+	if (!imported) return prepared(scratch, scripts);
+	const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
+	return (exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : []).some((row) => row.version_num !== baseline) ? prepared(scratch, scripts) : scratch.clone(imported, "main");
+}
 /** Records what a catalog differs in from the one that should have come back. */
 function compared(phase, what, before, after) {
 	const differences = compareCatalogs(before, after);
@@ -11292,6 +11324,7 @@ async function history(lab, database, down, up, empty, head) {
 */
 async function baseHistory({ base, scratch, progress }, evidence, applied, from) {
 	const driver = await base();
+	if (!driver) return void 0;
 	const { order } = await driver.loaded;
 	const planned = order.filter((id) => applied.planned.includes(id));
 	const phases = [
@@ -11313,8 +11346,7 @@ async function baseHistory({ base, scratch, progress }, evidence, applied, from)
 			phases[0].steps = applied.steps;
 			await history(lab, from.database, phases[1], phases[2], from.empty, from.b0);
 		} else {
-			const database = await scratch.create("base");
-			await lab.prepare(database, from.scripts);
+			const database = await prepared(scratch, from.scripts, "base");
 			await lab.run(phases[0], database, { own: false });
 		}
 		return observed;
@@ -11330,6 +11362,8 @@ async function baseHistory({ base, scratch, progress }, evidence, applied, from)
 */
 async function runMigrations(task) {
 	const { environment, settings, signal } = task;
+	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
+	const scripts = [...setup, ...baseline ? [baseline] : []];
 	const said = [];
 	let opened;
 	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, {
@@ -11337,9 +11371,15 @@ async function runMigrations(task) {
 		say: (note) => said.push(note)
 	}));
 	const drivers = [];
+	const imported = /* @__PURE__ */ new Map();
+	const importDatabase = (root) => {
+		const database = imported.get(root) ?? scratchOf().then((scratch) => prepared(scratch, scripts));
+		imported.set(root, database);
+		return database;
+	};
 	const start = (root) => {
 		const driver = startDriver({
-			connection: async () => (await (await scratchOf()).create("import")).connection,
+			connection: async () => (await importDatabase(root)).connection,
 			python: task.interpreter.command,
 			directory: path.join(root, environment.directory),
 			load: {
@@ -11358,15 +11398,26 @@ async function runMigrations(task) {
 		drivers.push(driver);
 		return driver;
 	};
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
+	const startBase = async (layOut) => {
+		const driver = start(await layOut());
+		try {
+			await driver.loaded;
+			return driver;
+		} catch (error) {
+			if (!(error instanceof LoadError)) throw error;
+			said.push(text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
+			return;
+		}
+	};
 	let first = start(task.root);
 	try {
 		const [scratch] = await Promise.all([scratchOf(), first.loaded]);
 		const evidence = await travel({
 			base: task.base,
 			fromBaseFiles: task.fromBaseFiles,
-			setup,
-			...baseline && { baseline }
+			postgresIsMeant: task.postgresIsMeant,
+			scripts,
+			...baseline && { baseline: baseline.revision }
 		}, {
 			scratch,
 			head: async () => {
@@ -11374,12 +11425,13 @@ async function runMigrations(task) {
 				first = void 0;
 				return driver;
 			},
-			...task.baseRoot && { base: async () => start(await task.baseRoot()) },
+			...task.baseRoot && { base: () => startBase(task.baseRoot) },
+			...imported.has(task.root) && { imported: await imported.get(task.root) },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
 		if (scratch.server.note) said.unshift(scratch.server.note);
 		evidence.notes.push(...said.map((reason) => ({
-			what: "server",
+			what: "the run",
 			reason
 		})));
 		return evidence;
@@ -11698,6 +11750,7 @@ async function observe({ target, project, facts, server, world }) {
 				...history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git, history) },
 				fromBaseFiles: differ,
 				base: new Set(history?.graph.revisions.keys()),
+				postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
 				interpreter,
 				server: booting,
 				settings,
@@ -12875,14 +12928,14 @@ function phaseRows(phases, { width, colour }) {
 	const widest = Math.max(...titles.map(columns));
 	return [...phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index) => {
 		const steps = revisions === 0 ? "" : count(revisions, "step");
-		const ran = outcome === "not-run" ? "" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
+		const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
 		const left = [
 			piece("  "),
 			OUTCOME[outcome],
 			piece(` ${titles[index]}${" ".repeat(widest - columns(titles[index]))}${ran}`)
 		];
 		const room = width - 4 - widest - columns(ran) - 2;
-		const why = reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : [];
+		const why = reason ? sentence(reason, colour) : [];
 		const remark = [
 			...compared ? [piece(comparison(compared, room))] : [],
 			...compared && reason ? [piece("; ")] : [],

@@ -5,6 +5,7 @@ import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter } from "./project/interpreter.ts";
+import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, Facts, FactsOf, Rule } from "./rules/rule.ts";
 import type { Evidence } from "./run/evidence.ts";
 import { runMigrations } from "./run/migrations.ts";
@@ -54,6 +55,7 @@ export async function observe({ target, project, facts, server, world }: Task): 
       ...(history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git!, history) }),
       fromBaseFiles: differ,
       base: new Set(history?.graph.revisions.keys()),
+      postgresIsMeant: settings.postgresVersion !== undefined || settings.postgres !== "auto" || (await wantedPostgres(project.tree)) !== undefined,
       interpreter,
       server: booting,
       settings,

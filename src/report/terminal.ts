@@ -124,14 +124,14 @@ function phaseRows(phases: readonly PhaseReport[], { width, colour }: TerminalOp
   const widest = Math.max(...titles.map(columns));
   const rows = phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index): Row[] => {
     const steps = revisions === 0 ? "" : count(revisions, "step");
-    const ran = outcome === "not-run" ? "" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
+    const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
     const left: Row = [
       piece("  "),
       OUTCOME[outcome],
       piece(` ${titles[index]!}${" ".repeat(widest - columns(titles[index]!))}${ran}`),
     ];
     const room = width - 4 - widest - columns(ran) - 2;
-    const why = reason ? [piece(outcome === "not-run" ? "not run: " : ""), ...sentence(reason, colour)] : [];
+    const why = reason ? sentence(reason, colour) : [];
     const remark: Row = [
       ...(compared ? [piece(comparison(compared, room))] : []),
       ...(compared && reason ? [piece("; ")] : []),

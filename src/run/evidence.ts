@@ -74,7 +74,9 @@ export interface Evidence {
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];
-  /** The database that the project runs on, where that is not Postgres: `mysql`. */
+  /** The dialect of the URL that env.py asked for: `postgresql`. */
+  dialect?: string;
+  /** What the project runs on, where that is not one Postgres database: `mysql`, `2 databases`. */
   unsupported?: string;
   /** What the base branch's own files did, where old revisions looked faulty. */
   onBase?: Evidence;

@@ -13,31 +13,30 @@ import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase, PhaseId } from "./evidence.ts";
-import { openLaboratory, type Laboratory } from "./laboratory.ts";
+import { openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
 import { watchStates } from "./states.ts";
-
-interface Script {
-  file: string;
-  sql: string;
-}
 
 export interface Plan {
   /** Ids that the base branch has; all others are the pull request's. */
   base: ReadonlySet<string>;
   /** B0 is built from the base branch's own files: applied revisions differ there. */
   fromBaseFiles: boolean;
-  /** SQL that runs first: extensions, roles. */
-  setup: readonly Script[];
-  /** A schema that the chain starts from, and the revision that it stands for. */
-  baseline?: Script & { revision: string };
+  /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
+  scripts: readonly Script[];
+  /** The revision that this schema stands for. */
+  baseline?: string;
+  /** The repository or the settings name Postgres: a URL of SQLite is then the fallback of a developer's machine. */
+  postgresIsMeant: boolean;
 }
 
 export interface Ports {
   scratch: Scratch;
   /** Starts a process with the pull request's files loaded. */
   head(): Promise<Driver>;
-  /** The same with the base branch's files; absent where the pull request only adds revisions, or there is no base. */
-  base?(): Promise<Driver>;
+  /** The same with the base branch's files; absent where the pull request only adds revisions, or there is no base. Undefined where they do not load. */
+  base?(): Promise<Driver | undefined>;
+  /** The database that the project connected to while it was imported, if it did. */
+  imported?: Database;
   /** Called at every phase and step. */
   progress(phase: string, revision?: string): void;
 }
@@ -75,7 +74,7 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
   const head = await ports.head();
   const loaded = await head.loaded;
   // What the baseline stands for is never run.
-  const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline.revision) : []);
+  const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
   const all = loaded.order.filter((id) => !below.has(id));
   const added = all.filter((id) => !plan.base.has(id));
   const base = plan.fromBaseFiles && ports.base ? await ports.base() : undefined;
@@ -109,25 +108,27 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
   let first: Driver | undefined = head;
   const lab = await openLaboratory(scratch, () => (first ? Promise.resolve(first).finally(() => (first = undefined)) : ports.head()), evidence, ports.progress);
   const baseLab = base && (await openLaboratory(scratch, async () => base, evidence, ports.progress));
-  const scripts = [...plan.setup, ...(plan.baseline ? [plan.baseline] : [])];
   try {
+    // Two of them in one scratch database would wait for each other for ever.
+    if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
+    if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     // An empty database, as env.py leaves it with no revision at all.
-    let main = await scratch.create("main");
-    await lab.prepare(main, scripts);
+    let main = await firstDatabase(plan, ports);
     if (!(await lab.run(phases.prepare, main, { own: true }))) return end(text`env.py could not be run`);
-    if (plan.baseline) await lab.stamp(main, plan.baseline.revision);
+    if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
+    if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
+    if (plan.baseline) await lab.stamp(main, plan.baseline);
     const empty = await lab.snapshot(main);
 
     // B0 is production: every applied revision committed on its own.
     let reached = await (baseLab ?? lab).run(phases.base, main, { own: false });
     if (!reached && phases.base.stop?.revision !== undefined && !baseLab && !plan.baseline) {
       // Some revisions only work in the project's own transaction mode: that is what production ran.
-      main = await scratch.create("own");
-      await lab.prepare(main, scripts);
-      reached = await lab.run(phases.base, main, { own: true });
+      main = await firstDatabase(plan, ports);
+        reached = await lab.run(phases.base, main, { own: true });
     }
     if (!reached) {
-      if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts, empty });
+      if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts: plan.scripts, empty });
       return end(text`the base branch's revisions do not run from an empty database`);
     }
     const b0 = await lab.snapshot(main);
@@ -166,6 +167,20 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
   }
 }
 
+const isPostgres = (dialect: string, meant: boolean): boolean => /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && meant);
+
+/**
+ * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
+ * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+ */
+async function firstDatabase({ scripts, baseline }: Plan, { scratch, imported }: Ports): Promise<Database> {
+  if (!imported) return prepared(scratch, scripts);
+  const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
+  const rows = exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : [];
+  const migrated = rows.some((row) => row.version_num !== baseline);
+  return migrated ? prepared(scratch, scripts) : scratch.clone(imported, "main");
+}
+
 /** Records what a catalog differs in from the one that should have come back. */
 function compared(phase: Phase, what: string, before: Catalog, after: Catalog): Difference[] {
   const differences = compareCatalogs(before, after);
@@ -192,6 +207,7 @@ async function baseHistory(
   from: { database: Database; empty: Catalog; b0: Catalog } | { scripts: readonly Script[]; empty: Catalog },
 ): Promise<Evidence | undefined> {
   const driver = await base!();
+  if (!driver) return undefined;
   const { order } = await driver.loaded;
   const planned = order.filter((id) => applied.planned.includes(id));
   const phases = [phaseOf("base", planned), phaseOf("history-downgrade", reversed(planned)), phaseOf("history-upgrade", planned)] as const;
@@ -203,8 +219,7 @@ async function baseHistory(
       phases[0].steps = applied.steps;
       await history(lab, from.database, phases[1], phases[2], from.empty, from.b0);
     } else {
-      const database = await scratch.create("base");
-      await lab.prepare(database, from.scripts);
+      const database = await prepared(scratch, from.scripts, "base");
       await lab.run(phases[0], database, { own: false });
     }
     return observed;

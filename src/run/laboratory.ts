@@ -6,6 +6,12 @@ import { code, text } from "../text.ts";
 import type { Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
 
+/** A file of SQL. */
+export interface Script {
+  file: string;
+  sql: string;
+}
+
 export interface RunOptions {
   /** true: in the transactions that env.py chooses; false: each revision commits on its own. */
   own: boolean;
@@ -17,8 +23,6 @@ export interface Laboratory {
   /** Runs the planned revisions of a phase and records what happened. True: they ran to their end, and the version rows are right. */
   run(phase: Phase, database: Database, options: RunOptions): Promise<boolean>;
   snapshot(database: Database): Promise<Catalog>;
-  /** Runs files of SQL that the settings name. */
-  prepare(database: Database, scripts: readonly { file: string; sql: string }[]): Promise<void>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
   stop(): Promise<void>;
@@ -36,7 +40,7 @@ interface VersionTable {
 export async function openLaboratory(
   scratch: Scratch,
   start: () => Promise<Driver>,
-  evidence: Pick<Evidence, "dbapi" | "foreign">,
+  evidence: Pick<Evidence, "dbapi" | "dialect" | "foreign">,
   progress: (phase: string, revision?: string) => void,
 ): Promise<Laboratory> {
   let driver = await start();
@@ -93,6 +97,7 @@ export async function openLaboratory(
     }
     if (result.versionTables.length > 0) versionTables = result.versionTables;
     evidence.dbapi ??= result.connects[0]?.driver;
+    evidence.dialect ??= result.connects[0]?.dialect;
     evidence.foreign.push(...result.foreign);
     phase.steps = result.steps;
     phase.rows = { found: await versionRows(database), expected: [...result.expected].sort() };
@@ -106,9 +111,6 @@ export async function openLaboratory(
   return {
     run,
     snapshot: (database) => snapshot(database),
-    async prepare(database, scripts) {
-      for (const script of scripts) await runScript(scratch, database, script);
-    },
     async stamp(database, revision) {
       for (const table of await findVersionTables(database)) {
         const name = quoted(table);
@@ -143,7 +145,18 @@ async function whatHangs(scratch: Scratch, database: Database): Promise<{ statem
   return { statement, ...(waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }) };
 }
 
-async function runScript(scratch: Scratch, database: Database, { file, sql }: { file: string; sql: string }): Promise<void> {
+/**
+ * A new database in which files of SQL that the settings name have run.
+ *
+ * @throws Failure (exit code 2) where one of them fails
+ */
+export async function prepared(scratch: Scratch, scripts: readonly Script[], name = "main"): Promise<Database> {
+  const database = await scratch.create(name);
+  for (const script of scripts) await runScript(scratch, database, script);
+  return database;
+}
+
+async function runScript(scratch: Scratch, database: Database, { file, sql }: Script): Promise<void> {
   try {
     // pg_dump brackets its output with these two commands of psql.
     await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure } from "../failure.ts";
 import type { Server } from "../postgres/server.ts";
-import { openScratch, type Scratch } from "../postgres/scratch.ts";
+import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
@@ -12,6 +12,7 @@ import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
+import { prepared } from "./laboratory.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -23,6 +24,8 @@ export interface Migrations {
   fromBaseFiles: boolean;
   /** Ids that the base branch has applied. */
   base: ReadonlySet<string>;
+  /** The repository or the settings name Postgres. */
+  postgresIsMeant: boolean;
   interpreter: Interpreter;
   server: Promise<Server>;
   settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision">;
@@ -38,13 +41,24 @@ export interface Migrations {
 export async function runMigrations(task: Migrations): Promise<Evidence> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
+  const [setup, baseline] = await Promise.all([
+    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
+    readBaseline(task.root, settings),
+  ]);
+  const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
   let opened: Promise<Scratch> | undefined;
   const scratchOf = () => (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
   const drivers: Driver[] = [];
+  const imported = new Map<string, Promise<Database>>();
+  const importDatabase = (root: string) => {
+    const database = imported.get(root) ?? scratchOf().then((scratch) => prepared(scratch, scripts));
+    imported.set(root, database);
+    return database;
+  };
   const start = (root: string): Driver => {
     const driver = startDriver({
-      connection: async () => (await (await scratchOf()).create("import")).connection,
+      connection: async () => (await importDatabase(root)).connection,
       python: task.interpreter.command,
       directory: path.join(root, environment.directory),
       load: {
@@ -63,16 +77,23 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
     drivers.push(driver);
     return driver;
   };
-  const [setup, baseline] = await Promise.all([
-    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
-    readBaseline(task.root, settings),
-  ]);
+  const startBase = async (layOut: () => Promise<string>): Promise<Driver | undefined> => {
+    const driver = start(await layOut());
+    try {
+      await driver.loaded;
+      return driver;
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      said.push(text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
+      return undefined;
+    }
+  };
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   try {
     const [scratch] = await Promise.all([scratchOf(), first.loaded]);
     const evidence = await travel(
-      { base: task.base, fromBaseFiles: task.fromBaseFiles, setup, ...(baseline && { baseline }) },
+      { base: task.base, fromBaseFiles: task.fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
       {
         scratch,
         head: async () => {
@@ -80,12 +101,13 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
           first = undefined;
           return driver;
         },
-        ...(task.baseRoot && { base: async () => start(await task.baseRoot!()) }),
+        ...(task.baseRoot && { base: () => startBase(task.baseRoot!) }),
+        ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
         progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
     if (scratch.server.note) said.unshift(scratch.server.note);
-    evidence.notes.push(...said.map((reason) => ({ what: "server", reason })));
+    evidence.notes.push(...said.map((reason) => ({ what: "the run", reason })));
     return evidence;
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
