@@ -7,9 +7,14 @@ import os
 import queue
 import sys
 import threading
+import time
 from typing import Any, Callable
 
 Message = dict[str, Any]
+
+# Events that nobody waits for are sent together: with the next other one, after this many bytes, or after these seconds.
+_MOST_BYTES = 32_768
+_LONGEST_WAIT = 0.2
 
 
 class Channel:
@@ -24,6 +29,8 @@ class Channel:
         self._input = os.fdopen(_claim(3), "rb")
         self._output = _claim(4)
         self._lock = threading.Lock()
+        self._kept = bytearray()
+        self._sent = 0.0
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._immediate: dict[str, Callable[[], None]] = {}
 
@@ -35,14 +42,20 @@ class Channel:
         """Start reading."""
         threading.Thread(target=self._read, name="alembic-gate", daemon=True).start()
 
-    def send(self, kind: str, **fields: Any) -> None:
-        """Send one event."""
+    def send(self, kind: str, *, at_once: bool = True, **fields: Any) -> None:
+        """Send one event, and those that were kept back before it."""
         if os.getpid() != self._process:
             return  # The project forked, and nobody asked the child.
         line = json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n"
         with self._lock:
-            while line:
-                line = line[os.write(self._output, line) :]
+            self._kept += line
+            now = time.monotonic()
+            if not at_once and len(self._kept) < _MOST_BYTES and now - self._sent < _LONGEST_WAIT:
+                return
+            self._sent = now
+            lines, self._kept = memoryview(self._kept), bytearray()
+            while lines:
+                lines = lines[os.write(self._output, lines) :]
 
     def receive(self) -> Message:
         """Wait for the next request."""

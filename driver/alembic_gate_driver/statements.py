@@ -92,6 +92,7 @@ class Statements:
         rows = getattr(cursor, "rowcount", -1)
         self._channel.send(
             "statement",
+            at_once=False,
             **fields,
             seconds=now - begun,
             rows=rows if isinstance(rows, int) and rows >= 0 else None,

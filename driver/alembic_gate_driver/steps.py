@@ -139,6 +139,7 @@ class _Run:
                     dbapi.commit()
                 self._channel.send(
                     "step-end",
+                    at_once=self._pauses,
                     revision=identifier,
                     direction=self.direction,
                     seconds=time.perf_counter() - started,
