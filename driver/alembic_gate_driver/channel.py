@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 Message = dict[str, Any]
 
-# Events that nobody waits for are sent together: with the next other one, after this many bytes, or after these seconds.
+# Events that nobody waits for are sent together, with the next other one or after so many bytes or seconds.
 _MOST_BYTES = 32_768
 _LONGEST_WAIT = 0.2
 
