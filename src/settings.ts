@@ -93,6 +93,9 @@ export interface Ignore {
   rule: string;
   revision?: string;
   reason: string;
+  /** Where it stands. */
+  file: string;
+  line?: number;
 }
 
 /** Values that were given somewhere, checked, under their own names. */
@@ -208,7 +211,8 @@ function nearest(wanted: string, names: readonly string[]): string | undefined {
   return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : undefined;
 }
 
-const didYouMean = (wanted: string, names: readonly string[], dashes = ""): Text => {
+/** The help for a misspelt name: the nearest one, or all. */
+export const didYouMean = (wanted: string, names: readonly string[], dashes = ""): Text => {
   const near = nearest(wanted, names);
   return near
     ? text`Did you mean ${code(dashes + near)}?`
@@ -339,7 +343,7 @@ function checkTable(table: Record<string, unknown>, file: string, source: string
   for (const [name, raw] of Object.entries(table)) {
     const place = { file, ...lineOf(source, name) };
     if (name === "ignore") {
-      given.ignore = checkIgnores(raw, place);
+      given.ignore = checkIgnores(raw, place, source);
     } else if (!isName(name)) {
       const help =
         isTable(raw) && name === "tool"
@@ -375,29 +379,33 @@ function lineOf(source: string, name: string): { line?: number } {
   return line === -1 ? {} : { line: line + 1 };
 }
 
-function checkIgnores(raw: unknown, place: { file: string; line?: number }): Ignore[] {
-  const table = path.basename(place.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
+function checkIgnores(raw: unknown, whole: { file: string; line?: number }, source: string): Ignore[] {
+  const table = path.basename(whole.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
   const example = block(
     `[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`,
     "toml",
   );
-  const bad = (what: Text) => new Failure(2, what, text`For example: ${example}`, place);
+  const bad = (what: Text, place = whole) => new Failure(2, what, text`For example: ${example}`, place);
+  const file = code(whole.file);
   const entries = Array.isArray(raw) && raw.every(isTable) ? raw : undefined;
-  if (!entries) throw bad(text`${code("ignore")} in ${code(place.file)} is not a list of tables.`);
-  return entries.map((entry) => {
+  if (!entries) throw bad(text`${code("ignore")} in ${file} is not a list of tables.`);
+  const headers = source.split("\n").flatMap((line, index) => (/^\s*\[\[.*\bignore["'\s]*\]\]/.test(line) ? [index + 1] : []));
+  return entries.map((entry, index) => {
+    const place = headers.length === entries.length ? { ...whole, line: headers[index]! } : whole;
     const { rule, revision, reason, ...rest } = entry;
     const [unknown] = Object.keys(rest);
     if (unknown !== undefined)
       throw bad(
-        text`An ${code("ignore")} in ${code(place.file)} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`,
+        text`An ${code("ignore")} in ${file} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`,
+        place,
       );
     const given =
       typeof rule === "string" &&
       typeof reason === "string" &&
       reason.trim() !== "" &&
       (revision === undefined || typeof revision === "string");
-    if (!given) throw bad(text`Each ${code("ignore")} in ${code(place.file)} needs a rule and a reason.`);
-    return { rule, reason, ...(revision !== undefined && { revision }) };
+    if (!given) throw bad(text`Each ${code("ignore")} in ${file} needs a rule and a reason.`, place);
+    return { rule, reason, ...(revision !== undefined && { revision }), ...place };
   });
 }
 

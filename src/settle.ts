@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import type { Draft, Finding, NotChecked, Severity } from "./finding.ts";
-import { bareName } from "./rules/observed.ts";
+import { applyIgnores } from "./ignores.ts";
+import { bareName, mentions } from "./rules/observed.ts";
 import type { Facts, FactsOf, Family, Rule } from "./rules/rule.ts";
-import type { Ignore, Settings } from "./settings.ts";
-import { block, code, plain, text } from "./text.ts";
+import type { Settings } from "./settings.ts";
+import { plain, text, type Text } from "./text.ts";
 
 /** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
 const DOWNGRADE_RULES = new Set([
@@ -72,7 +73,10 @@ export function ask({ rules, environment, facts }: Pick<Judged, "rules" | "envir
  *
  * @returns the findings, worst first, and what could not be judged, with the reason
  */
-export function settle({ rules, environment, facts, settings, proof }: Judged): { findings: Finding[]; notChecked: NotChecked[] } {
+export function settle({ rules, environment, facts, settings, proof }: Judged): {
+  findings: Finding[];
+  notChecked: NotChecked[];
+} {
   const { findings, unknown, ran } = ask({ rules, environment, facts });
   const applied = facts.run.known ? facts.run.value.base : new Set<string>();
   for (const finding of findings) {
@@ -82,7 +86,9 @@ export function settle({ rules, environment, facts, settings, proof }: Judged): 
     if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
   }
   const told = withoutRepetitions(findings);
-  const unused = applyIgnores(told, facts, settings.ignore, environment, ran);
+  const unused = applyIgnores(told, { facts, ignores: settings.ignore, ran }).map((draft) =>
+    complete(UNUSED_IGNORE, draft, environment),
+  );
   const families = new Map(rules.map(({ id, family }) => [id, family]));
   const kept = foldConsequences(told, families);
   for (const finding of kept) {
@@ -92,7 +98,9 @@ export function settle({ rules, environment, facts, settings, proof }: Judged): 
   return { findings: [...kept, ...unused].sort(worstFirst), notChecked: notChecked(facts, unknown) };
 }
 
-function complete(rule: Rule, draft: Draft, environment: string): Finding {
+const UNUSED_IGNORE = { id: "unused-ignore", severity: "warning" } as const;
+
+function complete(rule: Pick<Rule, "id" | "severity">, draft: Draft, environment: string): Finding {
   return {
     ...draft,
     rule: rule.id,
@@ -114,14 +122,20 @@ const worstFirst = (a: Finding, b: Finding): number =>
 
 /** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
 function withoutRepetitions(findings: Finding[]): Finding[] {
-  const seen = new Set<string>();
+  const seen = new Map<string, Finding>();
   return findings.filter((finding) => {
-    if (finding.revision === undefined && finding.object === undefined) return true;
-    const key = `${finding.fingerprint} ${finding.object ? "" : `${finding.file}:${finding.line}`}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
+    const { fingerprint, severity, preexisting, revision, object, file, line } = finding;
+    if (revision === undefined && object === undefined) return true;
+    const key = JSON.stringify([fingerprint, severity, preexisting, !object && [file, line]]);
+    const first = seen.get(key);
+    if (!first) seen.set(key, finding);
+    else if (plain(first.message) !== plain(finding.message)) addEvidence(first, text`Also: ${finding.message}`);
+    return !first;
   });
+}
+
+function addEvidence(finding: Finding, more: Text): void {
+  finding.evidence = finding.evidence ? text`${finding.evidence} ${more}` : more;
 }
 
 /** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
@@ -136,11 +150,14 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
       if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
       if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
       if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
-      if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision) return false;
-      if (families.get(cause.rule) === "history" || cause.rule === "revision-id-too-long") return true;
+      if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision)
+        return false;
+      if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
+      // An inserted revision is a new one: what its own functions do wrong follows from nothing.
+      if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision";
       const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
       const name = cause.object && bareName(cause.object.name);
-      return again && LEFT_BEHIND.has(cause.rule) && (name === undefined || plain(finding.message).includes(name));
+      return again && LEFT_BEHIND.has(cause.rule) && (name === undefined || mentions(name).test(plain(finding.message)));
     });
   const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
   // A cause may be a consequence itself: the first of the chain tells all.
@@ -150,46 +167,9 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
   };
   for (const [finding, cause] of folded) {
     if (!cause) continue;
-    const teller = first(cause);
-    teller.evidence = text`${teller.evidence ?? ""}${teller.evidence ? " " : ""}It follows: ${finding.message}`;
+    addEvidence(first(cause), text`It follows: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
   }
   return findings.filter((finding) => !folded.get(finding));
-}
-
-const IGNORE = /#\s*alembic-gate:\s*ignore\[([^\]]*)\](?:\s*--\s*(.*\S))?/;
-
-/** Applies the ignores of files and settings; returns findings about those that do nothing. */
-function applyIgnores(findings: Finding[], facts: Judged["facts"], ignores: readonly Ignore[], environment: string, ran: ReadonlySet<string>): Finding[] {
-  const about = (draft: Draft): Finding => ({
-    ...complete({ id: "unused-ignore", severity: "warning" } as Rule, draft, environment),
-  });
-  const result: Finding[] = [];
-  for (const { rule, revision, reason } of ignores) {
-    const matching = findings.filter((finding) => finding.rule === rule && (revision === undefined || finding.revision === revision));
-    for (const finding of matching) finding.suppressed = { reason };
-  }
-  if (!facts.graph.known) return result;
-  for (const { file, source } of facts.graph.value.revisions.values()) {
-    if (!source.includes("alembic-gate:")) continue;
-    for (const [index, text_] of source.split(/\r\n|\r|\n/).entries()) {
-      const match = IGNORE.exec(text_);
-      if (!match) continue;
-      const line = index + 1;
-      const named = match[1]!.split(",").map((name) => name.trim());
-      const here = findings.filter((finding) => finding.file === file && named.includes(finding.rule) && [line, line + 1].includes(finding.line ?? 0));
-      const reason = match[2];
-      if (reason === undefined) {
-        const message = text`This ignore gives no reason, so it does nothing.`;
-        const help = text`Write why it is right: ${block(`# alembic-gate: ignore[${named.join(", ")}] -- the reason`, "python")}`;
-        result.push(about({ file, line, object: { kind: "ignore", name: named.join(", ") }, message, help }));
-      } else if (here.length > 0) for (const finding of here) finding.suppressed = { reason };
-      else if (named.every((name) => ran.has(name))) {
-        const message = text`Nothing is found here any more that ${code(`ignore[${named.join(", ")}]`)} would allow.`;
-        result.push(about({ file, line, object: { kind: "ignore", name: named.join(", ") }, message, help: text`Remove the comment.` }));
-      }
-    }
-  }
-  return result;
 }
 
 function notChecked(facts: FactsOf, unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>): NotChecked[] {

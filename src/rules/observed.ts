@@ -149,6 +149,10 @@ export const unquoted = (identifier: string): string =>
 /** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
 export const bareName = (name: string): string => unquoted(nameParts(name).at(-1) ?? "");
 
+/** Finds a name as a whole word. */
+export const mentions = (name: string): RegExp =>
+  new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
+
 /**
  * Which revision made an object, and with which statement.
  * The steps whose effect was seen decide; for all others the statement that creates something of that name does.
@@ -161,8 +165,7 @@ export function creationOf(
   const seen = steps.find((step) =>
     step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name),
   );
-  const bare = bareName(object.name).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const named = new RegExp(`(?<![\\w$])${bare}(?![\\w$])`, "i");
+  const named = mentions(bareName(object.name));
   const creates = (statement: Statement) =>
     /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
   if (seen) {
@@ -210,12 +213,16 @@ export function unrestored(run: Evidence): Unrestored[] {
   return withoutRenames(found);
 }
 
-/** Which revision of a downgrade is to blame for a difference, where the states between them are not known. */
-function ownerAmong({ planned, steps }: Phase, run: Evidence, difference: Difference): string | undefined {
+/**
+ * Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
+ *
+ * @param phase one of the pull request's own phases
+ */
+export function ownerAmong({ planned, steps }: Phase, run: Evidence, difference: Difference): string | undefined {
   const creator = creationOf(run, difference)?.revision;
   if (creator !== undefined && planned.includes(creator)) return creator;
-  const name = bareName(difference.name);
-  return steps.find(({ statements }) => statements.some(({ sql }) => sql.includes(name)))?.revision ?? planned.at(-1);
+  const named = mentions(bareName(difference.name));
+  return steps.find(({ statements }) => statements.some(({ sql }) => named.test(sql)))?.revision ?? planned.at(-1);
 }
 
 /** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */

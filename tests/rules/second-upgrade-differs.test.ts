@@ -8,6 +8,7 @@ const create = statement("CREATE TABLE users (id int)", { file: fileOf("b"), lin
 test("each difference, on the line that makes the object", () => {
   const upgrade = phase("upgrade", { steps: [step("b", { statements: [create] })] });
   const again = phase("upgrade-again", {
+    planned: ["b"],
     compared: {
       with: "the first upgrade",
       differences: [changed("table", "public.users", ["comment", "people", null]), removed("index", "public.ix_users")],
@@ -27,4 +28,16 @@ test("each difference, on the line that makes the object", () => {
 test("no difference is no finding", () => {
   const again = phase("upgrade-again", { compared: { with: "the first upgrade", differences: [] } });
   expect(judge(secondUpgradeDiffers, graph, evidence([again, phase("history-upgrade")]))).toEqual([]);
+});
+
+test("a difference of the pull request's own upgrade is never put on the base branch", () => {
+  const made = statement("CREATE TABLE users (id int)", { file: fileOf("a"), line: 10 });
+  const base = phase("base", { steps: [step("a", { statements: [made] })] });
+  const compared = { with: "the first upgrade", differences: [changed("table", "public.users", ["comment", "people", null])] };
+  expect(
+    judge(secondUpgradeDiffers, graph, evidence([base, phase("upgrade-again", { planned: ["b"], compared })])),
+  ).toMatchObject([{ revision: "b", file: fileOf("b"), line: 9 }]);
+  expect(
+    judge(secondUpgradeDiffers, graph, evidence([base, phase("history-upgrade", { planned: ["a", "b"], compared })])),
+  ).toMatchObject([{ revision: "a", file: fileOf("a"), line: 10 }]);
 });
