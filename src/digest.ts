@@ -47,15 +47,12 @@ export function phaseReports({ phases }: Evidence): PhaseReport[] {
     }));
 }
 
-/** Statements that Alembic itself executes for its version rows. */
-const BOOKKEEPING = /^\s*(INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s+("?\w+"?\.)?"?\w*alembic_version\w*"?[\s(]/i;
-
 /** What the pull request does to the schema, and the SQL that its upgrades executed. */
 export function schemaReport({ phases, schema }: Evidence): SchemaReport | undefined {
   if (!schema) return undefined;
   const steps = phases.find(({ id }) => id === "upgrade")?.steps ?? [];
   const sql = steps.flatMap(({ revision, statements }) =>
-    statements.filter((statement) => !BOOKKEEPING.test(statement.sql)).map((statement) => ({ revision, statement: statement.sql.trim() })),
+    statements.map((statement) => ({ revision, statement: statement.sql.trim() })),
   );
   return { changes: describeAll(schema), sql };
 }

@@ -9,7 +9,11 @@ type ReportedFailure = Report["failures"][number];
 /** A failure as the report holds it. What is no Failure is a bug of ours, and says so. */
 export function reported(error: unknown, signal?: AbortSignal): ReportedFailure {
   if (signal?.aborted) {
-    return { message: text`The gate was interrupted (${String(signal.reason)}) and has cleaned up.`, help: text`Run it again.`, exitCode: 3 };
+    return {
+      message: text`The gate was interrupted (${String(signal.reason)}) and has cleaned up.`,
+      help: text`Run it again.`,
+      exitCode: 3,
+    };
   }
   if (error instanceof Failure) return { message: error.sentence, help: error.help, exitCode: error.exitCode, ...error.place };
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -46,13 +50,28 @@ export function conclude(
   return { version: 1, verdict, exitCode: exitCode as Report["exitCode"], headline, environments, failures, timings };
 }
 
-function headlineOf(verdict: Report["verdict"], environments: EnvironmentReport[], blocking: Finding[], failures: ReportedFailure[]): Text {
-  if (failures.length > 0 && (verdict === "error" || blocking.length === 0)) return failures[0]!.message;
+function headlineOf(
+  verdict: Report["verdict"],
+  environments: EnvironmentReport[],
+  blocking: Finding[],
+  failures: ReportedFailure[],
+): Text {
+  const [worst] = [...failures].sort((a, b) => b.exitCode - a.exitCode);
+  if (worst && (verdict === "error" || blocking.length === 0)) return worst.message;
   if (blocking.length === 1) return blocking[0]!.message;
   if (blocking.length > 1) return text`${count(blocking.length, "finding")} of this pull request block it.`;
-  const added = environments.flatMap(({ revisions }) => revisions.added).length;
-  const ran = environments.some(({ phases }) => phases.some(({ outcome }) => outcome === "ok"));
-  if (added === 0) return text`No finding blocks: this pull request adds no revision${ran ? ", and the migrations run" : ""}.`;
-  const what = count(added, "new revision");
-  return ran ? text`No finding blocks: ${what} went up, down and up again.` : text`No finding blocks: ${what}, judged without running.`;
+  const went =
+    (...ids: string[]) =>
+    (environment: EnvironmentReport) =>
+      ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+  const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
+  if (adding.length === 0) {
+    const ran = environments.length > 0 && environments.every(went("base"));
+    return text`No finding blocks: this pull request adds no revision${ran ? ", and those that there are run" : ""}.`;
+  }
+  const what = count(adding.flatMap(({ revisions }) => revisions.added).length, "new revision");
+  if (adding.every(went("upgrade", "downgrade", "upgrade-again")))
+    return text`No finding blocks: ${what} went up, down and up again.`;
+  if (adding.every(went("upgrade"))) return text`No finding blocks: ${what} went up, but not all the way down and up again.`;
+  return text`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
 }
