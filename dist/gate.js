@@ -221,12 +221,10 @@ function phaseReports({ phases }) {
 		} }
 	}));
 }
-/** Statements that Alembic itself executes for its version rows. */
-const BOOKKEEPING = /^\s*(INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s+("?\w+"?\.)?"?\w*alembic_version\w*"?[\s(]/i;
 /** What the pull request does to the schema, and the SQL that its upgrades executed. */
 function schemaReport({ phases, schema }) {
 	if (!schema) return void 0;
-	const sql = (phases.find(({ id }) => id === "upgrade")?.steps ?? []).flatMap(({ revision, statements }) => statements.filter((statement) => !BOOKKEEPING.test(statement.sql)).map((statement) => ({
+	const sql = (phases.find(({ id }) => id === "upgrade")?.steps ?? []).flatMap(({ revision, statements }) => statements.map((statement) => ({
 		revision,
 		statement: statement.sql.trim()
 	})));
@@ -811,6 +809,20 @@ function positionsIn(source) {
 	};
 }
 // src/project/python-tokens.ts
+/** The column that white space leads to, with tabs every eighth column, and with tabs as one. */
+function indentOf(space) {
+	let column = 0;
+	let alternative = 0;
+	for (const character of space) if (character === "\f") column = alternative = 0;
+	else {
+		column = character === "	" ? (Math.floor(column / 8) + 1) * 8 : column + 1;
+		alternative += 1;
+	}
+	return {
+		column,
+		alternative
+	};
+}
 const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
 const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
 /** The usual case, and much faster. */
@@ -821,8 +833,9 @@ const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(
 const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
 const SPACE$1 = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
 const LINE_END = /\r\n|\r|\n/y;
-const COMMENT = /#[^\r\n]*/y;
+const COMMENT$1 = /#[^\r\n]*/y;
 const INDENT = /[ \t\f]*/y;
+const JOINED = /\\(?:\r\n|\r|\n)[ \t\f]*/y;
 /** Words that may touch a number: `1if x else 2`. */
 const AFTER_NUMBER = /(?:and|else|for|if|in|is|not|or)\b/y;
 const CONFLICT = /(?:<{7}|={7}|>{7})(?![<=>])/y;
@@ -988,22 +1001,12 @@ function tokenize(source, within) {
 				lineStart = true;
 				continue;
 			}
-			let column = 0;
-			let alternative = 0;
-			for (const character of match(INDENT, source, index)) {
-				if (character === "	") {
-					column = (Math.floor(column / 8) + 1) * 8;
-					alternative += 1;
-				} else if (character === "\f") column = alternative = 0;
-				else {
-					column += 1;
-					alternative += 1;
-				}
-				index += 1;
-			}
+			const { column, alternative } = indentOf(match(INDENT, source, index));
+			index += match(INDENT, source, index).length;
+			for (let joined = match(JOINED, source, index); joined !== void 0 && joined !== ""; joined = match(JOINED, source, index)) index += joined.length;
 			const character = source[index];
 			if (index >= limit || character === "#" || character === "\n" || character === "\r") {
-				index += (match(COMMENT, source, index) ?? "").length;
+				index += (match(COMMENT$1, source, index) ?? "").length;
 				index += (match(LINE_END, source, index) ?? "").length;
 				lineStart = true;
 				continue;
@@ -1049,7 +1052,7 @@ function tokenize(source, within) {
 			continue;
 		}
 		if (code === 35) {
-			index += match(COMMENT, source, index).length;
+			index += match(COMMENT$1, source, index).length;
 			continue;
 		}
 		if (code === 10 || code === 13) {
@@ -1366,6 +1369,7 @@ const BINARY = {
 };
 /** CPython's own limit for parentheses. */
 const MOST_NESTED = 200;
+const TOO_DEEP = "too many levels of nesting";
 const FORGOT_COMMA = "invalid syntax. Perhaps you forgot a comma?";
 const COMPARISONS = /* @__PURE__ */ new Set([
 	"==",
@@ -1434,6 +1438,26 @@ const COMPOUND = /* @__PURE__ */ new Set([
 * @returns the tree, and the first thing that Python 3 would refuse
 */
 function parseModule(source) {
+	try {
+		return parse$2(source);
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		return {
+			module: {
+				kind: "Module",
+				text: "",
+				items: [],
+				start: 0,
+				end: source.length
+			},
+			problem: {
+				offset: 0,
+				detail: TOO_DEEP
+			}
+		};
+	}
+}
+function parse$2(source) {
 	const { tokens, problem: cutting } = tokenize(source);
 	const parser = parserOf(source, tokens);
 	const module = parser.file();
@@ -1598,7 +1622,7 @@ function parserOf(source, tokens) {
 			if (first.kind === "Starred") refuse("iterable unpacking cannot be used in comprehension", first.start);
 			const parts = comprehensions();
 			expect("]");
-			return node("ListComp", start, [first, ...parts]);
+			return collected("ListComp", start, [first, ...parts]);
 		}
 		const items = [first];
 		while (take(",")) {
@@ -1621,7 +1645,7 @@ function parserOf(source, tokens) {
 			if (unpacked) refuse("dict unpacking cannot be used in dict comprehension", head.start);
 			const parts = comprehensions();
 			expect("}");
-			return node(isDict ? "DictComp" : "SetComp", start, [head, ...parts]);
+			return collected(isDict ? "DictComp" : "SetComp", start, [head, ...parts]);
 		}
 		const items = [head];
 		while (take(",")) {
@@ -1766,7 +1790,7 @@ function parserOf(source, tokens) {
 			value = node("Subscript", start, [value, index]);
 		} else return value;
 	};
-	const callArguments = () => {
+	const callArguments = (generator = true) => {
 		expect("(");
 		const items = [];
 		const names = /* @__PURE__ */ new Set();
@@ -1791,9 +1815,9 @@ function parserOf(source, tokens) {
 			} else {
 				const value = named();
 				if (isComprehension()) {
-					const generator = node("GeneratorExp", start, [value, ...comprehensions()]);
-					if (items.length > 0 || !is(")")) refuse("Generator expression must be parenthesized", start);
-					items.push(generator);
+					const whole = node("GeneratorExp", start, [value, ...comprehensions()]);
+					if (items.length > 0 || !is(")") || !generator) refuse(generator ? "Generator expression must be parenthesized" : "invalid syntax", start);
+					items.push(whole);
 				} else {
 					if (is("=")) refuse("expression cannot contain assignment, perhaps you meant \"==\"?", start);
 					if (unpacked) refuse("positional argument follows keyword argument unpacking", start);
@@ -1828,7 +1852,7 @@ function parserOf(source, tokens) {
 	let depth = 0;
 	/** Nobody writes this deep; who generates it must not break us. */
 	const deeper = (read) => {
-		if (depth > MOST_NESTED) refuse("too many levels of nesting");
+		if (depth > MOST_NESTED) refuse(TOO_DEEP);
 		depth += 1;
 		try {
 			return read();
@@ -1948,6 +1972,11 @@ function parserOf(source, tokens) {
 		if (scope.function === "none") note("'yield' outside function", start);
 		if (take("from")) return node("YieldFrom", start, [expression()]);
 		return node("Yield", start, [now().kind === "newline" || endsList(now()) ? null : expressions()]);
+	};
+	/** Generators may be asynchronous anywhere, what collects at once may not. */
+	const collected = (kind, start, items) => {
+		if (items.some((item) => item.kind === "Comprehension" && item.text === "async") && scope.function !== "async" && comprehending === 0) note("asynchronous comprehension outside of an asynchronous function", start);
+		return node(kind, start, items);
 	};
 	const isComprehension = () => is("for") || is("async") && is("for", ahead(1));
 	const comprehensions = () => {
@@ -2434,7 +2463,7 @@ function parserOf(source, tokens) {
 		const text = name();
 		const types = typeParameters();
 		const from = now().start;
-		const items = is("(") ? callArguments() : [];
+		const items = is("(") ? callArguments(false) : [];
 		const args = node("Arguments", from, items);
 		const body = within({
 			function: "none",
@@ -2796,13 +2825,13 @@ function buildGraph(files) {
 	}));
 	const labels = /* @__PURE__ */ new Map();
 	const labelClashes = [];
-	for (const revision of revisions.values()) for (const label of revision.labels) {
-		const other = revisions.get(labels.get(label) ?? label);
+	for (const revision of read) for (const label of revision.labels) {
+		const other = labels.get(label) ?? revisions.get(label);
 		if (other) labelClashes.push({
 			label,
 			revisions: [revision, other]
 		});
-		else labels.set(label, revision.id);
+		else labels.set(label, revision);
 	}
 	const labelsKnown = ![...revisions.values()].some((revision) => revision.computed?.includes("labels"));
 	const idsKnown = files.every((file) => !("reason" in file) || file.reason === "no-revision");
@@ -2818,17 +2847,17 @@ function buildGraph(files) {
 			from: "down_revision"
 		});
 		parents.set(id, up);
-		const needed = [];
+		const needed = /* @__PURE__ */ new Set();
 		for (const name of new Set(dependsOn)) {
-			const target = revisions.has(name) ? name : labels.get(name);
-			if (target !== void 0) needed.push(target);
+			const target = revisions.get(name) ?? labels.get(name);
+			if (target) needed.add(target.id);
 			else if (idsKnown && labelsKnown) missing.push({
 				id,
 				parent: name,
 				from: "depends_on"
 			});
 		}
-		dependencies.set(id, needed);
+		dependencies.set(id, [...needed]);
 	}
 	const named = new Set([...parents.values()].flat());
 	return {
@@ -2960,7 +2989,7 @@ const ENTRIES = [
 /** Compares two versions of a revision, their headers aside. */
 function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
-	const documented = modules.some((module) => mentions(module, "__doc__"));
+	const documented = modules.some((module) => mentions$1(module, "__doc__"));
 	const lent = new Map([...importsOf$1(modules[1]), ...importsOf$1(modules[0])].filter(([name]) => importsOf$1(modules[0]).has(name) || isFree(modules[0], name)));
 	const differing = (qualified) => {
 		const first = canonical(modules[0], lent, {
@@ -3010,7 +3039,7 @@ function walk(node, visit) {
 	visit(node);
 	for (const item of node.items) if (item) walk(item, visit);
 }
-function mentions(node, name) {
+function mentions$1(node, name) {
 	let found = false;
 	walk(node, (inner) => {
 		found ||= (inner.kind === "Name" || inner.kind === "Attribute") && inner.text === name;
@@ -3123,7 +3152,7 @@ function canonical(module, imports, options) {
 		const name = definedName(statement);
 		return name === void 0 ? [] : [name];
 	});
-	const hidden = [...HIDING].some((name) => mentions(module, name));
+	const hidden = [...HIDING].some((name) => mentions$1(module, name));
 	const bindings = /* @__PURE__ */ new Map();
 	walk(module, (node) => {
 		for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
@@ -7836,6 +7865,7 @@ function nearest$1(wanted, names) {
 	})).sort((a, b) => a.far - b.far);
 	return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : void 0;
 }
+/** The help for a misspelt name: the nearest one, or all. */
 const didYouMean = (wanted, names, dashes = "") => {
 	const near = nearest$1(wanted, names);
 	return near ? text`Did you mean ${code(dashes + near)}?` : text`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
@@ -7969,7 +7999,7 @@ function checkTable(table, file, source) {
 			file,
 			...lineOf(source, name)
 		};
-		if (name === "ignore") given.ignore = checkIgnores(raw, place);
+		if (name === "ignore") given.ignore = checkIgnores(raw, place, source);
 		else if (!isName(name)) {
 			const help = isTable(raw) && name === "tool" ? text`Only pyproject.toml has tables of tools: here, leave the line ${code("[tool.alembic-gate]")} out.` : didYouMean(name, [...names, "ignore"]);
 			throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
@@ -7995,21 +8025,28 @@ function lineOf(source, name) {
 	const line = lines.findIndex((line, index) => index >= begin && nameIn(line) === name);
 	return line === -1 ? {} : { line: line + 1 };
 }
-function checkIgnores(raw, place) {
-	const table = path$1.basename(place.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
+function checkIgnores(raw, whole, source) {
+	const table = path$1.basename(whole.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
 	const example = block(`[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`, "toml");
-	const bad = (what) => new Failure(2, what, text`For example: ${example}`, place);
+	const bad = (what, place = whole) => new Failure(2, what, text`For example: ${example}`, place);
+	const file = code(whole.file);
 	const entries = Array.isArray(raw) && raw.every(isTable) ? raw : void 0;
-	if (!entries) throw bad(text`${code("ignore")} in ${code(place.file)} is not a list of tables.`);
-	return entries.map((entry) => {
+	if (!entries) throw bad(text`${code("ignore")} in ${file} is not a list of tables.`);
+	const headers = source.split("\n").flatMap((line, index) => /^\s*\[\[.*\bignore["'\s]*\]\]/.test(line) ? [index + 1] : []);
+	return entries.map((entry, index) => {
+		const place = headers.length === entries.length ? {
+			...whole,
+			line: headers[index]
+		} : whole;
 		const { rule, revision, reason, ...rest } = entry;
 		const [unknown] = Object.keys(rest);
-		if (unknown !== void 0) throw bad(text`An ${code("ignore")} in ${code(place.file)} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`);
-		if (!(typeof rule === "string" && typeof reason === "string" && reason.trim() !== "" && (revision === void 0 || typeof revision === "string"))) throw bad(text`Each ${code("ignore")} in ${code(place.file)} needs a rule and a reason.`);
+		if (unknown !== void 0) throw bad(text`An ${code("ignore")} in ${file} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`, place);
+		if (!(typeof rule === "string" && typeof reason === "string" && reason.trim() !== "" && (revision === void 0 || typeof revision === "string"))) throw bad(text`Each ${code("ignore")} in ${file} needs a rule and a reason.`, place);
 		return {
 			rule,
 			reason,
-			...revision !== void 0 && { revision }
+			...revision !== void 0 && { revision },
+			...place
 		};
 	});
 }
@@ -8873,9 +8910,14 @@ function causeOf(stop, is) {
 	if (missingRole(stop)) return "role";
 	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
 }
+/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
+const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
 /** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
 function firstLine(message) {
-	return (message.split("\n").find((line) => line.trim() !== "") ?? "").replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
+	const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
+	const unnamed = UNNAMED.exec(line);
+	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
+	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
 }
 /** The message, the statement and, where there is no statement, the end of the traceback. */
 function evidenceOf({ raised }) {
@@ -8912,88 +8954,17 @@ function stopped$1(graph, stop, direction, message, help) {
 		evidence: evidenceOf(stop)
 	};
 }
-const upgradeSteps = (run) => phasesOf(run, "upgrade", "base", "upgrade-again", "history-upgrade").flatMap(({ steps }) => steps.filter((step) => step.direction === "upgrade"));
 /** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
 const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
 /** An identifier without its quotes. */
 const unquoted = (identifier) => identifier.startsWith("\"") ? identifier.slice(1, -1).replaceAll("\"\"", "\"") : identifier;
 /** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
 const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
-/**
-* Which revision made an object, and with which statement.
-* The steps whose effect was seen decide; for all others the statement that creates something of that name does.
-*/
-function creationOf(run, object) {
-	const steps = upgradeSteps(run);
-	const seen = steps.find((step) => step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name));
-	const bare = bareName(object.name).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-	const named = new RegExp(`(?<![\\w$])${bare}(?![\\w$])`, "i");
-	const creates = (statement) => /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
-	if (seen) {
-		const statement = seen.statements.find(creates);
-		return {
-			revision: seen.revision,
-			...statement && { statement }
-		};
-	}
-	for (const step of steps.filter((step) => step.effect === void 0)) {
-		const statement = step.statements.find((statement) => creates(statement) && /\b(create|add)\b/i.test(statement.sql)) ?? step.statements.find(creates);
-		if (statement) return {
-			revision: step.revision,
-			statement
-		};
-	}
-}
-/** The line that created an object, as a related place. */
-function createdHere(run, object) {
-	const statement = creationOf(run, object)?.statement;
-	if (!statement?.file) return [];
-	return [{
-		file: statement.file,
-		line: statement.line,
-		message: text`${object.kind} ${code(object.name)} is created here`
-	}];
-}
-/**
-* What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
-* A difference after one step counts only if it is still there at the end.
-*/
-function unrestored(run) {
-	const found = [];
-	const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
-	const downgrade = phasesOf(run, "downgrade")[0];
-	for (const difference of downgrade?.compared?.differences ?? []) {
-		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
-		found.push({
-			revision: owner?.revision ?? ownerAmong(downgrade, run, difference),
-			difference
-		});
-	}
-	const known = new Set(found.map(({ difference }) => key(difference)));
-	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) if (!known.has(key(difference))) found.push({
-		revision: creationOf(run, difference)?.revision,
-		difference
-	});
-	return withoutRenames(found);
-}
-/** Which revision of a downgrade is to blame for a difference, where the states between them are not known. */
-function ownerAmong({ planned, steps }, run, difference) {
-	const creator = creationOf(run, difference)?.revision;
-	if (creator !== void 0 && planned.includes(creator)) return creator;
-	const name = bareName(difference.name);
-	return steps.find(({ statements }) => statements.some(({ sql }) => sql.includes(name)))?.revision ?? planned.at(-1);
-}
-/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
-function withoutRenames(found) {
-	const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== void 0);
-	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
-	return found.filter((item) => !isOther(item));
-}
-/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
-const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
+/** Finds a name as a whole word. */
+const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
-function wayOut({ type, message }) {
+function wayOut$1({ type, message }) {
 	const missing = /No module named '([^']+)'/.exec(message)?.[1];
 	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
 	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
@@ -9022,7 +8993,7 @@ var environment_failed_default = rule({
 			line: line ?? 1,
 			...revision !== void 0 && { revision },
 			message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
-			help: wayOut(raised),
+			help: wayOut$1(raised),
 			evidence: evidenceOf(stop)
 		}];
 	}
@@ -9111,7 +9082,7 @@ var unsupported_database_default = rule({
 	judge: ({ run, environment }) => run.unsupported === void 0 ? [] : [{
 		file: environment.config,
 		line: 1,
-		message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres only: its revisions were not run.`,
+		message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on one Postgres database only: its revisions were not run.`,
 		help: text`Judge the graph and the history alone: ${code("static: true")}.`
 	}]
 });
@@ -9135,17 +9106,36 @@ var foreign_connection_default = rule({
 		help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
 	}))
 });
+// src/rules/commands.ts
+/** The commands that a user types, for help and for repeating what the gate saw. */
+/** `alembic -c conf/alembic.ini downgrade ae10`, as typed in the folder from which the project's commands are run. */
+function command({ kind, config, directory, format, section }, verb, target) {
+	if (kind === "flask-migrate") return `flask db ${verb} ${target}`;
+	const file = path$1.relative(directory, config);
+	return [
+		"alembic",
+		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
+		verb,
+		target
+	].join(" ");
+}
+/** What to go down to so that a revision's downgrade() is run; any one parent of a merge will do. */
+const below = (graph, revision) => graph.parents.get(revision)?.[0] ?? "base";
 // src/rules/upgrade-failed.ts
 var upgrade_failed_default = rule({
 	id: "upgrade-failed",
 	family: "run",
 	severity: "error",
 	summary: "upgrade() raises on a database that stands where production stands",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
-		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(`alembic upgrade ${stop.revision}`)} on a copy of the database to see it pass.`)];
+		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(command(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
 	})
 });
 // src/rules/downgrade-failed.ts
@@ -9154,17 +9144,33 @@ var downgrade_failed_default = rule({
 	family: "run",
 	severity: "error",
 	summary: "downgrade() raises right after its own upgrade()",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
 		const is = stop?.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
 		if (!stop || ![
 			"fault",
 			"extension",
 			"role"
 		].includes(causeOf(stop, is)) || is === "missing") return [];
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`Mend downgrade() so that it undoes upgrade() in reverse order, then run ${code(`alembic downgrade ${stop.revision}:-1`)}`)];
+		const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision)))}`;
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut(run, stop)} ${repeat}`)];
 	})
 });
+function wayOut(run, { revision, raised }) {
+	const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
+	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
+	const names = constraintsOf(run, revision, table);
+	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
+	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(`op.drop_constraint(${JSON.stringify(names[0])}, ${JSON.stringify(table)})`, "python")}`;
+}
+/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
+function constraintsOf(run, revision, table) {
+	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
+}
 // src/rules/second-upgrade-failed.ts
 var second_upgrade_failed_default = rule({
 	id: "second-upgrade-failed",
@@ -9198,6 +9204,187 @@ var timed_out_default = rule({
 		}];
 	})
 });
+// src/rules/tracing.ts
+const UP = [
+	"base",
+	"upgrade",
+	"upgrade-again",
+	"history-upgrade"
+];
+const DOWN = ["downgrade", "history-downgrade"];
+const stepsOf = (run, phases, direction) => phasesOf(run, ...phases).flatMap(({ steps }) => steps.filter((step) => step.direction === direction));
+/** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
+function creationOf(run, object) {
+	const up = stepsOf(run, UP, "upgrade");
+	const { creates, renames, mentions } = patternsOf(object);
+	const seen = up.find(({ effect }) => effect?.some((one) => one.change === "added" && one.kind === object.kind && one.name === object.name));
+	if (seen) return firstOf([seen], [
+		creates,
+		renames,
+		mentions
+	]) ?? {
+		revision: seen.revision,
+		direction: "upgrade"
+	};
+	const unseen = up.filter(({ effect }) => effect === void 0);
+	return firstOf(unseen, [creates, renames]) ?? firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ?? firstOf(unseen, [mentions]);
+}
+/** Who last made an object what it is now, or dropped it: the way down before the way up. */
+function lastChangeOf(run, object) {
+	const { creates, renames, alters, drops } = patternsOf(object);
+	const changes = (sql) => [
+		creates,
+		renames,
+		alters,
+		drops
+	].some((matches) => matches(sql));
+	return firstOf(stepsOf(run, ["history-downgrade"], "downgrade").reverse(), [changes]) ?? firstOf(stepsOf(run, ["base", "upgrade"], "upgrade").reverse(), [changes]);
+}
+/** The statement that made an object what it was before a revision's upgrade(). */
+function definitionBefore(run, object, revision) {
+	const steps = stepsOf(run, ["base", "upgrade"], "upgrade");
+	const end = steps.findIndex((step) => step.revision === revision);
+	const { creates, renames, alters } = patternsOf(object);
+	return firstOf(steps.slice(0, end === -1 ? void 0 : end).reverse(), [(sql) => creates(sql) || renames(sql) || alters(sql)])?.statement;
+}
+/** What a revision's upgrade() did to an object: the statement that made, altered or dropped it. */
+function changeIn(run, object, revision) {
+	const steps = stepsOf(run, UP, "upgrade").filter((step) => step.revision === revision);
+	const { creates, renames, alters, drops, mentions } = patternsOf(object);
+	return firstOf(steps, [
+		creates,
+		renames,
+		alters,
+		drops,
+		mentions
+	])?.statement;
+}
+/** The line that created an object, as a related place. */
+function createdHere(run, object) {
+	const statement = creationOf(run, object)?.statement;
+	if (!statement?.file) return [];
+	return [{
+		file: statement.file,
+		line: statement.line,
+		message: text`${object.kind} ${code(object.name)} is created here`
+	}];
+}
+/** The first step with a statement that the first pattern knows, else the second, and so on. */
+function firstOf(steps, patterns) {
+	for (const matches of patterns) for (const { revision, direction, statements } of steps) {
+		const statement = statements.find(({ sql, error }) => !error && matches(sql));
+		if (statement) return {
+			revision,
+			direction,
+			statement
+		};
+	}
+}
+const KIND = `(?:(?:or|replace|global|local|temp|temporary|unlogged|unique|recursive|materialized|foreign|constraint|event|text|search|configuration|dictionary|trusted|table|index|concurrently|type|domain|sequence|view|function|procedure|aggregate|extension|schema|server|collation|statistics|publication|trigger|rule|policy|if|not|exists|only)\\s+)+`;
+const QUALIFIER = "(?:(?:\"[^\"]+\"|[\\w$]+)\\s*\\.\\s*)*";
+const escaped$1 = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const word = (name) => `(?<![\\w$])"?${escaped$1(name)}"?(?![\\w$])`;
+const pattern$1 = (source) => {
+	const regex = new RegExp(source, "i");
+	return (sql) => regex.test(sql);
+};
+const either = (...patterns) => (sql) => patterns.some((matches) => matches(sql));
+const both = (...patterns) => (sql) => patterns.every((matches) => matches(sql));
+function patternsOf({ kind, name }) {
+	const parts = nameParts(name).map(unquoted);
+	const own = parts.at(-1) ?? "";
+	const table = parts.length > 2 ? parts.at(-2) : void 0;
+	const mentions = both(pattern$1("\\b(create|add|rename|alter)\\b"), pattern$1(word(own)));
+	if (table === void 0) {
+		const target = `${KIND}${QUALIFIER}${word(own)}`;
+		const implicit = kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : () => false;
+		return {
+			creates: either(pattern$1(`\\bcreate\\s+${target}`), implicit),
+			renames: pattern$1(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
+			alters: pattern$1(`\\balter\\s+${target}`),
+			drops: pattern$1(`\\bdrop\\s+${target}`),
+			mentions
+		};
+	}
+	const onTable = pattern$1(`\\b(?:table|on)\\s+(?:(?:if|not|exists|only)\\s+)*${QUALIFIER}${word(table)}`);
+	const createsTable = pattern$1(`\\bcreate\\s+${KIND}${QUALIFIER}${word(table)}`);
+	const dropsTable = pattern$1(`\\bdrop\\s+${KIND}${QUALIFIER}${word(table)}`);
+	const clause = kind === "column" ? "(?:column\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?" : `(?:${KIND})?`;
+	return {
+		creates: both(onTable, either(both(createsTable, pattern$1(word(own))), pattern$1(`\\b(?:add|create)\\s+${clause}${word(own)}`), generated(kind, table, own))),
+		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
+		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
+		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
+		mentions: both(mentions, pattern$1(word(table)))
+	};
+}
+/** How a constraint is written whose name Postgres makes of the table, its columns and what it is. */
+const GENERATED = {
+	"primary key": ["pkey", "primary\\s+key"],
+	"foreign key": ["fkey", "references|foreign\\s+key"],
+	"unique constraint": ["key", "unique"],
+	"check constraint": ["check", "check"],
+	"exclusion constraint": ["excl", "exclude"],
+	"not-null constraint": ["not_null", "not\\s+null"]
+};
+function generated(kind, table, own) {
+	const [suffix, written] = GENERATED[kind] ?? [];
+	if (suffix === void 0 || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return () => false;
+	const columns = own.slice(table.length + 1).replace(new RegExp(`_?${suffix}\\d*$`), "");
+	return both(pattern$1("\\b(?:create|add)\\b"), pattern$1(written), (sql) => columns.split("_").every((part) => sql.includes(part)));
+}
+/** Sequences that a statement makes without naming them: those of serial and identity columns. */
+function sequencesIn(sql) {
+	const table = /\b(?:create|alter)\s+(?:\w+\s+){0,3}table\s+(?:(?:if|not|exists|only)\s+)*(?:(?:"[^"]+"|[\w$]+)\s*\.\s*)*("[^"]+"|[\w$]+)/i.exec(sql)?.[1];
+	if (table === void 0) return [];
+	return [...sql.matchAll(/("[^"]+"|[\w$]+)\s+(?:(?:small|big)?serial\b|\w+\s+(?:not\s+null\s+)?generated\s+(?:always|by\s+default)\s+as\s+identity)/gi)].map(([, column]) => `${unquoted(table)}_${unquoted(column)}_seq`);
+}
+// src/rules/unrestored.ts
+/**
+* What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
+* A difference after one step counts only if it is still there at the end.
+*/
+function unrestored(run) {
+	const found = [];
+	const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
+	const downgrade = phasesOf(run, "downgrade")[0];
+	for (const difference of downgrade?.compared?.differences ?? []) {
+		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
+		found.push({
+			revision: owner?.revision ?? ownerAmong(downgrade, run, difference),
+			difference
+		});
+	}
+	const known = new Set(found.map(({ difference }) => key(difference)));
+	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
+		if (known.has(key(difference))) continue;
+		const origin = difference.change === "added" ? creationOf(run, difference) : lastChangeOf(run, difference);
+		found.push({
+			revision: origin?.revision,
+			difference
+		});
+	}
+	return withoutRenames(found);
+}
+/**
+* Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
+*
+* @param phase one of the pull request's own phases
+*/
+function ownerAmong({ planned, steps }, run, difference) {
+	const creator = creationOf(run, difference)?.revision;
+	if (creator !== void 0 && planned.includes(creator)) return creator;
+	const named = mentions(bareName(difference.name));
+	return steps.find(({ statements }) => statements.some(({ sql }) => named.test(sql)))?.revision ?? planned.at(-1);
+}
+/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
+function withoutRenames(found) {
+	const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== void 0);
+	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
+	return found.filter((item) => !isOther(item));
+}
+/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
+const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
 // src/rules/missing-downgrade.ts
 var missing_downgrade_default = rule({
 	id: "missing-downgrade",
@@ -9214,7 +9401,7 @@ var missing_downgrade_default = rule({
 			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
 			const items = left.filter((item) => item.revision === revision).map(({ difference }) => difference);
 			const what = items.map(({ kind, name }) => `${kind} ${name}`);
-			const statement = items[0] && creationOf(run, items[0])?.statement;
+			const statement = items[0] && changeIn(run, items[0], found.id);
 			const stays = what.length === 0 ? text`a rollback stops here` : text`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
 			return [{
 				...placeOf$2(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
@@ -9329,14 +9516,19 @@ const RULES = [
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const related = labels ? [] : createdHere(run, difference);
 			const line = dropping(difference);
-			const made = related[0]?.line === void 0 ? "" : `; upgrade() created it at line ${related[0].line}`;
+			const origin = creationOf(run, difference);
+			const itself = origin?.direction === "downgrade" && origin.revision === revision;
+			const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
 			return [{
-				...placeOf$2(graph, revision, "downgrade"),
+				...itself && related[0] ? {
+					file: related[0].file,
+					line: related[0].line
+				} : placeOf$2(graph, revision, "downgrade"),
 				...revision !== void 0 && { revision },
 				...minor && { severity: "notice" },
 				object,
 				message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : line === void 0 ? text`Take back in downgrade() what upgrade() did, in reverse order.` : text`Add to downgrade(): ${block(line, "python")}`,
+				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : itself ? text`Before upgrade() of ${code(revision)} there was none of that name. Create it in no downgrade(), or drop it where its last user goes.` : line === void 0 ? text`Take back in downgrade() what upgrade() did, in reverse order.` : text`Add to downgrade(): ${block(line, "python")}`,
 				related
 			}];
 		})
@@ -9352,7 +9544,7 @@ const RULES = [
 			if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
 			const nullableAgain = difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(({ name, after }) => name === "nullable" && after === true);
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-			const statement = creationOf(run, difference)?.statement;
+			const statement = definitionBefore(run, difference, revision);
 			return [{
 				...placeOf$2(graph, revision, "downgrade"),
 				...revision !== void 0 && { revision },
@@ -9377,14 +9569,16 @@ const RULES = [
 		severity: "error",
 		summary: "Upgrade after downgrade gives another schema than the first upgrade",
 		needs: ["run", "graph"],
-		judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ compared }) => (compared?.differences ?? []).map((difference) => {
+		judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
 			const creation = creationOf(run, difference);
+			const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
+			const statement = creation?.revision === revision ? creation?.statement : void 0;
 			return {
-				...creation?.statement?.file ? {
-					file: creation.statement.file,
-					line: creation.statement.line
-				} : placeOf$2(graph, creation?.revision, "upgrade"),
-				...creation && { revision: creation.revision },
+				...statement?.file ? {
+					file: statement.file,
+					line: statement.line
+				} : placeOf$2(graph, revision, "upgrade"),
+				...revision !== void 0 && { revision },
 				object: {
 					kind: difference.kind,
 					name: difference.name
@@ -11027,7 +11221,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 			...!own && { transactionPerMigration: true },
 			onBegin: (revision) => progress(phase.title, revision),
 			...after && { onStep: async (step) => {
-				after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
+				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
 				return "go";
 			} },
 			onHang: () => whatHangs(scratch, database)
@@ -11130,7 +11324,7 @@ const MOST_SNAPSHOTS = 60;
 function watchStates(before, revisions) {
 	const states = /* @__PURE__ */ new Map();
 	const unrestored = [];
-	const [only] = revisions;
+	const single = revisions.length === 1;
 	const each = revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
 	let last = before;
 	const up = (revision, after) => {
@@ -11154,8 +11348,8 @@ function watchStates(before, revisions) {
 			down
 		},
 		reach(head) {
-			if (revisions.length === 1) states.set(only, {
-				before,
+			if (each || single) states.set(revisions.at(-1), {
+				before: last,
 				after: head
 			});
 		},
@@ -11163,8 +11357,8 @@ function watchStates(before, revisions) {
 			const state = states.get(revision);
 			return state && compareCatalogs(state.before, state.after);
 		},
-		unrestored: (differences) => revisions.length === 1 && differences.length > 0 ? [{
-			revision: only,
+		unrestored: (differences) => (each || single) && differences.length > 0 ? [...unrestored, {
+			revision: revisions[0],
 			differences
 		}] : unrestored
 	};
@@ -11232,10 +11426,11 @@ async function travel(plan, ports) {
 	const lab = await openLaboratory(scratch, () => first ? Promise.resolve(first).finally(() => first = void 0) : ports.head(), evidence, ports.progress);
 	const baseLab = base && await openLaboratory(scratch, async () => base, evidence, ports.progress);
 	try {
+		if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
+		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
 		let main = await firstDatabase(plan, ports);
 		if (!await lab.run(phases.prepare, main, { own: true })) return end(text`env.py could not be run`);
-		if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
-		else if (evidence.dialect !== void 0 && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
+		if (evidence.dialect !== void 0 && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
 		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
 		if (plan.baseline) await lab.stamp(main, plan.baseline);
 		const empty = await lab.snapshot(main);
@@ -11411,10 +11606,13 @@ async function runMigrations(task) {
 	};
 	let first = start(task.root);
 	try {
+		const applied = await task.applied;
+		if (!applied) return void 0;
+		const { base, fromBaseFiles, baseRoot } = applied;
 		const [scratch] = await Promise.all([scratchOf(), first.loaded]);
 		const evidence = await travel({
-			base: task.base,
-			fromBaseFiles: task.fromBaseFiles,
+			base,
+			fromBaseFiles,
 			postgresIsMeant: task.postgresIsMeant,
 			scripts,
 			...baseline && { baseline: baseline.revision }
@@ -11425,7 +11623,7 @@ async function runMigrations(task) {
 				first = void 0;
 				return driver;
 			},
-			...task.baseRoot && { base: () => startBase(task.baseRoot) },
+			...baseRoot && { base: () => startBase(baseRoot) },
 			...imported.has(task.root) && { imported: await imported.get(task.root) },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
@@ -11437,7 +11635,7 @@ async function runMigrations(task) {
 		return evidence;
 	} catch (error) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
-		return notLoaded(error.raised, error.place, task);
+		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
 	} finally {
 		await Promise.all(drivers.map((driver) => driver.stop()));
 		await (await opened?.catch(() => void 0))?.close();
@@ -11462,7 +11660,7 @@ async function readBaseline(root, { baseline, baselineRevision }) {
 	};
 }
 /** The evidence of a project that Alembic could not load. */
-function notLoaded(raised, place, task) {
+function notLoaded(raised, place, task, base) {
 	return {
 		serverVersion: "",
 		serverProvider: "",
@@ -11470,7 +11668,7 @@ function notLoaded(raised, place, task) {
 		alembic: task.interpreter.alembic,
 		sqlalchemy: task.interpreter.sqlalchemy,
 		order: [],
-		base: task.base,
+		base,
 		phases: [{
 			id: "prepare",
 			title: "loading the project",
@@ -11487,6 +11685,82 @@ function notLoaded(raised, place, task) {
 		foreign: [],
 		notes: []
 	};
+}
+// src/ignores.ts
+const COMMENT = /#\s*alembic-gate:\s*(.*?)\s*$/;
+const IGNORE = /^ignore\[([^\]]+)\](?:\s*--\s*(.+))?$/;
+const EXAMPLE = "# alembic-gate: ignore[missing-downgrade] -- the reason";
+const KNOWN = new Map(RULES.map(({ id, family }) => [id, family]));
+/**
+* Marks the findings that somebody allows.
+*
+* @returns what is to be said about the ignores that do nothing
+*/
+function applyIgnores(findings, asked) {
+	return [...fromSettings(findings, asked), ...fromComments(findings, asked)];
+}
+function fromSettings(findings, asked) {
+	const graph = asked.facts.graph.known ? asked.facts.graph.value : void 0;
+	return asked.ignores.flatMap(({ rule, revision, reason, ...place }) => {
+		const allowed = findings.filter((finding) => finding.rule === rule && (revision === void 0 || finding.revision === revision));
+		for (const finding of allowed) finding.suppressed = { reason };
+		const useless = (message, help) => [{
+			...place,
+			object: {
+				kind: "ignore",
+				name: rule
+			},
+			...revision !== void 0 && { revision },
+			message,
+			help
+		}];
+		if (!KNOWN.has(rule)) return useless(text`There is no rule ${code(rule)} that this ignore could allow.`, didYouMean(rule, [...KNOWN.keys()]));
+		if (allowed.length > 0 || revision === void 0 || !graph?.revisions.has(revision) || !isConclusive(rule, asked)) return [];
+		return useless(text`Nothing is found any more that the ignore of ${code(rule)} for ${code(revision)} would allow.`, text`Remove it.`);
+	});
+}
+function fromComments(findings, asked) {
+	if (!asked.facts.graph.known) return [];
+	return [...asked.facts.graph.value.revisions.values()].flatMap(({ file, source }) => {
+		if (!source.includes("alembic-gate:")) return [];
+		const lines = source.split(/\r\n|\r|\n/);
+		const about = findings.filter((finding) => finding.file === file);
+		return lines.flatMap((line, index) => COMMENT.test(line) ? fromComment(lines, index, file, about, asked) : []);
+	});
+}
+function fromComment(lines, index, file, about, asked) {
+	const words = COMMENT.exec(lines[index])[1];
+	const [, list, reason] = IGNORE.exec(words) ?? [];
+	const useless = (message, help) => [{
+		file,
+		line: index + 1,
+		object: {
+			kind: "ignore",
+			name: list ?? words
+		},
+		message,
+		help
+	}];
+	if (list === void 0) return useless(text`This comment allows nothing: ${code(words)} is not understood.`, text`Write ${block(EXAMPLE, "python")}`);
+	const rules = list.split(",").map((name) => name.trim());
+	const unknown = rules.find((name) => !KNOWN.has(name));
+	if (unknown !== void 0) return useless(text`There is no rule ${code(unknown)} that this ignore could allow.`, didYouMean(unknown, [...KNOWN.keys()]));
+	if (reason === void 0) {
+		const help = text`Write why it is right: ${block(`# alembic-gate: ignore[${rules.join(", ")}] -- the reason`, "python")}`;
+		return useless(text`This ignore gives no reason, so it does nothing.`, help);
+	}
+	let last = index;
+	while (/^\s*#/.test(lines[last] ?? "")) last++;
+	const allowed = about.filter(({ rule, line }) => rules.includes(rule) && line !== void 0 && line > index && line <= last + 1);
+	for (const finding of allowed) finding.suppressed = { reason };
+	if (allowed.length > 0 || !rules.every((rule) => isConclusive(rule, asked))) return [];
+	return useless(text`Nothing is found here any more that ${code(`ignore[${rules.join(", ")}]`)} would allow.`, text`Remove the comment.`);
+}
+/** Whether a rule had all that it judges: what was not reached may still need its ignore. */
+function isConclusive(rule, { facts, ran }) {
+	if (!ran.has(rule)) return false;
+	if (["graph", "history"].includes(KNOWN.get(rule))) return true;
+	return facts.run.known && facts.run.value.phases.every(({ state, planned }) => state === "ok" || state === "not-run" && planned.length === 0);
 }
 // src/settle.ts
 /**
@@ -11564,7 +11838,11 @@ function settle({ rules, environment, facts, settings, proof }) {
 		if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
 	}
 	const told = withoutRepetitions(findings);
-	const unused = applyIgnores(told, facts, settings.ignore, environment, ran);
+	const unused = applyIgnores(told, {
+		facts,
+		ignores: settings.ignore,
+		ran
+	}).map((draft) => complete(UNUSED_IGNORE, draft, environment));
 	const kept = foldConsequences(told, new Map(rules.map(({ id, family }) => [id, family])));
 	for (const finding of kept) finding.blocks = (finding.severity === "error" || finding.severity === "warning" && settings.failOn === "warning") && !finding.preexisting && !finding.suppressed;
 	return {
@@ -11572,6 +11850,10 @@ function settle({ rules, environment, facts, settings, proof }) {
 		notChecked: notChecked(facts, unknown)
 	};
 }
+const UNUSED_IGNORE = {
+	id: "unused-ignore",
+	severity: "warning"
+};
 function complete(rule, draft, environment) {
 	return {
 		...draft,
@@ -11587,14 +11869,24 @@ function complete(rule, draft, environment) {
 const worstFirst$1 = (a, b) => Number(b.blocks) - Number(a.blocks) || Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) || ORDER[a.severity] - ORDER[b.severity] || (a.file ?? "").localeCompare(b.file ?? "") || (a.line ?? 0) - (b.line ?? 0);
 /** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
 function withoutRepetitions(findings) {
-	const seen = /* @__PURE__ */ new Set();
+	const seen = /* @__PURE__ */ new Map();
 	return findings.filter((finding) => {
-		if (finding.revision === void 0 && finding.object === void 0) return true;
-		const key = `${finding.fingerprint} ${finding.object ? "" : `${finding.file}:${finding.line}`}`;
-		if (seen.has(key)) return false;
-		seen.add(key);
-		return true;
+		const { fingerprint, severity, preexisting, revision, object, file, line } = finding;
+		if (revision === void 0 && object === void 0) return true;
+		const key = JSON.stringify([
+			fingerprint,
+			severity,
+			preexisting,
+			!object && [file, line]
+		]);
+		const first = seen.get(key);
+		if (!first) seen.set(key, finding);
+		else if (plain(first.message) !== plain(finding.message)) addEvidence(first, text`Also: ${finding.message}`);
+		return !first;
 	});
+}
+function addEvidence(finding, more) {
+	finding.evidence = finding.evidence ? text`${finding.evidence} ${more}` : more;
 }
 /** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
 const LEFT_BEHIND = /* @__PURE__ */ new Set([
@@ -11611,10 +11903,11 @@ function foldConsequences(findings, families) {
 		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
 		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
-		if (families.get(cause.rule) === "history" || cause.rule === "revision-id-too-long") return true;
+		if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
+		if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision";
 		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
 		const name = cause.object && bareName(cause.object.name);
-		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || plain(finding.message).includes(name));
+		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || mentions(name).test(plain(finding.message)));
 	});
 	const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
 	const first = (finding) => {
@@ -11623,63 +11916,9 @@ function foldConsequences(findings, families) {
 	};
 	for (const [finding, cause] of folded) {
 		if (!cause) continue;
-		const teller = first(cause);
-		teller.evidence = text`${teller.evidence ?? ""}${teller.evidence ? " " : ""}It follows: ${finding.message}`;
+		addEvidence(first(cause), text`It follows: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
 	}
 	return findings.filter((finding) => !folded.get(finding));
-}
-const IGNORE = /#\s*alembic-gate:\s*ignore\[([^\]]*)\](?:\s*--\s*(.*\S))?/;
-/** Applies the ignores of files and settings; returns findings about those that do nothing. */
-function applyIgnores(findings, facts, ignores, environment, ran) {
-	const about = (draft) => ({ ...complete({
-		id: "unused-ignore",
-		severity: "warning"
-	}, draft, environment) });
-	const result = [];
-	for (const { rule, revision, reason } of ignores) {
-		const matching = findings.filter((finding) => finding.rule === rule && (revision === void 0 || finding.revision === revision));
-		for (const finding of matching) finding.suppressed = { reason };
-	}
-	if (!facts.graph.known) return result;
-	for (const { file, source } of facts.graph.value.revisions.values()) {
-		if (!source.includes("alembic-gate:")) continue;
-		for (const [index, text_] of source.split(/\r\n|\r|\n/).entries()) {
-			const match = IGNORE.exec(text_);
-			if (!match) continue;
-			const line = index + 1;
-			const named = match[1].split(",").map((name) => name.trim());
-			const here = findings.filter((finding) => finding.file === file && named.includes(finding.rule) && [line, line + 1].includes(finding.line ?? 0));
-			const reason = match[2];
-			if (reason === void 0) {
-				const message = text`This ignore gives no reason, so it does nothing.`;
-				const help = text`Write why it is right: ${block(`# alembic-gate: ignore[${named.join(", ")}] -- the reason`, "python")}`;
-				result.push(about({
-					file,
-					line,
-					object: {
-						kind: "ignore",
-						name: named.join(", ")
-					},
-					message,
-					help
-				}));
-			} else if (here.length > 0) for (const finding of here) finding.suppressed = { reason };
-			else if (named.every((name) => ran.has(name))) {
-				const message = text`Nothing is found here any more that ${code(`ignore[${named.join(", ")}]`)} would allow.`;
-				result.push(about({
-					file,
-					line,
-					object: {
-						kind: "ignore",
-						name: named.join(", ")
-					},
-					message,
-					help: text`Remove the comment.`
-				}));
-			}
-		}
-	}
-	return result;
 }
 function notChecked(facts, unknown) {
 	const result = [...unknown.values()].map(({ rules, reason }) => ({
@@ -11714,21 +11953,22 @@ function notChecked(facts, unknown) {
 }
 // src/running.ts
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
-/** Why running would only repeat what the files already say, if so. */
-function pointless(graph) {
+/** Why nothing is run, if so: it would only repeat what the files already say. */
+function notRun(facts) {
+	if (!facts.graph.known) return facts.graph.reason;
+	const graph = facts.graph.value;
 	if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text`a revision cannot be read, so Alembic cannot load any`;
 	if (graph.cycles.length > 0) return text`the revisions form a cycle, so Alembic cannot order them`;
 	if (graph.missing.length > 0) return text`a revision names a parent that does not exist, so Alembic cannot order them`;
 	if (graph.duplicates.length > 0) return text`two files have the same revision id, so Alembic would run only one of them`;
 }
-/** Runs the pull request's migrations, on top of what the base branch has applied. */
-async function observe({ target, project, facts, server, world }) {
+/**
+* Runs the pull request's migrations, on top of what the base branch has applied.
+*
+* @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
+*/
+async function observe({ target, project, server, world }, reading) {
 	const { environment, settings } = target;
-	const reason = facts.graph.known ? pointless(facts.graph.value) : facts.graph.reason;
-	if (reason) return {
-		known: false,
-		reason
-	};
 	const booting = server.get();
 	booting.catch(() => {});
 	const interpreter = await findInterpreter({
@@ -11737,27 +11977,38 @@ async function observe({ target, project, facts, server, world }) {
 		env: world.env,
 		...settings.python !== void 0 && { given: settings.python }
 	});
-	const history = facts.history.known ? facts.history.value : void 0;
-	const differ = [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
 	let exported;
-	const baseRoot = async (git, { base, changedFiles }) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
-	try {
+	const layOut = async (git, { base, changedFiles }) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+	const applied = reading.then((facts) => {
+		if (notRun(facts)) return void 0;
+		const { git } = project;
+		const history = facts.history.known ? facts.history.value : void 0;
 		return {
+			base: new Set(history?.graph.revisions.keys()),
+			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
+			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => layOut(git, history) }
+		};
+	});
+	applied.catch(() => {});
+	try {
+		const evidence = await runMigrations({
+			environment,
+			root: project.root,
+			applied,
+			postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
+			interpreter,
+			server: booting,
+			settings,
+			env: world.env,
+			signal: world.signal,
+			progress: world.progress
+		});
+		return evidence ? {
 			known: true,
-			value: await runMigrations({
-				environment,
-				root: project.root,
-				...history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git, history) },
-				fromBaseFiles: differ,
-				base: new Set(history?.graph.revisions.keys()),
-				postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
-				interpreter,
-				server: booting,
-				settings,
-				env: world.env,
-				signal: world.signal,
-				progress: world.progress
-			})
+			value: evidence
+		} : {
+			known: false,
+			reason: notRun(await reading)
 		};
 	} finally {
 		await (await exported)?.remove();
@@ -11775,8 +12026,7 @@ function onlyAdds(environment, { graph, history }) {
 * @returns `only-additions` where the pull request cannot be their cause; else the fingerprints of what the base branch's own files
 *   showed when they were run by themselves; undefined where neither is known
 */
-function proofOf({ target, facts }, rules) {
-	const { environment } = target;
+function proofOf(environment, facts, rules) {
 	if (onlyAdds(environment, facts)) return "only-additions";
 	const onBase = facts.run.known ? facts.run.value.onBase : void 0;
 	if (!onBase || !facts.history.known) return void 0;
@@ -11849,14 +12099,17 @@ function conclude(environments, failures, { failOn }, timings) {
 	};
 }
 function headlineOf(verdict, environments, blocking, failures) {
-	if (failures.length > 0 && (verdict === "error" || blocking.length === 0)) return failures[0].message;
+	const [worst] = [...failures].sort((a, b) => b.exitCode - a.exitCode);
+	if (worst && (verdict === "error" || blocking.length === 0)) return worst.message;
 	if (blocking.length === 1) return blocking[0].message;
 	if (blocking.length > 1) return text`${count(blocking.length, "finding")} of this pull request block it.`;
-	const added = environments.flatMap(({ revisions }) => revisions.added).length;
-	const ran = environments.some(({ phases }) => phases.some(({ outcome }) => outcome === "ok"));
-	if (added === 0) return text`No finding blocks: this pull request adds no revision${ran ? ", and the migrations run" : ""}.`;
-	const what = count(added, "new revision");
-	return ran ? text`No finding blocks: ${what} went up, down and up again.` : text`No finding blocks: ${what}, judged without running.`;
+	const went = (...ids) => (environment) => ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+	const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
+	if (adding.length === 0) return text`No finding blocks: this pull request adds no revision${environments.length > 0 && environments.every(went("base")) ? ", and those that there are run" : ""}.`;
+	const what = count(adding.flatMap(({ revisions }) => revisions.added).length, "new revision");
+	if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text`No finding blocks: ${what} went up, down and up again.`;
+	if (adding.every(went("upgrade"))) return text`No finding blocks: ${what} went up, but not all the way down and up again.`;
+	return text`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
 }
 // src/gate.ts
 /**
@@ -11928,25 +12181,23 @@ async function touches({ git, environments }, base) {
 async function judge(target, project, base, server, world, clock) {
 	const { environment, settings } = target;
 	const failures = [];
-	const facts = await clock.time("history", () => read(target, project, base));
+	const reading = clock.time("history", () => read(target, project, base));
 	const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-	const task = {
+	const observing = !settings.static && rules.some(({ needs }) => needs.includes("run")) ? clock.time("run", () => observe({
 		target,
 		project,
-		facts,
 		server,
 		world
-	};
-	if (!settings.static && rules.some(({ needs }) => needs.includes("run"))) try {
-		facts.run = await clock.time("run", () => observe(task));
-	} catch (error) {
+	}, reading)) : void 0;
+	const [facts, observed] = await Promise.all([reading, observing?.catch((error) => {
 		failures.push(reported(error, world.signal));
-		facts.run = {
+		return {
 			known: false,
 			reason: text`the gate could not run the migrations`
 		};
-	}
-	const proof = proofOf(task, rules);
+	})]);
+	if (observed) facts.run = observed;
+	const proof = proofOf(environment, facts, rules);
 	return {
 		report: reportOf(target, facts, settle({
 			rules,

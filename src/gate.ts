@@ -41,9 +41,11 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
     if (!touched) return { report: untouched(project, clock.timings()), root };
     const server = serverFor(project, world);
     try {
-      const judged = await Promise.all(project.environments.map((target) => judge(target, project, base, server, world, clock)));
+      const judged = await Promise.all(
+        project.environments.map((target) => judgeAlone(target, project, base, server, world, clock)),
+      );
       const report = conclude(
-        judged.map(({ report }) => report),
+        judged.flatMap(({ report }) => report ?? []),
         judged.flatMap(({ failures }) => failures),
         project.settings,
         clock.timings(),
@@ -59,7 +61,8 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
 
 /** The commit to compare with, or the reason why there is none. */
 async function baseOf({ git, root, settings }: Project, { event }: World): Promise<BaseFact> {
-  if (settings.scope === "all") return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
+  if (settings.scope === "all")
+    return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
   if (!git && event) {
     throw new Failure(
       3,
@@ -79,22 +82,51 @@ async function touches({ git, environments }: Project, base: BaseFact): Promise<
   return files.some((file) => concernsMigrations(file, all));
 }
 
-/** Judges one environment; what stops it is reported beside what was found. */
-async function judge(target: Target, project: Project, base: BaseFact, server: LazyServer, world: World, clock: Stopwatch) {
+interface Judged {
+  report?: EnvironmentReport;
+  failures: Report["failures"];
+}
+
+/** Judges one environment, whose failure hides nothing of the others. */
+async function judgeAlone(
+  target: Target,
+  project: Project,
+  base: BaseFact,
+  server: LazyServer,
+  world: World,
+  clock: Stopwatch,
+): Promise<Judged> {
+  try {
+    return await judge(target, project, base, server, world, clock);
+  } catch (error) {
+    return { failures: [reported(error, world.signal)] };
+  }
+}
+
+/** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
+async function judge(
+  target: Target,
+  project: Project,
+  base: BaseFact,
+  server: LazyServer,
+  world: World,
+  clock: Stopwatch,
+): Promise<Judged> {
   const { environment, settings } = target;
   const failures: Report["failures"] = [];
-  const facts = await clock.time("history", () => read(target, project, base));
+  const reading = clock.time("history", () => read(target, project, base));
   const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-  const task = { target, project, facts, server, world };
-  if (!settings.static && rules.some(({ needs }) => needs.includes("run"))) {
-    try {
-      facts.run = await clock.time("run", () => observe(task));
-    } catch (error) {
+  const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
+  const observing = running ? clock.time("run", () => observe({ target, project, server, world }, reading)) : undefined;
+  const [facts, observed] = await Promise.all([
+    reading,
+    observing?.catch((error: unknown): FactsOf["run"] => {
       failures.push(reported(error, world.signal));
-      facts.run = { known: false, reason: text`the gate could not run the migrations` };
-    }
-  }
-  const proof = proofOf(task, rules);
+      return { known: false, reason: text`the gate could not run the migrations` };
+    }),
+  ]);
+  if (observed) facts.run = observed;
+  const proof = proofOf(environment, facts, rules);
   const settled = settle({ rules, environment: environment.name, facts, settings, ...(proof && { proof }) });
   return { report: reportOf(target, facts, settled), failures };
 }
@@ -119,7 +151,9 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
   const history = facts.history.known ? facts.history.value : undefined;
   const run = facts.run.known ? facts.run.value : undefined;
   const schema = run && schemaReport(run);
-  const changed = [...(history?.changes.values() ?? [])].filter(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
+  const changed = [...(history?.changes.values() ?? [])].filter(
+    ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
+  );
   return {
     name: environment.name,
     config: environment.config,
@@ -141,7 +175,10 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
 function untouched({ environments, settings }: Project, timings: Report["timings"]): Report {
   const report = conclude([], [], settings, timings);
   const where = environments.map(({ environment }) => environment.name);
-  return { ...report, headline: text`Nothing that migrations depend on changed (${where.join(", ")}): there is nothing to judge.` };
+  return {
+    ...report,
+    headline: text`Nothing that migrations depend on changed (${where.join(", ")}): there is nothing to judge.`,
+  };
 }
 
 interface Stopwatch {

@@ -6,9 +6,9 @@ import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter } from "./project/interpreter.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
-import type { Fact, Facts, FactsOf, Rule } from "./rules/rule.ts";
+import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
 import type { Evidence } from "./run/evidence.ts";
-import { runMigrations } from "./run/migrations.ts";
+import { runMigrations, type Applied } from "./run/migrations.ts";
 import { ask, type Proof } from "./settle.ts";
 import { text, type Text } from "./text.ts";
 import type { World } from "./world.ts";
@@ -16,13 +16,14 @@ import type { World } from "./world.ts";
 export interface Task {
   target: Project["environments"][number];
   project: Project;
-  facts: FactsOf;
   server: LazyServer;
   world: World;
 }
 
-/** Why running would only repeat what the files already say, if so. */
-function pointless(graph: Facts["graph"]): Text | undefined {
+/** Why nothing is run, if so: it would only repeat what the files already say. */
+function notRun(facts: FactsOf): Text | undefined {
+  if (!facts.graph.known) return facts.graph.reason;
+  const graph = facts.graph.value;
   if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text`a revision cannot be read, so Alembic cannot load any`;
   if (graph.cycles.length > 0) return text`the revisions form a cycle, so Alembic cannot order them`;
   if (graph.missing.length > 0) return text`a revision names a parent that does not exist, so Alembic cannot order them`;
@@ -30,13 +31,14 @@ function pointless(graph: Facts["graph"]): Text | undefined {
   return undefined;
 }
 
-/** Runs the pull request's migrations, on top of what the base branch has applied. */
-export async function observe({ target, project, facts, server, world }: Task): Promise<Fact<Evidence>> {
+/**
+ * Runs the pull request's migrations, on top of what the base branch has applied.
+ *
+ * @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
+ */
+export async function observe({ target, project, server, world }: Task, reading: Promise<FactsOf>): Promise<Fact<Evidence>> {
   const { environment, settings } = target;
-  const reason = facts.graph.known ? pointless(facts.graph.value) : facts.graph.reason;
-  if (reason) return { known: false, reason };
-  // The server boots while the interpreter is looked for and the project loads.
-  const booting = server.get();
+  const booting = server.get(settings);
   booting.catch(() => {});
   const interpreter = await findInterpreter({
     root: project.root,
@@ -44,17 +46,24 @@ export async function observe({ target, project, facts, server, world }: Task): 
     env: world.env,
     ...(settings.python !== undefined && { given: settings.python }),
   });
-  const history = facts.history.known ? facts.history.value : undefined;
-  const differ = [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented);
   let exported: Promise<Exported> | undefined;
-  const baseRoot = async (git: Git, { base, changedFiles }: History) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+  const layOut = async (git: Git, { base, changedFiles }: History) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+  const applied = reading.then((facts): Applied | undefined => {
+    if (notRun(facts)) return undefined;
+    const { git } = project;
+    const history = facts.history.known ? facts.history.value : undefined;
+    return {
+      base: new Set(history?.graph.revisions.keys()),
+      fromBaseFiles: [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
+      ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => layOut(git, history) }),
+    };
+  });
+  applied.catch(() => {});
   try {
     const evidence = await runMigrations({
       environment,
       root: project.root,
-      ...(history && project.git && !onlyAdds(environment, facts) && { baseRoot: () => baseRoot(project.git!, history) }),
-      fromBaseFiles: differ,
-      base: new Set(history?.graph.revisions.keys()),
+      applied,
       postgresIsMeant: settings.postgresVersion !== undefined || settings.postgres !== "auto" || (await wantedPostgres(project.tree)) !== undefined,
       interpreter,
       server: booting,
@@ -63,7 +72,7 @@ export async function observe({ target, project, facts, server, world }: Task): 
       signal: world.signal,
       progress: world.progress,
     });
-    return { known: true, value: evidence };
+    return evidence ? { known: true, value: evidence } : { known: false, reason: notRun(await reading)! };
   } finally {
     await (await exported)?.remove();
   }
@@ -82,8 +91,7 @@ function onlyAdds(environment: Environment, { graph, history }: FactsOf): boolea
  * @returns `only-additions` where the pull request cannot be their cause; else the fingerprints of what the base branch's own files
  *   showed when they were run by themselves; undefined where neither is known
  */
-export function proofOf({ target, facts }: Task, rules: readonly Rule[]): Proof | undefined {
-  const { environment } = target;
+export function proofOf(environment: Environment, facts: FactsOf, rules: readonly Rule[]): Proof | undefined {
   if (onlyAdds(environment, facts)) return "only-additions";
   const onBase = facts.run.known ? facts.run.value.onBase : undefined;
   if (!onBase || !facts.history.known) return undefined;

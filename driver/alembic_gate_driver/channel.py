@@ -16,6 +16,8 @@ Message = dict[str, Any]
 _MOST_BYTES = 32_768
 _LONGEST_WAIT = 0.2
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Channel:
     """Lines of JSON in both directions.
@@ -46,7 +48,7 @@ class Channel:
         """Send one event, and those that were kept back before it."""
         if os.getpid() != self._process:
             return  # The project forked, and nobody asked the child.
-        line = json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n"
+        line = _encode({"type": kind, **fields}).encode() + b"\n"
         with self._lock:
             self._kept += line
             now = time.monotonic()

@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager
+from importlib.abc import InspectLoader
+from importlib.util import module_from_spec
 from typing import TYPE_CHECKING, Any
 
 import alembic
@@ -16,6 +18,7 @@ from alembic.script import ScriptDirectory
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from types import CodeType, ModuleType
 
     from alembic.script import Script
 
@@ -36,6 +39,7 @@ class Project:
         self._config_file = os.path.relpath(request["config"])
         self._app: Any = None
         self._used: set[str] = set()
+        self._code: dict[str, CodeType | None] = {}
         self.warnings: list[str] = []
         # `python -m alembic` looks here as well, the console script does not: last, so that nothing is hidden by it.
         sys.path.append(os.getcwd())
@@ -49,6 +53,7 @@ class Project:
             self._databases = databases.replace(",", " ").split()
         with _stage("revisions"), _alembic_warnings(self.warnings):
             self._ordered: list[Script] = list(reversed(self.at_or_below("heads")))
+            self._scripts = {script.revision: script for script in self._ordered}
 
     @contextmanager
     def command(self, name: str, target: str) -> Iterator[Config]:
@@ -83,10 +88,21 @@ class Project:
 
     def revision(self, identifier: str) -> Script:
         """Return a revision; its file is executed anew for every run, as by a command of its own."""
-        script = self.script.get_revision(identifier)
+        script = self._scripts[identifier]
         if identifier in self._used:
-            script.module = util.load_python_file(*os.path.split(script.module.__file__))
+            script.module = self._executed_anew(identifier, script.module)
         return script
+
+    def _executed_anew(self, identifier: str, module: ModuleType) -> ModuleType:
+        spec = module.__spec__
+        if spec is None or not isinstance(spec.loader, InspectLoader):
+            return util.load_python_file(*os.path.split(module.__file__))
+        code = self._code.get(identifier)
+        if code is None:
+            code = self._code[identifier] = spec.loader.get_code(spec.name)
+        fresh = module_from_spec(spec)
+        exec(code, fresh.__dict__)
+        return fresh
 
     def at_or_below(self, heads: str | tuple[str, ...]) -> list[Script]:
         """Return these revisions and all that they build on, in Alembic's order, from the heads down."""

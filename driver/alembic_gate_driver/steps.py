@@ -209,3 +209,21 @@ class _LastHeads(HeadMaintainer):
 
 
 migration.HeadMaintainer = _LastHeads
+
+
+def _shorten_unmerging() -> None:
+    """Spare the search for all ancestors at each step down where the answer is plain: one parent, and no other head."""
+    original = getattr(migration.RevisionStep, "_unmerge_to_revisions", None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def unmerge(step: Any, heads: Any) -> Any:
+        if len(step.to_revisions) == 1 and not set(heads).difference([step.revision.revision]):
+            return tuple(step.to_revisions)
+        return original(step, heads)
+
+    migration.RevisionStep._unmerge_to_revisions = unmerge
+
+
+_shorten_unmerging()

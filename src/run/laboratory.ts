@@ -15,7 +15,7 @@ export interface Script {
 export interface RunOptions {
   /** true: in the transactions that env.py chooses; false: each revision commits on its own. */
   own: boolean;
-  /** Told of the catalog after each step, while its work may not be committed yet. */
+  /** Told of the catalog after each step but the last, while its work may not be committed yet. */
   after?: (revision: string, catalog: Catalog) => void;
 }
 
@@ -82,7 +82,8 @@ export async function openLaboratory(
         onBegin: (revision) => progress(phase.title, revision),
         ...(after && {
           onStep: async (step: StepControl) => {
-            after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
+            // The state after the last step is seen when all is committed.
+            if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
             return "go" as const;
           },
         }),

@@ -18,12 +18,8 @@ export interface Migrations {
   environment: Environment;
   /** Absolute root of the pull request's files. */
   root: string;
-  /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
-  baseRoot?(): Promise<string>;
-  /** Applied revisions differ: what production has comes from the base branch's files. */
-  fromBaseFiles: boolean;
-  /** Ids that the base branch has applied. */
-  base: ReadonlySet<string>;
+  /** What is applied; the project loads while this is read. Undefined where nothing is to be run after all. */
+  applied: Promise<Applied | undefined>;
   /** The repository or the settings name Postgres. */
   postgresIsMeant: boolean;
   interpreter: Interpreter;
@@ -34,11 +30,21 @@ export interface Migrations {
   progress(step: string): void;
 }
 
+/** What production has, as the base branch says it. */
+export interface Applied {
+  /** Ids that the base branch has applied. */
+  base: ReadonlySet<string>;
+  /** Applied revisions differ: what production has comes from the base branch's files. */
+  fromBaseFiles: boolean;
+  /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
+  baseRoot?(): Promise<string>;
+}
+
 /**
  * @returns what was observed; a project that cannot be loaded is an observation as well
  * @throws Failure where the settings are wrong, or our own side fails
  */
-export async function runMigrations(task: Migrations): Promise<Evidence> {
+export async function runMigrations(task: Migrations): Promise<Evidence | undefined> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
   const [setup, baseline] = await Promise.all([
@@ -91,9 +97,12 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   try {
+    const applied = await task.applied;
+    if (!applied) return undefined;
+    const { base, fromBaseFiles, baseRoot } = applied;
     const [scratch] = await Promise.all([scratchOf(), first.loaded]);
     const evidence = await travel(
-      { base: task.base, fromBaseFiles: task.fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
+      { base, fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
       {
         scratch,
         head: async () => {
@@ -101,7 +110,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
           first = undefined;
           return driver;
         },
-        ...(task.baseRoot && { base: () => startBase(task.baseRoot!) }),
+        ...(baseRoot && { base: () => startBase(baseRoot) }),
         ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
         progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
@@ -112,7 +121,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence> {
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
     if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
-    return notLoaded(error.raised, error.place, task);
+    return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
   } finally {
     await Promise.all(drivers.map((driver) => driver.stop()));
     await (await opened?.catch(() => undefined))?.close();
@@ -135,7 +144,7 @@ async function readBaseline(root: string, { baseline, baselineRevision }: Migrat
 }
 
 /** The evidence of a project that Alembic could not load. */
-function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations): Evidence {
+function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations, base: ReadonlySet<string>): Evidence {
   return {
     serverVersion: "",
     serverProvider: "",
@@ -143,7 +152,7 @@ function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations):
     alembic: task.interpreter.alembic,
     sqlalchemy: task.interpreter.sqlalchemy,
     order: [],
-    base: task.base,
+    base,
     phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], unrestored: [], stop: { raised, ...place } }],
     foreign: [],
     notes: [],

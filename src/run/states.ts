@@ -7,7 +7,7 @@ import type { Step } from "./evidence.ts";
 const MOST_SNAPSHOTS = 60;
 
 export interface States {
-  /** Called after each step up, and after each step down; absent where nothing is gained by it. */
+  /** Called after each step up, and after each step down, but the last; absent where nothing is gained by it. */
   up?(revision: string, catalog: Catalog): void;
   down?(revision: string, catalog: Catalog): void;
   /** The catalog after the last step up. */
@@ -25,7 +25,7 @@ export interface States {
 export function watchStates(before: Catalog, revisions: readonly string[]): States {
   const states = new Map<string, { before: Catalog; after: Catalog }>();
   const unrestored: { revision: string; differences: Difference[] }[] = [];
-  const [only] = revisions;
+  const single = revisions.length === 1;
   const each = revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
   let last = before;
   const up = (revision: string, after: Catalog) => {
@@ -40,12 +40,13 @@ export function watchStates(before: Catalog, revisions: readonly string[]): Stat
   return {
     ...(each && { up, down }),
     reach(head) {
-      if (revisions.length === 1) states.set(only!, { before, after: head });
+      if (each || single) states.set(revisions.at(-1)!, { before: last, after: head });
     },
     effectOf(revision): Step["effect"] {
       const state = states.get(revision);
       return state && compareCatalogs(state.before, state.after);
     },
-    unrestored: (differences) => (revisions.length === 1 && differences.length > 0 ? [{ revision: only!, differences }] : unrestored),
+    unrestored: (differences) =>
+      (each || single) && differences.length > 0 ? [...unrestored, { revision: revisions[0]!, differences }] : unrestored,
   };
 }
