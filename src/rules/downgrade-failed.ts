@@ -1,5 +1,7 @@
-import { code, text } from "../text.ts";
-import { causeOf, firstLine, phasesOf, stopped } from "./observed.ts";
+import type { Evidence, Stop } from "../run/evidence.ts";
+import { block, code, listOf, text, type Text } from "../text.ts";
+import { below, command } from "./commands.ts";
+import { bareName, causeOf, firstLine, phasesOf, stopped } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -7,20 +9,44 @@ export default rule({
   family: "run",
   severity: "error",
   summary: "downgrade() raises right after its own upgrade()",
-  needs: ["run", "graph"],
-  judge: ({ run, graph }) =>
+  needs: ["run", "graph", "environment"],
+  judge: ({ run, graph, environment }) =>
     phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
       const is = stop?.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
       // A missing one is for missing-downgrade to say.
       if (!stop || !["fault", "extension", "role"].includes(causeOf(stop, is)) || is === "missing") return [];
+      const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision!)))}`;
       return [
         stopped(
           graph,
           stop,
           "downgrade",
           text`downgrade() of ${code(stop.revision!)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`,
-          text`Mend downgrade() so that it undoes upgrade() in reverse order, then run ${code(`alembic downgrade ${stop.revision}:-1`)}`,
+          text`${wayOut(run, stop)} ${repeat}`,
         ),
       ];
     }),
 });
+
+function wayOut(run: Evidence, { revision, raised }: Stop): Text {
+  const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
+  if (table === undefined) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
+  const names = constraintsOf(run, revision!, table);
+  if (names.length === 0) {
+    return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
+  }
+  const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
+  return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
+}
+
+/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
+function constraintsOf(run: Evidence, revision: string, table: string): string[] {
+  const step = phasesOf(run, "upgrade")
+    .flatMap(({ steps }) => steps)
+    .find((step) => step.revision === revision);
+  const made = (step?.effect ?? []).filter(
+    ({ change, kind, parent }) =>
+      change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== undefined && bareName(parent) === table,
+  );
+  return made.map(({ name }) => bareName(name));
+}

@@ -1,8 +1,20 @@
 import type { Draft } from "../finding.ts";
-import { block, code, text } from "../text.ts";
-import { createdHere, isMinor, placeOf, unrestored } from "./observed.ts";
+import type { Difference } from "../postgres/catalog.ts";
+import { block, code, text, type Text } from "../text.ts";
+import { placeOf } from "./observed.ts";
 import { rule } from "./rule.ts";
+import { createdHere, creationOf } from "./tracing.ts";
 import { dropping } from "./undo.ts";
+import { isMinor, unrestored } from "./unrestored.ts";
+
+/** @param maker the revision whose downgrade() created it, if one did */
+function wayOut(difference: Difference, maker: string | undefined): Text {
+  if (maker !== undefined)
+    return text`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
+  const line = dropping(difference);
+  if (line === undefined) return text`Take back in downgrade() what upgrade() did, in reverse order.`;
+  return text`Add to downgrade(): ${block(line, "python")}`;
+}
 
 export default rule({
   id: "leftover-after-downgrade",
@@ -19,11 +31,13 @@ export default rule({
       const object = { kind: difference.kind, name: difference.name };
       const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
       const related = labels ? [] : createdHere(run, difference);
-      const line = dropping(difference);
-      const made = related[0]?.line === undefined ? "" : `; upgrade() created it at line ${related[0].line}`;
+      const origin = creationOf(run, difference);
+      // It was not there before upgrade(): going down brought it.
+      const itself = origin?.direction === "downgrade" && origin.revision === revision;
+      const made = related[0]?.line === undefined ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
       return [
         {
-          ...placeOf(graph, revision, "downgrade"),
+          ...(itself && related[0] ? { file: related[0].file, line: related[0].line } : placeOf(graph, revision, "downgrade")),
           ...(revision !== undefined && { revision }),
           ...(minor && { severity: "notice" as const }),
           object,
@@ -32,9 +46,7 @@ export default rule({
             : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
           help: minor
             ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.`
-            : line === undefined
-              ? text`Take back in downgrade() what upgrade() did, in reverse order.`
-              : text`Add to downgrade(): ${block(line, "python")}`,
+            : wayOut(difference, itself ? revision : undefined),
           related,
         },
       ];

@@ -1,6 +1,8 @@
 import { listOf, code, text } from "../text.ts";
-import { creationOf, isMinor, phasesOf, placeOf, unrestored } from "./observed.ts";
+import { phasesOf, placeOf } from "./observed.ts";
 import { rule } from "./rule.ts";
+import { changeIn } from "./tracing.ts";
+import { isMinor, unrestored } from "./unrestored.ts";
 
 export default rule({
   id: "missing-downgrade",
@@ -20,7 +22,7 @@ export default rule({
       if (!found || (found.downgradeIs !== "empty" && found.downgradeIs !== "missing")) return [];
       const items = left.filter((item) => item.revision === revision).map(({ difference }) => difference);
       const what = items.map(({ kind, name }) => `${kind} ${name}`);
-      const statement = items[0] && creationOf(run, items[0])?.statement;
+      const statement = items[0] && changeIn(run, items[0], found.id);
       const stays =
         what.length === 0
           ? text`a rollback stops here`

@@ -1,11 +1,10 @@
 /** Look-ups in the evidence that several rules share. */
-import type { Draft, Place, Related } from "../finding.ts";
-import type { Difference } from "../postgres/catalog.ts";
+import type { Draft, Place } from "../finding.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
-import type { Evidence, Phase, PhaseId, Statement, Step, Stop } from "../run/evidence.ts";
+import type { Evidence, Phase, PhaseId, Stop } from "../run/evidence.ts";
 import type { Raised } from "../run/protocol.ts";
-import { block, code, text, type Text } from "../text.ts";
+import { block, text, type Text } from "../text.ts";
 
 /** The phases of the evidence with these ids, in the order of the itinerary. */
 export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] => run.phases.filter((phase) => ids.includes(phase.id));
@@ -86,9 +85,14 @@ export function causeOf(stop: Stop, is?: Revision["downgradeIs"]): Cause {
   return isRefusal(stop.raised) || (is === "raises" && stop.raised.sqlstate === undefined) ? "irreversible" : "fault";
 }
 
+/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
+const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
+
 /** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
 export function firstLine(message: string): string {
   const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
+  const unnamed = UNNAMED.exec(line);
+  if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
   return line
     .replace(/^\([\w.]+\)\s*/, "")
     .replace(/^<class '[^']+'>:\s*/, "")
@@ -133,11 +137,6 @@ export function stopped(graph: Graph, stop: Stop, direction: "upgrade" | "downgr
   };
 }
 
-const upgradeSteps = (run: Evidence): Step[] =>
-  phasesOf(run, "upgrade", "base", "upgrade-again", "history-upgrade").flatMap(({ steps }) =>
-    steps.filter((step) => step.direction === "upgrade"),
-  );
-
 /** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
 export const nameParts = (name: string): string[] =>
   /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)![0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
@@ -152,95 +151,3 @@ export const bareName = (name: string): string => unquoted(nameParts(name).at(-1
 /** Finds a name as a whole word. */
 export const mentions = (name: string): RegExp =>
   new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
-
-/**
- * Which revision made an object, and with which statement.
- * The steps whose effect was seen decide; for all others the statement that creates something of that name does.
- */
-export function creationOf(
-  run: Evidence,
-  object: Pick<Difference, "kind" | "name">,
-): { revision: string; statement?: Statement } | undefined {
-  const steps = upgradeSteps(run);
-  const seen = steps.find((step) =>
-    step.effect?.some((effect) => effect.change === "added" && effect.kind === object.kind && effect.name === object.name),
-  );
-  const named = mentions(bareName(object.name));
-  const creates = (statement: Statement) =>
-    /\b(create|add|rename|alter)\b/i.test(statement.sql) && named.test(statement.sql) && !statement.error;
-  if (seen) {
-    const statement = seen.statements.find(creates);
-    return { revision: seen.revision, ...(statement && { statement }) };
-  }
-  for (const step of steps.filter((step) => step.effect === undefined)) {
-    const statement =
-      step.statements.find((statement) => creates(statement) && /\b(create|add)\b/i.test(statement.sql)) ??
-      step.statements.find(creates);
-    if (statement) return { revision: step.revision, statement };
-  }
-  return undefined;
-}
-
-/** The line that created an object, as a related place. */
-export function createdHere(run: Evidence, object: Pick<Difference, "kind" | "name">): Related[] {
-  const statement = creationOf(run, object)?.statement;
-  if (!statement?.file) return [];
-  return [{ file: statement.file, line: statement.line, message: text`${object.kind} ${code(object.name)} is created here` }];
-}
-
-/** Which revisions' effects were not undone: each once, the pull request's own phase first. */
-export interface Unrestored {
-  revision?: string;
-  difference: Difference;
-}
-
-/**
- * What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
- * A difference after one step counts only if it is still there at the end.
- */
-export function unrestored(run: Evidence): Unrestored[] {
-  const found: Unrestored[] = [];
-  const key = ({ kind, name, change }: Difference) => `${change} ${kind} ${name}`;
-  const downgrade = phasesOf(run, "downgrade")[0];
-  for (const difference of downgrade?.compared?.differences ?? []) {
-    const owner = downgrade!.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
-    found.push({ revision: owner?.revision ?? ownerAmong(downgrade!, run, difference), difference });
-  }
-  const known = new Set(found.map(({ difference }) => key(difference)));
-  for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
-    if (!known.has(key(difference))) found.push({ revision: creationOf(run, difference)?.revision, difference });
-  }
-  return withoutRenames(found);
-}
-
-/**
- * Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
- *
- * @param phase one of the pull request's own phases
- */
-export function ownerAmong({ planned, steps }: Phase, run: Evidence, difference: Difference): string | undefined {
-  const creator = creationOf(run, difference)?.revision;
-  if (creator !== undefined && planned.includes(creator)) return creator;
-  const named = mentions(bareName(difference.name));
-  return steps.find(({ statements }) => statements.some(({ sql }) => named.test(sql)))?.revision ?? planned.at(-1);
-}
-
-/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
-function withoutRenames(found: Unrestored[]): Unrestored[] {
-  const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== undefined);
-  const isOther = ({ revision, difference }: Unrestored) =>
-    difference.change === "added" &&
-    removed.some(
-      (other) =>
-        other.revision === revision &&
-        other.difference.kind === difference.kind &&
-        other.difference.parent === difference.parent &&
-        difference.kind !== "column",
-    );
-  return found.filter((item) => !isOther(item));
-}
-
-/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
-export const isMinor = ({ kind, change, properties }: Difference): boolean =>
-  (kind === "extension" && change === "added") ||
-  (kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels"));

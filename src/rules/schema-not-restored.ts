@@ -1,8 +1,10 @@
 import type { Draft } from "../finding.ts";
 import { describeState } from "../postgres/describe.ts";
 import { code, text } from "../text.ts";
-import { creationOf, isMinor, placeOf, unrestored } from "./observed.ts";
+import { placeOf } from "./observed.ts";
 import { rule } from "./rule.ts";
+import { definitionBefore } from "./tracing.ts";
+import { isMinor, unrestored } from "./unrestored.ts";
 
 export default rule({
   id: "schema-not-restored",
@@ -20,7 +22,7 @@ export default rule({
         difference.properties.length > 0 &&
         difference.properties.every(({ name, after }) => name === "nullable" && after === true);
       const who = revision === undefined ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-      const statement = creationOf(run, difference)?.statement;
+      const statement = definitionBefore(run, difference, revision);
       return [
         {
           ...placeOf(graph, revision, "downgrade"),

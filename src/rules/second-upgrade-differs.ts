@@ -1,8 +1,10 @@
 import type { Draft } from "../finding.ts";
 import { describeState } from "../postgres/describe.ts";
 import { code, text } from "../text.ts";
-import { creationOf, ownerAmong, phasesOf, placeOf } from "./observed.ts";
+import { phasesOf, placeOf } from "./observed.ts";
 import { rule } from "./rule.ts";
+import { creationOf } from "./tracing.ts";
+import { ownerAmong } from "./unrestored.ts";
 
 export default rule({
   id: "second-upgrade-differs",

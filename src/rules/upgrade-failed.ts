@@ -1,4 +1,5 @@
 import { code, text } from "../text.ts";
+import { command } from "./commands.ts";
 import { causeOf, firstLine, phasesOf, stopped } from "./observed.ts";
 import { rule } from "./rule.ts";
 
@@ -7,8 +8,8 @@ export default rule({
   family: "run",
   severity: "error",
   summary: "upgrade() raises on a database that stands where production stands",
-  needs: ["run", "graph"],
-  judge: ({ run, graph }) =>
+  needs: ["run", "graph", "environment"],
+  judge: ({ run, graph, environment }) =>
     phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
       if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
       const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
@@ -18,7 +19,7 @@ export default rule({
           stop,
           "upgrade",
           text`upgrade() of ${code(stop.revision!)} fails ${where}: ${firstLine(stop.raised.message)}`,
-          text`Mend upgrade(), then run ${code(`alembic upgrade ${stop.revision}`)} on a copy of the database to see it pass.`,
+          text`Mend upgrade(), then run ${code(command(environment, "upgrade", stop.revision!))} on a copy of the database to see it pass.`,
         ),
       ];
     }),

@@ -64,6 +64,21 @@ test("what an old revision leaves is traced to the statement that created it", (
   expect(judge(leftoverAfterDowngrade, graph, run)).toMatchObject([{ revision: "a", file: fileOf("a"), line: 12 }]);
 });
 
+test("what a downgrade() creates itself is shown where it does", () => {
+  const down = [
+    step("b", { direction: "downgrade", statements: [{ ...create, line: 14 }] }),
+    step("a", { direction: "downgrade" }),
+  ];
+  const run = evidence([
+    phase("base", { steps: [step("a"), step("b")] }),
+    phase("history-downgrade", { steps: down, compared: { with: "the empty database", differences: [enumType] } }),
+  ]);
+  const [draft] = judge(leftoverAfterDowngrade, graph, run);
+  expect(draft).toMatchObject({ file: fileOf("b"), line: 14, revision: "b" });
+  expect(said(draft!)).toBe("downgrade() of b leaves enum type public.status; it created it at line 14.");
+  expect(toPaste(draft!)).toEqual([]);
+});
+
 test("what nobody is known to have created is put on downgrade base", () => {
   const run = evidence([phase("history-downgrade", { compared: { with: "the empty database", differences: [enumType] } })]);
   const [draft] = judge(leftoverAfterDowngrade, graph, run);

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bareName, creationOf, nameParts } from "../../src/rules/observed.ts";
+import { bareName, nameParts } from "../../src/rules/observed.ts";
 import { RULES } from "../../src/rules/index.ts";
-import { added, chainOf, environment, evidence, phase, statement, step, stop } from "../support/evidence.ts";
+import { chainOf, environment, evidence, phase, stop } from "../support/evidence.ts";
 import type { PhaseId, Stop } from "../../src/run/evidence.ts";
 
 test("the parts of names that Postgres quotes", () => {
@@ -11,33 +11,6 @@ test("the parts of names that Postgres quotes", () => {
   expect(bareName("public.add_up(a integer, b numeric(10,2))")).toBe("add_up");
   expect(bareName('public."f(x)"(integer)')).toBe("f(x)");
   expect(bareName('public."a ""b"""')).toBe('a "b"');
-});
-
-test("an object is traced to the step whose effect it is, before any statement of its name", () => {
-  const type = added("enum type", "public.status");
-  const first = step("a", { statements: [statement("CREATE TABLE status (id int)")], effect: [added("table", "public.status")] });
-  const second = step("b", { statements: [statement("SELECT 1"), statement("CREATE TYPE status AS ENUM ()")], effect: [type] });
-  expect(creationOf(evidence([phase("upgrade", { steps: [first, second] })]), type)).toMatchObject({
-    revision: "b",
-    statement: { sql: "CREATE TYPE status AS ENUM ()" },
-  });
-});
-
-test("a statement that failed created nothing, and part of a name is another name", () => {
-  const steps = [
-    step("a", { statements: [statement("CREATE TYPE status AS ENUM ()", { error: { message: "no" } })] }),
-    step("b", { statements: [statement("CREATE TYPE status_2 AS ENUM ()"), statement("CREATE TYPE my$status AS ENUM ()")] }),
-    step("c", { statements: [statement('ALTER TYPE other RENAME TO "status"')] }),
-  ];
-  expect(creationOf(evidence([phase("base", { steps })]), added("enum type", "public.status"))).toMatchObject({ revision: "c" });
-});
-
-test("names that are regular expressions are taken as they are", () => {
-  const steps = [
-    step("a", { statements: [statement('CREATE TABLE "a.*(b" (id int)')] }),
-    step("b", { statements: [statement("CREATE TABLE axxb (id int)")] }),
-  ];
-  expect(creationOf(evidence([phase("base", { steps })]), added("table", 'public."a.*(b"'))).toMatchObject({ revision: "a" });
 });
 
 test("whatever stops a phase, a rule tells it", () => {
