@@ -3,13 +3,15 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { writeFile } from "node:fs/promises";
+import { Failure } from "./failure.ts";
 import type { Report } from "./finding.ts";
 import { gate } from "./gate.ts";
 import { json } from "./report/json.ts";
 import { summary } from "./report/summary.ts";
-import { progress, sendTerminal } from "./report/terminal.ts";
-import { readArguments, usage } from "./settings.ts";
-import { brokenReport } from "./verdict.ts";
+import { progress, sendTerminal, terminal } from "./report/terminal.ts";
+import { layer, readArguments, usage, type Settings } from "./settings.ts";
+import { code, text } from "./text.ts";
+import { brokenReport, conclude, reported } from "./verdict.ts";
 import { abortedBySignals, version } from "./world.ts";
 
 // `alembic-gate | head` closes the pipe: that is no error.
@@ -26,28 +28,55 @@ const sourceIn = (root: string) => (file: string) => {
   }
 };
 
+/** The report in a format that is no terminal's, or for a file. */
+function written(report: Report, format: Settings["format"], source: (file: string) => string | undefined): string {
+  if (format === "json") return json(report);
+  return format === "markdown" ? summary(report) : terminal(report, { colour: false, width: 100, source });
+}
+
 async function main(argv: string[]): Promise<void> {
   const cwd = process.cwd();
   let report: Report;
   let root = cwd;
-  let format: unknown = "text";
-  let output: unknown;
+  let settings = layer();
   try {
     const { command, given } = readArguments(argv);
     if (command === "help") return void process.stdout.write(usage(version));
     if (command === "version") return void process.stdout.write(`${version}\n`);
-    ({ format = "text", output } = given);
+    settings = layer(given);
     const line = progress(process.stderr);
-    ({ report, root } = await gate(given, { cwd, env: process.env, signal: abortedBySignals(), progress: (step) => line.show(step) }));
+    ({ report, root } = await gate(given, {
+      cwd,
+      env: process.env,
+      signal: abortedBySignals(),
+      progress: (step) => line.show(step),
+    }));
     line.clear();
   } catch (error) {
     report = brokenReport(error);
   }
-  const written = format === "json" ? json(report) : format === "markdown" ? summary(report) : undefined;
-  if (written !== undefined && typeof output !== "string") process.stdout.write(written);
-  else sendTerminal(report, process.stdout, sourceIn(root));
-  if (typeof output === "string") await writeFile(output, written ?? json(report));
+  const { format, output } = settings;
+  if (output === undefined && format !== "text") process.stdout.write(written(report, format, sourceIn(root)));
+  else {
+    if (output !== undefined) report = await save(output, report, written(report, format, sourceIn(root)), settings);
+    sendTerminal(report, process.stdout, sourceIn(root));
+  }
   process.exitCode = report.exitCode;
+}
+
+/** Writes the report to a file; one that cannot be written is a failure in the report. */
+async function save(file: string, report: Report, content: string, settings: Settings): Promise<Report> {
+  try {
+    await writeFile(file, content);
+    return report;
+  } catch (error) {
+    const failure = new Failure(
+      2,
+      text`The report cannot be written to ${code(file)}: ${(error as Error).message}.`,
+      text`Name a file in a folder that exists: ${code("--output report.json")}.`,
+    );
+    return conclude(report.environments, [...report.failures, reported(failure)], settings, report.timings);
+  }
 }
 
 await main(process.argv.slice(2));

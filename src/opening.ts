@@ -28,7 +28,12 @@ export async function openProject(given: Given, { cwd }: World): Promise<Project
     (found) => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new Failure(2, text`There is no folder ${code(folder)}.`, text`Name the folder of the project, or leave it out for the current one.`);
+  if (!isFolder)
+    throw new Failure(
+      2,
+      text`There is no folder ${code(folder)}.`,
+      text`Name the folder of the project, or leave it out for the current one.`,
+    );
   const git = await openGit(folder);
   const root = git?.root ?? folder;
   const directory = path.relative(root, folder).split(path.sep).join("/");
@@ -43,25 +48,32 @@ export async function openProject(given: Given, { cwd }: World): Promise<Project
   return { root, ...(git && { git }), tree, settings, environments: await Promise.all(environments) };
 }
 
-/** A server that is booted when somebody first asks for it. */
+/** Servers that are booted when somebody first asks for them, one for each major version. */
 export interface LazyServer {
-  get(): Promise<Server>;
+  get(settings: Pick<Settings, "postgresVersion">): Promise<Server>;
   stop(): Promise<void>;
 }
 
-/** The throwaway server that the settings, or the repository's own files, ask for. */
-export function serverFor({ settings, tree }: Project, { env, signal }: World): LazyServer {
-  let server: Promise<Server> | undefined;
-  const start = async () => {
-    const major = settings.postgresVersion ?? (await wantedPostgres(tree))?.major;
-    return startServer({ choice: settings.postgres, env, signal, ...(major !== undefined && { major }) });
+/** The throwaway server that the settings of an environment, or the repository's own files, ask for. */
+export function serverFor(
+  { settings: { postgres: choice }, tree }: Pick<Project, "settings" | "tree">,
+  { env, signal }: Pick<World, "env" | "signal">,
+): LazyServer {
+  const servers = new Map<number | undefined, Promise<Server>>();
+  const start = async (given: number | undefined) => {
+    const major = given ?? (await wantedPostgres(tree))?.major;
+    return startServer({ choice, env, signal, ...(major !== undefined && { major }) });
   };
   return {
-    get: () => (server ??= start()),
-    stop: async () => {
+    get({ postgresVersion }) {
+      const server = servers.get(postgresVersion) ?? start(postgresVersion);
+      servers.set(postgresVersion, server);
+      return server;
+    },
+    async stop() {
       // A boot that failed has told it already.
-      const running = await server?.catch(() => undefined);
-      await running?.stop();
+      const booted = await Promise.allSettled(servers.values());
+      await Promise.all(booted.map((server) => (server.status === "fulfilled" ? server.value.stop() : undefined)));
     },
   };
 }

@@ -77,7 +77,13 @@ export const OPTIONS = {
     perRun: true,
     atDesk: true,
   },
-  output: { kind: "text", value: "FILE", help: "write the report there instead of printing it", perRun: true, atDesk: true },
+  output: {
+    kind: "text",
+    value: "FILE",
+    help: "write the report there too, in the format that is asked for",
+    perRun: true,
+    atDesk: true,
+  },
 } as const satisfies Record<string, Option>;
 
 type Name = keyof typeof OPTIONS;
