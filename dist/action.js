@@ -1,4 +1,4 @@
-import { A as text, C as readInputs, D as code, E as block, O as count, T as Failure, _ as oneLine, a as terminal, b as gate, d as relatedPlace, f as shorten, g as commandProperty, h as commandData, k as plain, l as sendJson, m as worstFirst, o as sendSummary, p as tally, t as abortedBySignals, u as grouped, v as visible, x as brokenReport, y as paragraphs } from "./gate.js";
+import { A as code, E as readInputs, M as plain, N as text, O as Failure, _ as oneLine, a as terminal, b as gate, d as relatedPlace, f as shorten, g as commandProperty, h as commandData, j as count, k as block, l as sendJson, m as worstFirst, o as sendSummary, p as tally, t as abortedBySignals, u as grouped, v as visible, x as brokenReport, y as paragraphs } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { S as readArguments, b as gate, c as json, i as sendTerminal, n as version, r as progress, s as summary, t as abortedBySignals, w as usage, x as brokenReport } from "./gate.js";
+import { A as code, C as reported, D as usage, N as text, O as Failure, S as conclude, T as readArguments, a as terminal, b as gate, c as json, i as sendTerminal, n as version, r as progress, s as summary, t as abortedBySignals, w as layer, x as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { writeFile } from "node:fs/promises";
@@ -16,17 +16,25 @@ const sourceIn = (root) => (file) => {
 		return;
 	}
 };
+/** The report in a format that is no terminal's, or for a file. */
+function written(report, format, source) {
+	if (format === "json") return json(report);
+	return format === "markdown" ? summary(report) : terminal(report, {
+		colour: false,
+		width: 100,
+		source
+	});
+}
 async function main(argv) {
 	const cwd = process.cwd();
 	let report;
 	let root = cwd;
-	let format = "text";
-	let output;
+	let settings = layer();
 	try {
 		const { command, given } = readArguments(argv);
 		if (command === "help") return void process.stdout.write(usage(version));
 		if (command === "version") return void process.stdout.write(`${version}\n`);
-		({format = "text", output} = given);
+		settings = layer(given);
 		const line = progress(process.stderr);
 		({report, root} = await gate(given, {
 			cwd,
@@ -38,11 +46,23 @@ async function main(argv) {
 	} catch (error) {
 		report = brokenReport(error);
 	}
-	const written = format === "json" ? json(report) : format === "markdown" ? summary(report) : void 0;
-	if (written !== void 0 && typeof output !== "string") process.stdout.write(written);
-	else sendTerminal(report, process.stdout, sourceIn(root));
-	if (typeof output === "string") await writeFile(output, written ?? json(report));
+	const { format, output } = settings;
+	if (output === void 0 && format !== "text") process.stdout.write(written(report, format, sourceIn(root)));
+	else {
+		if (output !== void 0) report = await save(output, report, written(report, format, sourceIn(root)), settings);
+		sendTerminal(report, process.stdout, sourceIn(root));
+	}
 	process.exitCode = report.exitCode;
+}
+/** Writes the report to a file; one that cannot be written is a failure in the report. */
+async function save(file, report, content, settings) {
+	try {
+		await writeFile(file, content);
+		return report;
+	} catch (error) {
+		const failure = new Failure(2, text`The report cannot be written to ${code(file)}: ${error.message}.`, text`Name a file in a folder that exists: ${code("--output report.json")}.`);
+		return conclude(report.environments, [...report.failures, reported(failure)], settings, report.timings);
+	}
 }
 await main(process.argv.slice(2));
 export {};

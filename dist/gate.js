@@ -7788,7 +7788,7 @@ const OPTIONS = {
 	output: {
 		kind: "text",
 		value: "FILE",
-		help: "write the report there instead of printing it",
+		help: "write the report there too, in the format that is asked for",
 		perRun: true,
 		atDesk: true
 	}
@@ -8096,22 +8096,27 @@ async function openProject(given, { cwd }) {
 		environments: await Promise.all(environments)
 	};
 }
-/** The throwaway server that the settings, or the repository's own files, ask for. */
-function serverFor({ settings, tree }, { env, signal }) {
-	let server;
-	const start = async () => {
-		const major = settings.postgresVersion ?? (await wantedPostgres(tree))?.major;
+/** The throwaway server that the settings of an environment, or the repository's own files, ask for. */
+function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
+	const servers = /* @__PURE__ */ new Map();
+	const start = async (given) => {
+		const major = given ?? (await wantedPostgres(tree))?.major;
 		return startServer({
-			choice: settings.postgres,
+			choice,
 			env,
 			signal,
 			...major !== void 0 && { major }
 		});
 	};
 	return {
-		get: () => server ??= start(),
-		stop: async () => {
-			await (await server?.catch(() => void 0))?.stop();
+		get({ postgresVersion }) {
+			const server = servers.get(postgresVersion) ?? start(postgresVersion);
+			servers.set(postgresVersion, server);
+			return server;
+		},
+		async stop() {
+			const booted = await Promise.allSettled(servers.values());
+			await Promise.all(booted.map((server) => server.status === "fulfilled" ? server.value.stop() : void 0));
 		}
 	};
 }
@@ -8964,7 +8969,7 @@ const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
 const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
-function wayOut$1({ type, message }) {
+function wayOut$2({ type, message }) {
 	const missing = /No module named '([^']+)'/.exec(message)?.[1];
 	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
 	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
@@ -8993,7 +8998,7 @@ var environment_failed_default = rule({
 			line: line ?? 1,
 			...revision !== void 0 && { revision },
 			message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
-			help: wayOut$1(raised),
+			help: wayOut$2(raised),
 			evidence: evidenceOf(stop)
 		}];
 	}
@@ -9157,15 +9162,16 @@ var downgrade_failed_default = rule({
 			"role"
 		].includes(causeOf(stop, is)) || is === "missing") return [];
 		const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision)))}`;
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut(run, stop)} ${repeat}`)];
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut$1(run, stop)} ${repeat}`)];
 	})
 });
-function wayOut(run, { revision, raised }) {
+function wayOut$1(run, { revision, raised }) {
 	const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
 	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
 	const names = constraintsOf(run, revision, table);
 	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
-	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(`op.drop_constraint(${JSON.stringify(names[0])}, ${JSON.stringify(table)})`, "python")}`;
+	const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
+	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
 }
 /** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
 function constraintsOf(run, revision, table) {
@@ -9216,18 +9222,19 @@ const stepsOf = (run, phases, direction) => phasesOf(run, ...phases).flatMap(({ 
 /** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
 function creationOf(run, object) {
 	const up = stepsOf(run, UP, "upgrade");
-	const { creates, renames, mentions } = patternsOf(object);
+	const { creates, renames, implies, mentions } = patternsOf(object);
 	const seen = up.find(({ effect }) => effect?.some((one) => one.change === "added" && one.kind === object.kind && one.name === object.name));
 	if (seen) return firstOf([seen], [
 		creates,
 		renames,
+		implies,
 		mentions
 	]) ?? {
 		revision: seen.revision,
 		direction: "upgrade"
 	};
 	const unseen = up.filter(({ effect }) => effect === void 0);
-	return firstOf(unseen, [creates, renames]) ?? firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ?? firstOf(unseen, [mentions]);
+	return firstOf(unseen, [creates, renames]) ?? firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ?? firstOf(unseen, [implies, mentions]);
 }
 /** Who last made an object what it is now, or dropped it: the way down before the way up. */
 function lastChangeOf(run, object) {
@@ -9288,6 +9295,7 @@ const pattern$1 = (source) => {
 	const regex = new RegExp(source, "i");
 	return (sql) => regex.test(sql);
 };
+const never = () => false;
 const either = (...patterns) => (sql) => patterns.some((matches) => matches(sql));
 const both = (...patterns) => (sql) => patterns.every((matches) => matches(sql));
 function patternsOf({ kind, name }) {
@@ -9297,12 +9305,12 @@ function patternsOf({ kind, name }) {
 	const mentions = both(pattern$1("\\b(create|add|rename|alter)\\b"), pattern$1(word(own)));
 	if (table === void 0) {
 		const target = `${KIND}${QUALIFIER}${word(own)}`;
-		const implicit = kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : () => false;
 		return {
-			creates: either(pattern$1(`\\bcreate\\s+${target}`), implicit),
+			creates: pattern$1(`\\bcreate\\s+${target}`),
 			renames: pattern$1(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
 			alters: pattern$1(`\\balter\\s+${target}`),
 			drops: pattern$1(`\\bdrop\\s+${target}`),
+			implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
 			mentions
 		};
 	}
@@ -9315,6 +9323,7 @@ function patternsOf({ kind, name }) {
 		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
 		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
 		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
+		implies: generated(kind, table, own),
 		mentions: both(mentions, pattern$1(word(table)))
 	};
 }
@@ -9329,7 +9338,7 @@ const GENERATED = {
 };
 function generated(kind, table, own) {
 	const [suffix, written] = GENERATED[kind] ?? [];
-	if (suffix === void 0 || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return () => false;
+	if (suffix === void 0 || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return never;
 	const columns = own.slice(table.length + 1).replace(new RegExp(`_?${suffix}\\d*$`), "");
 	return both(pattern$1("\\b(?:create|add)\\b"), pattern$1(written), (sql) => columns.split("_").every((part) => sql.includes(part)));
 }
@@ -9340,13 +9349,13 @@ function sequencesIn(sql) {
 	return [...sql.matchAll(/("[^"]+"|[\w$]+)\s+(?:(?:small|big)?serial\b|\w+\s+(?:not\s+null\s+)?generated\s+(?:always|by\s+default)\s+as\s+identity)/gi)].map(([, column]) => `${unquoted(table)}_${unquoted(column)}_seq`);
 }
 // src/rules/unrestored.ts
+const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
 /**
 * What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
 * A difference after one step counts only if it is still there at the end.
 */
 function unrestored(run) {
 	const found = [];
-	const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
 	const downgrade = phasesOf(run, "downgrade")[0];
 	for (const difference of downgrade?.compared?.differences ?? []) {
 		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
@@ -9471,6 +9480,14 @@ function dropping({ kind, name }) {
 	if (["default privileges", "published table"].includes(kind)) return void 0;
 	return `op.execute(${JSON.stringify(`DROP ${COMMANDS[kind] ?? kind.toUpperCase()} ${name}`)})`;
 }
+// src/rules/leftover-after-downgrade.ts
+/** @param maker the revision whose downgrade() created it, if one did */
+function wayOut(difference, maker) {
+	if (maker !== void 0) return text`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
+	const line = dropping(difference);
+	if (line === void 0) return text`Take back in downgrade() what upgrade() did, in reverse order.`;
+	return text`Add to downgrade(): ${block(line, "python")}`;
+}
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
 const RULES = [
@@ -9515,7 +9532,6 @@ const RULES = [
 			};
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const related = labels ? [] : createdHere(run, difference);
-			const line = dropping(difference);
 			const origin = creationOf(run, difference);
 			const itself = origin?.direction === "downgrade" && origin.revision === revision;
 			const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
@@ -9528,7 +9544,7 @@ const RULES = [
 				...minor && { severity: "notice" },
 				object,
 				message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : itself ? text`Before upgrade() of ${code(revision)} there was none of that name. Create it in no downgrade(), or drop it where its last user goes.` : line === void 0 ? text`Take back in downgrade() what upgrade() did, in reverse order.` : text`Add to downgrade(): ${block(line, "python")}`,
+				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut(difference, itself ? revision : void 0),
 				related
 			}];
 		})
@@ -11605,11 +11621,12 @@ async function runMigrations(task) {
 		}
 	};
 	let first = start(task.root);
+	const { loaded } = first;
 	try {
 		const applied = await task.applied;
 		if (!applied) return void 0;
 		const { base, fromBaseFiles, baseRoot } = applied;
-		const [scratch] = await Promise.all([scratchOf(), first.loaded]);
+		const [scratch] = await Promise.all([scratchOf(), loaded]);
 		const evidence = await travel({
 			base,
 			fromBaseFiles,
@@ -11627,6 +11644,11 @@ async function runMigrations(task) {
 			...imported.has(task.root) && { imported: await imported.get(task.root) },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
+		const { connectsAtImport } = await loaded;
+		if (connectsAtImport) {
+			const where = connectsAtImport.file === void 0 ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
+			said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
+		}
 		if (scratch.server.note) said.unshift(scratch.server.note);
 		evidence.notes.push(...said.map((reason) => ({
 			what: "the run",
@@ -11904,7 +11926,7 @@ function foldConsequences(findings, families) {
 		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
 		if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
-		if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision";
+		if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision" && !finding.preexisting;
 		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
 		const name = cause.object && bareName(cause.object.name);
 		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || mentions(name).test(plain(finding.message)));
@@ -11969,7 +11991,7 @@ function notRun(facts) {
 */
 async function observe({ target, project, server, world }, reading) {
 	const { environment, settings } = target;
-	const booting = server.get();
+	const booting = server.get(settings);
 	booting.catch(() => {});
 	const interpreter = await findInterpreter({
 		root: project.root,
@@ -12138,9 +12160,9 @@ async function gate(given, world) {
 		};
 		const server = serverFor(project, world);
 		try {
-			const judged = await Promise.all(project.environments.map((target) => judge(target, project, base, server, world, clock)));
+			const judged = await Promise.all(project.environments.map((target) => judgeAlone(target, project, base, server, world, clock)));
 			return {
-				report: conclude(judged.map(({ report }) => report), judged.flatMap(({ failures }) => failures), project.settings, clock.timings()),
+				report: conclude(judged.flatMap(({ report }) => report ?? []), judged.flatMap(({ failures }) => failures), project.settings, clock.timings()),
 				root
 			};
 		} finally {
@@ -12177,7 +12199,15 @@ async function touches({ git, environments }, base) {
 	const all = environments.map(({ environment }) => environment);
 	return files.some((file) => concernsMigrations(file, all));
 }
-/** Judges one environment; what stops it is reported beside what was found. */
+/** Judges one environment, whose failure hides nothing of the others. */
+async function judgeAlone(target, project, base, server, world, clock) {
+	try {
+		return await judge(target, project, base, server, world, clock);
+	} catch (error) {
+		return { failures: [reported(error, world.signal)] };
+	}
+}
+/** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
 async function judge(target, project, base, server, world, clock) {
 	const { environment, settings } = target;
 	const failures = [];
@@ -13289,4 +13319,4 @@ function abortedBySignals() {
 	return controller.signal;
 }
 const version = "0.1.0";
-export { text as A, readInputs as C, code as D, block as E, count as O, readArguments as S, Failure as T, oneLine as _, terminal as a, gate as b, json as c, relatedPlace as d, shorten as f, commandProperty as g, commandData as h, sendTerminal as i, plain as k, sendJson as l, worstFirst as m, version as n, sendSummary as o, tally as p, progress as r, summary as s, abortedBySignals as t, grouped as u, visible as v, usage as w, brokenReport as x, paragraphs as y };
+export { code as A, reported as C, usage as D, readInputs as E, plain as M, text as N, Failure as O, conclude as S, readArguments as T, oneLine as _, terminal as a, gate as b, json as c, relatedPlace as d, shorten as f, commandProperty as g, commandData as h, sendTerminal as i, count as j, block as k, sendJson as l, worstFirst as m, version as n, sendSummary as o, tally as p, progress as r, summary as s, abortedBySignals as t, grouped as u, visible as v, layer as w, brokenReport as x, paragraphs as y };

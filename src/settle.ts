@@ -154,7 +154,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
         return false;
       if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
       // An inserted revision is a new one: what its own functions do wrong follows from nothing.
-      if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision";
+      if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision" && !finding.preexisting;
       const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
       const name = cause.object && bareName(cause.object.name);
       return again && LEFT_BEHIND.has(cause.rule) && (name === undefined || mentions(name).test(plain(finding.message)));

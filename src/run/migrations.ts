@@ -96,11 +96,12 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   };
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
+  const { loaded } = first;
   try {
     const applied = await task.applied;
     if (!applied) return undefined;
     const { base, fromBaseFiles, baseRoot } = applied;
-    const [scratch] = await Promise.all([scratchOf(), first.loaded]);
+    const [scratch] = await Promise.all([scratchOf(), loaded]);
     const evidence = await travel(
       { base, fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
       {
@@ -115,6 +116,11 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
+    const { connectsAtImport } = await loaded;
+    if (connectsAtImport) {
+      const where = connectsAtImport.file === undefined ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
+      said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
+    }
     if (scratch.server.note) said.unshift(scratch.server.note);
     evidence.notes.push(...said.map((reason) => ({ what: "the run", reason })));
     return evidence;
