@@ -28,23 +28,23 @@ const stepsOf = (run: Evidence, phases: readonly PhaseId[], direction: Step["dir
 /** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
 export function creationOf(run: Evidence, object: Named): Origin | undefined {
   const up = stepsOf(run, UP, "upgrade");
-  const { creates, renames, mentions } = patternsOf(object);
+  const { creates, renames, implies, mentions } = patternsOf(object);
   const seen = up.find(({ effect }) =>
     effect?.some((one) => one.change === "added" && one.kind === object.kind && one.name === object.name),
   );
-  if (seen) return firstOf([seen], [creates, renames, mentions]) ?? { revision: seen.revision, direction: "upgrade" };
+  if (seen) return firstOf([seen], [creates, renames, implies, mentions]) ?? { revision: seen.revision, direction: "upgrade" };
   const unseen = up.filter(({ effect }) => effect === undefined);
   return (
     firstOf(unseen, [creates, renames]) ??
     firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ??
-    firstOf(unseen, [mentions])
+    firstOf(unseen, [implies, mentions])
   );
 }
 
 /** Who last made an object what it is now, or dropped it: the way down before the way up. */
 export function lastChangeOf(run: Evidence, object: Named): Origin | undefined {
   const { creates, renames, alters, drops } = patternsOf(object);
-  const changes: Matches = (sql) => [creates, renames, alters, drops].some((matches) => matches(sql));
+  const changes = either(creates, renames, alters, drops);
   const down = stepsOf(run, ["history-downgrade"], "downgrade");
   return firstOf(down.reverse(), [changes]) ?? firstOf(stepsOf(run, ["base", "upgrade"], "upgrade").reverse(), [changes]);
 }
@@ -53,16 +53,16 @@ export function lastChangeOf(run: Evidence, object: Named): Origin | undefined {
 export function definitionBefore(run: Evidence, object: Named, revision: string | undefined): Statement | undefined {
   const steps = stepsOf(run, ["base", "upgrade"], "upgrade");
   const end = steps.findIndex((step) => step.revision === revision);
-  const { creates, renames, alters } = patternsOf(object);
+  const { creates, renames, alters, implies } = patternsOf(object);
   const before = steps.slice(0, end === -1 ? undefined : end).reverse();
-  return firstOf(before, [(sql) => creates(sql) || renames(sql) || alters(sql)])?.statement;
+  return firstOf(before, [either(creates, renames, alters, implies)])?.statement;
 }
 
 /** What a revision's upgrade() did to an object: the statement that made, altered or dropped it. */
 export function changeIn(run: Evidence, object: Named, revision: string): Statement | undefined {
   const steps = stepsOf(run, UP, "upgrade").filter((step) => step.revision === revision);
-  const { creates, renames, alters, drops, mentions } = patternsOf(object);
-  return firstOf(steps, [creates, renames, alters, drops, mentions])?.statement;
+  const { creates, renames, alters, drops, implies, mentions } = patternsOf(object);
+  return firstOf(steps, [creates, renames, alters, drops, implies, mentions])?.statement;
 }
 
 /** The line that created an object, as a related place. */
@@ -97,6 +97,7 @@ const pattern = (source: string): Matches => {
   const regex = new RegExp(source, "i");
   return (sql) => regex.test(sql);
 };
+const never: Matches = () => false;
 const either =
   (...patterns: Matches[]): Matches =>
   (sql) =>
@@ -111,6 +112,8 @@ interface Patterns {
   renames: Matches;
   alters: Matches;
   drops: Matches;
+  /** Makes it without naming it. */
+  implies: Matches;
   /** Makes something, and names the object somewhere. */
   mentions: Matches;
 }
@@ -122,12 +125,12 @@ function patternsOf({ kind, name }: Named): Patterns {
   const mentions = both(pattern("\\b(create|add|rename|alter)\\b"), pattern(word(own)));
   if (table === undefined) {
     const target = `${KIND}${QUALIFIER}${word(own)}`;
-    const implicit: Matches = kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : () => false;
     return {
-      creates: either(pattern(`\\bcreate\\s+${target}`), implicit),
+      creates: pattern(`\\bcreate\\s+${target}`),
       renames: pattern(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
       alters: pattern(`\\balter\\s+${target}`),
       drops: pattern(`\\bdrop\\s+${target}`),
+      implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
       mentions,
     };
   }
@@ -136,17 +139,11 @@ function patternsOf({ kind, name }: Named): Patterns {
   const dropsTable = pattern(`\\bdrop\\s+${KIND}${QUALIFIER}${word(table)}`);
   const clause = kind === "column" ? "(?:column\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?" : `(?:${KIND})?`;
   return {
-    creates: both(
-      onTable,
-      either(
-        both(createsTable, pattern(word(own))),
-        pattern(`\\b(?:add|create)\\s+${clause}${word(own)}`),
-        generated(kind, table, own),
-      ),
-    ),
+    creates: both(onTable, either(both(createsTable, pattern(word(own))), pattern(`\\b(?:add|create)\\s+${clause}${word(own)}`))),
     renames: both(onTable, pattern(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
     alters: both(onTable, pattern(`\\balter\\s+${clause}${word(own)}`)),
     drops: either(dropsTable, both(onTable, pattern(`\\bdrop\\s+${clause}${word(own)}`))),
+    implies: both(onTable, generated(kind, table, own)),
     mentions: both(mentions, pattern(word(table))),
   };
 }
@@ -163,7 +160,7 @@ const GENERATED: Record<string, [suffix: string, written: string]> = {
 
 function generated(kind: string, table: string, own: string): Matches {
   const [suffix, written] = GENERATED[kind] ?? [];
-  if (suffix === undefined || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return () => false;
+  if (suffix === undefined || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return never;
   const columns = own.slice(table.length + 1).replace(new RegExp(`_?${suffix}\\d*$`), "");
   // Of several columns the names stand apart in the statement.
   return both(pattern("\\b(?:create|add)\\b"), pattern(written!), (sql) =>

@@ -128,6 +128,19 @@ test("what no upgrade() made, a downgrade() did; an upgrade() comes first", () =
   expect(creationOf(evidence([native, down]), state)).toMatchObject({ revision: "a", direction: "upgrade" });
 });
 
+test("a sequence that a downgrade() makes by name is not that of a serial column, which goes with its table", () => {
+  const up = ran("base", ["a", "CREATE TABLE item (id SERIAL)"], ["b", "ALTER TABLE item DROP COLUMN id"]);
+  const down = ran(
+    "history-downgrade",
+    ["b", "CREATE SEQUENCE item_id_seq", "ALTER TABLE item ADD COLUMN id INTEGER"],
+    ["a", "DROP TABLE item"],
+  );
+  expect(creationOf(evidence([up, down]), added("sequence", "public.item_id_seq"))).toMatchObject({
+    revision: "b",
+    direction: "downgrade",
+  });
+});
+
 test("the definition that was there before a revision, and what the revision did to it", () => {
   const run = base(
     ["a", "CREATE TABLE item (note TEXT)", "CREATE TABLE other (note TEXT)"],
