@@ -9239,30 +9239,26 @@ function creationOf(run, object) {
 /** Who last made an object what it is now, or dropped it: the way down before the way up. */
 function lastChangeOf(run, object) {
 	const { creates, renames, alters, drops } = patternsOf(object);
-	const changes = (sql) => [
-		creates,
-		renames,
-		alters,
-		drops
-	].some((matches) => matches(sql));
+	const changes = either(creates, renames, alters, drops);
 	return firstOf(stepsOf(run, ["history-downgrade"], "downgrade").reverse(), [changes]) ?? firstOf(stepsOf(run, ["base", "upgrade"], "upgrade").reverse(), [changes]);
 }
 /** The statement that made an object what it was before a revision's upgrade(). */
 function definitionBefore(run, object, revision) {
 	const steps = stepsOf(run, ["base", "upgrade"], "upgrade");
 	const end = steps.findIndex((step) => step.revision === revision);
-	const { creates, renames, alters } = patternsOf(object);
-	return firstOf(steps.slice(0, end === -1 ? void 0 : end).reverse(), [(sql) => creates(sql) || renames(sql) || alters(sql)])?.statement;
+	const { creates, renames, alters, implies } = patternsOf(object);
+	return firstOf(steps.slice(0, end === -1 ? void 0 : end).reverse(), [either(creates, renames, alters, implies)])?.statement;
 }
 /** What a revision's upgrade() did to an object: the statement that made, altered or dropped it. */
 function changeIn(run, object, revision) {
 	const steps = stepsOf(run, UP, "upgrade").filter((step) => step.revision === revision);
-	const { creates, renames, alters, drops, mentions } = patternsOf(object);
+	const { creates, renames, alters, drops, implies, mentions } = patternsOf(object);
 	return firstOf(steps, [
 		creates,
 		renames,
 		alters,
 		drops,
+		implies,
 		mentions
 	])?.statement;
 }
@@ -9319,11 +9315,11 @@ function patternsOf({ kind, name }) {
 	const dropsTable = pattern$1(`\\bdrop\\s+${KIND}${QUALIFIER}${word(table)}`);
 	const clause = kind === "column" ? "(?:column\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?" : `(?:${KIND})?`;
 	return {
-		creates: both(onTable, either(both(createsTable, pattern$1(word(own))), pattern$1(`\\b(?:add|create)\\s+${clause}${word(own)}`), generated(kind, table, own))),
+		creates: both(onTable, either(both(createsTable, pattern$1(word(own))), pattern$1(`\\b(?:add|create)\\s+${clause}${word(own)}`))),
 		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
 		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
 		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
-		implies: generated(kind, table, own),
+		implies: both(onTable, generated(kind, table, own)),
 		mentions: both(mentions, pattern$1(word(table)))
 	};
 }
@@ -11938,7 +11934,7 @@ function foldConsequences(findings, families) {
 	};
 	for (const [finding, cause] of folded) {
 		if (!cause) continue;
-		addEvidence(first(cause), text`It follows: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
+		addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
 	}
 	return findings.filter((finding) => !folded.get(finding));
 }
@@ -12963,7 +12959,7 @@ function phaseBlocks(phases, room) {
 		text`${outcome === "not-run" ? "" : duration(seconds)}`,
 		compared ? text`${compared.with}: ${compared.differences === 0 ? "no difference" : count(compared.differences, "difference")}` : [],
 		[
-			...icon(OUTCOME$1[outcome]),
+			...icon(outcome === "ok" && (compared?.differences ?? 0) > 0 ? "warning" : OUTCOME$1[outcome]),
 			...outcome === "ok" ? [] : [say(outcome === "failed" ? "failed" : "not run")],
 			...reason ? [say(": "), ...shortenText(reason, room.message)] : []
 		]
@@ -13212,7 +13208,7 @@ function phaseRows(phases, { width, colour }) {
 		const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
 		const left = [
 			piece("  "),
-			OUTCOME[outcome],
+			outcome === "ok" && (compared?.differences ?? 0) > 0 ? piece("!", "yellow") : OUTCOME[outcome],
 			piece(` ${titles[index]}${" ".repeat(widest - columns(titles[index]))}${ran}`)
 		];
 		const room = width - 4 - widest - columns(ran) - 2;

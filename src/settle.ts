@@ -167,7 +167,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
   };
   for (const [finding, cause] of folded) {
     if (!cause) continue;
-    addEvidence(first(cause), text`It follows: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
+    addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
   }
   return findings.filter((finding) => !folded.get(finding));
 }

@@ -238,7 +238,7 @@ describe("consequences", () => {
     ];
     const { findings } = settled(rules);
     expect(findings).toMatchObject([{ rule: "leftover-after-downgrade", blocks: true }]);
-    expect(plain(findings[0]!.evidence!)).toBe('It follows: type "status" already exists');
+    expect(plain(findings[0]!.evidence!)).toBe('Consequence: type "status" already exists');
   });
 
   test("one that stumbles over something else is not, nor is one of another revision", () => {
@@ -257,7 +257,7 @@ describe("consequences", () => {
     ];
     const { findings } = settled(rules);
     expect(findings.map(brief)).toMatchObject([{ message: "edited" }]);
-    expect(plain(findings[0]!.evidence!)).toBe("It follows: empty It follows: fails again the statement");
+    expect(plain(findings[0]!.evidence!)).toBe("Consequence: empty Consequence: fails again the statement");
   });
 
   test("a project that cannot be loaded for a revision that cannot be read, and the like", () => {

@@ -307,7 +307,7 @@ function phaseBlocks(phases: readonly PhaseReport[], room: Room): Block[] {
       ? text`${compared.with}: ${compared.differences === 0 ? "no difference" : count(compared.differences, "difference")}`
       : [],
     [
-      ...icon(OUTCOME[outcome]),
+      ...icon(outcome === "ok" && (compared?.differences ?? 0) > 0 ? "warning" : OUTCOME[outcome]),
       ...(outcome === "ok" ? [] : [say(outcome === "failed" ? "failed" : "not run")]),
       ...(reason ? [say(": "), ...shortenText(reason, room.message)] : []),
     ],

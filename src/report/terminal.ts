@@ -127,7 +127,7 @@ function phaseRows(phases: readonly PhaseReport[], { width, colour }: TerminalOp
     const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
     const left: Row = [
       piece("  "),
-      OUTCOME[outcome],
+      outcome === "ok" && (compared?.differences ?? 0) > 0 ? piece("!", "yellow") : OUTCOME[outcome],
       piece(` ${titles[index]!}${" ".repeat(widest - columns(titles[index]!))}${ran}`),
     ];
     const room = width - 4 - widest - columns(ran) - 2;
