@@ -41,8 +41,11 @@ const ENTRIES = ["", "upgrade", "downgrade"];
 export function compareBodies(before: Revision, after: Revision): Comparison {
   const modules = [parseModule(before.source).module, parseModule(after.source).module] as const;
   const documented = modules.some((module) => mentions(module, "__doc__"));
+  // A name that nothing in the old file binds can only have been what the new one imports under it, or the old one never ran.
+  const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
   const differing = (qualified: boolean) => {
-    const [first, second] = modules.map((module) => canonical(module, { documented, qualified })) as [Forms, Forms];
+    const first = canonical(modules[0], lent, { documented, qualified });
+    const second = canonical(modules[1], importsOf(modules[1]), { documented, qualified });
     const names = [...new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"));
     return { first, second, names };
   };
@@ -61,7 +64,8 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
 
 /** Whether the two revisions do the same, and that is something. */
 export function sameWork(a: Revision, b: Revision): boolean {
-  const forms = canonical(parseModule(a.source).module, { documented: false, qualified: true });
+  const { module } = parseModule(a.source);
+  const forms = canonical(module, importsOf(module), { documented: false, qualified: true });
   return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same;
 }
 
@@ -94,6 +98,25 @@ function importsOf(module: Node): Map<string, string> {
     } else for (const name of boundBy(node)) rebound.add(name);
   });
   return new Map([...found].filter((entry): entry is [string, string] => entry[1] !== undefined && !rebound.has(entry[0])));
+}
+
+/** Names that are bound without anybody binding them. */
+const BUILTINS = new Set(
+  ("abs aiter all anext any ascii basestring bin bool breakpoint buffer bytearray bytes callable chr classmethod cmp compile complex delattr dict dir divmod " +
+    "enumerate eval exec file filter float format frozenset getattr globals hasattr hash help hex id input int intern isinstance issubclass iter len list " +
+    "locals long map max memoryview min next object oct open ord pow print property range raw_input reduce reload repr reversed round set setattr slice " +
+    "sorted staticmethod str sum super tuple type unichr unicode vars xrange zip __import__ __name__ __file__ __doc__ NotImplemented Warning").split(" "),
+);
+
+/** Whether nothing gives a name a meaning, in this file or in Python itself. */
+function isFree(module: Node, name: string): boolean {
+  if (BUILTINS.has(name) || /(?:Error|Exception|Warning|Interrupt|Exit|StopIteration|StopAsyncIteration)$/.test(name)) return false;
+  let bound = false;
+  walk(module, (node) => {
+    if (node.kind === "Import" || node.kind === "ImportFrom") bound ||= aliasesOf(node).some((alias) => alias.name === name || alias.name === "*");
+    else bound ||= boundBy(node).includes(name);
+  });
+  return !bound;
 }
 
 /** The names that an import binds, and what they stand for. */
@@ -160,8 +183,7 @@ function inert(node: Node): boolean {
     : false;
 }
 
-function canonical(module: Node, options: { documented: boolean; qualified: boolean }): Forms {
-  const imports = importsOf(module);
+function canonical(module: Node, imports: ReadonlyMap<string, string>, options: { documented: boolean; qualified: boolean }): Forms {
   const forms: Forms = new Map();
   const statements = module.items as readonly Node[];
   const definitions = statements.flatMap((statement) => {

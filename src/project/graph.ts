@@ -57,13 +57,14 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
   }
   const duplicates = [...byId].filter(([, same]) => same.length > 1).map(([id, same]) => ({ id, files: same }));
 
-  const labels = new Map<string, string>();
+  // The labels of a file that lost its id to another one count all the same.
+  const labels = new Map<string, Revision>();
   const labelClashes: { label: string; revisions: Revision[] }[] = [];
-  for (const revision of revisions.values()) {
+  for (const revision of read) {
     for (const label of revision.labels) {
-      const other = revisions.get(labels.get(label) ?? label);
+      const other = labels.get(label) ?? revisions.get(label);
       if (other) labelClashes.push({ label, revisions: [revision, other] });
-      else labels.set(label, revision.id);
+      else labels.set(label, revision);
     }
   }
   const labelsKnown = ![...revisions.values()].some((revision) => revision.computed?.includes("labels"));
@@ -79,13 +80,13 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
       else if (idsKnown) missing.push({ id, parent, from: "down_revision" });
     }
     parents.set(id, up);
-    const needed: string[] = [];
+    const needed = new Set<string>();
     for (const name of new Set(dependsOn)) {
-      const target = revisions.has(name) ? name : labels.get(name);
-      if (target !== undefined) needed.push(target);
+      const target = revisions.get(name) ?? labels.get(name);
+      if (target) needed.add(target.id);
       else if (idsKnown && labelsKnown) missing.push({ id, parent: name, from: "depends_on" });
     }
-    dependencies.set(id, needed);
+    dependencies.set(id, [...needed]);
   }
 
   const named = new Set([...parents.values()].flat());

@@ -36,6 +36,9 @@ class Refused extends Error {
 }
 
 const BINARY: Record<string, number> = { "|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6 };
+/** CPython's own limit for parentheses. */
+const MOST_NESTED = 200;
+const TOO_DEEP = "too many levels of nesting";
 const FORGOT_COMMA = "invalid syntax. Perhaps you forgot a comma?";
 const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">=", "in", "is", "not"]);
 const UPDATES = new Set(["+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", "^=", ">>=", "<<=", "**="]);
@@ -56,13 +59,43 @@ interface Scope {
  * @returns the tree, and the first thing that Python 3 would refuse
  */
 export function parseModule(source: string): { module: Node; problem?: Problem } {
+  try {
+    return parse(source);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // Strings in strings in strings, until the stack is full.
+    return { module: { kind: "Module", text: "", items: [], start: 0, end: source.length }, problem: { offset: 0, detail: TOO_DEEP } };
+  }
+}
+
+function parse(source: string): { module: Node; problem?: Problem } {
   const { tokens, problem: cutting } = tokenize(source);
   const parser = parserOf(source, tokens);
   const module = parser.file();
-  const problems = [...parser.problems, ...(cutting ? [cutting] : [])];
+  const problems = [...parser.problems, ...futureProblems(module), ...(cutting ? [cutting] : [])];
   // Python, too, tells of the bracket that was never closed rather than of what it made of the lines below it.
   const problem = cutting?.detail.endsWith("never closed") ? cutting : problems.sort((a, b) => a.offset - b.offset)[0];
   return { module, problem };
+}
+
+const FEATURES = new Set(
+  "nested_scopes generators division absolute_import with_statement print_function unicode_literals barry_as_FLUFL generator_stop annotations".split(" "),
+);
+
+/** `from __future__ import` stands before everything else but a docstring. */
+function futureProblems(module: Node): Problem[] {
+  const problems: Problem[] = [];
+  let beginning = true;
+  (module.items as readonly Node[]).forEach((statement, index) => {
+    if (statement.kind !== "ImportFrom" || statement.text !== "__future__") {
+      beginning &&= index === 0 && statement.kind === "Expr" && statement.items[0]!.kind === "String";
+      return;
+    }
+    const unknown = statement.items.find((alias) => !FEATURES.has(alias!.text));
+    if (unknown) problems.push({ offset: statement.start, detail: `future feature ${unknown.text} is not defined` });
+    else if (!beginning) problems.push({ offset: statement.start, detail: "from __future__ imports must occur at the beginning of the file" });
+  });
+  return problems;
 }
 
 function parserOf(source: string, tokens: readonly Token[]) {
@@ -189,7 +222,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
       if (first.kind === "Starred") refuse("iterable unpacking cannot be used in comprehension", first.start);
       const parts = comprehensions();
       expect("]");
-      return node("ListComp", start, [first, ...parts]);
+      return collected("ListComp", start, [first, ...parts]);
     }
     const items = [first];
     while (take(",")) {
@@ -213,7 +246,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
       if (unpacked) refuse("dict unpacking cannot be used in dict comprehension", head.start);
       const parts = comprehensions();
       expect("}");
-      return node(isDict ? "DictComp" : "SetComp", start, [head, ...parts]);
+      return collected(isDict ? "DictComp" : "SetComp", start, [head, ...parts]);
     }
     const items = [head];
     while (take(",")) {
@@ -256,14 +289,20 @@ function parserOf(source: string, tokens: readonly Token[]) {
       if (prefix.includes("t")) parts.push(node("Template", token.start));
     }
     if (bytes) return node("Bytes", start, [], parts.map((part) => part.text).join(""));
+    const joined = merged(parts);
+    if (joined.every((part) => part.kind === "String")) return node("String", start, [], joined[0]?.text ?? "");
+    return node("FString", start, joined);
+  };
+  /** Neighbouring texts are one, empty ones none. */
+  const merged = (parts: readonly Node[]): Node[] => {
     const joined: Node[] = [];
     for (const part of parts) {
       const last = joined.at(-1);
+      if (part.kind === "String" && part.text === "") continue;
       if (part.kind === "String" && last?.kind === "String") joined[joined.length - 1] = { ...last, text: last.text + part.text, end: part.end };
       else joined.push(part);
     }
-    if (joined.every((part) => part.kind === "String")) return node("String", start, [], joined[0]?.text ?? "");
-    return node("FString", start, joined.filter((part) => part.kind !== "String" || part.text !== ""));
+    return joined;
   };
 
   /** The content of an f-string or of a format. */
@@ -292,10 +331,13 @@ function parserOf(source: string, tokens: readonly Token[]) {
         if (inner.problem) throw new Refused(inner.problem.offset, inner.problem.detail);
         const expressionParser = parserOf(source, inner.tokens);
         const value = expressionParser.field();
-        const format = field.format ? { kind: "FString", text: "", items: replaced(field.format[0], field.format[1], raw), start: field.format[0], end: field.format[1] } : null;
-        // `{x=}` shows its own text, which therefore counts.
-        const shown = field.shown ? source.slice(start, source.indexOf("=", stop) + 1) : "";
-        parts.push({ kind: "Field", text: `${shown}!${field.conversion}`, items: [value, format], start: index, end: field.end });
+        const format = field.format
+          ? { kind: "FString", text: "", items: merged(replaced(field.format[0], field.format[1], raw)), start: field.format[0], end: field.format[1] }
+          : null;
+        // `{x=}` is `x={x!r}`.
+        if (field.shownEnd !== undefined) parts.push({ kind: "String", text: source.slice(start, field.shownEnd), items: [], start, end: field.shownEnd });
+        const conversion = field.conversion || (field.shownEnd !== undefined && !format ? "r" : "");
+        parts.push({ kind: "Field", text: `!${conversion}`, items: [value, format], start: index, end: field.end });
         index = field.end;
         begin = index;
       } else if (character === "}" && source[index + 1] !== "}") refuse("f-string: single '}' is not allowed", index);
@@ -310,7 +352,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     if (take("await")) {
       // A generator may wait wherever it stands: who runs it must be able to.
       if (scope.function !== "async" && comprehending === 0) note("'await' outside async function", start);
-      return node("Await", start, [primary()]);
+      return node("Await", start, [deeper(primary)]);
     }
     let value = atom();
     for (;;) {
@@ -326,7 +368,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     }
   };
 
-  const callArguments = (): Node[] => {
+  const callArguments = (generator = true): Node[] => {
     expect("(");
     const items: Node[] = [];
     const names = new Set<string>();
@@ -351,9 +393,9 @@ function parserOf(source: string, tokens: readonly Token[]) {
       } else {
         const value = named();
         if (isComprehension()) {
-          const generator = node("GeneratorExp", start, [value, ...comprehensions()]);
-          if (items.length > 0 || !is(")")) refuse("Generator expression must be parenthesized", start);
-          items.push(generator);
+          const whole = node("GeneratorExp", start, [value, ...comprehensions()]);
+          if (items.length > 0 || !is(")") || !generator) refuse(generator ? "Generator expression must be parenthesized" : "invalid syntax", start);
+          items.push(whole);
         } else {
           if (is("=")) refuse("expression cannot contain assignment, perhaps you meant \"==\"?", start);
           if (unpacked) refuse("positional argument follows keyword argument unpacking", start);
@@ -383,11 +425,22 @@ function parserOf(source: string, tokens: readonly Token[]) {
     return items.length === 1 && !trailing && items[0]!.kind !== "Starred" ? items[0]! : node("Tuple", start, items);
   };
 
+  let depth = 0;
+  /** Nobody writes this deep; who generates it must not break us. */
+  const deeper = <T>(read: () => T): T => {
+    if (depth > MOST_NESTED) refuse(TOO_DEEP);
+    depth += 1;
+    try {
+      return read();
+    } finally {
+      depth -= 1;
+    }
+  };
   const unary = (): Node => {
     const start = now().start;
-    for (const sign of ["+", "-", "~"]) if (take(sign)) return node("Unary", start, [unary()], sign);
+    for (const sign of ["+", "-", "~"]) if (take(sign)) return node("Unary", start, [deeper(unary)], sign);
     const base = primary();
-    return take("**") ? node("Binary", start, [base, unary()], "**") : base;
+    return take("**") ? node("Binary", start, [base, deeper(unary)], "**") : base;
   };
   const binary = (level: number): Node => {
     const start = now().start;
@@ -420,7 +473,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
   };
   const inversion = (): Node => {
     const start = now().start;
-    return take("not") ? node("Unary", start, [inversion()], "not") : comparison();
+    return take("not") ? node("Unary", start, [deeper(inversion)], "not") : comparison();
   };
   const logical = (operator: "and" | "or", operand: () => Node): Node => {
     const start = now().start;
@@ -430,7 +483,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
   };
   const disjunction = (): Node => logical("or", () => logical("and", inversion));
 
-  const expression = (): Node => {
+  const expression = (): Node => deeper(plainExpression);
+  const plainExpression = (): Node => {
     const start = now().start;
     if (is("lambda")) return lambda();
     const value = disjunction();
@@ -487,6 +541,12 @@ function parserOf(source: string, tokens: readonly Token[]) {
     return node("Yield", start, [now().kind === "newline" || endsList(now()) ? null : expressions()]);
   };
 
+  /** Generators may be asynchronous anywhere, what collects at once may not. */
+  const collected = (kind: string, start: number, items: Node[]): Node => {
+    const asynchronous = items.some((item) => item.kind === "Comprehension" && item.text === "async");
+    if (asynchronous && scope.function !== "async" && comprehending === 0) note("asynchronous comprehension outside of an asynchronous function", start);
+    return node(kind, start, items);
+  };
   const isComprehension = (): boolean => is("for") || (is("async") && is("for", ahead(1)));
   const comprehensions = (): Node[] => {
     const parts: Node[] = [];
@@ -730,7 +790,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     at += 1;
     if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
     at += 1;
-    const items = statements();
+    const items = deeper(statements);
     if (now().kind === "dedent") at += 1;
     return { kind: "Block", text: "", items, start: items[0]?.start ?? start, end: items.at(-1)?.end ?? start };
   };
@@ -914,7 +974,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     const text = name();
     const types = typeParameters();
     const from = now().start;
-    const items = is("(") ? callArguments() : [];
+    const items = is("(") ? callArguments(false) : [];
     const args = node("Arguments", from, items);
     const body = within({ function: "none", loop: false }, "class definition");
     const none: Node = { kind: "Decorators", text: "", items: [], start, end: start };
@@ -1042,7 +1102,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
         if (now().kind === "indent") {
           problems.push({ offset: now().end, detail: "unexpected indent" });
           at += 1;
-          items.push(...statements());
+          items.push(...deeper(statements));
           if (now().kind === "dedent") at += 1;
           continue;
         }

@@ -9,6 +9,20 @@ export interface Token {
   end: number;
 }
 
+/** The column that white space leads to, with tabs every eighth column, and with tabs as one. */
+function indentOf(space: string): { column: number; alternative: number } {
+  let column = 0;
+  let alternative = 0;
+  for (const character of space) {
+    if (character === "\f") column = alternative = 0;
+    else {
+      column = character === "\t" ? (Math.floor(column / 8) + 1) * 8 : column + 1;
+      alternative += 1;
+    }
+  }
+  return { column, alternative };
+}
+
 /** Where Python gives up, as an offset, and why. */
 export interface Problem {
   offset: number;
@@ -23,6 +37,9 @@ export const KEYWORDS: ReadonlySet<string> = new Set(
 );
 
 const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+/** The usual case, and much faster. */
+const ASCII_NAME = /[A-Za-z_]\w*(?![\w\x80-\uffff])/y;
+const MAY_START_STRING = /["'RUBFTrubft]/;
 const STRING_START = /(?:[rub]|br|rb|f|fr|rf|t|tr|rt)?(?:'''|"""|'|")/iy;
 const NUMBER =
   /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy;
@@ -32,6 +49,7 @@ const SPACE = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
 const LINE_END = /\r\n|\r|\n/y;
 const COMMENT = /#[^\r\n]*/y;
 const INDENT = /[ \t\f]*/y;
+const JOINED = /\\(?:\r\n|\r|\n)[ \t\f]*/y;
 /** Words that may touch a number: `1if x else 2`. */
 const AFTER_NUMBER = /(?:and|else|for|if|in|is|not|or)\b/y;
 const CONFLICT = /(?:<{7}|={7}|>{7})(?![<=>])/y;
@@ -81,8 +99,8 @@ function stringEnd(source: string, at: number, opening: string, limit: number): 
 /** What a replacement field of an f-string is made of, as offsets. */
 export interface Field {
   expression: [start: number, end: number];
-  /** `=` with the space around it, which then belongs to the text. */
-  shown: boolean;
+  /** `{x=}`: the expression's own text is part of the string, up to here. */
+  shownEnd?: number;
   conversion: string;
   /** The format after `:`, braces inside included. */
   format?: [start: number, end: number];
@@ -94,7 +112,7 @@ export function cutField(source: string, at: number, limit: number): Field | Pro
   let depth = 0;
   let index = at + 1;
   let end: number | undefined;
-  let shown = false;
+  let shownEnd: number | undefined;
   let conversion = "";
   const problem: Problem = { offset: at, detail: "f-string: expecting '}'" };
   while (index < limit) {
@@ -113,7 +131,7 @@ export function cutField(source: string, at: number, limit: number): Field | Pro
       index += 1;
     } else if (depth > 0) index += 1;
     else if (character === "}") {
-      return { expression: [at + 1, end ?? index], shown, conversion, end: index + 1 };
+      return { expression: [at + 1, end ?? index], shownEnd, conversion, end: index + 1 };
     } else if (character === "!" && source[index + 1] !== "=") {
       end ??= index;
       conversion = match(/!\s*[a-z]+\s*/y, source, index) ?? "!";
@@ -122,8 +140,9 @@ export function cutField(source: string, at: number, limit: number): Field | Pro
       if (!["s", "r", "a"].includes(conversion)) return { offset: index, detail: "f-string: invalid conversion character" };
     } else if (character === "=" && source[index + 1] !== "=" && !"=!<>:".includes(source[index - 1]!)) {
       end ??= index;
-      shown = true;
       index += 1;
+      index += match(/\s*/y, source, index)!.length;
+      shownEnd = index;
     } else if (character === ":") {
       end ??= index;
       const format: [number, number] = [index + 1, index + 1];
@@ -138,7 +157,7 @@ export function cutField(source: string, at: number, limit: number): Field | Pro
       }
       if (index >= limit) return problem;
       format[1] = index;
-      return { expression: [at + 1, end], shown, conversion, format, end: index + 1 };
+      return { expression: [at + 1, end], shownEnd, conversion, format, end: index + 1 };
     } else index += 1;
   }
   return problem;
@@ -181,19 +200,10 @@ export function tokenize(source: string, within?: [start: number, end: number]):
         lineStart = true;
         continue;
       }
-      let column = 0;
-      let alternative = 0;
-      for (const character of match(INDENT, source, index)!) {
-        if (character === "\t") {
-          column = (Math.floor(column / 8) + 1) * 8;
-          alternative += 1;
-        } else if (character === "\f") column = alternative = 0;
-        else {
-          column += 1;
-          alternative += 1;
-        }
-        index += 1;
-      }
+      const { column, alternative } = indentOf(match(INDENT, source, index)!);
+      index += match(INDENT, source, index)!.length;
+      // A line that begins with a continuation has the indentation before it.
+      for (let joined = match(JOINED, source, index); joined !== undefined && joined !== ""; joined = match(JOINED, source, index)) index += joined.length;
       const character = source[index];
       if (index >= limit || character === "#" || character === "\n" || character === "\r") {
         index += (match(COMMENT, source, index) ?? "").length;
@@ -248,7 +258,7 @@ export function tokenize(source: string, within?: [start: number, end: number]):
       }
       continue;
     }
-    const opening = match(STRING_START, source, index);
+    const opening = MAY_START_STRING.test(character) ? match(STRING_START, source, index) : undefined;
     if (opening !== undefined) {
       const end = stringEnd(source, index, opening, limit);
       if (typeof end === "number") add("string", source.slice(index, end));
@@ -261,7 +271,8 @@ export function tokenize(source: string, within?: [start: number, end: number]):
       }
       continue;
     }
-    const name = match(NAME, source, index);
+    const letter = ((code | 32) >= 97 && (code | 32) <= 122) || code === 95 || code > 127;
+    const name = letter ? (match(ASCII_NAME, source, index) ?? match(NAME, source, index)) : undefined;
     if (name !== undefined) {
       add(KEYWORDS.has(name) ? "op" : "name", name);
       continue;

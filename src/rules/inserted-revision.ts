@@ -1,6 +1,6 @@
 import type { Draft } from "../finding.ts";
 import { block, code, listOf, text } from "../text.ts";
-import { allow, literal, oldParents, placeOf, relatedTo } from "./lineage.ts";
+import { allow, literal, placeOf, relatedTo } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -14,16 +14,18 @@ export default rule({
     const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
     return [...history.changes.values()].flatMap(({ id, before, after, reparented }): Draft[] => {
       if (!reparented || !after) return [];
-      // In the place of a revision that was taken out: the rules about those tell it.
-      const replaced = reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted");
       const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
-      if (above.length === 0 || replaced) return [];
+      if (above.length === 0) return [];
       const all = new Set(above);
       for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+      // As many or fewer in the place of some that were taken out are a squash: deleted-revision tells it.
+      const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
+      const replaced = reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted");
+      if (replaced && all.size <= gone) return [];
       const first = graph.revisions.get(above[0]!)!;
       const head = history.graph.heads.length === 1 ? history.graph.heads[0]! : undefined;
       const bottom = graph.revisions.get([...all].at(-1)!)!;
-      const old = literal(after, after.at.down, [...oldParents(id, { graph, history }).before]);
+      const old = literal(after, after.at.down, before.down);
       return [
         {
           ...placeOf(first, "down"),

@@ -32,14 +32,26 @@ function headsWith(graph: Graph, parents: ReadonlyMap<string, readonly string[]>
   return [...graph.revisions.keys()].filter((id) => !named.has(id)).length;
 }
 
+/** All revisions that are run before some when a database is made, by parents and by depends_on, these themselves included. */
+export function withPredecessors(graph: Graph, ids: Iterable<string>): Set<string> {
+  const found = new Set<string>();
+  for (const id of ids) if (graph.revisions.has(id)) found.add(id);
+  for (const id of found) for (const other of [...(graph.parents.get(id) ?? []), ...(graph.dependencies.get(id) ?? [])]) found.add(other);
+  return found;
+}
+
 /**
- * Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and would leave
- * more of them without this change.
+ * Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and this change
+ * has part in that. Either it puts the revision on top of what was a head, or there would be more heads without it.
  */
 export function repairsHeads(id: string, { graph, history }: { graph: Graph; history: History }): boolean {
   const change = history.changes.get(id);
   if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
-  return headsWith(graph, new Map([[id, change.reparented.before.filter((parent) => graph.revisions.has(parent))]])) > graph.heads.length;
+  const before = withAncestors(history.graph, [id]);
+  const gained = [...withAncestors(graph, [id])].filter((one) => !before.has(one));
+  if (history.graph.heads.some((head) => gained.includes(head))) return true;
+  const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
+  return headsWith(graph, new Map([[id, old]])) > graph.heads.length;
 }
 
 /** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */

@@ -2,7 +2,7 @@ import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Graph } from "../project/graph.ts";
 import { block, code, count, listOf, text } from "../text.ts";
-import { allow, literal, oldParents, parentsText, placeOf, relatedTo, repairsHeads, withAncestors } from "./lineage.ts";
+import { allow, literal, oldParents, parentsText, placeOf, relatedTo, repairsHeads, withAncestors, withPredecessors } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -13,22 +13,29 @@ export default rule({
   needs: ["graph", "history"],
   judge({ graph, history }) {
     return [...history.changes.values()].flatMap((change): Draft[] => {
-      if (change.reparented && !followsFromOthers(change.id, graph, history)) return [repairsHeads(change.id, { graph, history }) ? repair(change, graph, history) : moved(change, graph, history)];
-      return change.dependenciesChanged && change.after ? [depends(change, history)] : [];
+      if (!change.after || (!change.reparented && !change.dependenciesChanged)) return [];
+      // What was a dependency may become a parent: the same revisions come before it, whatever the header calls them.
+      const moreHeads = graph.heads.length > history.graph.heads.length;
+      if (!moreHeads && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
+      if (!change.reparented) return [depends(change, history)];
+      if (followsFromOthers(change.id, graph, history)) return [];
+      return [repairsHeads(change.id, { graph, history }) ? repair(change, graph, history) : moved(change, graph, history)];
     });
   },
 });
 
+const same = (a: ReadonlySet<string>, b: ReadonlySet<string>) => a.size === b.size && [...a].every((one) => b.has(one));
+
 /** Revisions that were taken out or put in account for the new parents: other rules tell it. */
 function followsFromOthers(id: string, graph: Graph, history: History): boolean {
   const { before, after } = oldParents(id, { graph, history });
-  return before.size === after.size && [...before].every((parent) => after.has(parent));
+  return same(before, after);
 }
 
 function moved({ id, before, after, reparented }: Change, graph: Graph, history: History): Draft {
-  const earlier = withAncestors(history.graph, reparented!.before);
-  const later = withAncestors(graph, reparented!.after);
-  const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+  const earlier = withPredecessors(history.graph, [id]);
+  const later = withPredecessors(graph, [id]);
+  const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
   const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
   const parents = text`builds on ${parentsText(reparented!.after)} now and not on ${parentsText(reparented!.before)}`;
   const consequence =
@@ -36,7 +43,9 @@ function moved({ id, before, after, reparented }: Change, graph: Graph, history:
       ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}`
       : lost.length > 0
         ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now`
-        : text`databases that have ${code(id)} got there by another way than new ones will`;
+        : graph.heads.length > history.graph.heads.length
+          ? text`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run`
+          : text`databases that have ${code(id)} got there by another way than new ones will`;
   return {
     ...placeOf(after!, "down"),
     revision: id,
