@@ -1,4 +1,4 @@
-import { A as code, E as readInputs, M as plain, N as text, O as Failure, _ as oneLine, a as terminal, b as gate, d as relatedPlace, f as shorten, g as commandProperty, h as commandData, j as count, k as block, l as sendJson, m as worstFirst, o as sendSummary, p as tally, t as abortedBySignals, u as grouped, v as visible, x as brokenReport, y as paragraphs } from "./gate.js";
+import { A as block, D as readInputs, M as count, N as plain, P as text, S as brokenReport, _ as commandProperty, b as paragraphs, d as grouped, f as relatedPlace, g as commandData, h as worstFirst, j as code, k as Failure, m as tally, n as abortedBySignals, o as terminal, p as shorten, s as sendSummary, u as sendJson, v as oneLine, x as gate, y as visible } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { A as code, C as reported, D as usage, N as text, O as Failure, S as conclude, T as readArguments, a as terminal, b as gate, c as json, i as sendTerminal, n as version, r as progress, s as summary, t as abortedBySignals, w as layer, x as brokenReport } from "./gate.js";
+import { C as conclude, E as readArguments, O as usage, P as text, S as brokenReport, T as layer, a as sendTerminal, c as summary, i as progress, j as code, k as Failure, l as json, n as abortedBySignals, o as terminal, r as version, t as fix, w as reported, x as gate } from "./gate.js";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { writeFile } from "node:fs/promises";
@@ -31,15 +31,22 @@ async function main(argv) {
 	let root = cwd;
 	let settings = layer();
 	try {
-		const { command, given } = readArguments(argv);
+		const { command, given, fix: how } = readArguments(argv);
 		if (command === "help") return void process.stdout.write(usage(version));
 		if (command === "version") return void process.stdout.write(`${version}\n`);
 		settings = layer(given);
-		const line = progress(process.stderr);
-		({report, root} = await gate(given, {
+		const world = {
 			cwd,
 			env: process.env,
-			signal: abortedBySignals(),
+			signal: abortedBySignals()
+		};
+		if (command === "fix") return void process.stdout.write(await fix(given, how, {
+			...world,
+			progress: () => {}
+		}));
+		const line = progress(process.stderr);
+		({report, root} = await gate(given, {
+			...world,
 			progress: (step) => line.show(step)
 		}));
 		line.clear();

@@ -2,6 +2,7 @@ import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync
 import { devNull, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
 import { execFile, spawn } from "node:child_process";
+import path$1, { basename } from "node:path/posix";
 import { createHash, randomBytes } from "node:crypto";
 import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
@@ -15,7 +16,6 @@ import tls from "tls";
 import crypto from "crypto";
 import Stream from "stream";
 import { performance as performance$1 } from "perf_hooks";
-import path$1, { basename } from "node:path/posix";
 import { createInterface } from "node:readline";
 // src/text.ts
 /** A piece of code inside a sentence: an identifier, a path, a short SQL fragment. */
@@ -507,12 +507,13 @@ async function findBase({ git, event, base }) {
 			label
 		}
 	});
-	if (base !== void 0) {
+	const payload = event?.payload;
+	const name = at(payload, "pull_request", "base", "ref");
+	if (base !== void 0 && base !== name) {
 		const tip = await resolve(git, base, event);
 		if (tip === void 0) throw new Failure(2, text`There is no branch or commit ${code(base)} in this repository.`, text`Name one that exists, or get it first:${block(`git fetch origin ${base}`, "sh")}`);
 		return fork(git, head, tip, base, event);
 	}
-	const payload = event?.payload;
 	if (event?.name === "merge_group") {
 		const before = commitAt(payload, "merge_group", "base_sha");
 		if (before !== void 0) {
@@ -520,7 +521,6 @@ async function findBase({ git, event, base }) {
 			return known(before, `${shortRef(at(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
 		}
 	}
-	const name = at(payload, "pull_request", "base", "ref");
 	const parents = await parentsOf(git, head);
 	if (parents.length === 2 && parents[1] === commitAt(payload, "pull_request", "head", "sha")) {
 		await need(git, parents[0], event);
@@ -666,38 +666,44 @@ function mergedTree(git, head, base) {
 	if (base.mergeBase === void 0) return head;
 	const left = commitTree(git, base.mergeBase);
 	const tip = commitTree(git, base.commit);
-	let landing;
-	/** Files to be taken from the base branch: whether it still has them. */
-	const landed = () => landing ??= (async () => {
-		const answer = await git.run([
-			"diff-tree",
-			"-r",
-			"-z",
-			"--no-renames",
-			"--name-only",
-			base.mergeBase,
-			base.commit
-		]);
-		const taken = /* @__PURE__ */ new Map();
-		for (const file of answer.toString("utf8").split("\0").filter(Boolean)) {
-			const [ours, before] = await Promise.all([head.read(file), left.read(file)]);
-			if (ours === void 0 || before === void 0 ? ours === before : sameText(ours, before)) taken.set(file, await tip.id(file) !== void 0);
+	let moved;
+	const landed = () => moved ??= git.run([
+		"diff-tree",
+		"-r",
+		"-z",
+		"--no-renames",
+		"--name-only",
+		base.mergeBase,
+		base.commit
+	]).then((answer) => new Set(answer.toString("utf8").split("\0").filter(Boolean)));
+	const decided = /* @__PURE__ */ new Map();
+	/** Whether a file is to be taken as the base branch has it, or lacks it. */
+	const isTaken = async (file) => {
+		if (!(await landed()).has(file)) return false;
+		let decision = decided.get(file);
+		if (!decision) {
+			decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) => ours && before ? sameText(ours, before) : !ours && !before);
+			decided.set(file, decision);
 		}
-		return taken;
-	})();
+		return decision;
+	};
 	return {
 		async id(file) {
-			return (await landed()).has(file) ? tip.id(file) : head.id?.(file);
+			return await isTaken(file) ? tip.id(file) : head.id?.(file);
 		},
 		async list(folder) {
-			const taken = await landed();
 			const prefix = folder === "" ? "" : `${folder}/`;
-			const own = (await head.list(folder)).filter((file) => taken.get(file) !== false);
-			const added = [...taken].filter(([file, there]) => there && file.startsWith(prefix)).map(([file]) => file);
-			return [.../* @__PURE__ */ new Set([...own, ...added])].sort();
+			const files = new Set(await head.list(folder));
+			const there = new Set(await tip.list(folder));
+			for (const file of await landed()) {
+				if (!file.startsWith(prefix) || !await isTaken(file)) continue;
+				if (there.has(file)) files.add(file);
+				else files.delete(file);
+			}
+			return [...files].sort();
 		},
 		async read(file) {
-			return (await landed()).has(file) ? tip.read(file) : head.read(file);
+			return await isTaken(file) ? tip.read(file) : head.read(file);
 		}
 	};
 }
@@ -726,6 +732,1256 @@ async function changedFiles(git, base) {
 		"-z"
 	])]);
 	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
+}
+// node_modules/smol-toml/dist/error.js
+function getLineColFromPtr(string, ptr) {
+	let lines = string.slice(0, ptr).split(/\r?\n/);
+	return [lines.length, lines.pop().length + 1];
+}
+function makeCodeBlock(string, line, column) {
+	let lines = string.split(/\r?\n/);
+	let codeblock = "";
+	let numberLen = (Math.log10(line + 1) | 0) + 1;
+	for (let i = line - 1; i <= line + 1; i++) {
+		let l = lines[i - 1];
+		if (!l) continue;
+		codeblock += i.toString().padEnd(numberLen, " ");
+		codeblock += ":  ";
+		codeblock += l;
+		codeblock += "\n";
+		if (i === line) {
+			codeblock += " ".repeat(numberLen + column + 2);
+			codeblock += "^\n";
+		}
+	}
+	return codeblock;
+}
+var TomlError = class TomlError extends Error {
+	line;
+	column;
+	codeblock;
+	constructor(message, options) {
+		const [line, column] = getLineColFromPtr(options.toml, options.ptr);
+		const codeblock = makeCodeBlock(options.toml, line, column);
+		super(`Invalid TOML document: ${message}\n\n${codeblock}`, options);
+		this.line = line;
+		this.column = column;
+		this.codeblock = codeblock;
+	}
+	/** @internal */
+	static x(message, ctx, ptr) {
+		throw new TomlError(message, {
+			toml: ctx.s,
+			ptr: ptr ?? ctx.p
+		});
+	}
+};
+// node_modules/smol-toml/dist/primitive.js
+/** @internal */
+function parseString(ctx) {
+	let startPtr = ctx.p;
+	let c = ctx.s.charCodeAt(ctx.p++);
+	let first = c;
+	let isLiteral = c === 39;
+	let isMultiline = c === ctx.s.charCodeAt(ctx.p) && c === ctx.s.charCodeAt(ctx.p + 1);
+	if (isMultiline) {
+		if ((c = ctx.s.charCodeAt(ctx.p += 2)) === 10) ctx.p++;
+		else if (c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10) ctx.p += 2;
+	}
+	let parsed = "";
+	let sliceStart = ctx.p;
+	let state = 0;
+	for (; ctx.p < ctx.s.length; ctx.p++) {
+		c = ctx.s.charCodeAt(ctx.p);
+		if (isMultiline && (c === 10 || c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10)) state = state && 3;
+		else if (c < 32 && c !== 9 || c === 127) TomlError.x("control characters are not allowed in strings", ctx);
+		else if ((!state || state === 3) && c === first && (!isMultiline || ctx.s.charCodeAt(ctx.p + 1) === first && ctx.s.charCodeAt(ctx.p + 2) === first)) {
+			if (isMultiline) {
+				if (ctx.s.charCodeAt(ctx.p + 3) === first) ctx.p++;
+				if (ctx.s.charCodeAt(ctx.p + 3) === first) ctx.p++;
+			}
+			if (!state) {
+				let s = ctx.s.slice(sliceStart, ctx.p);
+				parsed = parsed ? parsed + s : s;
+			}
+			ctx.p += isMultiline ? 3 : 1;
+			return parsed;
+		} else if (!state) {
+			if (!isLiteral && c === 92) {
+				parsed += ctx.s.slice(sliceStart, sliceStart = ctx.p);
+				state = 1;
+			}
+		} else if (state === 1) {
+			if (c === 120 || c === 117 || c === 85) {
+				let errPtr = ctx.p++ - 1;
+				let value = 0;
+				let len = c === 120 ? 2 : c === 117 ? 4 : 8;
+				for (let j = 0; j < len; j++, ctx.p++) {
+					let hex = ctx.s.charCodeAt(ctx.p);
+					let digit = hex >= 48 && hex <= 57 ? hex - 48 : hex >= 65 && hex <= 70 ? hex - 65 + 10 : hex >= 97 && hex <= 102 ? hex - 97 + 10 : -1;
+					if (digit < 0) TomlError.x("invalid non-hex character in unicode escape", ctx);
+					value = value << 4 | digit;
+				}
+				if (value < 0 || value > 1114111 || value >= 55296 && value <= 57343) TomlError.x("invalid unicode escape", ctx, errPtr);
+				parsed += String.fromCodePoint(value);
+				sliceStart = ctx.p--;
+				state = 0;
+			} else if (isMultiline && (c === 32 || c === 9)) state = 2;
+			else {
+				if (c === 98) parsed += "\b";
+				else if (c === 116) parsed += "	";
+				else if (c === 110) parsed += "\n";
+				else if (c === 102) parsed += "\f";
+				else if (c === 114) parsed += "\r";
+				else if (c === 101) parsed += "\x1B";
+				else if (c === 34) parsed += "\"";
+				else if (c === 92) parsed += "\\";
+				else TomlError.x("unrecognised escape sequence", ctx);
+				sliceStart = ctx.p + 1;
+				state = 0;
+			}
+		} else if (c !== 32 && c !== 9) {
+			if (state === 2) TomlError.x("invalid escape: only line-ending whitespace may be escaped", ctx, sliceStart);
+			state = !isLiteral && c === 92 ? 1 : 0;
+			sliceStart = ctx.p;
+		}
+	}
+	TomlError.x("unfinished string", ctx, startPtr);
+}
+// node_modules/smol-toml/dist/date.js
+let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
+var TomlDate = class TomlDate extends Date {
+	#hasDate = false;
+	#hasTime = false;
+	#offset = null;
+	constructor(date, fasttype, unsafeDelim) {
+		let hasDate = true;
+		let hasTime = true;
+		let offset = "Z";
+		let c;
+		if (typeof date === "string") {
+			if (fasttype) prep: {
+				if (fasttype < 3) {
+					if (+date.slice(11, 13) > 23) {
+						date = "";
+						break prep;
+					}
+					if (fasttype === 2) {
+						offset = null;
+						date += "Z";
+					} else if ((c = date.charCodeAt(date.length - 1)) !== 90 && c !== 122) offset = date.slice(date.length - 6);
+					if (unsafeDelim) date = date.slice(0, 10) + "T" + date.slice(11);
+				} else if (fasttype === 4) date = +date.slice(0, 2) > 23 ? "" : `0000-01-01T${date}Z`;
+				hasDate = fasttype !== 4;
+				hasTime = fasttype !== 3;
+			}
+			else {
+				let match = date.match(DATE_TIME_RE);
+				if (match) {
+					if (!match[1]) {
+						hasDate = false;
+						date = `0000-01-01T${date}`;
+					}
+					hasTime = !!match[2];
+					hasTime && date[10] === " " && (date = date.replace(" ", "T"));
+					if (match[2] && +match[2] > 23) date = "";
+					else {
+						offset = match[3] || null;
+						if (!offset && hasTime) date += "Z";
+					}
+				} else date = "";
+			}
+		}
+		super(date);
+		if (!isNaN(this.getTime())) {
+			this.#hasDate = hasDate;
+			this.#hasTime = hasTime;
+			this.#offset = offset;
+		}
+	}
+	isDateTime() {
+		return this.#hasDate && this.#hasTime;
+	}
+	isLocal() {
+		return !this.#hasDate || !this.#hasTime || !this.#offset;
+	}
+	isDate() {
+		return this.#hasDate && !this.#hasTime;
+	}
+	isTime() {
+		return this.#hasTime && !this.#hasDate;
+	}
+	isValid() {
+		return this.#hasDate || this.#hasTime;
+	}
+	toISOString() {
+		let iso = super.toISOString();
+		if (this.isDate()) return iso.slice(0, 10);
+		if (this.isTime()) return iso.slice(11, 23);
+		if (this.#offset === null) return iso.slice(0, -1);
+		if (this.#offset === "Z" || this.#offset === "z") return iso;
+		let offset = +this.#offset.slice(1, 3) * 60 + +this.#offset.slice(4, 6);
+		offset = this.#offset[0] === "-" ? offset : -offset;
+		return (/* @__PURE__ */ new Date(this.getTime() - offset * 6e4)).toISOString().slice(0, -1) + this.#offset;
+	}
+	static wrapAsOffsetDateTime(jsDate, offset = "Z") {
+		let date = new TomlDate(jsDate);
+		date.#offset = offset;
+		return date;
+	}
+	static wrapAsLocalDateTime(jsDate) {
+		let date = new TomlDate(jsDate);
+		date.#offset = null;
+		return date;
+	}
+	static wrapAsLocalDate(jsDate) {
+		let date = new TomlDate(jsDate);
+		date.#hasTime = false;
+		date.#offset = null;
+		return date;
+	}
+	static wrapAsLocalTime(jsDate) {
+		let date = new TomlDate(jsDate);
+		date.#hasDate = false;
+		date.#offset = null;
+		return date;
+	}
+};
+// node_modules/smol-toml/dist/extract.js
+function isDigit(char, base = 10) {
+	return base === 16 ? char > 47 && char < 58 || char > 64 && char < 71 || char > 96 && char < 103 : char > 47 && char < 48 + base;
+}
+function isEndOfValue(char, delim) {
+	return char === 32 || char === 9 || char === 10 || char === 13 || delim && (char === delim || char === 44) || char === 35;
+}
+/** @internal */
+function extractValue(ctx, end) {
+	let errPtr = ctx.p;
+	let c = ctx.s.charCodeAt(ctx.p);
+	if (c === 91 || c === 123) {
+		ctx.d-- || TomlError.x("document contains excessively nested structures. aborting.", ctx);
+		let value = c === 91 ? parseArray(ctx) : parseInlineTable(ctx);
+		ctx.d++;
+		return value;
+	}
+	if (c === 34 || c === 39) return parseString(ctx);
+	if (c === 116) {
+		if (ctx.s.charCodeAt(++ctx.p) !== 114 || ctx.s.charCodeAt(++ctx.p) !== 117 || ctx.s.charCodeAt(++ctx.p) !== 101) TomlError.x("invalid value", ctx, errPtr);
+		return ctx.p++, true;
+	}
+	if (c === 102) {
+		if (ctx.s.charCodeAt(++ctx.p) !== 97 || ctx.s.charCodeAt(++ctx.p) !== 108 || ctx.s.charCodeAt(++ctx.p) !== 115 || ctx.s.charCodeAt(++ctx.p) !== 101) TomlError.x("invalid value", ctx, errPtr);
+		return ctx.p++, false;
+	}
+	if (c === 43 || c === 45) return parseNumber(ctx, ctx.p, ctx.s.charCodeAt(++ctx.p), 44 - c, end);
+	if (ctx.s.charCodeAt(ctx.p + 4) === 45 && ctx.s.charCodeAt(ctx.p + 7) === 45) return parseDate(ctx, c, end);
+	if (ctx.s.charCodeAt(ctx.p + 2) === 58) return parseTime(ctx, c, end);
+	return parseNumber(ctx, ctx.p, c, 0, end);
+}
+function parseNumber(ctx, startPtr, startChr, sign, endChr) {
+	let c = startChr;
+	let state = 0;
+	let hasUnderscores = false;
+	if (c === 105) {
+		if (ctx.s.charCodeAt(++ctx.p) !== 110 || ctx.s.charCodeAt(++ctx.p) !== 102) TomlError.x("invalid value", ctx, startPtr);
+		return ctx.p++, (sign || 1) / 0;
+	}
+	if (c === 110) {
+		if (ctx.s.charCodeAt(++ctx.p) !== 97 || ctx.s.charCodeAt(++ctx.p) !== 110) TomlError.x("invalid value", ctx, startPtr);
+		return ctx.p++, NaN;
+	}
+	if (c === 48) {
+		if (++ctx.p >= ctx.s.length || isEndOfValue(c = ctx.s.charCodeAt(ctx.p), endChr)) return ctx.bi === true ? 0n : 0;
+		if (!sign) {
+			if (c === 120) return parseIntegerBaseN(ctx, startPtr, 16, endChr);
+			else if (c === 98) return parseIntegerBaseN(ctx, startPtr, 2, endChr);
+			else if (c === 111) return parseIntegerBaseN(ctx, startPtr, 8, endChr);
+		}
+		if (c === 46) state = 2;
+		else if (c === 101 || c === 69) state = 4;
+		else TomlError.x("illegal leading zero", ctx, startPtr);
+	} else if (!isDigit(c)) TomlError.x("invalid value", ctx, startPtr);
+	while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
+		if (!state) state = 1;
+		if (c === 95) {
+			if (!(state & 1)) TomlError.x("illegal underscore", ctx);
+			state += 11;
+			hasUnderscores = true;
+		} else if (state === 1 && c === 46) state = 2;
+		else if ((state === 1 || state === 3) && (c === 101 || c === 69)) state = 4;
+		else if (state === 4 && (c === 43 || c === 45)) state = 6;
+		else if (!isDigit(c)) TomlError.x(`illegal character in numeric literal`, ctx);
+		else if (state > 9) state -= 11;
+		else if (!(state & 1)) state++;
+	}
+	if (!state) {
+		let val = (startChr - 48) * (sign || 1);
+		return ctx.bi === true ? BigInt(val) : val;
+	}
+	if (!(state & 1)) TomlError.x("unfinished numeric value", ctx, startPtr);
+	let str = ctx.s.slice(startPtr, ctx.p);
+	if (hasUnderscores) str = str.replaceAll("_", "");
+	return state > 1 ? parseFloat(str) : parseInteger(ctx, str, 10, startPtr);
+}
+function parseIntegerBaseN(ctx, startPtr, base, endChr) {
+	let c, underscore = 1;
+	while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) if (c === 95) {
+		if (underscore & 1) TomlError.x("illegal underscore", ctx);
+		underscore = 3;
+	} else if (!isDigit(c, base)) TomlError.x(`illegal character in numeric literal`, ctx);
+	else if (underscore & 1) underscore--;
+	if (underscore & 1) TomlError.x("unfinished numeric value", ctx);
+	let str = ctx.s.slice(startPtr + 2, ctx.p);
+	if (underscore) str = str.replaceAll("_", "");
+	return parseInteger(ctx, str, base, startPtr);
+}
+function parseInteger(ctx, str, base, startPtr) {
+	if (ctx.bi !== true) int: {
+		let val = parseInt(str, base);
+		if (!Number.isSafeInteger(val)) {
+			if (ctx.bi) break int;
+			TomlError.x("integer value cannot be represented losslessly", ctx, startPtr);
+		}
+		return val;
+	}
+	return base === 10 ? BigInt(str) : BigInt((base === 2 ? "0b" : base === 8 ? "0o" : "0x") + str);
+}
+function parseDate(ctx, c, endChr) {
+	let startPtr = ctx.p++, unsafeSeparator;
+	if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(ctx.p++)) || !isDigit(ctx.s.charCodeAt(ctx.p++)) || !isDigit(ctx.s.charCodeAt(ctx.p++))) return parseNumber(ctx, ctx.p = startPtr, c, 0, endChr);
+	ctx.p += 5;
+	if (!isDigit(ctx.s.charCodeAt(ctx.p++))) TomlError.x("invalid date-time: date part is malformed", ctx, startPtr);
+	if (ctx.p >= ctx.s.length || ((c = ctx.s.charCodeAt(ctx.p)) !== 32 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 84 && c !== 116) return readDate(ctx, ctx.s.slice(startPtr, ctx.p), 3, false, startPtr);
+	if (ctx.s.charCodeAt(ctx.p += 3) !== 58) TomlError.x("invalid date-time: time part is malformed", ctx, startPtr);
+	if (ctx.s.charCodeAt(ctx.p += 3) === 58) ctx.p += 3;
+	if (ctx.s.charCodeAt(ctx.p) === 46) while (isDigit(ctx.s.charCodeAt(++ctx.p)));
+	if (c = ctx.s.charCodeAt(ctx.p)) {
+		if (c === 90 || c === 122) return readDate(ctx, ctx.s.slice(startPtr, ++ctx.p), 1, unsafeSeparator, startPtr, "[+00:00]");
+		if (c === 43 || c === 45) return readDate(ctx, ctx.s.slice(startPtr, ctx.p += 6), 1, unsafeSeparator, startPtr, !ctx.ld && "[" + ctx.s.slice(ctx.p - 6, ctx.p) + "]");
+	}
+	return readDate(ctx, ctx.s.slice(startPtr, ctx.p), 2, unsafeSeparator, startPtr);
+}
+function parseTime(ctx, c, endChr) {
+	let start = ctx.p;
+	if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(++ctx.p))) return parseNumber(ctx, --ctx.p, c, 0, endChr);
+	if (ctx.s.charCodeAt(ctx.p += 4) === 58) ctx.p += 3;
+	if (ctx.s.charCodeAt(ctx.p) === 46) while (isDigit(ctx.s.charCodeAt(++ctx.p)));
+	return readDate(ctx, ctx.s.slice(start, ctx.p), 4, false, start);
+}
+function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
+	if (ctx.ld) {
+		let date = new TomlDate(str, type, unsafeDelim);
+		if (!date.isValid()) TomlError.x("invalid date", ctx, errPtr);
+		return date;
+	}
+	try {
+		if (temporalSuffix) str += temporalSuffix;
+		switch (type) {
+			case 1: return Temporal.ZonedDateTime.from(str);
+			case 2: return Temporal.PlainDateTime.from(str);
+			case 3: return Temporal.PlainDate.from(str);
+			case 4: return Temporal.PlainTime.from(str);
+		}
+	} catch (e) {
+		TomlError.x(e instanceof Error ? e.message : "" + e, ctx, errPtr);
+	}
+}
+// node_modules/smol-toml/dist/util.js
+/** @internal */
+function skipComment(ctx) {
+	for (; ctx.p < ctx.s.length; ctx.p++) {
+		let c = ctx.s.charCodeAt(ctx.p);
+		if (c === 10) break;
+		if (c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10) {
+			ctx.p++;
+			break;
+		}
+		if (c < 32 && c !== 9 || c === 127) TomlError.x("control characters are not allowed in comments", ctx);
+	}
+}
+/** @internal */
+function skipVoid(ctx, banNewLines, banComments) {
+	let c;
+	while (ctx.p < ctx.s.length) {
+		while (ctx.p < ctx.s.length && ((c = ctx.s.charCodeAt(ctx.p)) === 32 || c === 9 || !banNewLines && (c === 10 || c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10))) ctx.p++;
+		if (banComments || c !== 35) break;
+		skipComment(ctx);
+	}
+}
+// node_modules/smol-toml/dist/struct.js
+/** @internal */
+function parseKey(ctx, end = 61) {
+	let startPtr;
+	let state = 0;
+	let parsed = [];
+	let sliceStart;
+	let c = ctx.s.charCodeAt(startPtr = ctx.p);
+	do
+		if (c === end) {
+			if (!state) TomlError.x("unexpected end of key", ctx);
+			if (state === 1) parsed.push(ctx.s.slice(sliceStart, ctx.p));
+			return ctx.p++, parsed;
+		} else if (c === 46) {
+			if (!state) TomlError.x("illegal empty bare key", ctx);
+			if (state === 1) parsed.push(ctx.s.slice(sliceStart, ctx.p));
+			state = 0;
+		} else if (!state && (c === 34 || c === 39)) {
+			if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2)) TomlError.x("illegal quoted key: multiline strings are not allowed", ctx);
+			parsed.push(parseString(ctx));
+			state = 2;
+			ctx.p--;
+		} else if (c === 32 || c === 9) {
+			if (state === 1) {
+				parsed.push(ctx.s.slice(sliceStart, ctx.p));
+				state = 2;
+			}
+		} else if (state === 2 || c < 48 && c !== 45 || c > 57 && c < 65 || c > 90 && c < 97 && c !== 95 || c > 122) TomlError.x("illegal character in key", ctx);
+		else if (!state) {
+			state = 1;
+			sliceStart = ctx.p;
+		}
+	while (c = ctx.s.charCodeAt(++ctx.p));
+	TomlError.x("incomplete key-value: cannot find end of key", ctx, startPtr);
+}
+/** @internal */
+function parseInlineTable(ctx) {
+	let startPtr = ctx.p++;
+	let res = Object.create(null);
+	let seen = /* @__PURE__ */ new Set();
+	let c;
+	while (ctx.p < ctx.s.length) {
+		skipVoid(ctx);
+		if ((c = ctx.s.charCodeAt(ctx.p)) === 125) {
+			ctx.p++;
+			return res;
+		}
+		let k;
+		let t = res;
+		let hasOwn = false;
+		let errPtr = ctx.p;
+		let key = parseKey(ctx);
+		for (let i = 0; i < key.length; i++) {
+			if (i) t = hasOwn ? t[k] : t[k] = Object.create(null);
+			k = key[i];
+			if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== "object" || seen.has(t[k]))) TomlError.x("trying to redefine an already defined value", ctx, errPtr);
+			let unsafe = k === "__proto__";
+			if (ctx.uk && (unsafe || k === "constructor")) {
+				t = ctx.uk !== 1 && TomlError.x("document contains an unsafe property", ctx, errPtr);
+				break;
+			}
+			if (!hasOwn && unsafe) Object.defineProperty(t, k, {
+				enumerable: true,
+				configurable: true,
+				writable: true
+			});
+		}
+		if (hasOwn) TomlError.x("trying to redefine an already defined value", ctx, errPtr);
+		skipVoid(ctx, true, true);
+		let value = extractValue(ctx, 125);
+		if (t && typeof (t[k] = value) === "object") seen.add(value);
+		skipVoid(ctx);
+		if ((c = ctx.s.charCodeAt(ctx.p++)) === 125) return res;
+		if (c !== 44) TomlError.x("expected comma or end of structure", ctx, ctx.p - 1);
+	}
+	TomlError.x("unfinished table", ctx, startPtr);
+}
+/** @internal */
+function parseArray(ctx) {
+	let startPtr = ctx.p++;
+	let res = [];
+	let c;
+	while (ctx.p < ctx.s.length) {
+		skipVoid(ctx);
+		if ((c = ctx.s.charCodeAt(ctx.p)) === 93) {
+			ctx.p++;
+			return res;
+		}
+		res.push(extractValue(ctx, 93));
+		skipVoid(ctx);
+		if ((c = ctx.s.charCodeAt(ctx.p++)) === 93) return res;
+		if (c !== 44) TomlError.x("expected comma or end of structure", ctx, ctx.p - 1);
+	}
+	TomlError.x("unfinished array", ctx, startPtr);
+}
+// node_modules/smol-toml/dist/parse.js
+function peekTable(ctx, key, table, meta, type) {
+	let t = table;
+	let m = meta;
+	let k;
+	let hasOwn = false;
+	let state;
+	for (let i = 0; i < key.length; i++) {
+		if (i) {
+			t = hasOwn ? t[k] : t[k] = Object.create(null);
+			m = (state = m[k]).c;
+			if (type === 0 && (state.t === 1 || state.t === 2)) return null;
+			if (state.t === 2) {
+				let l = t.length - 1;
+				t = t[l];
+				m = m[l].c;
+			}
+		}
+		k = key[i];
+		if ((hasOwn = Object.hasOwn(t, k)) && m[k]?.t === 0 && m[k]?.d) return null;
+		if (!hasOwn) {
+			let unsafe = k === "__proto__";
+			if (ctx.uk && (unsafe || k === "constructor")) return false;
+			if (unsafe) {
+				Object.defineProperty(t, k, {
+					enumerable: true,
+					configurable: true,
+					writable: true
+				});
+				Object.defineProperty(m, k, {
+					enumerable: true,
+					configurable: true,
+					writable: true
+				});
+			}
+			m[k] = {
+				t: i < key.length - 1 && type === 2 ? 3 : type,
+				d: false,
+				i: 0,
+				c: Object.create(null)
+			};
+		}
+	}
+	state = m[k];
+	if (state.t !== type && !(type === 1 && state.t === 3)) return null;
+	if (type === 2) {
+		if (!state.d) {
+			state.d = true;
+			t[k] = [];
+		}
+		t[k].push(t = Object.create(null));
+		state.c[state.i++] = state = {
+			t: 1,
+			d: false,
+			i: 0,
+			c: Object.create(null)
+		};
+	}
+	if (state.d) return null;
+	state.d = true;
+	if (type === 1) t = hasOwn ? t[k] : t[k] = Object.create(null);
+	else if (type === 0 && hasOwn) return null;
+	return [
+		k,
+		t,
+		state.c
+	];
+}
+function validateTablePeek(ctx, peek, ptr) {
+	if (peek === null || ctx.uk === 2) TomlError.x(peek === null ? "trying to redefine an already defined table or value" : "document contains an unsafe property", ctx, ptr);
+}
+function parse$2(toml, options = {}) {
+	let ctx = {
+		s: toml,
+		p: 0,
+		d: options.maxDepth ?? 1e3,
+		bi: options.integersAsBigInt ?? false,
+		ld: options.useLegacyDate ?? true,
+		uk: options.unsafeKeyBehaviour === "throw" ? 2 : options.unsafeKeyBehaviour === "drop" ? 1 : 0
+	};
+	let res = Object.create(null);
+	let meta = Object.create(null);
+	let tmp;
+	let skipping = false;
+	let tbl = res;
+	let m = meta;
+	if (toml.charCodeAt(0) === 65279) ctx.p++;
+	skipVoid(ctx);
+	while (ctx.p < toml.length) {
+		if (toml.charCodeAt(ctx.p) === 91) {
+			let isTableArray = toml.charCodeAt(++ctx.p) === 91;
+			tmp = ctx.p += +isTableArray;
+			skipping = false;
+			let k = parseKey(ctx, 93);
+			if (isTableArray) {
+				if (toml.charCodeAt(ctx.p) !== 93) TomlError.x("expected end of table array declaration", ctx);
+				ctx.p++;
+			}
+			let p = peekTable(ctx, k, res, meta, isTableArray ? 2 : 1);
+			if (!p) {
+				validateTablePeek(ctx, p, tmp);
+				skipping = true;
+			} else {
+				m = p[2];
+				tbl = p[1];
+			}
+		} else {
+			tmp = ctx.p;
+			let p = peekTable(ctx, parseKey(ctx), tbl, m, 0);
+			if (!p && !skipping) validateTablePeek(ctx, p, tmp);
+			skipVoid(ctx, true, true);
+			let v = extractValue(ctx, void 0);
+			if (p && !skipping) p[1][p[0]] = v;
+		}
+		skipVoid(ctx, true);
+		if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 10 && (tmp !== 13 || toml.charCodeAt(ctx.p + 1) !== 10)) TomlError.x("each key-value declaration must be followed by an end-of-line", ctx);
+		skipVoid(ctx);
+	}
+	return res;
+}
+"".isWellFormed;
+// src/project/ini.ts
+/** Reads an ini file as Python's ConfigParser does, which is how Alembic reads alembic.ini. */
+/** The file breaks ConfigParser's rules. */
+var IniError = class extends Error {
+	kind;
+	/** 1-based; for a bad interpolation the line of the option. */
+	line;
+	/** What is wrong there, half a sentence: `the section [a] is there already, in line 1`. */
+	reason;
+	constructor(kind, line, reason) {
+		super(plain(reason));
+		this.name = "IniError";
+		this.kind = kind;
+		this.line = line;
+		this.reason = reason;
+	}
+};
+const DEFAULT = "DEFAULT";
+/** Python's white space, which is neither that of `trim` nor of `\s`. */
+const SPACE$1 = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const LEADING = new RegExp(`^${SPACE$1}+`);
+const TRAILING = new RegExp(`(?<!${SPACE$1})${SPACE$1}+$`);
+const stripEnd = (value) => value.replace(TRAILING, "");
+const strip = (value) => stripEnd(value.replace(LEADING, ""));
+/**
+* @param source the decoded file, with its byte order mark if it has one: ConfigParser stumbles over it, too
+* @param defaults options that are there from the start, such as `here`; the file's [DEFAULT] overrides them
+* @throws IniError
+*/
+function readIni(source, defaults = {}) {
+	const shared = new Map(Object.entries(defaults).map(([name, value]) => [name.toLowerCase(), { value }]));
+	const sections = /* @__PURE__ */ new Map();
+	const headers = /* @__PURE__ */ new Map();
+	const seen = /* @__PURE__ */ new Set();
+	const options = [];
+	let section;
+	let sectionName = "";
+	/** The option that an indented line continues. */
+	let open;
+	let indent = 0;
+	let unreadable;
+	for (const [index, raw] of splitLines(source).entries()) {
+		const line = index + 1;
+		const content = strip(raw);
+		if (content.startsWith("#") || content.startsWith(";")) continue;
+		if (content === "") {
+			open?.push("");
+			continue;
+		}
+		const depth = LEADING.exec(raw)?.[0].length ?? 0;
+		if (open && depth > indent) {
+			open.push(content);
+			continue;
+		}
+		indent = depth;
+		const header = /^\[(.+)\]/s.exec(content)?.[1];
+		if (header !== void 0) {
+			if (sections.has(header)) throw new IniError("DuplicateSectionError", line, alreadyThere(`[${header}]`, headers.get(header)));
+			if (!headers.has(header)) headers.set(header, line);
+			section = header === DEFAULT ? shared : /* @__PURE__ */ new Map();
+			if (header !== DEFAULT) sections.set(header, section);
+			sectionName = header;
+			open = void 0;
+			continue;
+		}
+		if (!section) throw new IniError("MissingSectionHeaderError", line, content.startsWith("﻿") ? BYTE_ORDER_MARK : NO_SECTION);
+		const delimiter = content.search(/[=:]/);
+		if (delimiter === -1) {
+			unreadable ??= new IniError("ParsingError", line, NO_OPTION);
+			continue;
+		}
+		const name = stripEnd(content.slice(0, delimiter)).toLowerCase();
+		if (name === "") unreadable ??= new IniError("ParsingError", line, text`a value has no name before it`);
+		const key = JSON.stringify([sectionName, name]);
+		if (seen.has(key)) throw new IniError("DuplicateOptionError", line, alreadyThere(name, options.find((option) => option.section === section && option.name === name).line));
+		seen.add(key);
+		const parts = [strip(content.slice(delimiter + 1))];
+		options.push({
+			section,
+			name,
+			parts,
+			line
+		});
+		open = name === "" ? void 0 : parts;
+	}
+	if (unreadable) throw unreadable;
+	for (const { section, name, parts, line } of options) section.set(name, {
+		value: stripEnd(parts.join("\n")),
+		line
+	});
+	const lookup = (section, name) => sections.get(section)?.get(name.toLowerCase()) ?? shared.get(name.toLowerCase());
+	return {
+		sections: [...sections.keys()],
+		ownOptions: (section) => [...sections.get(section)?.keys() ?? []],
+		get(section, option) {
+			const found = sections.has(section) ? lookup(section, option) : void 0;
+			return found && interpolate(found.value, (name) => lookup(section, name), option, found.line ?? 1);
+		},
+		line: (section, option) => option === void 0 ? headers.get(section) : lookup(section, option)?.line
+	};
+}
+const BYTE_ORDER_MARK = text`it begins with a byte order mark; save it as UTF-8 without one`;
+const NO_SECTION = text`a line stands before the first ${code("[section]")}`;
+const NO_OPTION = text`a line is neither a ${code("[section]")}, nor ${code("option = value")}, nor indented to continue a value`;
+const alreadyThere = (what, line) => text`${code(what)} is there already, in line ${line}`;
+/** Lines as Python's text files give them. */
+function splitLines(source) {
+	const lines = source.split(/\r\n|\r|\n/);
+	if (lines.at(-1) === "") lines.pop();
+	return lines;
+}
+/** Ten is Python's depth; the length is our own guard against values that multiply themselves. */
+const MAX_DEPTH = 10;
+const MAX_LENGTH = 1e6;
+function interpolate(value, lookup, option, line) {
+	const fail = (kind, what) => new IniError(kind, line, text`the value of ${code(option)} ${what}`);
+	let length = 0;
+	const fill = (value, depth) => {
+		if (depth > MAX_DEPTH || length > MAX_LENGTH) throw fail("InterpolationDepthError", text`refers to itself, or through too many others`);
+		return value.replace(/%(%|\(([^)]+)\)s)?/g, (whole, escape, name) => {
+			if (escape === void 0) throw fail("InterpolationSyntaxError", text`has a ${code("%")} that begins no ${code("%(name)s")}; a percent sign is written ${code("%%")}`);
+			if (name === void 0) return "%";
+			const found = lookup(name);
+			if (!found) throw fail("InterpolationMissingOptionError", text`refers to ${code(whole)}, which is not there`);
+			length += found.value.length;
+			return found.value.includes("%") ? fill(found.value, depth + 1) : found.value;
+		});
+	};
+	return fill(value, 1);
+}
+// src/project/alembic-config.ts
+/** What alembic.ini and [tool.alembic] say about one environment, under Alembic's own rules. */
+/** Stands for the repository's root in `%(here)s`: a tree has no place on a disk. */
+const HERE = "/.repository-root";
+const here = (file) => path.posix.join(HERE, path.posix.dirname(file));
+/** @throws Failure (exit code 2) when it breaks ConfigParser's rules */
+function parseIni(file, bytes) {
+	const source = decode(file, bytes);
+	return {
+		file,
+		ini: reading(file, () => readIni(source, { here: here(file) }))
+	};
+}
+/**
+* @returns undefined where it has no [tool.alembic]
+* @throws Failure (exit code 2) when it has one and cannot be read
+*/
+function parsePyproject(file, bytes) {
+	if (!Buffer.from(bytes).includes("alembic")) return void 0;
+	const source = decode(file, bytes);
+	let table;
+	try {
+		table = parse$2(source).tool?.alembic;
+	} catch (error) {
+		if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return void 0;
+		const reason = error.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
+		throw new Failure(2, text`${code(file)} cannot be read: ${reason}.`, text`Correct line ${error.line}.`, {
+			file,
+			line: error.line
+		});
+	}
+	if (table === void 0) return void 0;
+	if (typeof table === "object" && table !== null && !Array.isArray(table)) return {
+		file,
+		table: { ...table },
+		source
+	};
+	throw new Failure(2, text`${code("tool.alembic")} in ${code(file)} is not a table.`, text`For example: ${TOML_EXAMPLE}`, { file });
+}
+/** The header of the table, or of a table inside of it. */
+const TOOL_ALEMBIC = /^[ \t]*\[\[?[ \t]*tool[ \t]*\.[ \t]*alembic[ \t]*[.\]]/m;
+const TOML_EXAMPLE = block("[tool.alembic]\nscript_location = \"%(here)s/migrations\"\nversion_locations = [\"%(here)s/migrations/versions\"]\nprepend_sys_path = [\".\"]", "toml");
+function decode(file, bytes) {
+	try {
+		return new TextDecoder("utf-8", {
+			fatal: true,
+			ignoreBOM: true
+		}).decode(bytes);
+	} catch {
+		throw new Failure(2, text`${code(file)} is not UTF-8.`, text`Save it as UTF-8: Alembic cannot read it either.`, { file });
+	}
+}
+/** Runs a reader of the ini and turns its errors into Failures. */
+function reading(file, read) {
+	try {
+		return read();
+	} catch (error) {
+		if (!(error instanceof IniError)) throw error;
+		const help = text`Correct line ${error.line}: Alembic stops at it, too.`;
+		throw new Failure(2, text`${code(file)} cannot be read: ${error.reason}.`, help, {
+			file,
+			line: error.line
+		});
+	}
+}
+/**
+* Reads one section of an ini beside the pyproject.toml of the same folder: what the ini does not say is looked up there. One of
+* them may be missing.
+*
+* @throws Failure (exit code 2) for values that Alembic stumbles over
+*/
+function readAlembicConfig(ini, pyproject, section) {
+	const fromIni = (option) => ini && reading(ini.file, () => ini.ini.get(section, option));
+	const fromToml = (option) => pyproject && formatted(pyproject, option);
+	const path = (option) => {
+		const value = fromIni(option) ?? fromToml(option);
+		if (value === void 0 || typeof value === "string") return value;
+		throw wrongType(pyproject, option, "a path");
+	};
+	const flag = (option) => {
+		const value = fromIni(option);
+		if (value !== void 0) return value === "true";
+		const raw = fromToml(option) ?? false;
+		if (typeof raw === "boolean") return raw;
+		throw wrongType(pyproject, option, "true or false");
+	};
+	const list = (option, separators, legacy) => {
+		const value = fromIni(option);
+		if (!value) {
+			const raw = fromToml(option);
+			if (raw === void 0 || Array.isArray(raw) && raw.every((item) => typeof item === "string")) return raw;
+			throw wrongType(pyproject, option, "a list of paths");
+		}
+		const separator = separators.find((option) => fromIni(option) !== void 0);
+		if (separator === void 0) return value.split(legacy);
+		return value.split(separatorOf(ini, section, separator, fromIni(separator))).flatMap((item) => item === "" ? [] : [item.trim()]);
+	};
+	const scriptLocation = path("script_location");
+	const isPyproject = !ini || scriptLocation !== void 0 && fromIni("script_location") === void 0;
+	return {
+		...isPyproject ? {
+			file: pyproject.file,
+			line: lineInToml(pyproject, "script_location")
+		} : {
+			file: ini.file,
+			line: ini.ini.line(section, "script_location") ?? ini.ini.line(section)
+		},
+		format: isPyproject ? "pyproject" : "ini",
+		section,
+		scriptLocation,
+		versionLocations: list("version_locations", ["path_separator", "version_path_separator"], /, *| +/),
+		prependSysPath: list("prepend_sys_path", ["path_separator"], /, *| +|:/) ?? [],
+		recursive: flag("recursive_version_locations"),
+		sourceless: flag("sourceless")
+	};
+}
+const SEPARATORS = /* @__PURE__ */ new Map([
+	["os", path.delimiter],
+	["space", " "],
+	["newline", "\n"],
+	[":", ":"],
+	[";", ";"]
+]);
+function separatorOf({ file, ini }, section, option, value) {
+	const separator = SEPARATORS.get(value);
+	if (separator !== void 0) return separator;
+	const help = text`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment behind it belongs to the value: move it to a line of its own.`;
+	const place = {
+		file,
+		line: ini.line(section, option)
+	};
+	throw new Failure(2, text`${code(option)} in ${code(file)} is ${code(value)}, which Alembic does not know.`, help, place);
+}
+const wrongType = (pyproject, option, wanted) => {
+	const place = {
+		file: pyproject.file,
+		line: lineInToml(pyproject, option)
+	};
+	return new Failure(2, text`${code(option)} in ${code(pyproject.file)} is not ${wanted}.`, text`For example: ${TOML_EXAMPLE}`, place);
+};
+/** The parser tells no lines: this is the first that looks like it. */
+function lineInToml({ source }, option) {
+	const lines = source.split("\n");
+	const assignment = lines.findIndex((line) => new RegExp(`^\\s*["']?${option}["']?\\s*=`).test(line));
+	const line = assignment === -1 ? lines.findIndex((line) => TOOL_ALEMBIC.test(line)) : assignment;
+	return line === -1 ? void 0 : line + 1;
+}
+/** A value of [tool.alembic] after Python's `%` formatting, which Alembic applies to texts and lists of texts. */
+function formatted(pyproject, option) {
+	const format = (value) => typeof value === "string" ? value.replace(/%(%|\(here\)s)?/g, replace) : value;
+	const replace = (_, kind) => {
+		if (kind !== void 0) return kind === "%" ? "%" : here(pyproject.file);
+		const sentence = text`A ${code("%")} in ${code(option)} of ${code(pyproject.file)} begins no ${code("%(here)s")}.`;
+		const place = {
+			file: pyproject.file,
+			line: lineInToml(pyproject, option)
+		};
+		throw new Failure(2, sentence, text`A percent sign is written ${code("%%")}.`, place);
+	};
+	const value = Object.hasOwn(pyproject.table, option) ? pyproject.table[option] : void 0;
+	return Array.isArray(value) ? value.map(format) : format(value);
+}
+// src/project/location.ts
+/** Where the paths of a configuration lead: script_location, version_locations, and the folder that commands are run from. */
+/** @returns the listing of the whole tree */
+async function listingOf(tree) {
+	const files = await tree.list("");
+	const folders = /* @__PURE__ */ new Set([""]);
+	for (const file of files) for (let at = folderOf(file); !folders.has(at); at = folderOf(at)) folders.add(at);
+	return {
+		tree,
+		files: new Set(files),
+		folders
+	};
+}
+/** Orders those that are nearer to the root first. */
+const byDepth = (a, b) => a.split("/").length - b.split("/").length;
+/** The file is in the folder, or below it. */
+const isBelow = (file, folder) => folder === "" || file.startsWith(`${folder}/`);
+/** A file of a cookiecutter or copier template, which does not run as it is. */
+const isTemplate = (file) => /\{\{|\{%/.test(file);
+/** `a/b` → `a`, `a` → "". */
+const folderOf = (file) => tidy$1(path$1.dirname(file));
+/** The folder itself and all above it, up to the root "". */
+function upwards(folder) {
+	const all = [folder];
+	for (let at = folder; at !== "";) all.push(at = folderOf(at));
+	return all;
+}
+const tidy$1 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
+/** `pkg:dir`, a folder inside of a package. */
+const isResource = (written) => !path$1.isAbsolute(written) && written.includes(":");
+/** Where it leads depends on the folder that commands are run from. */
+const isRelative = (written) => !path$1.isAbsolute(written) && !isResource(written);
+/**
+* The folder that a written path names, whether or not it is there.
+*
+* @param from the folder that commands are run from
+* @returns undefined where it is outside of the repository, or in a package that the repository does not have
+*/
+function locate(listing, written, from) {
+	if (isResource(written)) return locateResource(listing, written, from);
+	return inRepository(path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written));
+}
+const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
+/** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
+function locateResource({ folders }, written, from) {
+	const [name, ...inner] = written.split(":");
+	if (!name) return void 0;
+	const packages = [...folders].filter((folder) => `/${folder}`.endsWith(`/${name.replaceAll(".", "/")}`));
+	const above = upwards(from);
+	const distance = (folder) => above.findIndex((one) => isBelow(folder, one));
+	packages.sort((a, b) => distance(a) - distance(b) || byDepth(a, b));
+	const places = packages.map((folder) => inRepository(path$1.join(HERE, folder, ...inner)));
+	return places.find((place) => place !== void 0 && folders.has(place)) ?? places[0];
+}
+/**
+* The folder from which commands are run, where no path of the configuration tells: the first upwards that is no package and holds
+* a module that env.py imports; if none does, the first that is no package.
+*/
+async function importingFolder(listing, home, scriptLocation) {
+	const { files, folders } = listing;
+	const modules = await importsOf$1(listing, path$1.join(scriptLocation, "env.py"));
+	const candidates = upwards(home).filter((folder) => !isPackage(listing, folder));
+	const holds = (folder, module) => folders.has(path$1.join(folder, module)) || files.has(path$1.join(folder, `${module}.py`));
+	return candidates.find((folder) => modules.some((module) => holds(folder, module))) ?? candidates[0] ?? "";
+}
+/** Python would import it from the folder above. */
+const isPackage = ({ files }, folder) => folder !== "" && files.has(path$1.join(folder, "__init__.py"));
+/** Names of the top-level modules that a file imports, those that every env.py imports left out. */
+async function importsOf$1({ tree }, file) {
+	return [...new TextDecoder().decode(await tree.read(file)).matchAll(/^[ \t]*(?:from|import)[ \t]+(\w+)/gm)].map((match) => match[1]).filter((name) => ![
+		"alembic",
+		"sqlalchemy",
+		"logging",
+		"os",
+		"sys"
+	].includes(name));
+}
+// src/project/quoting.ts
+/** Foreign words inside of lines to paste: a folder may be called `$(x)`. */
+/** A word of a shell's command line. */
+const shellWord = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+/** A text in YAML. */
+const yamlText = (value) => /^[\w./][\w ./-]*$/.test(value) ? value : JSON.stringify(value);
+// src/project/environment-failures.ts
+/** What users read when an environment is not found or is configured wrongly. All are wrong use: exit code 2. */
+/** script_location for a folder that is given from the configuration's own. */
+const fromHere = (folder) => ["%(here)s", ...folder === "" ? [] : [folder.replaceAll("%", "%%")]].join("/");
+const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_location = ${fromHere(folder)}`, "ini");
+const INI_EXAMPLE = iniFor("migrations");
+/** How a configuration is named, on the command line and in a workflow. */
+const nameIt = (file) => text`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
+const named$1 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
+/** `config` names a file that is not there. */
+function missingConfig(listing, name, directory) {
+	const where = directory === "" ? text`in the repository` : text`in ${code(directory)} or in the repository's root`;
+	const known = named$1(listing, "alembic.ini");
+	const help = known.length > 0 ? text`There is ${listOf(known)}.` : text`There is no ${code("alembic.ini")} at all. Links are not followed.`;
+	return new Failure(2, text`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
+}
+/** No configuration below the directory. */
+async function nothingFound(listing, directory) {
+	const where = directory === "" ? text`` : text` below ${code(directory)}`;
+	return new Failure(2, text`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
+}
+async function whereItMayBe(listing) {
+	const all = named$1(listing, "alembic.ini");
+	const elsewhere = all.filter((file) => !isTemplate(file));
+	if (elsewhere.length > 0) return text`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
+	if (all.length > 0) return text`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
+	const others = await matching(listing, [...listing.files].filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^[ \t]*script_location[ \t]*[=:]/m);
+	if (others.length > 0) return text`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
+	const [folder, ...more] = (await matching(listing, named$1(listing, "env.py"), /\balembic\b/)).map(folderOf);
+	if (folder === void 0) return text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
+	const folders = listOf([folder, ...more].map((folder) => folder || "."));
+	return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
+}
+/** Those of the files whose text matches; of many files the first hundred are looked at. */
+async function matching({ tree }, files, pattern) {
+	const texts = files.slice(0, 100).map(async (file) => ({
+		file,
+		text: new TextDecoder().decode(await tree.read(file))
+	}));
+	return (await Promise.all(texts)).flatMap(({ file, text }) => pattern.test(text) ? [file] : []);
+}
+/** `name` asks for a section that no configuration has. */
+function unknownSection(name, all) {
+	const known = all.flatMap(({ ini }) => (ini?.ini.sections ?? []).filter((section) => ini?.ini.line(section, "script_location") !== void 0));
+	const files = listOf(all.map(({ file }) => file));
+	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
+	return new Failure(2, text`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
+}
+const placeOf$5 = ({ file, line }) => ({
+	file,
+	line
+});
+function noScriptLocation(listing, config) {
+	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
+	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$5(config));
+}
+/** @param folder where it leads, if the tree has that folder; it has no env.py then */
+function badScriptLocation(listing, config, folder) {
+	const written = text`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
+	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$5(config));
+}
+/** The lines that would lead to the env.py which is nearest to the configuration. */
+function suggestion(listing, { file, format, section }) {
+	const relative = (folder) => path$1.relative(`/${folderOf(file)}`, `/${folder}`);
+	const [nearest] = named$1(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
+	if (nearest === void 0) return text`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
+	const place = relative(nearest);
+	const lines = format === "ini" ? iniFor(place, section) : block(`[tool.alembic]\nscript_location = ${JSON.stringify(fromHere(place))}`, "toml");
+	return text`There is an ${code("env.py")} in ${code(nearest || ".")}: ${lines}`;
+}
+// src/project/config-files.ts
+/** The configuration files of a tree: which there are, and which of their sections are environments. */
+/**
+* The configurations that were asked for.
+*
+* @param config paths relative to the directory or to the root
+* @throws Failure (exit code 2) for one that is not there
+*/
+async function namedSources(listing, directory, config) {
+	const all = [];
+	for (const name of config) {
+		let file;
+		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
+		if (file === void 0) throw missingConfig(listing, name, directory);
+		const sources = await sourcesOf(listing.tree, file);
+		if (!sources) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
+		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
+	}
+	return all;
+}
+/** Every alembic.ini and every pyproject.toml with [tool.alembic] below a folder, the nearest first; one for each folder. */
+async function foundSources({ tree, files }, directory) {
+	const names = /* @__PURE__ */ new Set(["alembic.ini", "pyproject.toml"]);
+	const candidates = [...files].filter((file) => names.has(path$1.basename(file)) && isBelow(file, directory) && !isTemplate(file));
+	const byFile = /* @__PURE__ */ new Map();
+	for (const file of candidates.sort(byDepth)) {
+		const sources = await sourcesOf(tree, file).catch((error) => {
+			if (error instanceof Failure && isExample(file)) return {
+				file,
+				broken: error
+			};
+			throw error;
+		});
+		if (sources) byFile.set(sources.file, sources);
+	}
+	return [...byFile.values()];
+}
+/** @returns undefined for a pyproject.toml without [tool.alembic] */
+async function sourcesOf(tree, file) {
+	const folder = folderOf(file);
+	const isPyproject = path$1.basename(file) === "pyproject.toml";
+	const tomlFile = path$1.join(folder, "pyproject.toml");
+	const tomlBytes = await tree.read(tomlFile);
+	const pyproject = tomlBytes && parsePyproject(tomlFile, tomlBytes);
+	if (isPyproject && !pyproject) return void 0;
+	const iniFile = isPyproject ? path$1.join(folder, "alembic.ini") : file;
+	const iniBytes = await tree.read(iniFile);
+	const ini = iniBytes && parseIni(iniFile, iniBytes);
+	return {
+		file: ini?.file ?? file,
+		ini,
+		pyproject
+	};
+}
+/** Whether `alembic --name` would find it. */
+const hasSection = ({ ini, pyproject }, section) => ini?.ini.sections.includes(section) || section === "alembic" && pyproject?.table.script_location !== void 0;
+/** The sections that are environments when nobody names them: [alembic], else those with a script_location of their own. */
+function mainSections({ ini, pyproject }) {
+	const sections = ini?.ini.sections ?? [];
+	if (sections.includes("alembic") && ini?.ini.line("alembic", "script_location") !== void 0 || pyproject?.table.script_location !== void 0) return ["alembic"];
+	const own = sections.filter((section) => ini?.ini.ownOptions(section).includes("script_location"));
+	return own.length > 0 ? own : ["alembic"];
+}
+/** It may configure no environment at all: an example's or a test's, or options for one that is configured elsewhere. */
+const mayBeNone = ({ file, ini, pyproject }) => isExample(file) || !ini && pyproject?.table.script_location === void 0;
+function isExample(file) {
+	const words = /(^|[-_.])(templates?|examples?|samples?|tests?|testdata|fixtures?|docs?)($|[-_.])/i;
+	return folderOf(file).split("/").some((folder) => words.test(folder));
+}
+// src/project/environment.ts
+/** Alembic environments: where they are configured and where their revisions lie. */
+/**
+* Finds the Alembic environments of a tree, those nearest to its root first. No project code runs.
+*
+* @throws Failure (exit code 2) where there is none, or one is configured wrongly
+*/
+async function findEnvironments(tree, { directory = "", config = [], names = [] }) {
+	const listing = await listingOf(tree);
+	const all = config.length > 0 ? await namedSources(listing, directory, config) : await foundSources(listing, directory);
+	if (all.length === 0) throw await nothingFound(listing, directory);
+	for (const name of names) if (!all.some((sources) => hasSection(sources, name))) throw unknownSection(name, all);
+	const environments = /* @__PURE__ */ new Map();
+	let leftOut;
+	for (const sources of all) for (const section of names.length > 0 ? names.filter((name) => hasSection(sources, name)) : mainSections(sources)) try {
+		if (sources.broken) throw sources.broken;
+		const environment = await environmentOf(listing, sources, section);
+		const { scriptLocation, versionFolders } = environment;
+		const key = config.length > 0 || names.length > 0 ? environment.name : JSON.stringify([scriptLocation, versionFolders]);
+		if (!environments.has(key)) environments.set(key, environment);
+	} catch (error) {
+		if (!(error instanceof Failure) || config.length > 0 || !mayBeNone(sources)) throw error;
+		leftOut ??= error;
+	}
+	if (environments.size === 0 && leftOut) throw leftOut;
+	return [...environments.values()];
+}
+async function environmentOf(listing, sources, section) {
+	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
+	const { directory, scriptLocation, kind } = await placeOf$4(listing, sources, config);
+	const environment = {
+		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
+		config: config.file,
+		section,
+		format: config.format,
+		kind,
+		directory,
+		scriptLocation: scriptLocation ?? "",
+		versionFolders: [],
+		recursive: config.recursive,
+		prependSysPath: config.prependSysPath.map((entry) => fromDirectory(entry, directory))
+	};
+	if (scriptLocation === void 0) return {
+		...environment,
+		unknowable: `script_location is ${config.scriptLocation}, in a package outside of this repository`
+	};
+	const written = config.versionLocations?.length ? config.versionLocations : void 0;
+	const places = written?.map((location) => locate(listing, location, directory)) ?? [path$1.join(scriptLocation, "versions")];
+	const versionFolders = [...new Set(places.filter((place) => place !== void 0))];
+	const outside = written?.[places.indexOf(void 0)];
+	const unknowable = outside === void 0 ? await whyUnknowable(listing.tree, config, scriptLocation, versionFolders) : `version_locations names ${outside}, which is outside of this repository`;
+	return {
+		...environment,
+		versionFolders,
+		...unknowable !== void 0 && { unknowable }
+	};
+}
+/** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
+const fromDirectory = (written, directory) => written.startsWith(`/.repository-root/`) ? path$1.relative(path$1.join("/.repository-root", directory), written) || "." : written;
+/**
+* Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
+* meant from the first folder upwards that they fit.
+*/
+async function placeOf$4(listing, { ini }, config) {
+	const home = folderOf(config.file);
+	const written = config.scriptLocation;
+	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
+	const isFlasks = /flask/i.test(beside ?? "") || ini?.ini.sections.includes("logger_flask_migrate");
+	if (beside !== void 0 && (needsApplication(beside) || written === void 0 && isFlasks)) {
+		const starts = (folder) => listing.files.has(path$1.join(folder, ".flaskenv")) || !isPackage(listing, folder);
+		return {
+			directory: upwards(home).slice(1).find(starts) ?? "",
+			scriptLocation: home,
+			kind: "flask-migrate"
+		};
+	}
+	if (written === void 0) throw noScriptLocation(listing, config);
+	const places = (isRelative(written) ? upwards(home) : [home]).flatMap((directory) => {
+		const scriptLocation = locate(listing, written, directory);
+		return scriptLocation === void 0 ? [] : [{
+			directory,
+			scriptLocation
+		}];
+	});
+	for (const place of places) {
+		const env = await envIn(listing.tree, place.scriptLocation);
+		if (env === void 0) continue;
+		const kind = needsApplication(env) ? "flask-migrate" : "alembic";
+		if (isRelative(written)) return {
+			...place,
+			kind
+		};
+		const relative = config.versionLocations?.filter(isRelative) ?? [];
+		const fits = (folder) => relative.some((location) => listing.folders.has(locate(listing, location, folder) ?? "/"));
+		const directory = upwards(home).find(fits) ?? await importingFolder(listing, home, place.scriptLocation);
+		return {
+			...place,
+			directory,
+			kind
+		};
+	}
+	if (isResource(written) && places.length === 0) return {
+		directory: home,
+		kind: "alembic"
+	};
+	throw badScriptLocation(listing, config, places.find(({ scriptLocation }) => listing.folders.has(scriptLocation))?.scriptLocation);
+}
+/** The text of a folder's env.py. */
+async function envIn(tree, folder) {
+	const bytes = await tree.read(path$1.join(folder, "env.py"));
+	return bytes && new TextDecoder().decode(bytes);
+}
+/** env.py uses Flask's current_app and makes no application context for itself. */
+const needsApplication = (env) => /^[ \t]*from[ \t]+flask[ \t]+import[ \t]*(\([^)]{0,1000}|.*)\bcurrent_app\b|\bflask\.current_app\b/m.test(env) && !env.includes("app_context");
+/** Why the revision files cannot be known by reading, if so. */
+async function whyUnknowable(tree, config, scriptLocation, folders) {
+	const env = (await envIn(tree, scriptLocation) ?? "").replace(/#.*/g, "");
+	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env)) return "env.py sets version_locations by itself";
+	const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
+	const loaded = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
+	if (config.sourceless && loaded.some((file) => /\.py[co]$/.test(file) && !files.includes(file.slice(0, -1)))) return "sourceless is set, and there are revisions without a source";
+	if (!loaded.some(isModule) && files.some(isModule)) return "the revision files lie in sub-folders, and recursive_version_locations is not set: something else must name these folders";
+}
+const isModule = (file) => file.endsWith(".py") && path$1.basename(file) !== "__init__.py";
+/** Names of files that decide with which packages, settings or server migrations run. */
+const RELEVANT_NAMES = [
+	/\.(py|pyi|sql|mako|ini|toml|cfg|lock)$/i,
+	/^(requirements|constraints).*\.(txt|in)$/i,
+	/^(Pipfile|\.python-version|\.tool-versions|\.flaskenv|environment\.ya?ml)$/,
+	/^(Dockerfile|Containerfile)/,
+	/\.(Dockerfile|Containerfile)$/i,
+	/^(docker-)?compose.*\.ya?ml$/,
+	/^\.env(\.|$)|\.env$/
+];
+/**
+* Whether a change of a file can change what the gate says: when no changed file concerns migrations, there is nothing to judge.
+* Rather too often yes than once too seldom: models are imported from anywhere.
+*
+* @param file relative to the root
+*/
+function concernsMigrations(file, environments) {
+	const name = path$1.basename(file);
+	if (RELEVANT_NAMES.some((pattern) => pattern.test(name)) || /^(\.github\/workflows\/.*\.ya?ml|(.*\/)?requirements\/.*\.txt)$/.test(file)) return true;
+	return environments.some(({ config, scriptLocation, versionFolders }) => file === config || [scriptLocation, ...versionFolders].some((folder) => isBelow(file, folder)));
 }
 // src/project/python-source.ts
 const COOKIE = /^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)/;
@@ -831,7 +2087,7 @@ const MAY_START_STRING = /["'RUBFTrubft]/;
 const STRING_START = /(?:[rub]|br|rb|f|fr|rf|t|tr|rt)?(?:'''|"""|'|")/iy;
 const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy;
 const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
-const SPACE$1 = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
+const SPACE = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
 const LINE_END = /\r\n|\r|\n/y;
 const COMMENT$1 = /#[^\r\n]*/y;
 const INDENT = /[ \t\f]*/y;
@@ -1042,7 +2298,7 @@ function tokenize(source, within) {
 		const character = source[index];
 		const code = character.charCodeAt(0);
 		if (code === 32 || code === 9 || code === 12 || code === 92) {
-			const space = match(SPACE$1, source, index);
+			const space = match(SPACE, source, index);
 			if (space !== void 0) {
 				index += space.length;
 				continue;
@@ -1439,7 +2695,7 @@ const COMPOUND = /* @__PURE__ */ new Set([
 */
 function parseModule(source) {
 	try {
-		return parse$2(source);
+		return parse$1(source);
 	} catch (error) {
 		if (!(error instanceof RangeError)) throw error;
 		return {
@@ -1457,7 +2713,7 @@ function parseModule(source) {
 		};
 	}
 }
-function parse$2(source) {
+function parse$1(source) {
 	const { tokens, problem: cutting } = tokenize(source);
 	const parser = parserOf(source, tokens);
 	const module = parser.file();
@@ -2990,13 +4246,13 @@ const ENTRIES = [
 function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
 	const documented = modules.some((module) => mentions$1(module, "__doc__"));
-	const lent = new Map([...importsOf$1(modules[1]), ...importsOf$1(modules[0])].filter(([name]) => importsOf$1(modules[0]).has(name) || isFree(modules[0], name)));
+	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
 	const differing = (qualified) => {
 		const first = canonical(modules[0], lent, {
 			documented,
 			qualified
 		});
-		const second = canonical(modules[1], importsOf$1(modules[1]), {
+		const second = canonical(modules[1], importsOf(modules[1]), {
 			documented,
 			qualified
 		});
@@ -3025,7 +4281,7 @@ function compareBodies(before, after) {
 /** Whether the two revisions do the same, and that is something. */
 function sameWork(a, b) {
 	const { module } = parseModule(a.source);
-	const forms = canonical(module, importsOf$1(module), {
+	const forms = canonical(module, importsOf(module), {
 		documented: false,
 		qualified: true
 	});
@@ -3047,7 +4303,7 @@ function mentions$1(node, name) {
 	return found;
 }
 /** What each imported name stands for: `sa` for `sqlalchemy`. Names that mean two things, or are bound otherwise too, are left out. */
-function importsOf$1(module) {
+function importsOf(module) {
 	const found = /* @__PURE__ */ new Map();
 	const bind = (name, path) => found.set(name, found.has(name) && found.get(name) !== path ? void 0 : path);
 	const rebound = /* @__PURE__ */ new Set();
@@ -3421,6 +4677,7 @@ function mayBe(module, file) {
 	});
 }
 // src/history/history.ts
+/** What the pull request does to the revisions that the base branch has. Facts only; the rules judge. */
 const sameSet = (a, b) => a.length === b.length && a.every((item) => b.includes(item));
 /**
 * Compares the graphs of both sides.
@@ -3486,21 +4743,42 @@ function becameOf(before, added, headGraph) {
 	const became = candidates.find(({ file }) => file === before.file) ?? candidates.find((candidate) => sameWork(before, candidate));
 	return became ? { becameId: became.id } : {};
 }
+/** The environment as the base branch has it, which may be in another folder. */
+async function onBase(tree, environment, graph, cache) {
+	const here = {
+		baseEnvironment: environment,
+		baseGraph: await readGraph(tree, environment, cache)
+	};
+	if (here.baseGraph.revisions.size > 0 || graph.revisions.size === 0) return here;
+	const others = await findEnvironments(tree, {}).catch((error) => {
+		if (error instanceof Failure) return [];
+		throw error;
+	});
+	let [best, most] = [here, 0];
+	for (const baseEnvironment of others) {
+		const baseGraph = await readGraph(tree, baseEnvironment, cache);
+		const shared = [...baseGraph.revisions.keys()].filter((id) => graph.revisions.has(id)).length;
+		if (shared > most) [best, most] = [{
+			baseEnvironment,
+			baseGraph
+		}, shared];
+	}
+	return best;
+}
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 /**
 * Reads both sides of one environment and compares them.
 *
 * @param given.tree the working tree
-* @param given.baseEnvironment where the base branch has the environment, if elsewhere
 * @returns the pull request's graph as it will be once merged, and the history
 */
 async function readHistory(given) {
-	const { git, base, tree, environment, baseEnvironment = environment, cache = /* @__PURE__ */ new Map() } = given;
+	const { git, base, tree, environment, cache = /* @__PURE__ */ new Map() } = given;
 	const changed = changedFiles(git, base);
 	const baseTree = commitTree(git, base.commit);
 	const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
-	const baseGraph = await readGraph(baseTree, baseEnvironment, cache);
+	const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
 	const changedFiles$1 = await changed;
 	const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
 	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
@@ -4858,7 +6136,7 @@ function Subscribe(postgres, options) {
 			console.error("Unexpected error during logical streaming - reconnecting", e);
 		}
 		function data(x) {
-			if (x[0] === 119) parse$1(x.subarray(25), state, sql.options.parsers, handle, options.transform);
+			if (x[0] === 119) parse(x.subarray(25), state, sql.options.parsers, handle, options.transform);
 			else if (x[0] === 107 && x[17]) {
 				state.lsn = x.subarray(1, 9);
 				pong();
@@ -4888,7 +6166,7 @@ function Subscribe(postgres, options) {
 function Time(x) {
 	return new Date(Date.UTC(2e3, 0, 1) + Number(x / BigInt(1e3)));
 }
-function parse$1(x, state, parsers, handle, transform) {
+function parse(x, state, parsers, handle, transform) {
 	const char = (acc, [k, v]) => (acc[k.charCodeAt(0)] = v, acc);
 	Object.entries({
 		R: (x) => {
@@ -6282,1256 +7560,6 @@ function withNote(server, wanted, reason = []) {
 }
 /** A mistyped URL may hold a password. */
 const shown$1 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
-// node_modules/smol-toml/dist/error.js
-function getLineColFromPtr(string, ptr) {
-	let lines = string.slice(0, ptr).split(/\r?\n/);
-	return [lines.length, lines.pop().length + 1];
-}
-function makeCodeBlock(string, line, column) {
-	let lines = string.split(/\r?\n/);
-	let codeblock = "";
-	let numberLen = (Math.log10(line + 1) | 0) + 1;
-	for (let i = line - 1; i <= line + 1; i++) {
-		let l = lines[i - 1];
-		if (!l) continue;
-		codeblock += i.toString().padEnd(numberLen, " ");
-		codeblock += ":  ";
-		codeblock += l;
-		codeblock += "\n";
-		if (i === line) {
-			codeblock += " ".repeat(numberLen + column + 2);
-			codeblock += "^\n";
-		}
-	}
-	return codeblock;
-}
-var TomlError = class TomlError extends Error {
-	line;
-	column;
-	codeblock;
-	constructor(message, options) {
-		const [line, column] = getLineColFromPtr(options.toml, options.ptr);
-		const codeblock = makeCodeBlock(options.toml, line, column);
-		super(`Invalid TOML document: ${message}\n\n${codeblock}`, options);
-		this.line = line;
-		this.column = column;
-		this.codeblock = codeblock;
-	}
-	/** @internal */
-	static x(message, ctx, ptr) {
-		throw new TomlError(message, {
-			toml: ctx.s,
-			ptr: ptr ?? ctx.p
-		});
-	}
-};
-// node_modules/smol-toml/dist/primitive.js
-/** @internal */
-function parseString(ctx) {
-	let startPtr = ctx.p;
-	let c = ctx.s.charCodeAt(ctx.p++);
-	let first = c;
-	let isLiteral = c === 39;
-	let isMultiline = c === ctx.s.charCodeAt(ctx.p) && c === ctx.s.charCodeAt(ctx.p + 1);
-	if (isMultiline) {
-		if ((c = ctx.s.charCodeAt(ctx.p += 2)) === 10) ctx.p++;
-		else if (c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10) ctx.p += 2;
-	}
-	let parsed = "";
-	let sliceStart = ctx.p;
-	let state = 0;
-	for (; ctx.p < ctx.s.length; ctx.p++) {
-		c = ctx.s.charCodeAt(ctx.p);
-		if (isMultiline && (c === 10 || c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10)) state = state && 3;
-		else if (c < 32 && c !== 9 || c === 127) TomlError.x("control characters are not allowed in strings", ctx);
-		else if ((!state || state === 3) && c === first && (!isMultiline || ctx.s.charCodeAt(ctx.p + 1) === first && ctx.s.charCodeAt(ctx.p + 2) === first)) {
-			if (isMultiline) {
-				if (ctx.s.charCodeAt(ctx.p + 3) === first) ctx.p++;
-				if (ctx.s.charCodeAt(ctx.p + 3) === first) ctx.p++;
-			}
-			if (!state) {
-				let s = ctx.s.slice(sliceStart, ctx.p);
-				parsed = parsed ? parsed + s : s;
-			}
-			ctx.p += isMultiline ? 3 : 1;
-			return parsed;
-		} else if (!state) {
-			if (!isLiteral && c === 92) {
-				parsed += ctx.s.slice(sliceStart, sliceStart = ctx.p);
-				state = 1;
-			}
-		} else if (state === 1) {
-			if (c === 120 || c === 117 || c === 85) {
-				let errPtr = ctx.p++ - 1;
-				let value = 0;
-				let len = c === 120 ? 2 : c === 117 ? 4 : 8;
-				for (let j = 0; j < len; j++, ctx.p++) {
-					let hex = ctx.s.charCodeAt(ctx.p);
-					let digit = hex >= 48 && hex <= 57 ? hex - 48 : hex >= 65 && hex <= 70 ? hex - 65 + 10 : hex >= 97 && hex <= 102 ? hex - 97 + 10 : -1;
-					if (digit < 0) TomlError.x("invalid non-hex character in unicode escape", ctx);
-					value = value << 4 | digit;
-				}
-				if (value < 0 || value > 1114111 || value >= 55296 && value <= 57343) TomlError.x("invalid unicode escape", ctx, errPtr);
-				parsed += String.fromCodePoint(value);
-				sliceStart = ctx.p--;
-				state = 0;
-			} else if (isMultiline && (c === 32 || c === 9)) state = 2;
-			else {
-				if (c === 98) parsed += "\b";
-				else if (c === 116) parsed += "	";
-				else if (c === 110) parsed += "\n";
-				else if (c === 102) parsed += "\f";
-				else if (c === 114) parsed += "\r";
-				else if (c === 101) parsed += "\x1B";
-				else if (c === 34) parsed += "\"";
-				else if (c === 92) parsed += "\\";
-				else TomlError.x("unrecognised escape sequence", ctx);
-				sliceStart = ctx.p + 1;
-				state = 0;
-			}
-		} else if (c !== 32 && c !== 9) {
-			if (state === 2) TomlError.x("invalid escape: only line-ending whitespace may be escaped", ctx, sliceStart);
-			state = !isLiteral && c === 92 ? 1 : 0;
-			sliceStart = ctx.p;
-		}
-	}
-	TomlError.x("unfinished string", ctx, startPtr);
-}
-// node_modules/smol-toml/dist/date.js
-let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
-var TomlDate = class TomlDate extends Date {
-	#hasDate = false;
-	#hasTime = false;
-	#offset = null;
-	constructor(date, fasttype, unsafeDelim) {
-		let hasDate = true;
-		let hasTime = true;
-		let offset = "Z";
-		let c;
-		if (typeof date === "string") {
-			if (fasttype) prep: {
-				if (fasttype < 3) {
-					if (+date.slice(11, 13) > 23) {
-						date = "";
-						break prep;
-					}
-					if (fasttype === 2) {
-						offset = null;
-						date += "Z";
-					} else if ((c = date.charCodeAt(date.length - 1)) !== 90 && c !== 122) offset = date.slice(date.length - 6);
-					if (unsafeDelim) date = date.slice(0, 10) + "T" + date.slice(11);
-				} else if (fasttype === 4) date = +date.slice(0, 2) > 23 ? "" : `0000-01-01T${date}Z`;
-				hasDate = fasttype !== 4;
-				hasTime = fasttype !== 3;
-			}
-			else {
-				let match = date.match(DATE_TIME_RE);
-				if (match) {
-					if (!match[1]) {
-						hasDate = false;
-						date = `0000-01-01T${date}`;
-					}
-					hasTime = !!match[2];
-					hasTime && date[10] === " " && (date = date.replace(" ", "T"));
-					if (match[2] && +match[2] > 23) date = "";
-					else {
-						offset = match[3] || null;
-						if (!offset && hasTime) date += "Z";
-					}
-				} else date = "";
-			}
-		}
-		super(date);
-		if (!isNaN(this.getTime())) {
-			this.#hasDate = hasDate;
-			this.#hasTime = hasTime;
-			this.#offset = offset;
-		}
-	}
-	isDateTime() {
-		return this.#hasDate && this.#hasTime;
-	}
-	isLocal() {
-		return !this.#hasDate || !this.#hasTime || !this.#offset;
-	}
-	isDate() {
-		return this.#hasDate && !this.#hasTime;
-	}
-	isTime() {
-		return this.#hasTime && !this.#hasDate;
-	}
-	isValid() {
-		return this.#hasDate || this.#hasTime;
-	}
-	toISOString() {
-		let iso = super.toISOString();
-		if (this.isDate()) return iso.slice(0, 10);
-		if (this.isTime()) return iso.slice(11, 23);
-		if (this.#offset === null) return iso.slice(0, -1);
-		if (this.#offset === "Z" || this.#offset === "z") return iso;
-		let offset = +this.#offset.slice(1, 3) * 60 + +this.#offset.slice(4, 6);
-		offset = this.#offset[0] === "-" ? offset : -offset;
-		return (/* @__PURE__ */ new Date(this.getTime() - offset * 6e4)).toISOString().slice(0, -1) + this.#offset;
-	}
-	static wrapAsOffsetDateTime(jsDate, offset = "Z") {
-		let date = new TomlDate(jsDate);
-		date.#offset = offset;
-		return date;
-	}
-	static wrapAsLocalDateTime(jsDate) {
-		let date = new TomlDate(jsDate);
-		date.#offset = null;
-		return date;
-	}
-	static wrapAsLocalDate(jsDate) {
-		let date = new TomlDate(jsDate);
-		date.#hasTime = false;
-		date.#offset = null;
-		return date;
-	}
-	static wrapAsLocalTime(jsDate) {
-		let date = new TomlDate(jsDate);
-		date.#hasDate = false;
-		date.#offset = null;
-		return date;
-	}
-};
-// node_modules/smol-toml/dist/extract.js
-function isDigit(char, base = 10) {
-	return base === 16 ? char > 47 && char < 58 || char > 64 && char < 71 || char > 96 && char < 103 : char > 47 && char < 48 + base;
-}
-function isEndOfValue(char, delim) {
-	return char === 32 || char === 9 || char === 10 || char === 13 || delim && (char === delim || char === 44) || char === 35;
-}
-/** @internal */
-function extractValue(ctx, end) {
-	let errPtr = ctx.p;
-	let c = ctx.s.charCodeAt(ctx.p);
-	if (c === 91 || c === 123) {
-		ctx.d-- || TomlError.x("document contains excessively nested structures. aborting.", ctx);
-		let value = c === 91 ? parseArray(ctx) : parseInlineTable(ctx);
-		ctx.d++;
-		return value;
-	}
-	if (c === 34 || c === 39) return parseString(ctx);
-	if (c === 116) {
-		if (ctx.s.charCodeAt(++ctx.p) !== 114 || ctx.s.charCodeAt(++ctx.p) !== 117 || ctx.s.charCodeAt(++ctx.p) !== 101) TomlError.x("invalid value", ctx, errPtr);
-		return ctx.p++, true;
-	}
-	if (c === 102) {
-		if (ctx.s.charCodeAt(++ctx.p) !== 97 || ctx.s.charCodeAt(++ctx.p) !== 108 || ctx.s.charCodeAt(++ctx.p) !== 115 || ctx.s.charCodeAt(++ctx.p) !== 101) TomlError.x("invalid value", ctx, errPtr);
-		return ctx.p++, false;
-	}
-	if (c === 43 || c === 45) return parseNumber(ctx, ctx.p, ctx.s.charCodeAt(++ctx.p), 44 - c, end);
-	if (ctx.s.charCodeAt(ctx.p + 4) === 45 && ctx.s.charCodeAt(ctx.p + 7) === 45) return parseDate(ctx, c, end);
-	if (ctx.s.charCodeAt(ctx.p + 2) === 58) return parseTime(ctx, c, end);
-	return parseNumber(ctx, ctx.p, c, 0, end);
-}
-function parseNumber(ctx, startPtr, startChr, sign, endChr) {
-	let c = startChr;
-	let state = 0;
-	let hasUnderscores = false;
-	if (c === 105) {
-		if (ctx.s.charCodeAt(++ctx.p) !== 110 || ctx.s.charCodeAt(++ctx.p) !== 102) TomlError.x("invalid value", ctx, startPtr);
-		return ctx.p++, (sign || 1) / 0;
-	}
-	if (c === 110) {
-		if (ctx.s.charCodeAt(++ctx.p) !== 97 || ctx.s.charCodeAt(++ctx.p) !== 110) TomlError.x("invalid value", ctx, startPtr);
-		return ctx.p++, NaN;
-	}
-	if (c === 48) {
-		if (++ctx.p >= ctx.s.length || isEndOfValue(c = ctx.s.charCodeAt(ctx.p), endChr)) return ctx.bi === true ? 0n : 0;
-		if (!sign) {
-			if (c === 120) return parseIntegerBaseN(ctx, startPtr, 16, endChr);
-			else if (c === 98) return parseIntegerBaseN(ctx, startPtr, 2, endChr);
-			else if (c === 111) return parseIntegerBaseN(ctx, startPtr, 8, endChr);
-		}
-		if (c === 46) state = 2;
-		else if (c === 101 || c === 69) state = 4;
-		else TomlError.x("illegal leading zero", ctx, startPtr);
-	} else if (!isDigit(c)) TomlError.x("invalid value", ctx, startPtr);
-	while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
-		if (!state) state = 1;
-		if (c === 95) {
-			if (!(state & 1)) TomlError.x("illegal underscore", ctx);
-			state += 11;
-			hasUnderscores = true;
-		} else if (state === 1 && c === 46) state = 2;
-		else if ((state === 1 || state === 3) && (c === 101 || c === 69)) state = 4;
-		else if (state === 4 && (c === 43 || c === 45)) state = 6;
-		else if (!isDigit(c)) TomlError.x(`illegal character in numeric literal`, ctx);
-		else if (state > 9) state -= 11;
-		else if (!(state & 1)) state++;
-	}
-	if (!state) {
-		let val = (startChr - 48) * (sign || 1);
-		return ctx.bi === true ? BigInt(val) : val;
-	}
-	if (!(state & 1)) TomlError.x("unfinished numeric value", ctx, startPtr);
-	let str = ctx.s.slice(startPtr, ctx.p);
-	if (hasUnderscores) str = str.replaceAll("_", "");
-	return state > 1 ? parseFloat(str) : parseInteger(ctx, str, 10, startPtr);
-}
-function parseIntegerBaseN(ctx, startPtr, base, endChr) {
-	let c, underscore = 1;
-	while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) if (c === 95) {
-		if (underscore & 1) TomlError.x("illegal underscore", ctx);
-		underscore = 3;
-	} else if (!isDigit(c, base)) TomlError.x(`illegal character in numeric literal`, ctx);
-	else if (underscore & 1) underscore--;
-	if (underscore & 1) TomlError.x("unfinished numeric value", ctx);
-	let str = ctx.s.slice(startPtr + 2, ctx.p);
-	if (underscore) str = str.replaceAll("_", "");
-	return parseInteger(ctx, str, base, startPtr);
-}
-function parseInteger(ctx, str, base, startPtr) {
-	if (ctx.bi !== true) int: {
-		let val = parseInt(str, base);
-		if (!Number.isSafeInteger(val)) {
-			if (ctx.bi) break int;
-			TomlError.x("integer value cannot be represented losslessly", ctx, startPtr);
-		}
-		return val;
-	}
-	return base === 10 ? BigInt(str) : BigInt((base === 2 ? "0b" : base === 8 ? "0o" : "0x") + str);
-}
-function parseDate(ctx, c, endChr) {
-	let startPtr = ctx.p++, unsafeSeparator;
-	if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(ctx.p++)) || !isDigit(ctx.s.charCodeAt(ctx.p++)) || !isDigit(ctx.s.charCodeAt(ctx.p++))) return parseNumber(ctx, ctx.p = startPtr, c, 0, endChr);
-	ctx.p += 5;
-	if (!isDigit(ctx.s.charCodeAt(ctx.p++))) TomlError.x("invalid date-time: date part is malformed", ctx, startPtr);
-	if (ctx.p >= ctx.s.length || ((c = ctx.s.charCodeAt(ctx.p)) !== 32 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 84 && c !== 116) return readDate(ctx, ctx.s.slice(startPtr, ctx.p), 3, false, startPtr);
-	if (ctx.s.charCodeAt(ctx.p += 3) !== 58) TomlError.x("invalid date-time: time part is malformed", ctx, startPtr);
-	if (ctx.s.charCodeAt(ctx.p += 3) === 58) ctx.p += 3;
-	if (ctx.s.charCodeAt(ctx.p) === 46) while (isDigit(ctx.s.charCodeAt(++ctx.p)));
-	if (c = ctx.s.charCodeAt(ctx.p)) {
-		if (c === 90 || c === 122) return readDate(ctx, ctx.s.slice(startPtr, ++ctx.p), 1, unsafeSeparator, startPtr, "[+00:00]");
-		if (c === 43 || c === 45) return readDate(ctx, ctx.s.slice(startPtr, ctx.p += 6), 1, unsafeSeparator, startPtr, !ctx.ld && "[" + ctx.s.slice(ctx.p - 6, ctx.p) + "]");
-	}
-	return readDate(ctx, ctx.s.slice(startPtr, ctx.p), 2, unsafeSeparator, startPtr);
-}
-function parseTime(ctx, c, endChr) {
-	let start = ctx.p;
-	if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(++ctx.p))) return parseNumber(ctx, --ctx.p, c, 0, endChr);
-	if (ctx.s.charCodeAt(ctx.p += 4) === 58) ctx.p += 3;
-	if (ctx.s.charCodeAt(ctx.p) === 46) while (isDigit(ctx.s.charCodeAt(++ctx.p)));
-	return readDate(ctx, ctx.s.slice(start, ctx.p), 4, false, start);
-}
-function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
-	if (ctx.ld) {
-		let date = new TomlDate(str, type, unsafeDelim);
-		if (!date.isValid()) TomlError.x("invalid date", ctx, errPtr);
-		return date;
-	}
-	try {
-		if (temporalSuffix) str += temporalSuffix;
-		switch (type) {
-			case 1: return Temporal.ZonedDateTime.from(str);
-			case 2: return Temporal.PlainDateTime.from(str);
-			case 3: return Temporal.PlainDate.from(str);
-			case 4: return Temporal.PlainTime.from(str);
-		}
-	} catch (e) {
-		TomlError.x(e instanceof Error ? e.message : "" + e, ctx, errPtr);
-	}
-}
-// node_modules/smol-toml/dist/util.js
-/** @internal */
-function skipComment(ctx) {
-	for (; ctx.p < ctx.s.length; ctx.p++) {
-		let c = ctx.s.charCodeAt(ctx.p);
-		if (c === 10) break;
-		if (c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10) {
-			ctx.p++;
-			break;
-		}
-		if (c < 32 && c !== 9 || c === 127) TomlError.x("control characters are not allowed in comments", ctx);
-	}
-}
-/** @internal */
-function skipVoid(ctx, banNewLines, banComments) {
-	let c;
-	while (ctx.p < ctx.s.length) {
-		while (ctx.p < ctx.s.length && ((c = ctx.s.charCodeAt(ctx.p)) === 32 || c === 9 || !banNewLines && (c === 10 || c === 13 && ctx.s.charCodeAt(ctx.p + 1) === 10))) ctx.p++;
-		if (banComments || c !== 35) break;
-		skipComment(ctx);
-	}
-}
-// node_modules/smol-toml/dist/struct.js
-/** @internal */
-function parseKey(ctx, end = 61) {
-	let startPtr;
-	let state = 0;
-	let parsed = [];
-	let sliceStart;
-	let c = ctx.s.charCodeAt(startPtr = ctx.p);
-	do
-		if (c === end) {
-			if (!state) TomlError.x("unexpected end of key", ctx);
-			if (state === 1) parsed.push(ctx.s.slice(sliceStart, ctx.p));
-			return ctx.p++, parsed;
-		} else if (c === 46) {
-			if (!state) TomlError.x("illegal empty bare key", ctx);
-			if (state === 1) parsed.push(ctx.s.slice(sliceStart, ctx.p));
-			state = 0;
-		} else if (!state && (c === 34 || c === 39)) {
-			if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2)) TomlError.x("illegal quoted key: multiline strings are not allowed", ctx);
-			parsed.push(parseString(ctx));
-			state = 2;
-			ctx.p--;
-		} else if (c === 32 || c === 9) {
-			if (state === 1) {
-				parsed.push(ctx.s.slice(sliceStart, ctx.p));
-				state = 2;
-			}
-		} else if (state === 2 || c < 48 && c !== 45 || c > 57 && c < 65 || c > 90 && c < 97 && c !== 95 || c > 122) TomlError.x("illegal character in key", ctx);
-		else if (!state) {
-			state = 1;
-			sliceStart = ctx.p;
-		}
-	while (c = ctx.s.charCodeAt(++ctx.p));
-	TomlError.x("incomplete key-value: cannot find end of key", ctx, startPtr);
-}
-/** @internal */
-function parseInlineTable(ctx) {
-	let startPtr = ctx.p++;
-	let res = Object.create(null);
-	let seen = /* @__PURE__ */ new Set();
-	let c;
-	while (ctx.p < ctx.s.length) {
-		skipVoid(ctx);
-		if ((c = ctx.s.charCodeAt(ctx.p)) === 125) {
-			ctx.p++;
-			return res;
-		}
-		let k;
-		let t = res;
-		let hasOwn = false;
-		let errPtr = ctx.p;
-		let key = parseKey(ctx);
-		for (let i = 0; i < key.length; i++) {
-			if (i) t = hasOwn ? t[k] : t[k] = Object.create(null);
-			k = key[i];
-			if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== "object" || seen.has(t[k]))) TomlError.x("trying to redefine an already defined value", ctx, errPtr);
-			let unsafe = k === "__proto__";
-			if (ctx.uk && (unsafe || k === "constructor")) {
-				t = ctx.uk !== 1 && TomlError.x("document contains an unsafe property", ctx, errPtr);
-				break;
-			}
-			if (!hasOwn && unsafe) Object.defineProperty(t, k, {
-				enumerable: true,
-				configurable: true,
-				writable: true
-			});
-		}
-		if (hasOwn) TomlError.x("trying to redefine an already defined value", ctx, errPtr);
-		skipVoid(ctx, true, true);
-		let value = extractValue(ctx, 125);
-		if (t && typeof (t[k] = value) === "object") seen.add(value);
-		skipVoid(ctx);
-		if ((c = ctx.s.charCodeAt(ctx.p++)) === 125) return res;
-		if (c !== 44) TomlError.x("expected comma or end of structure", ctx, ctx.p - 1);
-	}
-	TomlError.x("unfinished table", ctx, startPtr);
-}
-/** @internal */
-function parseArray(ctx) {
-	let startPtr = ctx.p++;
-	let res = [];
-	let c;
-	while (ctx.p < ctx.s.length) {
-		skipVoid(ctx);
-		if ((c = ctx.s.charCodeAt(ctx.p)) === 93) {
-			ctx.p++;
-			return res;
-		}
-		res.push(extractValue(ctx, 93));
-		skipVoid(ctx);
-		if ((c = ctx.s.charCodeAt(ctx.p++)) === 93) return res;
-		if (c !== 44) TomlError.x("expected comma or end of structure", ctx, ctx.p - 1);
-	}
-	TomlError.x("unfinished array", ctx, startPtr);
-}
-// node_modules/smol-toml/dist/parse.js
-function peekTable(ctx, key, table, meta, type) {
-	let t = table;
-	let m = meta;
-	let k;
-	let hasOwn = false;
-	let state;
-	for (let i = 0; i < key.length; i++) {
-		if (i) {
-			t = hasOwn ? t[k] : t[k] = Object.create(null);
-			m = (state = m[k]).c;
-			if (type === 0 && (state.t === 1 || state.t === 2)) return null;
-			if (state.t === 2) {
-				let l = t.length - 1;
-				t = t[l];
-				m = m[l].c;
-			}
-		}
-		k = key[i];
-		if ((hasOwn = Object.hasOwn(t, k)) && m[k]?.t === 0 && m[k]?.d) return null;
-		if (!hasOwn) {
-			let unsafe = k === "__proto__";
-			if (ctx.uk && (unsafe || k === "constructor")) return false;
-			if (unsafe) {
-				Object.defineProperty(t, k, {
-					enumerable: true,
-					configurable: true,
-					writable: true
-				});
-				Object.defineProperty(m, k, {
-					enumerable: true,
-					configurable: true,
-					writable: true
-				});
-			}
-			m[k] = {
-				t: i < key.length - 1 && type === 2 ? 3 : type,
-				d: false,
-				i: 0,
-				c: Object.create(null)
-			};
-		}
-	}
-	state = m[k];
-	if (state.t !== type && !(type === 1 && state.t === 3)) return null;
-	if (type === 2) {
-		if (!state.d) {
-			state.d = true;
-			t[k] = [];
-		}
-		t[k].push(t = Object.create(null));
-		state.c[state.i++] = state = {
-			t: 1,
-			d: false,
-			i: 0,
-			c: Object.create(null)
-		};
-	}
-	if (state.d) return null;
-	state.d = true;
-	if (type === 1) t = hasOwn ? t[k] : t[k] = Object.create(null);
-	else if (type === 0 && hasOwn) return null;
-	return [
-		k,
-		t,
-		state.c
-	];
-}
-function validateTablePeek(ctx, peek, ptr) {
-	if (peek === null || ctx.uk === 2) TomlError.x(peek === null ? "trying to redefine an already defined table or value" : "document contains an unsafe property", ctx, ptr);
-}
-function parse(toml, options = {}) {
-	let ctx = {
-		s: toml,
-		p: 0,
-		d: options.maxDepth ?? 1e3,
-		bi: options.integersAsBigInt ?? false,
-		ld: options.useLegacyDate ?? true,
-		uk: options.unsafeKeyBehaviour === "throw" ? 2 : options.unsafeKeyBehaviour === "drop" ? 1 : 0
-	};
-	let res = Object.create(null);
-	let meta = Object.create(null);
-	let tmp;
-	let skipping = false;
-	let tbl = res;
-	let m = meta;
-	if (toml.charCodeAt(0) === 65279) ctx.p++;
-	skipVoid(ctx);
-	while (ctx.p < toml.length) {
-		if (toml.charCodeAt(ctx.p) === 91) {
-			let isTableArray = toml.charCodeAt(++ctx.p) === 91;
-			tmp = ctx.p += +isTableArray;
-			skipping = false;
-			let k = parseKey(ctx, 93);
-			if (isTableArray) {
-				if (toml.charCodeAt(ctx.p) !== 93) TomlError.x("expected end of table array declaration", ctx);
-				ctx.p++;
-			}
-			let p = peekTable(ctx, k, res, meta, isTableArray ? 2 : 1);
-			if (!p) {
-				validateTablePeek(ctx, p, tmp);
-				skipping = true;
-			} else {
-				m = p[2];
-				tbl = p[1];
-			}
-		} else {
-			tmp = ctx.p;
-			let p = peekTable(ctx, parseKey(ctx), tbl, m, 0);
-			if (!p && !skipping) validateTablePeek(ctx, p, tmp);
-			skipVoid(ctx, true, true);
-			let v = extractValue(ctx, void 0);
-			if (p && !skipping) p[1][p[0]] = v;
-		}
-		skipVoid(ctx, true);
-		if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 10 && (tmp !== 13 || toml.charCodeAt(ctx.p + 1) !== 10)) TomlError.x("each key-value declaration must be followed by an end-of-line", ctx);
-		skipVoid(ctx);
-	}
-	return res;
-}
-"".isWellFormed;
-// src/project/ini.ts
-/** Reads an ini file as Python's ConfigParser does, which is how Alembic reads alembic.ini. */
-/** The file breaks ConfigParser's rules. */
-var IniError = class extends Error {
-	kind;
-	/** 1-based; for a bad interpolation the line of the option. */
-	line;
-	/** What is wrong there, half a sentence: `the section [a] is there already, in line 1`. */
-	reason;
-	constructor(kind, line, reason) {
-		super(plain(reason));
-		this.name = "IniError";
-		this.kind = kind;
-		this.line = line;
-		this.reason = reason;
-	}
-};
-const DEFAULT = "DEFAULT";
-/** Python's white space, which is neither that of `trim` nor of `\s`. */
-const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
-const LEADING = new RegExp(`^${SPACE}+`);
-const TRAILING = new RegExp(`(?<!${SPACE})${SPACE}+$`);
-const stripEnd = (value) => value.replace(TRAILING, "");
-const strip = (value) => stripEnd(value.replace(LEADING, ""));
-/**
-* @param source the decoded file, with its byte order mark if it has one: ConfigParser stumbles over it, too
-* @param defaults options that are there from the start, such as `here`; the file's [DEFAULT] overrides them
-* @throws IniError
-*/
-function readIni(source, defaults = {}) {
-	const shared = new Map(Object.entries(defaults).map(([name, value]) => [name.toLowerCase(), { value }]));
-	const sections = /* @__PURE__ */ new Map();
-	const headers = /* @__PURE__ */ new Map();
-	const seen = /* @__PURE__ */ new Set();
-	const options = [];
-	let section;
-	let sectionName = "";
-	/** The option that an indented line continues. */
-	let open;
-	let indent = 0;
-	let unreadable;
-	for (const [index, raw] of splitLines(source).entries()) {
-		const line = index + 1;
-		const content = strip(raw);
-		if (content.startsWith("#") || content.startsWith(";")) continue;
-		if (content === "") {
-			open?.push("");
-			continue;
-		}
-		const depth = LEADING.exec(raw)?.[0].length ?? 0;
-		if (open && depth > indent) {
-			open.push(content);
-			continue;
-		}
-		indent = depth;
-		const header = /^\[(.+)\]/s.exec(content)?.[1];
-		if (header !== void 0) {
-			if (sections.has(header)) throw new IniError("DuplicateSectionError", line, alreadyThere(`[${header}]`, headers.get(header)));
-			if (!headers.has(header)) headers.set(header, line);
-			section = header === DEFAULT ? shared : /* @__PURE__ */ new Map();
-			if (header !== DEFAULT) sections.set(header, section);
-			sectionName = header;
-			open = void 0;
-			continue;
-		}
-		if (!section) throw new IniError("MissingSectionHeaderError", line, content.startsWith("﻿") ? BYTE_ORDER_MARK : NO_SECTION);
-		const delimiter = content.search(/[=:]/);
-		if (delimiter === -1) {
-			unreadable ??= new IniError("ParsingError", line, NO_OPTION);
-			continue;
-		}
-		const name = stripEnd(content.slice(0, delimiter)).toLowerCase();
-		if (name === "") unreadable ??= new IniError("ParsingError", line, text`a value has no name before it`);
-		const key = JSON.stringify([sectionName, name]);
-		if (seen.has(key)) throw new IniError("DuplicateOptionError", line, alreadyThere(name, options.find((option) => option.section === section && option.name === name).line));
-		seen.add(key);
-		const parts = [strip(content.slice(delimiter + 1))];
-		options.push({
-			section,
-			name,
-			parts,
-			line
-		});
-		open = name === "" ? void 0 : parts;
-	}
-	if (unreadable) throw unreadable;
-	for (const { section, name, parts, line } of options) section.set(name, {
-		value: stripEnd(parts.join("\n")),
-		line
-	});
-	const lookup = (section, name) => sections.get(section)?.get(name.toLowerCase()) ?? shared.get(name.toLowerCase());
-	return {
-		sections: [...sections.keys()],
-		ownOptions: (section) => [...sections.get(section)?.keys() ?? []],
-		get(section, option) {
-			const found = sections.has(section) ? lookup(section, option) : void 0;
-			return found && interpolate(found.value, (name) => lookup(section, name), option, found.line ?? 1);
-		},
-		line: (section, option) => option === void 0 ? headers.get(section) : lookup(section, option)?.line
-	};
-}
-const BYTE_ORDER_MARK = text`it begins with a byte order mark; save it as UTF-8 without one`;
-const NO_SECTION = text`a line stands before the first ${code("[section]")}`;
-const NO_OPTION = text`a line is neither a ${code("[section]")}, nor ${code("option = value")}, nor indented to continue a value`;
-const alreadyThere = (what, line) => text`${code(what)} is there already, in line ${line}`;
-/** Lines as Python's text files give them. */
-function splitLines(source) {
-	const lines = source.split(/\r\n|\r|\n/);
-	if (lines.at(-1) === "") lines.pop();
-	return lines;
-}
-/** Ten is Python's depth; the length is our own guard against values that multiply themselves. */
-const MAX_DEPTH = 10;
-const MAX_LENGTH = 1e6;
-function interpolate(value, lookup, option, line) {
-	const fail = (kind, what) => new IniError(kind, line, text`the value of ${code(option)} ${what}`);
-	let length = 0;
-	const fill = (value, depth) => {
-		if (depth > MAX_DEPTH || length > MAX_LENGTH) throw fail("InterpolationDepthError", text`refers to itself, or through too many others`);
-		return value.replace(/%(%|\(([^)]+)\)s)?/g, (whole, escape, name) => {
-			if (escape === void 0) throw fail("InterpolationSyntaxError", text`has a ${code("%")} that begins no ${code("%(name)s")}; a percent sign is written ${code("%%")}`);
-			if (name === void 0) return "%";
-			const found = lookup(name);
-			if (!found) throw fail("InterpolationMissingOptionError", text`refers to ${code(whole)}, which is not there`);
-			length += found.value.length;
-			return found.value.includes("%") ? fill(found.value, depth + 1) : found.value;
-		});
-	};
-	return fill(value, 1);
-}
-// src/project/alembic-config.ts
-/** What alembic.ini and [tool.alembic] say about one environment, under Alembic's own rules. */
-/** Stands for the repository's root in `%(here)s`: a tree has no place on a disk. */
-const HERE = "/.repository-root";
-const here = (file) => path.posix.join(HERE, path.posix.dirname(file));
-/** @throws Failure (exit code 2) when it breaks ConfigParser's rules */
-function parseIni(file, bytes) {
-	const source = decode(file, bytes);
-	return {
-		file,
-		ini: reading(file, () => readIni(source, { here: here(file) }))
-	};
-}
-/**
-* @returns undefined where it has no [tool.alembic]
-* @throws Failure (exit code 2) when it has one and cannot be read
-*/
-function parsePyproject(file, bytes) {
-	if (!Buffer.from(bytes).includes("alembic")) return void 0;
-	const source = decode(file, bytes);
-	let table;
-	try {
-		table = parse(source).tool?.alembic;
-	} catch (error) {
-		if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return void 0;
-		const reason = error.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
-		throw new Failure(2, text`${code(file)} cannot be read: ${reason}.`, text`Correct line ${error.line}.`, {
-			file,
-			line: error.line
-		});
-	}
-	if (table === void 0) return void 0;
-	if (typeof table === "object" && table !== null && !Array.isArray(table)) return {
-		file,
-		table: { ...table },
-		source
-	};
-	throw new Failure(2, text`${code("tool.alembic")} in ${code(file)} is not a table.`, text`For example: ${TOML_EXAMPLE}`, { file });
-}
-/** The header of the table, or of a table inside of it. */
-const TOOL_ALEMBIC = /^[ \t]*\[\[?[ \t]*tool[ \t]*\.[ \t]*alembic[ \t]*[.\]]/m;
-const TOML_EXAMPLE = block("[tool.alembic]\nscript_location = \"%(here)s/migrations\"\nversion_locations = [\"%(here)s/migrations/versions\"]\nprepend_sys_path = [\".\"]", "toml");
-function decode(file, bytes) {
-	try {
-		return new TextDecoder("utf-8", {
-			fatal: true,
-			ignoreBOM: true
-		}).decode(bytes);
-	} catch {
-		throw new Failure(2, text`${code(file)} is not UTF-8.`, text`Save it as UTF-8: Alembic cannot read it either.`, { file });
-	}
-}
-/** Runs a reader of the ini and turns its errors into Failures. */
-function reading(file, read) {
-	try {
-		return read();
-	} catch (error) {
-		if (!(error instanceof IniError)) throw error;
-		const help = text`Correct line ${error.line}: Alembic stops at it, too.`;
-		throw new Failure(2, text`${code(file)} cannot be read: ${error.reason}.`, help, {
-			file,
-			line: error.line
-		});
-	}
-}
-/**
-* Reads one section of an ini beside the pyproject.toml of the same folder: what the ini does not say is looked up there. One of
-* them may be missing.
-*
-* @throws Failure (exit code 2) for values that Alembic stumbles over
-*/
-function readAlembicConfig(ini, pyproject, section) {
-	const fromIni = (option) => ini && reading(ini.file, () => ini.ini.get(section, option));
-	const fromToml = (option) => pyproject && formatted(pyproject, option);
-	const path = (option) => {
-		const value = fromIni(option) ?? fromToml(option);
-		if (value === void 0 || typeof value === "string") return value;
-		throw wrongType(pyproject, option, "a path");
-	};
-	const flag = (option) => {
-		const value = fromIni(option);
-		if (value !== void 0) return value === "true";
-		const raw = fromToml(option) ?? false;
-		if (typeof raw === "boolean") return raw;
-		throw wrongType(pyproject, option, "true or false");
-	};
-	const list = (option, separators, legacy) => {
-		const value = fromIni(option);
-		if (!value) {
-			const raw = fromToml(option);
-			if (raw === void 0 || Array.isArray(raw) && raw.every((item) => typeof item === "string")) return raw;
-			throw wrongType(pyproject, option, "a list of paths");
-		}
-		const separator = separators.find((option) => fromIni(option) !== void 0);
-		if (separator === void 0) return value.split(legacy);
-		return value.split(separatorOf(ini, section, separator, fromIni(separator))).flatMap((item) => item === "" ? [] : [item.trim()]);
-	};
-	const scriptLocation = path("script_location");
-	const isPyproject = !ini || scriptLocation !== void 0 && fromIni("script_location") === void 0;
-	return {
-		...isPyproject ? {
-			file: pyproject.file,
-			line: lineInToml(pyproject, "script_location")
-		} : {
-			file: ini.file,
-			line: ini.ini.line(section, "script_location") ?? ini.ini.line(section)
-		},
-		format: isPyproject ? "pyproject" : "ini",
-		section,
-		scriptLocation,
-		versionLocations: list("version_locations", ["path_separator", "version_path_separator"], /, *| +/),
-		prependSysPath: list("prepend_sys_path", ["path_separator"], /, *| +|:/) ?? [],
-		recursive: flag("recursive_version_locations"),
-		sourceless: flag("sourceless")
-	};
-}
-const SEPARATORS = /* @__PURE__ */ new Map([
-	["os", path.delimiter],
-	["space", " "],
-	["newline", "\n"],
-	[":", ":"],
-	[";", ";"]
-]);
-function separatorOf({ file, ini }, section, option, value) {
-	const separator = SEPARATORS.get(value);
-	if (separator !== void 0) return separator;
-	const help = text`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment behind it belongs to the value: move it to a line of its own.`;
-	const place = {
-		file,
-		line: ini.line(section, option)
-	};
-	throw new Failure(2, text`${code(option)} in ${code(file)} is ${code(value)}, which Alembic does not know.`, help, place);
-}
-const wrongType = (pyproject, option, wanted) => {
-	const place = {
-		file: pyproject.file,
-		line: lineInToml(pyproject, option)
-	};
-	return new Failure(2, text`${code(option)} in ${code(pyproject.file)} is not ${wanted}.`, text`For example: ${TOML_EXAMPLE}`, place);
-};
-/** The parser tells no lines: this is the first that looks like it. */
-function lineInToml({ source }, option) {
-	const lines = source.split("\n");
-	const assignment = lines.findIndex((line) => new RegExp(`^\\s*["']?${option}["']?\\s*=`).test(line));
-	const line = assignment === -1 ? lines.findIndex((line) => TOOL_ALEMBIC.test(line)) : assignment;
-	return line === -1 ? void 0 : line + 1;
-}
-/** A value of [tool.alembic] after Python's `%` formatting, which Alembic applies to texts and lists of texts. */
-function formatted(pyproject, option) {
-	const format = (value) => typeof value === "string" ? value.replace(/%(%|\(here\)s)?/g, replace) : value;
-	const replace = (_, kind) => {
-		if (kind !== void 0) return kind === "%" ? "%" : here(pyproject.file);
-		const sentence = text`A ${code("%")} in ${code(option)} of ${code(pyproject.file)} begins no ${code("%(here)s")}.`;
-		const place = {
-			file: pyproject.file,
-			line: lineInToml(pyproject, option)
-		};
-		throw new Failure(2, sentence, text`A percent sign is written ${code("%%")}.`, place);
-	};
-	const value = Object.hasOwn(pyproject.table, option) ? pyproject.table[option] : void 0;
-	return Array.isArray(value) ? value.map(format) : format(value);
-}
-// src/project/location.ts
-/** Where the paths of a configuration lead: script_location, version_locations, and the folder that commands are run from. */
-/** @returns the listing of the whole tree */
-async function listingOf(tree) {
-	const files = await tree.list("");
-	const folders = /* @__PURE__ */ new Set([""]);
-	for (const file of files) for (let at = folderOf(file); !folders.has(at); at = folderOf(at)) folders.add(at);
-	return {
-		tree,
-		files: new Set(files),
-		folders
-	};
-}
-/** Orders those that are nearer to the root first. */
-const byDepth = (a, b) => a.split("/").length - b.split("/").length;
-/** The file is in the folder, or below it. */
-const isBelow = (file, folder) => folder === "" || file.startsWith(`${folder}/`);
-/** A file of a cookiecutter or copier template, which does not run as it is. */
-const isTemplate = (file) => /\{\{|\{%/.test(file);
-/** `a/b` → `a`, `a` → "". */
-const folderOf = (file) => tidy$1(path$1.dirname(file));
-/** The folder itself and all above it, up to the root "". */
-function upwards(folder) {
-	const all = [folder];
-	for (let at = folder; at !== "";) all.push(at = folderOf(at));
-	return all;
-}
-const tidy$1 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
-/** `pkg:dir`, a folder inside of a package. */
-const isResource = (written) => !path$1.isAbsolute(written) && written.includes(":");
-/** Where it leads depends on the folder that commands are run from. */
-const isRelative = (written) => !path$1.isAbsolute(written) && !isResource(written);
-/**
-* The folder that a written path names, whether or not it is there.
-*
-* @param from the folder that commands are run from
-* @returns undefined where it is outside of the repository, or in a package that the repository does not have
-*/
-function locate(listing, written, from) {
-	if (isResource(written)) return locateResource(listing, written, from);
-	return inRepository(path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written));
-}
-const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
-/** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
-function locateResource({ folders }, written, from) {
-	const [name, ...inner] = written.split(":");
-	if (!name) return void 0;
-	const packages = [...folders].filter((folder) => `/${folder}`.endsWith(`/${name.replaceAll(".", "/")}`));
-	const above = upwards(from);
-	const distance = (folder) => above.findIndex((one) => isBelow(folder, one));
-	packages.sort((a, b) => distance(a) - distance(b) || byDepth(a, b));
-	const places = packages.map((folder) => inRepository(path$1.join(HERE, folder, ...inner)));
-	return places.find((place) => place !== void 0 && folders.has(place)) ?? places[0];
-}
-/**
-* The folder from which commands are run, where no path of the configuration tells: the first upwards that is no package and holds
-* a module that env.py imports; if none does, the first that is no package.
-*/
-async function importingFolder(listing, home, scriptLocation) {
-	const { files, folders } = listing;
-	const modules = await importsOf(listing, path$1.join(scriptLocation, "env.py"));
-	const candidates = upwards(home).filter((folder) => !isPackage(listing, folder));
-	const holds = (folder, module) => folders.has(path$1.join(folder, module)) || files.has(path$1.join(folder, `${module}.py`));
-	return candidates.find((folder) => modules.some((module) => holds(folder, module))) ?? candidates[0] ?? "";
-}
-/** Python would import it from the folder above. */
-const isPackage = ({ files }, folder) => folder !== "" && files.has(path$1.join(folder, "__init__.py"));
-/** Names of the top-level modules that a file imports, those that every env.py imports left out. */
-async function importsOf({ tree }, file) {
-	return [...new TextDecoder().decode(await tree.read(file)).matchAll(/^[ \t]*(?:from|import)[ \t]+(\w+)/gm)].map((match) => match[1]).filter((name) => ![
-		"alembic",
-		"sqlalchemy",
-		"logging",
-		"os",
-		"sys"
-	].includes(name));
-}
-// src/project/quoting.ts
-/** Foreign words inside of lines to paste: a folder may be called `$(x)`. */
-/** A word of a shell's command line. */
-const shellWord = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-/** A text in YAML. */
-const yamlText = (value) => /^[\w./][\w ./-]*$/.test(value) ? value : JSON.stringify(value);
-// src/project/environment-failures.ts
-/** What users read when an environment is not found or is configured wrongly. All are wrong use: exit code 2. */
-/** script_location for a folder that is given from the configuration's own. */
-const fromHere = (folder) => ["%(here)s", ...folder === "" ? [] : [folder.replaceAll("%", "%%")]].join("/");
-const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_location = ${fromHere(folder)}`, "ini");
-const INI_EXAMPLE = iniFor("migrations");
-/** How a configuration is named, on the command line and in a workflow. */
-const nameIt = (file) => text`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
-const named$1 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
-/** `config` names a file that is not there. */
-function missingConfig(listing, name, directory) {
-	const where = directory === "" ? text`in the repository` : text`in ${code(directory)} or in the repository's root`;
-	const known = named$1(listing, "alembic.ini");
-	const help = known.length > 0 ? text`There is ${listOf(known)}.` : text`There is no ${code("alembic.ini")} at all. Links are not followed.`;
-	return new Failure(2, text`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
-}
-/** No configuration below the directory. */
-async function nothingFound(listing, directory) {
-	const where = directory === "" ? text`` : text` below ${code(directory)}`;
-	return new Failure(2, text`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
-}
-async function whereItMayBe(listing) {
-	const all = named$1(listing, "alembic.ini");
-	const elsewhere = all.filter((file) => !isTemplate(file));
-	if (elsewhere.length > 0) return text`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
-	if (all.length > 0) return text`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
-	const others = await matching(listing, [...listing.files].filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^[ \t]*script_location[ \t]*[=:]/m);
-	if (others.length > 0) return text`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
-	const [folder, ...more] = (await matching(listing, named$1(listing, "env.py"), /\balembic\b/)).map(folderOf);
-	if (folder === void 0) return text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
-	const folders = listOf([folder, ...more].map((folder) => folder || "."));
-	return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
-}
-/** Those of the files whose text matches; of many files the first hundred are looked at. */
-async function matching({ tree }, files, pattern) {
-	const texts = files.slice(0, 100).map(async (file) => ({
-		file,
-		text: new TextDecoder().decode(await tree.read(file))
-	}));
-	return (await Promise.all(texts)).flatMap(({ file, text }) => pattern.test(text) ? [file] : []);
-}
-/** `name` asks for a section that no configuration has. */
-function unknownSection(name, all) {
-	const known = all.flatMap(({ ini }) => (ini?.ini.sections ?? []).filter((section) => ini?.ini.line(section, "script_location") !== void 0));
-	const files = listOf(all.map(({ file }) => file));
-	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
-	return new Failure(2, text`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
-}
-const placeOf$5 = ({ file, line }) => ({
-	file,
-	line
-});
-function noScriptLocation(listing, config) {
-	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
-	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$5(config));
-}
-/** @param folder where it leads, if the tree has that folder; it has no env.py then */
-function badScriptLocation(listing, config, folder) {
-	const written = text`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
-	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$5(config));
-}
-/** The lines that would lead to the env.py which is nearest to the configuration. */
-function suggestion(listing, { file, format, section }) {
-	const relative = (folder) => path$1.relative(`/${folderOf(file)}`, `/${folder}`);
-	const [nearest] = named$1(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
-	if (nearest === void 0) return text`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
-	const place = relative(nearest);
-	const lines = format === "ini" ? iniFor(place, section) : block(`[tool.alembic]\nscript_location = ${JSON.stringify(fromHere(place))}`, "toml");
-	return text`There is an ${code("env.py")} in ${code(nearest || ".")}: ${lines}`;
-}
-// src/project/config-files.ts
-/** The configuration files of a tree: which there are, and which of their sections are environments. */
-/**
-* The configurations that were asked for.
-*
-* @param config paths relative to the directory or to the root
-* @throws Failure (exit code 2) for one that is not there
-*/
-async function namedSources(listing, directory, config) {
-	const all = [];
-	for (const name of config) {
-		let file;
-		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
-		if (file === void 0) throw missingConfig(listing, name, directory);
-		const sources = await sourcesOf(listing.tree, file);
-		if (!sources) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
-		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
-	}
-	return all;
-}
-/** Every alembic.ini and every pyproject.toml with [tool.alembic] below a folder, the nearest first; one for each folder. */
-async function foundSources({ tree, files }, directory) {
-	const names = /* @__PURE__ */ new Set(["alembic.ini", "pyproject.toml"]);
-	const candidates = [...files].filter((file) => names.has(path$1.basename(file)) && isBelow(file, directory) && !isTemplate(file));
-	const byFile = /* @__PURE__ */ new Map();
-	for (const file of candidates.sort(byDepth)) {
-		const sources = await sourcesOf(tree, file).catch((error) => {
-			if (error instanceof Failure && isExample(file)) return {
-				file,
-				broken: error
-			};
-			throw error;
-		});
-		if (sources) byFile.set(sources.file, sources);
-	}
-	return [...byFile.values()];
-}
-/** @returns undefined for a pyproject.toml without [tool.alembic] */
-async function sourcesOf(tree, file) {
-	const folder = folderOf(file);
-	const isPyproject = path$1.basename(file) === "pyproject.toml";
-	const tomlFile = path$1.join(folder, "pyproject.toml");
-	const tomlBytes = await tree.read(tomlFile);
-	const pyproject = tomlBytes && parsePyproject(tomlFile, tomlBytes);
-	if (isPyproject && !pyproject) return void 0;
-	const iniFile = isPyproject ? path$1.join(folder, "alembic.ini") : file;
-	const iniBytes = await tree.read(iniFile);
-	const ini = iniBytes && parseIni(iniFile, iniBytes);
-	return {
-		file: ini?.file ?? file,
-		ini,
-		pyproject
-	};
-}
-/** Whether `alembic --name` would find it. */
-const hasSection = ({ ini, pyproject }, section) => ini?.ini.sections.includes(section) || section === "alembic" && pyproject?.table.script_location !== void 0;
-/** The sections that are environments when nobody names them: [alembic], else those with a script_location of their own. */
-function mainSections({ ini, pyproject }) {
-	const sections = ini?.ini.sections ?? [];
-	if (sections.includes("alembic") && ini?.ini.line("alembic", "script_location") !== void 0 || pyproject?.table.script_location !== void 0) return ["alembic"];
-	const own = sections.filter((section) => ini?.ini.ownOptions(section).includes("script_location"));
-	return own.length > 0 ? own : ["alembic"];
-}
-/** It may configure no environment at all: an example's or a test's, or options for one that is configured elsewhere. */
-const mayBeNone = ({ file, ini, pyproject }) => isExample(file) || !ini && pyproject?.table.script_location === void 0;
-function isExample(file) {
-	const words = /(^|[-_.])(templates?|examples?|samples?|tests?|testdata|fixtures?|docs?)($|[-_.])/i;
-	return folderOf(file).split("/").some((folder) => words.test(folder));
-}
-// src/project/environment.ts
-/** Alembic environments: where they are configured and where their revisions lie. */
-/**
-* Finds the Alembic environments of a tree, those nearest to its root first. No project code runs.
-*
-* @throws Failure (exit code 2) where there is none, or one is configured wrongly
-*/
-async function findEnvironments(tree, { directory = "", config = [], names = [] }) {
-	const listing = await listingOf(tree);
-	const all = config.length > 0 ? await namedSources(listing, directory, config) : await foundSources(listing, directory);
-	if (all.length === 0) throw await nothingFound(listing, directory);
-	for (const name of names) if (!all.some((sources) => hasSection(sources, name))) throw unknownSection(name, all);
-	const environments = /* @__PURE__ */ new Map();
-	let leftOut;
-	for (const sources of all) for (const section of names.length > 0 ? names.filter((name) => hasSection(sources, name)) : mainSections(sources)) try {
-		if (sources.broken) throw sources.broken;
-		const environment = await environmentOf(listing, sources, section);
-		const { scriptLocation, versionFolders } = environment;
-		const key = config.length > 0 || names.length > 0 ? environment.name : JSON.stringify([scriptLocation, versionFolders]);
-		if (!environments.has(key)) environments.set(key, environment);
-	} catch (error) {
-		if (!(error instanceof Failure) || config.length > 0 || !mayBeNone(sources)) throw error;
-		leftOut ??= error;
-	}
-	if (environments.size === 0 && leftOut) throw leftOut;
-	return [...environments.values()];
-}
-async function environmentOf(listing, sources, section) {
-	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
-	const { directory, scriptLocation, kind } = await placeOf$4(listing, sources, config);
-	const environment = {
-		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
-		config: config.file,
-		section,
-		format: config.format,
-		kind,
-		directory,
-		scriptLocation: scriptLocation ?? "",
-		versionFolders: [],
-		recursive: config.recursive,
-		prependSysPath: config.prependSysPath.map((entry) => fromDirectory(entry, directory))
-	};
-	if (scriptLocation === void 0) return {
-		...environment,
-		unknowable: `script_location is ${config.scriptLocation}, in a package outside of this repository`
-	};
-	const written = config.versionLocations?.length ? config.versionLocations : void 0;
-	const places = written?.map((location) => locate(listing, location, directory)) ?? [path$1.join(scriptLocation, "versions")];
-	const versionFolders = [...new Set(places.filter((place) => place !== void 0))];
-	const outside = written?.[places.indexOf(void 0)];
-	const unknowable = outside === void 0 ? await whyUnknowable(listing.tree, config, scriptLocation, versionFolders) : `version_locations names ${outside}, which is outside of this repository`;
-	return {
-		...environment,
-		versionFolders,
-		...unknowable !== void 0 && { unknowable }
-	};
-}
-/** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
-const fromDirectory = (written, directory) => written.startsWith(`/.repository-root/`) ? path$1.relative(path$1.join("/.repository-root", directory), written) || "." : written;
-/**
-* Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
-* meant from the first folder upwards that they fit.
-*/
-async function placeOf$4(listing, { ini }, config) {
-	const home = folderOf(config.file);
-	const written = config.scriptLocation;
-	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
-	const isFlasks = /flask/i.test(beside ?? "") || ini?.ini.sections.includes("logger_flask_migrate");
-	if (beside !== void 0 && (needsApplication(beside) || written === void 0 && isFlasks)) {
-		const starts = (folder) => listing.files.has(path$1.join(folder, ".flaskenv")) || !isPackage(listing, folder);
-		return {
-			directory: upwards(home).slice(1).find(starts) ?? "",
-			scriptLocation: home,
-			kind: "flask-migrate"
-		};
-	}
-	if (written === void 0) throw noScriptLocation(listing, config);
-	const places = (isRelative(written) ? upwards(home) : [home]).flatMap((directory) => {
-		const scriptLocation = locate(listing, written, directory);
-		return scriptLocation === void 0 ? [] : [{
-			directory,
-			scriptLocation
-		}];
-	});
-	for (const place of places) {
-		const env = await envIn(listing.tree, place.scriptLocation);
-		if (env === void 0) continue;
-		const kind = needsApplication(env) ? "flask-migrate" : "alembic";
-		if (isRelative(written)) return {
-			...place,
-			kind
-		};
-		const relative = config.versionLocations?.filter(isRelative) ?? [];
-		const fits = (folder) => relative.some((location) => listing.folders.has(locate(listing, location, folder) ?? "/"));
-		const directory = upwards(home).find(fits) ?? await importingFolder(listing, home, place.scriptLocation);
-		return {
-			...place,
-			directory,
-			kind
-		};
-	}
-	if (isResource(written) && places.length === 0) return {
-		directory: home,
-		kind: "alembic"
-	};
-	throw badScriptLocation(listing, config, places.find(({ scriptLocation }) => listing.folders.has(scriptLocation))?.scriptLocation);
-}
-/** The text of a folder's env.py. */
-async function envIn(tree, folder) {
-	const bytes = await tree.read(path$1.join(folder, "env.py"));
-	return bytes && new TextDecoder().decode(bytes);
-}
-/** env.py uses Flask's current_app and makes no application context for itself. */
-const needsApplication = (env) => /^[ \t]*from[ \t]+flask[ \t]+import[ \t]*(\([^)]{0,1000}|.*)\bcurrent_app\b|\bflask\.current_app\b/m.test(env) && !env.includes("app_context");
-/** Why the revision files cannot be known by reading, if so. */
-async function whyUnknowable(tree, config, scriptLocation, folders) {
-	const env = (await envIn(tree, scriptLocation) ?? "").replace(/#.*/g, "");
-	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env)) return "env.py sets version_locations by itself";
-	const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
-	const loaded = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
-	if (config.sourceless && loaded.some((file) => /\.py[co]$/.test(file) && !files.includes(file.slice(0, -1)))) return "sourceless is set, and there are revisions without a source";
-	if (!loaded.some(isModule) && files.some(isModule)) return "the revision files lie in sub-folders, and recursive_version_locations is not set: something else must name these folders";
-}
-const isModule = (file) => file.endsWith(".py") && path$1.basename(file) !== "__init__.py";
-/** Names of files that decide with which packages, settings or server migrations run. */
-const RELEVANT_NAMES = [
-	/\.(py|pyi|sql|mako|ini|toml|cfg|lock)$/i,
-	/^(requirements|constraints).*\.(txt|in)$/i,
-	/^(Pipfile|\.python-version|\.tool-versions|\.flaskenv|environment\.ya?ml)$/,
-	/^(Dockerfile|Containerfile)/,
-	/\.(Dockerfile|Containerfile)$/i,
-	/^(docker-)?compose.*\.ya?ml$/,
-	/^\.env(\.|$)|\.env$/
-];
-/**
-* Whether a change of a file can change what the gate says: when no changed file concerns migrations, there is nothing to judge.
-* Rather too often yes than once too seldom: models are imported from anywhere.
-*
-* @param file relative to the root
-*/
-function concernsMigrations(file, environments) {
-	const name = path$1.basename(file);
-	if (RELEVANT_NAMES.some((pattern) => pattern.test(name)) || /^(\.github\/workflows\/.*\.ya?ml|(.*\/)?requirements\/.*\.txt)$/.test(file)) return true;
-	return environments.some(({ config, scriptLocation, versionFolders }) => file === config || [scriptLocation, ...versionFolders].some((folder) => isBelow(file, folder)));
-}
 // src/project/postgres-version.ts
 /** Which Postgres the repository itself runs: its compose files and the services of its workflows say so. */
 /** Production's compose file before the workflows', the root's before those of folders. */
@@ -7870,10 +7898,12 @@ const didYouMean = (wanted, names, dashes = "") => {
 	const near = nearest$1(wanted, names);
 	return near ? text`Did you mean ${code(dashes + near)}?` : text`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
 };
+/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
+const FIX_FLAGS = ["yes", "merge"];
 /**
 * Reads the arguments of the command line, without `node` and the script.
 *
-* @returns what was given, and which command: `check`, `help` or `version`
+* @returns what was given, and which command
 * @throws Failure (exit code 2) for an unknown flag or a bad value
 */
 function readArguments(argv) {
@@ -7893,6 +7923,8 @@ function readArguments(argv) {
 		multiple: kind === "list",
 		...name === "x" ? { short: "x" } : {}
 	};
+	const isFix = argv.find((argument) => !argument.startsWith("-")) === "fix";
+	if (isFix) for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
 	const known = Object.keys(options);
 	const { tokens } = parseArgs({
 		args: [...argv],
@@ -7903,13 +7935,21 @@ function readArguments(argv) {
 	});
 	const given = {};
 	const positionals = [];
-	let command = "check";
+	let command = isFix ? "fix" : "check";
+	const fix = {
+		yes: false,
+		merge: false
+	};
 	for (const token of tokens) {
 		if (token.kind === "positional") positionals.push(token.value);
 		if (token.kind !== "option") continue;
 		if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
 		if (token.name === "help" || token.name === "version") {
 			command = token.name;
+			continue;
+		}
+		if (token.name === "yes" || token.name === "merge") {
+			fix[token.name] = true;
 			continue;
 		}
 		const name = token.name;
@@ -7920,12 +7960,13 @@ function readArguments(argv) {
 		const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
 		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
 	}
-	if (positionals[0] === "check") positionals.shift();
+	if (positionals[0] === "check" || positionals[0] === "fix") positionals.shift();
 	if (positionals.length > 1) throw new Failure(2, text`One folder at a time, not ${listOf(positionals)}.`, text`Several configurations in one folder are named with ${code("--config")}.`);
 	if (positionals[0] !== void 0) given.directory = positionals[0];
 	return {
 		command,
-		given
+		given,
+		fix
 	};
 }
 /**
@@ -7975,7 +8016,7 @@ function tableOf(source, file) {
 	const isPyproject = path$1.basename(file) === "pyproject.toml";
 	if (isPyproject && !source.includes("alembic-gate")) return void 0;
 	try {
-		const document = parse(source);
+		const document = parse$2(source);
 		if (!isPyproject) return document;
 		const table = isTable(document.tool) ? document.tool["alembic-gate"] : void 0;
 		if (table === void 0 || isTable(table)) return table;
@@ -8057,6 +8098,7 @@ function usage(version) {
 	return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
+       alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
 
 ${rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join("\n")}
   ${"-h, --help".padEnd(width)}  this text
@@ -8335,16 +8377,23 @@ function draftFor$1(head, other, graph, environment, history) {
 function onTopOf(revision, parent) {
 	const span = revision.at.down;
 	if (!span?.value || revision.down.length > 1) return void 0;
-	const { start, end } = span.value;
+	const { file, source } = revision;
+	const edit = (start, end, insert) => ({
+		file,
+		start,
+		end,
+		expected: source.slice(start, end),
+		insert
+	});
+	const edits = [edit(span.value.start, span.value.end, literal(revision, span, [parent]))];
+	const written = /^(Revises:[ \t]*)(\S+)[ \t]*$/m.exec(source.slice(0, span.value.start));
+	if (written && written[2] === (revision.down[0] ?? "None")) {
+		const start = written.index + written[1].length;
+		edits.unshift(edit(start, start + written[2].length, parent));
+	}
 	return {
 		title: `Build ${revision.id} on ${parent}`,
-		edits: [{
-			file: revision.file,
-			start,
-			end,
-			expected: revision.source.slice(start, end),
-			insert: literal(revision, span, [parent])
-		}]
+		edits
 	};
 }
 // src/rules/missing-parent.ts
@@ -8478,17 +8527,32 @@ var revision_cycle_default = rule({
 			id
 		];
 		const edge = (child, parent) => graph.parents.get(child)?.includes(parent) ? "down" : "dependsOn";
+		const consequence = noticed(graph) ? "Alembic refuses to load any revision" : "no order exists in which they could run, and Alembic walks in the circle for ever or runs them in a wrong one";
 		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text` → `, code(one)]);
 		return {
 			...placeOf$3(graph.revisions.get(id), edge(id, path[1])),
 			revision: id,
 			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
-			message: cycle.length === 1 ? text`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text`${code(id)} comes before itself (${arrows}): Alembic refuses to load any revision.`,
+			message: cycle.length === 1 ? text`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text`${code(id)} comes before itself (${arrows}): ${consequence}.`,
 			help: text`Build ${code(id)} on the revision that comes before it.`,
 			related: path.slice(1, -1).map((one, index) => relatedTo(graph.revisions.get(one), edge(one, path[index + 2]), text`${code(one)} builds on ${code(path[index + 2])}`))
 		};
 	})
 });
+/** Whether Alembic sees it: it looks for revisions that cannot be reached from the heads or from the bases. */
+function noticed(graph) {
+	const reach = (from, next) => {
+		const reached = new Set(from);
+		for (const id of reached) for (const other of next(id)) reached.add(other);
+		return reached.size;
+	};
+	const all = (id) => [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []];
+	const children = /* @__PURE__ */ new Map();
+	for (const id of graph.revisions.keys()) for (const parent of all(id)) children.set(parent, [...children.get(parent) ?? [], id]);
+	const tops = [...graph.revisions.keys()].filter((id) => !children.has(id));
+	const roots = [...graph.revisions.keys()].filter((id) => all(id).length === 0);
+	return reach(tops, all) < graph.revisions.size || reach(roots, (id) => children.get(id) ?? []) < graph.revisions.size;
+}
 // src/rules/unreadable-revision.ts
 var unreadable_revision_default = rule({
 	id: "unreadable-revision",
@@ -8600,9 +8664,9 @@ var edited_revision_default = rule({
 	severity: "error",
 	summary: "A revision that the base branch has was changed in what it does",
 	needs: ["history"],
-	judge: ({ history }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited(change, history)), ...throughHelpers(history)]
+	judge: ({ history }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited$1(change, history)), ...throughHelpers(history)]
 });
-function edited({ id, before, after, edited }, history) {
+function edited$1({ id, before, after, edited }, history) {
 	const { functions, line, importsOnly } = edited;
 	const file = after.file;
 	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh");
@@ -11209,6 +11273,7 @@ function withoutTables(catalog, tables) {
 */
 async function openLaboratory(scratch, start, evidence, progress) {
 	let driver = await start();
+	let gone = false;
 	let versionTables = [];
 	const findVersionTables = async (database) => {
 		return (await scratch.query(database, `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -11238,12 +11303,14 @@ async function openLaboratory(scratch, start, evidence, progress) {
 			} },
 			onHang: () => whatHangs(scratch, database)
 		});
+		if (gone) driver = await start();
 		let result = await attempt();
 		if (result.freshProcessMayHelp && result.steps.length === 0) {
 			await driver.stop();
 			driver = await start();
 			result = await attempt();
 		}
+		gone = result.died || result.hung !== void 0;
 		if (result.versionTables.length > 0) versionTables = result.versionTables;
 		evidence.dbapi ??= result.connects[0]?.driver;
 		evidence.dialect ??= result.connects[0]?.dialect;
@@ -11434,9 +11501,8 @@ async function travel(plan, ports) {
 		for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
 		return evidence;
 	};
-	let first = head;
-	const lab = await openLaboratory(scratch, () => first ? Promise.resolve(first).finally(() => first = void 0) : ports.head(), evidence, ports.progress);
-	const baseLab = base && await openLaboratory(scratch, async () => base, evidence, ports.progress);
+	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
+	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
 	try {
 		if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
 		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
@@ -11509,6 +11575,15 @@ async function firstDatabase({ scripts, baseline }, { scratch, imported }) {
 	const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
 	return (exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : []).some((row) => row.version_num !== baseline) ? prepared(scratch, scripts) : scratch.clone(imported, "main");
 }
+/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
+function beginningWith(first, start) {
+	let next = first;
+	return async () => {
+		const driver = next ?? await start() ?? first;
+		next = void 0;
+		return driver;
+	};
+}
 /** Records what a catalog differs in from the one that should have come back. */
 function compared(phase, what, before, after) {
 	const differences = compareCatalogs(before, after);
@@ -11547,7 +11622,7 @@ async function baseHistory({ base, scratch, progress }, evidence, applied, from)
 		foreign: [],
 		notes: []
 	};
-	const lab = await openLaboratory(scratch, async () => driver, observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
+	const lab = await openLaboratory(scratch, beginningWith(driver, base), observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
 	try {
 		if ("database" in from) {
 			phases[0].steps = applied.steps;
@@ -11585,6 +11660,7 @@ async function runMigrations(task) {
 		return database;
 	};
 	const start = (root) => {
+		signal.throwIfAborted();
 		const driver = startDriver({
 			connection: async () => (await importDatabase(root)).connection,
 			python: task.interpreter.command,
@@ -11645,6 +11721,7 @@ async function runMigrations(task) {
 			const where = connectsAtImport.file === void 0 ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
 			said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
 		}
+		signal.throwIfAborted();
 		if (scratch.server.note) said.unshift(scratch.server.note);
 		evidence.notes.push(...said.map((reason) => ({
 			what: "the run",
@@ -11939,8 +12016,8 @@ function foldConsequences(findings, families) {
 	return findings.filter((finding) => !folded.get(finding));
 }
 function notChecked(facts, unknown) {
-	const result = [...unknown.values()].map(({ rules, reason }) => ({
-		what: rules.join(", "),
+	const result = [...unknown].map(([need, { rules, reason }]) => ({
+		what: need === "run" ? `what running the migrations shows (${count(rules.length, "rule")})` : rules.join(", "),
 		reason
 	}));
 	if (facts.environment.known && facts.environment.value.unknowable !== void 0) result.push({
@@ -13158,8 +13235,7 @@ function terminal(report, options) {
 	};
 	const words = [...report.failures.length > 0 ? [count(report.failures.length, "failure")] : [], ...tallyWords(tally(report))].join(", ");
 	return `${[
-		...flow(sentence(report.headline, options.colour).map(bold), width, 0),
-		[],
+		...report.environments.length === 0 && report.failures.length > 0 ? [] : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []],
 		...report.environments.flatMap((environment) => environmentRows(environment, settings)),
 		...report.failures.flatMap((failure) => failureRows(failure, settings)),
 		[VERDICT[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)]
@@ -13315,4 +13391,104 @@ function abortedBySignals() {
 	return controller.signal;
 }
 const version = "0.1.0";
-export { code as A, reported as C, usage as D, readInputs as E, plain as M, text as N, Failure as O, conclude as S, readArguments as T, oneLine as _, terminal as a, gate as b, json as c, relatedPlace as d, shorten as f, commandProperty as g, commandData as h, sendTerminal as i, count as j, block as k, sendJson as l, worstFirst as m, version as n, sendSummary as o, tally as p, progress as r, summary as s, abortedBySignals as t, grouped as u, visible as v, layer as w, brokenReport as x, paragraphs as y };
+// src/fix.ts
+/** `alembic-gate fix`: applies the edits that findings carry, or joins heads with a merge revision of the project's own making. */
+/**
+* Mends what can be mended.
+*
+* @returns what to print
+* @throws Failure where the gate fails, where a file has changed meanwhile, or where alembic refuses
+*/
+async function fix(given, { yes, merge }, world) {
+	const { report, root } = await gate({
+		...given,
+		static: true
+	}, world);
+	const [failure] = report.failures;
+	if (failure) throw new Failure(failure.exitCode, failure.message, failure.help, failure);
+	if (merge) return mergeHeads(report, given, yes, world);
+	const fixes = report.environments.flatMap(({ findings }) => findings.flatMap(({ fix, suppressed }) => fix && !suppressed ? [fix] : []));
+	if (fixes.length === 0) return "Nothing to fix.\n";
+	const shown = [];
+	for (const fix of fixes) shown.push(await applyFix(root, fix, yes));
+	return `${shown.join("\n")}\n${yes ? "Written." : "Nothing is written yet: add --yes to write it."}\n`;
+}
+/** @returns the difference that the fix makes */
+async function applyFix(root, { title, edits }, write) {
+	const lines = [visible(title)];
+	for (const file of new Set(edits.map((edit) => edit.file))) {
+		const before = await readFile(path.join(root, file), "utf8");
+		const after = edited(before, edits.filter((edit) => edit.file === file));
+		if (after === void 0) throw new Failure(3, text`${code(file)} changed while it was read.`, text`Run it again.`, { file });
+		lines.push(...difference(file, before, after));
+		if (write) await writeFile(path.join(root, file), after);
+	}
+	return `${lines.join("\n")}\n`;
+}
+/** The text with all edits made; undefined where something else stands in their place. */
+function edited(source, edits) {
+	let result = source;
+	for (const { start, end, expected, insert } of edits.toSorted((a, b) => b.start - a.start)) {
+		if (result.slice(start, end) !== expected) return void 0;
+		result = result.slice(0, start) + insert + result.slice(end);
+	}
+	return result;
+}
+/** The lines that differ, of two texts with the same number of lines. */
+function difference(file, before, after) {
+	const [old, fresh] = [before, after].map((text) => text.split(/\r\n|\r|\n/));
+	const changed = old.flatMap((line, index) => line === fresh[index] ? [] : [
+		`@@ line ${index + 1} @@`,
+		`-${line}`,
+		`+${fresh[index]}`
+	]);
+	return [
+		`--- a/${file}`,
+		`+++ b/${file}`,
+		...changed
+	].map(visible);
+}
+/** Has the project's own alembic write merge revisions, from its own template. */
+async function mergeHeads(report, given, write, world) {
+	const { root, environments } = await openProject(given, world);
+	const said = [];
+	for (const { environment, settings } of environments) {
+		const found = report.environments.find(({ name }) => name === environment.name);
+		if (!found?.findings.some(({ rule, suppressed }) => rule === "multiple-heads" && !suppressed)) continue;
+		const [command, ...rest] = (await findInterpreter({
+			root,
+			directory: environment.directory,
+			env: world.env,
+			...settings.python !== void 0 && { given: settings.python }
+		})).command;
+		const config = path.relative(path.join(root, environment.directory), path.join(root, environment.config));
+		const args = [
+			...rest,
+			"-m",
+			"alembic",
+			"-c",
+			config,
+			"-n",
+			environment.section,
+			"merge",
+			"-m",
+			"merge heads",
+			...found.heads
+		];
+		said.push(visible([command, ...args].join(" ")));
+		if (!write) continue;
+		try {
+			const { stdout } = await promisify(execFile)(command, args, {
+				cwd: path.join(root, environment.directory),
+				env: world.env
+			});
+			said.push(visible(stdout.trim()));
+		} catch (error) {
+			const { stderr } = error;
+			throw new Failure(1, text`${code("alembic merge")} failed in ${code(environment.name)}.`, text`It said: ${block((stderr ?? String(error)).trim())}`);
+		}
+	}
+	if (said.length === 0) return "Nothing to fix: there is one head.\n";
+	return `${said.join("\n")}\n${write ? "Written." : "Nothing is run yet: add --yes to run it."}\n`;
+}
+export { block as A, conclude as C, readInputs as D, readArguments as E, count as M, plain as N, usage as O, text as P, brokenReport as S, layer as T, commandProperty as _, sendTerminal as a, paragraphs as b, summary as c, grouped as d, relatedPlace as f, commandData as g, worstFirst as h, progress as i, code as j, Failure as k, json as l, tally as m, abortedBySignals as n, terminal as o, shorten as p, version as r, sendSummary as s, fix as t, sendJson as u, oneLine as v, reported as w, gate as x, visible as y };

@@ -5,6 +5,7 @@ import path from "node:path";
 import { writeFile } from "node:fs/promises";
 import { Failure } from "./failure.ts";
 import type { Report } from "./finding.ts";
+import { fix } from "./fix.ts";
 import { gate } from "./gate.ts";
 import { json } from "./report/json.ts";
 import { summary } from "./report/summary.ts";
@@ -40,17 +41,14 @@ async function main(argv: string[]): Promise<void> {
   let root = cwd;
   let settings = layer();
   try {
-    const { command, given } = readArguments(argv);
+    const { command, given, fix: how } = readArguments(argv);
     if (command === "help") return void process.stdout.write(usage(version));
     if (command === "version") return void process.stdout.write(`${version}\n`);
     settings = layer(given);
+    const world = { cwd, env: process.env, signal: abortedBySignals() };
+    if (command === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
     const line = progress(process.stderr);
-    ({ report, root } = await gate(given, {
-      cwd,
-      env: process.env,
-      signal: abortedBySignals(),
-      progress: (step) => line.show(step),
-    }));
+    ({ report, root } = await gate(given, { ...world, progress: (step) => line.show(step) }));
     line.clear();
   } catch (error) {
     report = brokenReport(error);

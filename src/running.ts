@@ -24,7 +24,8 @@ export interface Task {
 function notRun(facts: FactsOf): Text | undefined {
   if (!facts.graph.known) return facts.graph.reason;
   const graph = facts.graph.value;
-  if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text`a revision cannot be read, so Alembic cannot load any`;
+  if (graph.unreadable.some(({ reason }) => reason !== "computed"))
+    return text`a revision cannot be read, so Alembic cannot load any`;
   if (graph.cycles.length > 0) return text`the revisions form a cycle, so Alembic cannot order them`;
   if (graph.missing.length > 0) return text`a revision names a parent that does not exist, so Alembic cannot order them`;
   if (graph.duplicates.length > 0) return text`two files have the same revision id, so Alembic would run only one of them`;
@@ -47,14 +48,17 @@ export async function observe({ target, project, server, world }: Task, reading:
     ...(settings.python !== undefined && { given: settings.python }),
   });
   let exported: Promise<Exported> | undefined;
-  const layOut = async (git: Git, { base, changedFiles }: History) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+  const layOut = async (git: Git, { base, changedFiles }: History) =>
+    (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
   const applied = reading.then((facts): Applied | undefined => {
     if (notRun(facts)) return undefined;
     const { git } = project;
     const history = facts.history.known ? facts.history.value : undefined;
     return {
       base: new Set(history?.graph.revisions.keys()),
-      fromBaseFiles: [...(history?.changes.values() ?? [])].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
+      fromBaseFiles: [...(history?.changes.values() ?? [])].some(
+        ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
+      ),
       ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => layOut(git, history) }),
     };
   });
@@ -64,7 +68,10 @@ export async function observe({ target, project, server, world }: Task, reading:
       environment,
       root: project.root,
       applied,
-      postgresIsMeant: settings.postgresVersion !== undefined || settings.postgres !== "auto" || (await wantedPostgres(project.tree)) !== undefined,
+      postgresIsMeant:
+        settings.postgresVersion !== undefined ||
+        settings.postgres !== "auto" ||
+        (await wantedPostgres(project.tree)) !== undefined,
       interpreter,
       server: booting,
       settings,

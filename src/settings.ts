@@ -228,13 +228,22 @@ export const didYouMean = (wanted: string, names: readonly string[], dashes = ""
       )}.`;
 };
 
+export type Command = "check" | "fix" | "help" | "version";
+
+/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
+const FIX_FLAGS = ["yes", "merge"] as const;
+
 /**
  * Reads the arguments of the command line, without `node` and the script.
  *
- * @returns what was given, and which command: `check`, `help` or `version`
+ * @returns what was given, and which command
  * @throws Failure (exit code 2) for an unknown flag or a bad value
  */
-export function readArguments(argv: readonly string[]): { command: "check" | "help" | "version"; given: Given } {
+export function readArguments(argv: readonly string[]): {
+  command: Command;
+  given: Given;
+  fix: Record<(typeof FIX_FLAGS)[number], boolean>;
+} {
   const flags = Object.entries<Option>(OPTIONS).filter(([name]) => name !== "directory");
   const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
   for (const [name, { kind }] of flags)
@@ -243,11 +252,14 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
       multiple: kind === "list",
       ...(name === "x" ? { short: "x" } : {}),
     };
+  const isFix = argv.find((argument) => !argument.startsWith("-")) === "fix";
+  if (isFix) for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
   const known = Object.keys(options);
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const given: Given = {};
   const positionals: string[] = [];
-  let command: "check" | "help" | "version" = "check";
+  let command: Command = isFix ? "fix" : "check";
+  const fix = { yes: false, merge: false };
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
@@ -255,6 +267,10 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
       throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
     if (token.name === "help" || token.name === "version") {
       command = token.name;
+      continue;
+    }
+    if (token.name === "yes" || token.name === "merge") {
+      fix[token.name] = true;
       continue;
     }
     const name = token.name as Name;
@@ -268,7 +284,7 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
     const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
     given[name] = kind === "list" ? [...((given[name] as string[]) ?? []), ...(value as string[])] : value;
   }
-  if (positionals[0] === "check") positionals.shift();
+  if (positionals[0] === "check" || positionals[0] === "fix") positionals.shift();
   if (positionals.length > 1)
     throw new Failure(
       2,
@@ -276,7 +292,7 @@ export function readArguments(argv: readonly string[]): { command: "check" | "he
       text`Several configurations in one folder are named with ${code("--config")}.`,
     );
   if (positionals[0] !== undefined) given.directory = positionals[0];
-  return { command, given };
+  return { command, given, fix };
 }
 
 /**
@@ -431,6 +447,7 @@ export function usage(version: string): string {
   return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
+       alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
 
 ${rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`).join("\n")}
   ${"-h, --help".padEnd(width)}  this text

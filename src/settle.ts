@@ -8,7 +8,7 @@ import { applyIgnores } from "./ignores.ts";
 import { bareName, mentions } from "./rules/observed.ts";
 import type { Facts, FactsOf, Family, Rule } from "./rules/rule.ts";
 import type { Settings } from "./settings.ts";
-import { plain, text, type Text } from "./text.ts";
+import { count, plain, text, type Text } from "./text.ts";
 
 /** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
 const DOWNGRADE_RULES = new Set([
@@ -173,7 +173,10 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
 }
 
 function notChecked(facts: FactsOf, unknown: Map<string, { rules: string[]; reason: NotChecked["reason"] }>): NotChecked[] {
-  const result: NotChecked[] = [...unknown.values()].map(({ rules, reason }) => ({ what: rules.join(", "), reason }));
+  const result: NotChecked[] = [...unknown].map(([need, { rules, reason }]) => ({
+    what: need === "run" ? `what running the migrations shows (${count(rules.length, "rule")})` : rules.join(", "),
+    reason,
+  }));
   if (facts.environment.known && facts.environment.value.unknowable !== undefined) {
     result.push({ what: "revisions that the files do not show", reason: text`${facts.environment.value.unknowable}` });
   }

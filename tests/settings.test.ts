@@ -38,7 +38,13 @@ const toml = (source: string) => settingsOf({ "alembic-gate.toml": source });
 
 describe("arguments", () => {
   test("nothing is given without any", () => {
-    expect(readArguments([])).toEqual({ command: "check", given: {} });
+    expect(readArguments([])).toEqual({ command: "check", given: {}, fix: { yes: false, merge: false } });
+  });
+
+  test("fix has flags of its own, and a folder may be called so", () => {
+    expect(readArguments(["fix", "--yes", "db"])).toEqual({ command: "fix", given: { directory: "db" }, fix: { yes: true, merge: false } });
+    expect(readArguments(["./fix"])).toMatchObject({ command: "check", given: { directory: "./fix" } });
+    expect(() => readArguments(["--merge"])).toThrow("There is no flag --merge.");
   });
 
   test("every kind of flag", () => {

@@ -118,9 +118,14 @@ function draftFor(head: Head, other: string | undefined, graph: Graph, environme
 function onTopOf(revision: Revision, parent: string): Fix | undefined {
   const span = revision.at.down;
   if (!span?.value || revision.down.length > 1) return undefined;
-  const { start, end } = span.value;
-  return {
-    title: `Build ${revision.id} on ${parent}`,
-    edits: [{ file: revision.file, start, end, expected: revision.source.slice(start, end), insert: literal(revision, span, [parent]) }],
-  };
+  const { file, source } = revision;
+  const edit = (start: number, end: number, insert: string) => ({ file, start, end, expected: source.slice(start, end), insert });
+  const edits = [edit(span.value.start, span.value.end, literal(revision, span, [parent]))];
+  // The line of the docstring that the template writes; only where it says what the code says.
+  const written = /^(Revises:[ \t]*)(\S+)[ \t]*$/m.exec(source.slice(0, span.value.start));
+  if (written && written[2] === (revision.down[0] ?? "None")) {
+    const start = written.index + written[1]!.length;
+    edits.unshift(edit(start, start + written[2].length, parent));
+  }
+  return { title: `Build ${revision.id} on ${parent}`, edits };
 }

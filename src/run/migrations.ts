@@ -54,7 +54,8 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
   let opened: Promise<Scratch> | undefined;
-  const scratchOf = () => (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
+  const scratchOf = () =>
+    (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
   const drivers: Driver[] = [];
   const imported = new Map<string, Promise<Database>>();
   const importDatabase = (root: string) => {
@@ -63,6 +64,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     return database;
   };
   const start = (root: string): Driver => {
+    signal.throwIfAborted();
     const driver = startDriver({
       connection: async () => (await importDatabase(root)).connection,
       python: task.interpreter.command,
@@ -90,7 +92,9 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
       return driver;
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      said.push(text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
+      said.push(
+        text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`,
+      );
       return undefined;
     }
   };
@@ -113,14 +117,22 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         },
         ...(baseRoot && { base: () => startBase(baseRoot) }),
         ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
-        progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
+        progress: (phase, revision) =>
+          task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
     const { connectsAtImport } = await loaded;
     if (connectsAtImport) {
-      const where = connectsAtImport.file === undefined ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
-      said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
+      const where =
+        connectsAtImport.file === undefined
+          ? text`The project`
+          : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
+      said.push(
+        text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`,
+      );
     }
+    // What an interruption cut off looks like a fault of the project.
+    signal.throwIfAborted();
     if (scratch.server.note) said.unshift(scratch.server.note);
     evidence.notes.push(...said.map((reason) => ({ what: "the run", reason })));
     return evidence;
@@ -138,14 +150,22 @@ async function script(root: string, file: string, setting: string): Promise<{ fi
   try {
     return { file, sql: await readFile(path.join(root, file), "utf8") };
   } catch {
-    throw new Failure(2, text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text`Its path is relative to the repository's root.`);
+    throw new Failure(
+      2,
+      text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`,
+      text`Its path is relative to the repository's root.`,
+    );
   }
 }
 
 async function readBaseline(root: string, { baseline, baselineRevision }: Migrations["settings"]) {
   if (baseline === undefined) return undefined;
   if (baselineRevision === undefined)
-    throw new Failure(2, text`${code("baseline")} is given without ${code("baseline-revision")}.`, text`Name the revision at which the database stood that the file was dumped from.`);
+    throw new Failure(
+      2,
+      text`${code("baseline")} is given without ${code("baseline-revision")}.`,
+      text`Name the revision at which the database stood that the file was dumped from.`,
+    );
   return { ...(await script(root, baseline, "baseline")), revision: baselineRevision };
 }
 
@@ -159,7 +179,18 @@ function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations, 
     sqlalchemy: task.interpreter.sqlalchemy,
     order: [],
     base,
-    phases: [{ id: "prepare", title: "loading the project", planned: [], state: "failed", seconds: 0, steps: [], unrestored: [], stop: { raised, ...place } }],
+    phases: [
+      {
+        id: "prepare",
+        title: "loading the project",
+        planned: [],
+        state: "failed",
+        seconds: 0,
+        steps: [],
+        unrestored: [],
+        stop: { raised, ...place },
+      },
+    ],
     foreign: [],
     notes: [],
   };
