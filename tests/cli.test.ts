@@ -3,11 +3,15 @@ import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { expect, test } from "vitest";
+import postgres from "postgres";
+import { expect, inject, onTestFinished, test } from "vitest";
+import type { Report } from "../src/finding.ts";
+import { plain } from "../src/text.ts";
 import { actionNode } from "./support/action.ts";
 import { alembicFiles, revision } from "./support/alembic.ts";
 import { writeFiles } from "./support/files.ts";
 import { root } from "./support/fixtures.ts";
+import { sharedUrl } from "./support/url.ts";
 
 const script = path.join(root, "src", "cli.ts");
 
@@ -87,4 +91,29 @@ test("a reader who leaves early is no error", async () => {
   child.stderr.on("data", (data: Buffer) => (stderr += String(data)));
   const code = await new Promise((resolve) => child.on("close", resolve));
   expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+});
+
+test("Ctrl-C ends it at once, says so, and leaves neither processes nor databases", async () => {
+  const role = `cli_${process.pid}`;
+  const sql = postgres(sharedUrl(), { max: 1, onnotice: () => {} });
+  onTestFinished(() => sql.end());
+  await sql.unsafe(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'unguessable'`);
+  const folder = await writeFiles(alembicFiles({ a: revision("a", { upgrade: 'op.execute("SELECT pg_sleep(600)")' }) }));
+  const url = sharedUrl({ user: role, password: "unguessable" });
+  const args = ["--scope", "all", "--python", inject("pythons").default, "--postgres", url, "--format", "json"];
+  const child = spawn(actionNode(), [script, ...args], { cwd: folder, env: { PATH: process.env.PATH } });
+  let stdout = "";
+  child.stdout.on("data", (data: Buffer) => (stdout += String(data)));
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  await expect
+    .poll(() => sql`SELECT FROM pg_stat_activity WHERE usename = ${role} AND query LIKE '%pg_sleep(600)%'`, { timeout: 20_000 })
+    .toHaveLength(1);
+  child.kill("SIGINT");
+  expect(await ended).toBe(3);
+  const report = JSON.parse(stdout) as Report;
+  expect(report).toMatchObject({ verdict: "error", exitCode: 3, environments: [{ findings: [] }] });
+  expect(plain(report.headline)).toBe("The gate was interrupted (SIGINT) and has cleaned up.");
+  expect(await sql`SELECT datname FROM pg_database JOIN pg_roles r ON r.oid = datdba WHERE rolname = ${role}`).toHaveLength(0);
+  expect(await sql`SELECT query FROM pg_stat_activity WHERE usename = ${role}`).toHaveLength(0);
+  await sql.unsafe(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
 });

@@ -105,9 +105,8 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     return evidence;
   };
 
-  let first: Driver | undefined = head;
-  const lab = await openLaboratory(scratch, () => (first ? Promise.resolve(first).finally(() => (first = undefined)) : ports.head()), evidence, ports.progress);
-  const baseLab = base && (await openLaboratory(scratch, async () => base, evidence, ports.progress));
+  const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
+  const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   try {
     // Two of them in one scratch database would wait for each other for ever.
     if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
@@ -125,7 +124,7 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     if (!reached && phases.base.stop?.revision !== undefined && !baseLab && !plan.baseline) {
       // Some revisions only work in the project's own transaction mode: that is what production ran.
       main = await firstDatabase(plan, ports);
-        reached = await lab.run(phases.base, main, { own: true });
+      reached = await lab.run(phases.base, main, { own: true });
     }
     if (!reached) {
       if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts: plan.scripts, empty });
@@ -181,6 +180,16 @@ async function firstDatabase({ scripts, baseline }: Plan, { scratch, imported }:
   return migrated ? prepared(scratch, scripts) : scratch.clone(imported, "main");
 }
 
+/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
+function beginningWith(first: Driver, start: () => Promise<Driver | undefined>): () => Promise<Driver> {
+  let next: Driver | undefined = first;
+  return async () => {
+    const driver = next ?? (await start()) ?? first;
+    next = undefined;
+    return driver;
+  };
+}
+
 /** Records what a catalog differs in from the one that should have come back. */
 function compared(phase: Phase, what: string, before: Catalog, after: Catalog): Difference[] {
   const differences = compareCatalogs(before, after);
@@ -212,7 +221,7 @@ async function baseHistory(
   const planned = order.filter((id) => applied.planned.includes(id));
   const phases = [phaseOf("base", planned), phaseOf("history-downgrade", reversed(planned)), phaseOf("history-upgrade", planned)] as const;
   const observed: Evidence = { ...evidence, order: [...order], base: new Set(order), phases: [...phases], foreign: [], notes: [] };
-  const lab = await openLaboratory(scratch, async () => driver, observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
+  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
   try {
     if ("database" in from) {
       // What was applied before counts: objects are traced to the revisions that made them.

@@ -44,6 +44,7 @@ export async function openLaboratory(
   progress: (phase: string, revision?: string) => void,
 ): Promise<Laboratory> {
   let driver = await start();
+  let gone = false;
   let versionTables: RunResult["versionTables"] = [];
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
@@ -89,6 +90,8 @@ export async function openLaboratory(
         }),
         onHang: () => whatHangs(scratch, database),
       });
+    // What hung was killed, and what died is dead: the phases after it need not suffer for it.
+    if (gone) driver = await start();
     let result = await attempt();
     // Some env.py cannot run twice in one process (tables declared on an imported Base): a fresh one decides.
     if (result.freshProcessMayHelp && result.steps.length === 0) {
@@ -96,6 +99,7 @@ export async function openLaboratory(
       driver = await start();
       result = await attempt();
     }
+    gone = result.died || result.hung !== undefined;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
     evidence.dbapi ??= result.connects[0]?.driver;
     evidence.dialect ??= result.connects[0]?.dialect;

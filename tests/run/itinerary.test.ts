@@ -1,0 +1,479 @@
+/** The itinerary on a real Postgres, with small projects that each test writes. */
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { openScratch } from "../../src/postgres/scratch.ts";
+import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
+import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
+import { plain } from "../../src/text.ts";
+import { alembicFiles, revision, syncEnv, type RevisionOptions } from "../support/alembic.ts";
+import { drive, table } from "../support/driver.ts";
+
+type Revisions = Record<string, RevisionOptions>;
+
+interface Project {
+  /** What the base branch has, in files of its own where `fromBaseFiles` is set. */
+  base: Revisions;
+  /** What the pull request adds, or changes. */
+  head?: Revisions;
+  /** What it deletes. */
+  deleted?: string[];
+  env?: string;
+  /** Files beside those of Alembic. */
+  files?: Record<string, string>;
+  plan?: Partial<Plan>;
+  /** Seconds after which a run hangs. */
+  timeout?: number;
+}
+
+const filesOf = (revisions: Revisions, { env, files }: Project) => ({
+  ...alembicFiles(Object.fromEntries(Object.entries(revisions).map(([id, options]) => [id, revision(id, options)])), env),
+  ...files,
+});
+
+/** Runs the itinerary; `phase` finds a phase of it. */
+async function run(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
+  const { base, head = {}, deleted = [], plan, timeout = 20 } = project;
+  const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
+  const scratch = await openScratch({ ...inject("postgres"), stop: async () => {} });
+  onTestFinished(() => scratch.close());
+  const progress: string[] = [];
+  const ports: Ports = {
+    scratch,
+    head: () => drive(filesOf(after, project), { timeout }),
+    ...(plan?.fromBaseFiles !== undefined && { base: () => drive(filesOf(base, project), { timeout }) }),
+    progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
+  };
+  const whole = { base: new Set(Object.keys(base)), fromBaseFiles: false, scripts: [], postgresIsMeant: true, ...plan };
+  const evidence = await travel(whole, ports);
+  return { ...evidence, progress, phase: (id) => evidence.phases.find((phase) => phase.id === id)! };
+}
+
+/** Each phase with its state and, where it was not run, the reason. */
+const outline = ({ phases }: Evidence) =>
+  Object.fromEntries(phases.map(({ id, state, reason }) => [id, reason ? plain(reason) : state]));
+/** The steps of a phase that ended, and the one that did not with a `!`. */
+const stepsOf = ({ steps }: Phase) => steps.map(({ revision, ended }) => (ended ? revision : `${revision}!`));
+const differencesOf = ({ compared }: Phase) => compared?.differences.map(({ change, kind, name }) => `${change} ${kind} ${name}`);
+
+const ok = {
+  prepare: "ok",
+  base: "ok",
+  upgrade: "ok",
+  downgrade: "ok",
+  "upgrade-again": "ok",
+  "history-downgrade": "ok",
+  "history-upgrade": "ok",
+};
+const fails = { upgrade: 'op.execute("SELECT 1 / 0")' };
+const a: Revisions = { a: table("ta") };
+
+describe("a sound project", () => {
+  test("goes the whole way, and every state that should come back does", async () => {
+    const evidence = await run({
+      base: { ...a, b: { down: "a", ...table("tb") } },
+      head: { c: { down: "b", ...table("tc") }, d: { down: "c", ...table("td") } },
+    });
+    expect(outline(evidence)).toEqual(ok);
+    expect(evidence.phases.map((phase) => [phase.id, phase.planned, stepsOf(phase)])).toEqual([
+      ["prepare", [], []],
+      ["base", ["a", "b"], ["a", "b"]],
+      ["upgrade", ["c", "d"], ["c", "d"]],
+      ["downgrade", ["d", "c"], ["d", "c"]],
+      ["upgrade-again", ["c", "d"], ["c", "d"]],
+      ["history-downgrade", ["d", "c", "b", "a"], ["d", "c", "b", "a"]],
+      ["history-upgrade", ["a", "b", "c", "d"], ["a", "b", "c", "d"]],
+    ]);
+    expect(evidence.phases.flatMap((phase) => differencesOf(phase) ?? [])).toEqual([]);
+    expect(evidence.phases.filter(({ compared }) => compared).map(({ id }) => id)).toEqual([
+      "downgrade",
+      "upgrade-again",
+      "history-downgrade",
+      "history-upgrade",
+    ]);
+    expect(evidence.phases.map(({ rows }) => rows?.found)).toEqual([[], ["b"], ["d"], ["b"], ["d"], [], ["d"]]);
+    expect(
+      evidence.phases.every(({ rows, stop, seconds }) => rows!.found.join() === rows!.expected.join() && !stop && seconds > 0),
+    ).toBe(true);
+    expect(evidence.schema!.map(({ name }) => name)).toEqual(["public.tc", "public.td"]);
+    expect(evidence).toMatchObject({
+      order: ["a", "b", "c", "d"],
+      dbapi: "psycopg2",
+      dialect: "postgresql",
+      foreign: [],
+      notes: [],
+    });
+    expect(evidence.progress).toContain("the pull request's revisions, up · d");
+  });
+
+  test("tells what each of several revisions does, and where", async () => {
+    const evidence = await run({
+      base: a,
+      head: { b: { down: "a", ...table("tb") }, c: { down: "b", ...table("tc") }, d: { down: "c", ...table("td") } },
+    });
+    const steps = evidence.phase("upgrade").steps;
+    expect(steps.map(({ revision, effect }) => [revision, effect!.map(({ change, name }) => `${change} ${name}`)])).toEqual([
+      ["b", ["added public.tb"]],
+      ["c", ["added public.tc"]],
+      ["d", ["added public.td"]],
+    ]);
+    expect(steps[1]!.statements).toMatchObject([{ file: "migrations/versions/c.py", line: 10 }]);
+  });
+
+  test("with a single new revision, and with none", async () => {
+    const one = await run({ base: a, head: { b: { down: "a", ...table("tb") } } });
+    expect(one.phase("upgrade").steps[0]!.effect!.map(({ name }) => name)).toEqual(["public.tb"]);
+    const none = await run({ base: a });
+    const reason = "the pull request adds no revision";
+    expect(outline(none)).toEqual({ ...ok, upgrade: reason, downgrade: reason, "upgrade-again": reason });
+    expect(none.schema).toBeUndefined();
+  });
+
+  test("with no base at all: every revision is the pull request's", async () => {
+    const evidence = await run({ base: {}, head: { ...a, b: { down: "a", ...table("tb") } } });
+    expect(outline(evidence)).toEqual(ok);
+    expect(evidence.phase("upgrade").planned).toEqual(["a", "b"]);
+  });
+});
+
+describe("the graph's order", () => {
+  const branches: Revisions = { ...a, b: { down: "a", ...table("tb") }, c: { down: "a", ...table("tc") } };
+
+  test("a merge revision goes down to both of its parents", async () => {
+    const evidence = await run({ base: branches, head: { m: { down: ["b", "c"], ...table("tm") } } });
+    expect(outline(evidence)).toEqual(ok);
+    expect(evidence.phase("base").rows!.found).toEqual(["b", "c"]);
+    expect(evidence.phase("upgrade").rows!.found).toEqual(["m"]);
+    expect(evidence.phase("downgrade").rows!.found).toEqual(["b", "c"]);
+  });
+
+  test("two heads go up one after the other", async () => {
+    const evidence = await run({ base: a, head: { b: branches.b!, c: branches.c! } });
+    expect(outline(evidence)).toEqual(ok);
+    expect([...evidence.phase("upgrade").planned].sort()).toEqual(["b", "c"]);
+    expect(evidence.phase("upgrade").rows!.found).toEqual(["b", "c"]);
+  });
+
+  test("what a revision depends on comes before it, and is gone after it", async () => {
+    const evidence = await run({
+      base: { ...a, x: { ...table("tx") } },
+      head: {
+        b: {
+          down: "a",
+          dependsOn: "x",
+          upgrade: 'op.execute("ALTER TABLE tx ADD y int")',
+          downgrade: 'op.execute("ALTER TABLE tx DROP y")',
+        },
+      },
+    });
+    expect(outline(evidence)).toEqual(ok);
+    expect(evidence.order.indexOf("x")).toBeLessThan(evidence.order.indexOf("b"));
+  });
+});
+
+describe("where it stops", () => {
+  const after = { base: "env.py could not be run", upgrade: "the base branch's revisions do not run from an empty database" };
+  const head = { b: { down: "a", ...table("tb") } };
+
+  test("env.py that raises", async () => {
+    const evidence = await run({ base: a, head, env: `${syncEnv()}\nraise RuntimeError("no moon")\n` });
+    const { base: reason } = after;
+    expect(outline(evidence)).toEqual({
+      prepare: "failed",
+      base: reason,
+      upgrade: reason,
+      downgrade: reason,
+      "upgrade-again": reason,
+      "history-downgrade": reason,
+      "history-upgrade": reason,
+    });
+    expect(evidence.phase("prepare").stop).toMatchObject({
+      file: "migrations/env.py",
+      raised: { type: "RuntimeError", message: "no moon" },
+    });
+    expect(evidence.phase("prepare").stop).not.toHaveProperty("revision");
+  });
+
+  test("a base revision that fails", async () => {
+    const evidence = await run({
+      base: { ...a, broken: { down: "a", ...fails } },
+      head: { b: { down: "broken", ...table("tb") } },
+    });
+    const { upgrade: reason } = after;
+    expect(outline(evidence)).toEqual({
+      ...ok,
+      base: "failed",
+      upgrade: reason,
+      downgrade: reason,
+      "upgrade-again": reason,
+      "history-downgrade": reason,
+      "history-upgrade": reason,
+    });
+    expect(evidence.phase("base").stop).toMatchObject({
+      revision: "broken",
+      file: "migrations/versions/broken.py",
+      line: 10,
+      raised: { sqlstate: "22012" },
+    });
+  });
+
+  test("a base revision that only works in the project's own single transaction", async () => {
+    const together = { upgrade: 'op.execute("CREATE TEMP TABLE handed ON COMMIT DROP AS SELECT 1 AS x")' };
+    const uses = {
+      down: "t",
+      upgrade: 'op.execute("CREATE TABLE kept AS SELECT * FROM handed")',
+      downgrade: 'op.drop_table("kept")',
+    };
+    const evidence = await run({ base: { t: together, u: uses }, head: { b: { down: "u", ...table("tb") } } });
+    expect(outline(evidence)).toEqual(ok);
+  });
+
+  test("an upgrade that fails: what came before it in the same transaction is gone as well", async () => {
+    const evidence = await run({ base: a, head: { ...head, c: { down: "b", ...fails } } });
+    const reason = "upgrade head failed, so head was not reached";
+    expect(outline(evidence)).toEqual({
+      ...ok,
+      upgrade: "failed",
+      downgrade: reason,
+      "upgrade-again": reason,
+      "history-downgrade": reason,
+      "history-upgrade": reason,
+    });
+    expect(stepsOf(evidence.phase("upgrade"))).toEqual(["b", "c!"]);
+    expect(evidence.phase("upgrade").rows!.found).toEqual(["a"]);
+    expect(evidence.schema).toBeUndefined();
+  });
+
+  test("a downgrade that fails hides nothing of the old history", async () => {
+    const evidence = await run({
+      base: { a: { ...table("ta"), downgrade: 'op.execute("SELECT 1 / 0")' } },
+      head: { b: { down: "a", ...table("tb"), downgrade: 'op.drop_table("nothing")' } },
+    });
+    expect(outline(evidence)).toEqual({
+      ...ok,
+      downgrade: "failed",
+      "upgrade-again": "the downgrade before it failed",
+      "history-downgrade": "failed",
+      "history-upgrade": "downgrade base failed, so there is nothing to upgrade from",
+    });
+    expect(evidence.phase("downgrade").stop).toMatchObject({ revision: "b", line: 13 });
+  });
+
+  test("an old downgrade that fails leaves the pull request's own phases as they are", async () => {
+    const evidence = await run({ base: { a: { ...table("ta"), downgrade: 'op.drop_table("nothing")' } }, head });
+    expect(outline(evidence)).toEqual({
+      ...ok,
+      "history-downgrade": "failed",
+      "history-upgrade": "downgrade base failed, so there is nothing to upgrade from",
+    });
+    expect(evidence.phase("history-downgrade")).toMatchObject({ stop: { revision: "a" }, rows: { found: ["a"] } });
+  });
+
+  test("a second upgrade that fails on what was left behind", async () => {
+    const kind = { down: "a", upgrade: "op.execute(\"CREATE TYPE kind AS ENUM ('x')\")", downgrade: "pass" };
+    const evidence = await run({ base: a, head: { b: kind } });
+    expect(outline(evidence)).toEqual({ ...ok, "upgrade-again": "failed", "history-upgrade": "failed" });
+    expect(differencesOf(evidence.phase("downgrade"))).toEqual(["added enum type public.kind"]);
+    expect(differencesOf(evidence.phase("history-downgrade"))).toEqual(["added enum type public.kind"]);
+    expect(evidence.phase("upgrade-again").stop).toMatchObject({ revision: "b", raised: { sqlstate: "42710" } });
+  });
+
+  test("an env.py that swallows the error", async () => {
+    const swallowing = syncEnv().replace(
+      "            context.run_migrations()",
+      "            try:\n                context.run_migrations()\n            except Exception:\n                pass",
+    );
+    const evidence = await run({ base: a, head: { b: { down: "a", ...fails } }, env: swallowing });
+    expect(evidence.phase("upgrade")).toMatchObject({ state: "failed", stop: { revision: "b", raised: { sqlstate: "22012" } } });
+  });
+
+  test("a commit that never comes: the version rows say so", async () => {
+    const rolledBack = syncEnv().replace(
+      "            context.run_migrations()",
+      "            context.run_migrations()\n            connection.connection.rollback()",
+    );
+    const evidence = await run({ base: a, head, env: rolledBack });
+    expect(evidence.phase("base")).toMatchObject({ state: "ok" });
+    expect(evidence.phase("upgrade").state).toBe("ok");
+    expect(evidence.phase("upgrade").rows!.found).not.toEqual(evidence.phase("upgrade").rows!.expected);
+    expect(outline(evidence).downgrade).toBe("upgrade head failed, so head was not reached");
+  });
+
+  test("a revision that hangs is ended, and the rest is still run", async () => {
+    const hanging = { down: "a", upgrade: table("tb").upgrade, downgrade: 'op.execute("SELECT pg_sleep(600)")' };
+    const evidence = await run({ base: a, head: { b: hanging }, timeout: 2 });
+    expect(outline(evidence)).toMatchObject({
+      downgrade: "failed",
+      "upgrade-again": "the downgrade before it failed",
+      "history-downgrade": "failed",
+    });
+    expect(evidence.phase("downgrade").stop).toMatchObject({
+      revision: "b",
+      file: "migrations/versions/b.py",
+      line: 13,
+      timedOut: { statement: "SELECT pg_sleep(600)" },
+    });
+  });
+
+  test("a process that dies hides nothing of what comes after", async () => {
+    const evidence = await run({ base: a, head: { b: { down: "a", ...table("tb"), downgrade: "import os\nos._exit(9)" } } });
+    expect(evidence.phase("downgrade").stop).toMatchObject({ revision: "b", raised: { type: "ProcessDied" } });
+    expect(outline(evidence)).toMatchObject({ "upgrade-again": "the downgrade before it failed", "history-downgrade": "failed" });
+    expect(evidence.phase("history-downgrade").stop).toMatchObject({ revision: "b" });
+  });
+
+  test("an env.py that can run only once in a process gets a new one, and so does the base branch's", async () => {
+    const shared = "import sqlalchemy as sa\nmetadata = sa.MetaData()\n";
+    const once = `import os, sys\nsys.path.insert(0, os.getcwd())\nimport sqlalchemy as sa, shared\nsa.Table("model", shared.metadata, sa.Column("id", sa.Integer))\n`;
+    const kept = { a: { ...table("ta"), downgrade: 'op.execute("SELECT 1")' } };
+    const evidence = await run({
+      base: kept,
+      head: { b: { down: "a", ...table("tb") } },
+      env: once + syncEnv(),
+      files: { "shared.py": shared },
+      plan: { fromBaseFiles: false },
+    });
+    expect(outline(evidence)).toEqual({ ...ok, "history-upgrade": "failed" });
+    expect(evidence.onBase!.phases.map(({ id, state, stop }) => [id, state, stop?.revision])).toEqual([
+      ["base", "not-run", undefined],
+      ["history-downgrade", "ok", undefined],
+      ["history-upgrade", "failed", "a"],
+    ]);
+  });
+
+  test("another database than Postgres", async () => {
+    const url = '"sqlite:///app.db"';
+    const evidence = await run({ base: a, env: syncEnv(url), plan: { postgresIsMeant: false } });
+    expect(evidence.unsupported).toBe("sqlite");
+    expect(outline(evidence)).toMatchObject({ prepare: "ok", base: "the project runs on sqlite" });
+    expect(outline(await run({ base: a, env: syncEnv(url) }))).toMatchObject({ prepare: "ok", base: "ok" });
+  });
+});
+
+describe("what does not come back", () => {
+  const change = (what: string, back: string, down: string) => ({
+    down,
+    upgrade: `op.execute("""${what}""")`,
+    downgrade: `op.execute("""${back}""")`,
+  });
+
+  test("is put on the revision whose downgrade did not bring it", async () => {
+    const evidence = await run({
+      base: a,
+      head: {
+        b: change("ALTER TABLE ta ADD note text; CREATE INDEX ix_note ON ta (note)", "DROP INDEX ix_note", "a"),
+        c: change("ALTER TABLE ta ADD more text DEFAULT 'x'", "ALTER TABLE ta DROP more", "b"),
+        d: change("ALTER TABLE ta ALTER more DROP DEFAULT", "SELECT 1", "c"),
+      },
+    });
+    const { unrestored } = evidence.phase("downgrade");
+    expect(unrestored.map(({ revision, differences }) => [revision, differences.map(({ name }) => name)])).toEqual([
+      ["d", ["public.ta.more"]],
+      ["b", ["public.ta.note"]],
+    ]);
+    expect(differencesOf(evidence.phase("downgrade"))).toEqual(["added column public.ta.note"]);
+  });
+
+  test("and a second upgrade may give another schema without a word", async () => {
+    const sly = {
+      down: "a",
+      upgrade: 'op.execute("CREATE TABLE IF NOT EXISTS kept (id int)")\nop.execute("ALTER TABLE kept ALTER id SET DEFAULT 1")',
+      downgrade: 'op.execute("ALTER TABLE kept ADD old int")',
+    };
+    const evidence = await run({ base: a, head: { b: sly } });
+    expect(differencesOf(evidence.phase("upgrade-again"))).toEqual(["added column public.kept.old"]);
+  });
+});
+
+describe("production is committed", () => {
+  const enums = {
+    k: {
+      upgrade: "op.execute(\"CREATE TYPE kind AS ENUM ('x'); CREATE TABLE t (k kind)\")",
+      downgrade: 'op.execute("DROP TABLE t; DROP TYPE kind")',
+    },
+  };
+
+  test("an enum label that is added and used in one transaction fails as it will there", async () => {
+    const head = {
+      b: { down: "k", upgrade: "op.execute(\"ALTER TYPE kind ADD VALUE 'y'\")\nop.execute(\"INSERT INTO t VALUES ('y')\")" },
+    };
+    const evidence = await run({ base: enums, head });
+    expect(evidence.phase("upgrade").stop).toMatchObject({ revision: "b", raised: { sqlstate: "55P04" } });
+  });
+
+  test("and so it does across two revisions of one run", async () => {
+    const head = {
+      b: { down: "k", upgrade: "op.execute(\"ALTER TYPE kind ADD VALUE 'y'\")" },
+      c: { down: "b", upgrade: "op.execute(\"INSERT INTO t VALUES ('y')\")" },
+    };
+    const evidence = await run({ base: enums, head });
+    expect(evidence.phase("upgrade").stop).toMatchObject({ revision: "c", raised: { sqlstate: "55P04" } });
+  });
+});
+
+describe("the base branch's own files", () => {
+  const edited = {
+    a: {
+      ...table("ta"),
+      upgrade: 'op.create_table("ta", sa.Column("id", sa.Integer, primary_key=True), sa.Column("new", sa.Text))',
+    },
+  };
+
+  test("build what production has, where the pull request changed an applied revision", async () => {
+    const evidence = await run({
+      base: a,
+      head: { ...edited, b: { down: "a", upgrade: 'op.execute("SELECT new FROM ta")' } },
+      plan: { fromBaseFiles: true },
+    });
+    expect(outline(evidence)).toMatchObject({ base: "ok", upgrade: "failed" });
+    expect(evidence.phase("upgrade").stop).toMatchObject({ raised: { sqlstate: "42703" } });
+  });
+
+  test("are run by themselves where an old revision looks faulty, to tell whose fault it is", async () => {
+    const old = { a: { ...table("ta"), downgrade: 'op.drop_table("nothing")' } };
+    const evidence = await run({ base: old, head: { b: { down: "a", ...table("tb") } }, plan: { fromBaseFiles: false } });
+    expect(evidence.onBase!.phases.map(({ id, state }) => [id, state])).toEqual([
+      ["base", "not-run"],
+      ["history-downgrade", "failed"],
+      ["history-upgrade", "not-run"],
+    ]);
+    expect(evidence.onBase!.phases[1]!.stop).toMatchObject({ revision: "a" });
+  });
+
+  test("are left alone where nothing looks faulty", async () => {
+    const evidence = await run({ base: a, head: { b: { down: "a", ...table("tb") } }, plan: { fromBaseFiles: false } });
+    expect(evidence.onBase).toBeUndefined();
+  });
+
+  test("that stand at a revision which the pull request does not have stop the journey", async () => {
+    const evidence = await run({
+      base: { ...a, gone: { down: "a", ...table("tg") } },
+      head: { b: { down: "a" } },
+      deleted: ["gone"],
+      plan: { fromBaseFiles: true },
+    });
+    const reason =
+      'a database of the base branch stands at gone, which the pull request does not have: Alembic stops with "Can\'t locate revision"';
+    expect(outline(evidence)).toMatchObject({ base: "ok", upgrade: reason, "history-upgrade": reason });
+  });
+});
+
+describe("a baseline", () => {
+  test("stands for its revision and all below it", async () => {
+    const sql = "CREATE TABLE ta (id serial PRIMARY KEY);";
+    const evidence = await run({
+      base: { a: fails, b: { down: "a", ...table("tb") } },
+      head: { c: { down: "b", ...table("tc") } },
+      plan: { scripts: [{ file: "schema.sql", sql }], baseline: "a" },
+    });
+    expect(outline(evidence)).toEqual(ok);
+    expect(evidence.phase("base").planned).toEqual(["b"]);
+    expect(evidence.phase("history-downgrade").rows!.found).toEqual(["a"]);
+  });
+
+  test("that is no SQL is wrong use, with the line", async () => {
+    const scripts = [{ file: "schema.sql", sql: "SELECT 1;\nCREATE TABEL x ();" }];
+    await expect(run({ base: a, plan: { scripts } })).rejects.toMatchObject({
+      exitCode: 2,
+      place: { file: "schema.sql", line: 2 },
+    });
+  });
+});
