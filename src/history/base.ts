@@ -63,7 +63,9 @@ export async function findBase({ git, event, base }: { git: Git; event?: GitEven
   if (head === undefined) return { known: false, reason: text`this repository has no commit yet` };
   const known = (commit: string, label: string): BaseFact => ({ known: true, value: { commit, label } });
 
-  if (base !== undefined) {
+  const payload = event?.payload;
+  const name = at(payload, "pull_request", "base", "ref");
+  if (base !== undefined && base !== name) {
     const tip = await resolve(git, base, event);
     if (tip === undefined) {
       throw new Failure(
@@ -75,7 +77,6 @@ export async function findBase({ git, event, base }: { git: Git; event?: GitEven
     return fork(git, head, tip, base, event);
   }
 
-  const payload = event?.payload;
   if (event?.name === "merge_group") {
     const before = commitAt(payload, "merge_group", "base_sha");
     if (before !== undefined) {
@@ -83,7 +84,6 @@ export async function findBase({ git, event, base }: { git: Git; event?: GitEven
       return known(before, `${shortRef(at(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
     }
   }
-  const name = at(payload, "pull_request", "base", "ref");
   const parents = await parentsOf(git, head);
   if (parents.length === 2 && parents[1] === commitAt(payload, "pull_request", "head", "sha")) {
     await need(git, parents[0]!, event!);
@@ -203,32 +203,39 @@ export function mergedTree(git: Git, head: IdentifiedTree, base: Base): Identifi
   if (base.mergeBase === undefined) return head;
   const left = commitTree(git, base.mergeBase);
   const tip = commitTree(git, base.commit);
-  let landing: Promise<Map<string, boolean>> | undefined;
-  /** Files to be taken from the base branch: whether it still has them. */
+  let moved: Promise<ReadonlySet<string>> | undefined;
   const landed = () =>
-    (landing ??= (async () => {
-      const answer = await git.run(["diff-tree", "-r", "-z", "--no-renames", "--name-only", base.mergeBase!, base.commit]);
-      const taken = new Map<string, boolean>();
-      for (const file of answer.toString("utf8").split("\0").filter(Boolean)) {
-        const [ours, before] = await Promise.all([head.read(file), left.read(file)]);
-        const untouched = ours === undefined || before === undefined ? ours === before : sameText(ours, before);
-        if (untouched) taken.set(file, (await tip.id!(file)) !== undefined);
-      }
-      return taken;
-    })());
+    (moved ??= git
+      .run(["diff-tree", "-r", "-z", "--no-renames", "--name-only", base.mergeBase!, base.commit])
+      .then((answer) => new Set(answer.toString("utf8").split("\0").filter(Boolean))));
+  const decided = new Map<string, Promise<boolean>>();
+  /** Whether a file is to be taken as the base branch has it, or lacks it. */
+  const isTaken = async (file: string): Promise<boolean> => {
+    if (!(await landed()).has(file)) return false;
+    let decision = decided.get(file);
+    if (!decision) {
+      decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) => (ours && before ? sameText(ours, before) : !ours && !before));
+      decided.set(file, decision);
+    }
+    return decision;
+  };
   return {
     async id(file) {
-      return (await landed()).has(file) ? tip.id!(file) : head.id?.(file);
+      return (await isTaken(file)) ? tip.id!(file) : head.id?.(file);
     },
     async list(folder) {
-      const taken = await landed();
       const prefix = folder === "" ? "" : `${folder}/`;
-      const own = (await head.list(folder)).filter((file) => taken.get(file) !== false);
-      const added = [...taken].filter(([file, there]) => there && file.startsWith(prefix)).map(([file]) => file);
-      return [...new Set([...own, ...added])].sort();
+      const files = new Set(await head.list(folder));
+      const there = new Set(await tip.list(folder));
+      for (const file of await landed()) {
+        if (!file.startsWith(prefix) || !(await isTaken(file))) continue;
+        if (there.has(file)) files.add(file);
+        else files.delete(file);
+      }
+      return [...files].sort();
     },
     async read(file) {
-      return (await landed()).has(file) ? tip.read(file) : head.read(file);
+      return (await isTaken(file)) ? tip.read(file) : head.read(file);
     },
   };
 }

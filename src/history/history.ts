@@ -1,5 +1,6 @@
 /** What the pull request does to the revisions that the base branch has. Facts only; the rules judge. */
-import type { Environment } from "../project/environment.ts";
+import { Failure } from "../failure.ts";
+import { findEnvironments, type Environment } from "../project/environment.ts";
 import { readGraph, type Graph, type IdentifiedTree, type ReadCache } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
 import { changedFiles as filesChanged, mergedTree, type Base } from "./base.ts";
@@ -95,6 +96,24 @@ function becameOf(before: Revision, added: readonly string[], headGraph: Graph):
   return became ? { becameId: became.id } : {};
 }
 
+/** The environment as the base branch has it, which may be in another folder. */
+async function onBase(tree: IdentifiedTree, environment: Environment, graph: Graph, cache: ReadCache): Promise<{ baseEnvironment: Environment; baseGraph: Graph }> {
+  const here = { baseEnvironment: environment, baseGraph: await readGraph(tree, environment, cache) };
+  if (here.baseGraph.revisions.size > 0 || graph.revisions.size === 0) return here;
+  const others = await findEnvironments(tree, {}).catch((error: unknown) => {
+    // There was none yet, or it was configured wrongly: nothing to compare with.
+    if (error instanceof Failure) return [];
+    throw error;
+  });
+  let [best, most] = [here, 0];
+  for (const baseEnvironment of others) {
+    const baseGraph = await readGraph(tree, baseEnvironment, cache);
+    const shared = [...baseGraph.revisions.keys()].filter((id) => graph.revisions.has(id)).length;
+    if (shared > most) [best, most] = [{ baseEnvironment, baseGraph }, shared];
+  }
+  return best;
+}
+
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 
@@ -102,7 +121,6 @@ const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
  * Reads both sides of one environment and compares them.
  *
  * @param given.tree the working tree
- * @param given.baseEnvironment where the base branch has the environment, if elsewhere
  * @returns the pull request's graph as it will be once merged, and the history
  */
 export async function readHistory(given: {
@@ -110,15 +128,14 @@ export async function readHistory(given: {
   base: Base;
   tree: IdentifiedTree;
   environment: Environment;
-  baseEnvironment?: Environment;
   cache?: ReadCache;
 }): Promise<{ graph: Graph; history: History }> {
-  const { git, base, tree, environment, baseEnvironment = environment, cache = new Map() } = given;
+  const { git, base, tree, environment, cache = new Map() } = given;
   const changed = filesChanged(git, base);
   const baseTree = commitTree(git, base.commit);
   const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
   // Afterwards, so that files that are the same on both sides are found in the cache.
-  const baseGraph = await readGraph(baseTree, baseEnvironment, cache);
+  const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
   const changedFiles = await changed;
   const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
   const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => (folder === "" ? "" : `${folder}/`));
