@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
+    reporters: ["default", "./tests/support/reporter.ts"],
     globalSetup: ["tests/support/server.ts"],
     pool: "forks",
     testTimeout: 30_000,
