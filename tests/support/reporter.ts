@@ -2,26 +2,21 @@
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 export default class ClosingLine implements Reporter {
-  #ended = false;
+  #line = "0 passed, 1 failed";
 
-  /** A run that never comes to its end, since the server for it cannot be had, has failed too. */
   onInit(): void {
-    process.once("exit", () => {
-      if (!this.#ended) console.log("0 passed, 1 failed");
-    });
+    // What keeps the run from beginning, such as a server that cannot be had, is told after the end of the run.
+    process.once("exit", () => console.log(this.#line));
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    this.#ended = true;
+    if (modules.length === 0) return;
     const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
     const of = (state: string) => states.filter((other) => other === state).length;
     // Beside tests, a file can fail while it is imported, a hook can, and so can what nobody waits for.
-    const broken = modules
-      .flatMap((module) => [module, ...module.children.allSuites()])
-      .filter((part) => part.errors().length > 0).length;
+    const parts = modules.flatMap((module) => [module, ...module.children.allSuites()]);
+    const broken = parts.filter((part) => part.errors().length > 0).length + unhandled.length;
     const skipped = of("skipped");
-    console.log(
-      `${of("passed")} passed, ${of("failed") + broken + unhandled.length} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`,
-    );
+    this.#line = `${of("passed")} passed, ${of("failed") + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
   }
 }
