@@ -6,7 +6,17 @@ import { fileURLToPath } from "node:url";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
 // Licences that may be bundled into a program under GPL-3.0-or-later.
-const ALLOWED = new Set(["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "Unlicense", "0BSD", "GPL-2.0-or-later", "GPL-3.0-or-later"]);
+const ALLOWED = new Set([
+  "MIT",
+  "ISC",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "Apache-2.0",
+  "Unlicense",
+  "0BSD",
+  "GPL-2.0-or-later",
+  "GPL-3.0-or-later",
+]);
 
 /** The text of dist/licenses.txt; throws where a bundled package has a licence that does not go with ours. */
 export function licenses() {
@@ -25,7 +35,8 @@ export function licenses() {
     .map((name) => {
       const folder = path.join(root, "node_modules", name);
       const { version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
-      if (!ALLOWED.has(license)) throw new Error(`${name} ${version} is under ${license}, which is not in the list of scripts/licenses.js`);
+      if (!ALLOWED.has(license))
+        throw new Error(`${name} ${version} is under ${license}, which is not in the list of scripts/licenses.js`);
       const file = existsSync(folder) && readdirSync(folder).find((entry) => /^(un)?licen[cs]e/i.test(entry));
       const text = file ? readFileSync(path.join(folder, file), "utf8").trim() : "(the package carries no licence file)";
       return `${name} ${version}\n${license}\n\n${text}\n`;

@@ -20,7 +20,9 @@ function findPython() {
     const { status, stdout } = spawnSync(candidate, ["-c", probe], { encoding: "utf8" });
     if (status === 0) return { command: candidate, version: stdout.trim() };
   }
-  return giveUp("No Python 3.9 or later was found. Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it in PYTHON.");
+  return giveUp(
+    "No Python 3.9 or later was found. Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it in PYTHON.",
+  );
 }
 
 /**
@@ -40,9 +42,13 @@ export function makeEnvironment(name = "default") {
   const made = spawnSync(command, ["-m", "venv", folder], { encoding: "utf8" });
   if (made.status !== 0) {
     rmSync(folder, { recursive: true, force: true });
-    giveUp(`Python ${version} cannot make a virtual environment: its venv module is missing.\nInstall it (Debian, Ubuntu: apt-get install python${version}-venv) and try again.\n${made.stdout}${made.stderr}`);
+    giveUp(
+      `Python ${version} cannot make a virtual environment: its venv module is missing.\nInstall it (Debian, Ubuntu: apt-get install python${version}-venv) and try again.\n${made.stdout}${made.stderr}`,
+    );
   }
-  execFileSync(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   writeFileSync(stampFile, stamp);
   return interpreter;
 }

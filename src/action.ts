@@ -30,7 +30,13 @@ function readEvent(): GitEvent {
   }
   const payload: unknown = env.GITHUB_EVENT_PATH ? JSON.parse(readFileSync(env.GITHUB_EVENT_PATH, "utf8")) : {};
   const token = env.INPUT_TOKEN?.trim();
-  return { name, payload, ...(env.GITHUB_REF && { ref: env.GITHUB_REF }), ...(token && { token }), ...(env.GITHUB_SERVER_URL && { serverUrl: env.GITHUB_SERVER_URL }) };
+  return {
+    name,
+    payload,
+    ...(env.GITHUB_REF && { ref: env.GITHUB_REF }),
+    ...(token && { token }),
+    ...(env.GITHUB_SERVER_URL && { serverUrl: env.GITHUB_SERVER_URL }),
+  };
 }
 
 /** Links of the summary: to the rules' pages, and to the code of the commit. */

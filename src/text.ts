@@ -54,5 +54,8 @@ export const count = (number: number, noun: string, plural = `${noun}s`): string
 
 /** The text without any mark-up, for places that have none. Blocks stand on lines of their own. */
 export function plain(parts: Text): string {
-  return parts.map((part) => ("text" in part ? part.text : "code" in part ? part.code : `\n${part.block}\n`)).join("").trim();
+  return parts
+    .map((part) => ("text" in part ? part.text : "code" in part ? part.code : `\n${part.block}\n`))
+    .join("")
+    .trim();
 }

@@ -42,7 +42,11 @@ describe("arguments", () => {
   });
 
   test("fix has flags of its own, and a folder may be called so", () => {
-    expect(readArguments(["fix", "--yes", "db"])).toEqual({ command: "fix", given: { directory: "db" }, fix: { yes: true, merge: false } });
+    expect(readArguments(["fix", "--yes", "db"])).toEqual({
+      command: "fix",
+      given: { directory: "db" },
+      fix: { yes: true, merge: false },
+    });
     expect(readArguments(["./fix"])).toMatchObject({ command: "check", given: { directory: "./fix" } });
     expect(() => readArguments(["--merge"])).toThrow("There is no flag --merge.");
   });

@@ -63,7 +63,7 @@ class Project:
             if self._app is None:
                 sys.argv = ["alembic", *self._arguments(name, target)]
                 with _stage("config"):
-                    config = _CapturedConfig.of(sys.argv[1:])
+                    config = CapturedConfig.of(sys.argv[1:])
                 yield config
             else:
                 sys.argv = ["flask", "db", name, target]
@@ -124,7 +124,7 @@ class Project:
         return migrate.migrate.get_config(None if same else directory, x_arg=self._request["x"])
 
 
-class _CapturedConfig(CommandLine):
+class CapturedConfig(CommandLine):
     """Alembic's command line, up to the point where it would run the command."""
 
     config: Config

@@ -28,6 +28,7 @@ def main() -> None:
 
 
 def _serve(channel: Channel, load: Message) -> None:
+    """Answer `load` and what follows it, or `sql` alone."""
     sources = Sources(load["root"])
     try:
         import alembic
@@ -45,6 +46,10 @@ def _serve(channel: Channel, load: Message) -> None:
     )
     statements = Statements(channel, sources)
     redirect = Redirect(channel, statements)
+    if load["type"] == "sql":
+        redirect.finish()
+        _render(channel, load, statements, sources)
+        return
     try:
         project = loading.Project(load)
         graph = project.graph()
@@ -59,3 +64,13 @@ def _serve(channel: Channel, load: Message) -> None:
         if request["type"] == "bye":
             return
         runner.run(request)
+
+
+def _render(channel: Channel, request: Message, statements: Statements, sources: Sources) -> None:
+    """Tell what revisions would execute; no connection is let through."""
+    try:
+        from .render import Renderer
+
+        Renderer(channel, request, statements, sources).run()
+    except BaseException as error:
+        channel.send("failed", stage="config", raised=describe(error, sources))

@@ -107,7 +107,10 @@ export async function findBase({ git, event, base }: { git: Git; event?: GitEven
     const tip = branch === undefined ? undefined : await resolve(git, branch, event);
     if (tip !== undefined) return fork(git, head, tip, branch!, event);
   }
-  return { known: false, reason: text`no branch was found to compare with: there is neither ${code("origin/HEAD")} nor ${code("main")} nor ${code("master")}; name one with ${code("--base")}` };
+  return {
+    known: false,
+    reason: text`no branch was found to compare with: there is neither ${code("origin/HEAD")} nor ${code("main")} nor ${code("master")}; name one with ${code("--base")}`,
+  };
 }
 
 const shortRef = (ref: string | undefined) => ref?.replace(/^refs\/heads\//, "");
@@ -151,7 +154,11 @@ async function fork(git: Git, head: string, tip: string, label: string, event: G
   }
   if (left !== undefined) return { known: true, value: { commit: tip, label, ...(left === tip ? {} : { mergeBase: left }) } };
   if (!git.shallow) return { known: false, reason: text`this checkout and ${code(label)} have no commit in common` };
-  if (!event) return { known: false, reason: text`this clone is shallow and does not reach the commit where it left ${code(label)}; ${code("git fetch --unshallow")} mends that` };
+  if (!event)
+    return {
+      known: false,
+      reason: text`this clone is shallow and does not reach the commit where it left ${code(label)}; ${code("git fetch --unshallow")} mends that`,
+    };
   throw new Failure(
     3,
     text`This clone is shallow and does not reach the commit where the pull request left ${code(label)}, so nobody can tell which revisions are new.`,
@@ -173,11 +180,25 @@ async function need(git: Git, commit: string, event: GitEvent): Promise<void> {
 }
 
 /** Fetches commits; undefined when that went well, else what git said. A depth is given in shallow clones only: it would make others shallow. */
-async function fetch(git: Git, event: GitEvent, wanted: readonly string[], depth: number | undefined): Promise<string | undefined> {
+async function fetch(
+  git: Git,
+  event: GitEvent,
+  wanted: readonly string[],
+  depth: number | undefined,
+): Promise<string | undefined> {
   const remotes = (await git.ask(["remote"]))?.split("\n") ?? [];
   const remote = remotes.includes("origin") ? "origin" : remotes[0];
   if (!remote) return "there is no remote";
-  const command = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), "--end-of-options", remote, ...wanted];
+  const command = [
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    ...(depth === undefined ? [] : [`--depth=${depth}`]),
+    "--end-of-options",
+    remote,
+    ...wanted,
+  ];
   const attempt = (environment?: Record<string, string>) =>
     git.run(command, { network: true, timeout: 120_000, environment }).then(
       () => undefined,
@@ -214,7 +235,9 @@ export function mergedTree(git: Git, head: IdentifiedTree, base: Base): Identifi
     if (!(await landed()).has(file)) return false;
     let decision = decided.get(file);
     if (!decision) {
-      decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) => (ours && before ? sameText(ours, before) : !ours && !before));
+      decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) =>
+        ours && before ? sameText(ours, before) : !ours && !before,
+      );
       decided.set(file, decision);
     }
     return decision;
@@ -250,7 +273,17 @@ function sameText(a: Uint8Array, b: Uint8Array): boolean {
 export async function changedFiles(git: Git, base: Base): Promise<string[]> {
   const from = base.mergeBase ?? base.commit;
   const answers = await Promise.all([
-    git.run(["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=all", from, "--"]),
+    git.run([
+      "diff",
+      "--name-only",
+      "-z",
+      "--no-ext-diff",
+      "--no-textconv",
+      "--no-renames",
+      "--ignore-submodules=all",
+      from,
+      "--",
+    ]),
     git.run(["ls-files", "--others", "--exclude-standard", "-z"]),
   ]);
   return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();

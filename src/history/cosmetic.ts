@@ -42,16 +42,26 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
   const modules = [parseModule(before.source).module, parseModule(after.source).module] as const;
   const documented = modules.some((module) => mentions(module, "__doc__"));
   // A name that nothing in the old file binds can only have been what the new one imports under it, or the old one never ran.
-  const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
+  const lent = new Map(
+    [...importsOf(modules[1]), ...importsOf(modules[0])].filter(
+      ([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name),
+    ),
+  );
   const differing = (qualified: boolean) => {
     const first = canonical(modules[0], lent, { documented, qualified });
     const second = canonical(modules[1], importsOf(modules[1]), { documented, qualified });
-    const names = [...new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"));
+    const names = [...new Set([...second.keys(), ...first.keys()])].filter(
+      (name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"),
+    );
     return { first, second, names };
   };
   const { first, second, names } = differing(true);
   if (names.length === 0) return { same: true };
-  const functions = [...ENTRIES.slice(1).filter((name) => names.includes(name)), ...names.filter((name) => !ENTRIES.includes(name)), ...names.filter((name) => name === "")];
+  const functions = [
+    ...ENTRIES.slice(1).filter((name) => names.includes(name)),
+    ...names.filter((name) => !ENTRIES.includes(name)),
+    ...names.filter((name) => name === ""),
+  ];
   const shown = functions.find((name) => second.has(name));
   const offset = shown === undefined ? undefined : firstDifference(first.get(shown), second.get(shown)!);
   return {
@@ -66,7 +76,9 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
 export function sameWork(a: Revision, b: Revision): boolean {
   const { module } = parseModule(a.source);
   const forms = canonical(module, importsOf(module), { documented: false, qualified: true });
-  return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same;
+  return (
+    ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same
+  );
 }
 
 function firstDifference(before: Form | undefined, after: Form): number | undefined {
@@ -90,7 +102,8 @@ function mentions(node: Node, name: string): boolean {
 /** What each imported name stands for: `sa` for `sqlalchemy`. Names that mean two things, or are bound otherwise too, are left out. */
 function importsOf(module: Node): Map<string, string> {
   const found = new Map<string, string | undefined>();
-  const bind = (name: string, path: string | undefined) => found.set(name, found.has(name) && found.get(name) !== path ? undefined : path);
+  const bind = (name: string, path: string | undefined) =>
+    found.set(name, found.has(name) && found.get(name) !== path ? undefined : path);
   const rebound = new Set<string>();
   walk(module, (node) => {
     if (node.kind === "Import" || node.kind === "ImportFrom") {
@@ -102,18 +115,22 @@ function importsOf(module: Node): Map<string, string> {
 
 /** Names that are bound without anybody binding them. */
 const BUILTINS = new Set(
-  ("abs aiter all anext any ascii basestring bin bool breakpoint buffer bytearray bytes callable chr classmethod cmp compile complex delattr dict dir divmod " +
+  (
+    "abs aiter all anext any ascii basestring bin bool breakpoint buffer bytearray bytes callable chr classmethod cmp compile complex delattr dict dir divmod " +
     "enumerate eval exec file filter float format frozenset getattr globals hasattr hash help hex id input int intern isinstance issubclass iter len list " +
     "locals long map max memoryview min next object oct open ord pow print property range raw_input reduce reload repr reversed round set setattr slice " +
-    "sorted staticmethod str sum super tuple type unichr unicode vars xrange zip __import__ __name__ __file__ __doc__ NotImplemented Warning").split(" "),
+    "sorted staticmethod str sum super tuple type unichr unicode vars xrange zip __import__ __name__ __file__ __doc__ NotImplemented Warning"
+  ).split(" "),
 );
 
 /** Whether nothing gives a name a meaning, in this file or in Python itself. */
 function isFree(module: Node, name: string): boolean {
-  if (BUILTINS.has(name) || /(?:Error|Exception|Warning|Interrupt|Exit|StopIteration|StopAsyncIteration)$/.test(name)) return false;
+  if (BUILTINS.has(name) || /(?:Error|Exception|Warning|Interrupt|Exit|StopIteration|StopAsyncIteration)$/.test(name))
+    return false;
   let bound = false;
   walk(module, (node) => {
-    if (node.kind === "Import" || node.kind === "ImportFrom") bound ||= aliasesOf(node).some((alias) => alias.name === name || alias.name === "*");
+    if (node.kind === "Import" || node.kind === "ImportFrom")
+      bound ||= aliasesOf(node).some((alias) => alias.name === name || alias.name === "*");
     else bound ||= boundBy(node).includes(name);
   });
   return !bound;
@@ -123,14 +140,16 @@ function isFree(module: Node, name: string): boolean {
 function aliasesOf(node: Node): { name: string; path: string }[] {
   return (node.items as readonly Node[]).map((alias) => {
     const other = alias.items[0]?.text;
-    if (node.kind === "ImportFrom") return { name: other ?? alias.text, path: canonicalPath(`${node.text}${node.text.endsWith(".") ? "" : "."}${alias.text}`) };
+    if (node.kind === "ImportFrom")
+      return { name: other ?? alias.text, path: canonicalPath(`${node.text}${node.text.endsWith(".") ? "" : "."}${alias.text}`) };
     const first = alias.text.split(".")[0]!;
     return other === undefined ? { name: first, path: first } : { name: other, path: alias.text };
   });
 }
 
 /** The same object under its shortest name: SQLAlchemy offers most of what it has at its top. */
-const canonicalPath = (path: string): string => path.replace(/^sqlalchemy\.(?:sql\.expression|sql|types|schema)\.(?=[A-Za-z]\w*$)/, "sqlalchemy.");
+const canonicalPath = (path: string): string =>
+  path.replace(/^sqlalchemy\.(?:sql\.expression|sql|types|schema)\.(?=[A-Za-z]\w*$)/, "sqlalchemy.");
 
 /** The names that a node binds by itself, imports aside. */
 function boundBy(node: Node): string[] {
@@ -183,7 +202,11 @@ function inert(node: Node): boolean {
     : false;
 }
 
-function canonical(module: Node, imports: ReadonlyMap<string, string>, options: { documented: boolean; qualified: boolean }): Forms {
+function canonical(
+  module: Node,
+  imports: ReadonlyMap<string, string>,
+  options: { documented: boolean; qualified: boolean },
+): Forms {
   const forms: Forms = new Map();
   const statements = module.items as readonly Node[];
   const definitions = statements.flatMap((statement) => {
@@ -197,7 +220,8 @@ function canonical(module: Node, imports: ReadonlyMap<string, string>, options: 
     for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
   });
   /** A definition stands for itself where its name means nothing else in the file. */
-  const alone = (name: string) => definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
+  const alone = (name: string) =>
+    definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
 
   const rest: Node[] = [];
   const used = new Map<string, ReadonlySet<string>>();
@@ -222,7 +246,12 @@ function canonical(module: Node, imports: ReadonlyMap<string, string>, options: 
 
 /** Assigns nothing but what Alembic reads as the header. */
 function isHeader(statement: Node): boolean {
-  if (statement.kind === "AnnAssign") return HEADER.has(statement.items[0]!.text) && statement.items[0]!.kind === "Name" && (!statement.items[2] || inert(statement.items[2]));
+  if (statement.kind === "AnnAssign")
+    return (
+      HEADER.has(statement.items[0]!.text) &&
+      statement.items[0]!.kind === "Name" &&
+      (!statement.items[2] || inert(statement.items[2]))
+    );
   if (statement.kind !== "Assign" || !inert(statement.items.at(-1)!)) return false;
   return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
 }
@@ -236,16 +265,21 @@ function definedName(statement: Node): string | undefined {
     case "ClassDef":
       return statement.items[0]!.items.length === 0 && basesOf(statement).length === 0 ? statement.text : undefined;
     case "Assign":
-      return statement.items.length === 2 && statement.items[0]!.kind === "Name" && inert(statement.items[1]!) ? statement.items[0]!.text : undefined;
+      return statement.items.length === 2 && statement.items[0]!.kind === "Name" && inert(statement.items[1]!)
+        ? statement.items[0]!.text
+        : undefined;
     case "AnnAssign":
-      return statement.items[0]!.kind === "Name" && statement.items[2] && inert(statement.items[2]) ? statement.items[0]!.text : undefined;
+      return statement.items[0]!.kind === "Name" && statement.items[2] && inert(statement.items[2])
+        ? statement.items[0]!.text
+        : undefined;
     default:
       return undefined;
   }
 }
 
 /** Arguments of a class; `object` is what a class without bases inherits from. */
-const basesOf = (definition: Node): Node[] => (definition.items[2]!.items as readonly Node[]).filter(({ kind, text }) => kind !== "Name" || text !== "object");
+const basesOf = (definition: Node): Node[] =>
+  (definition.items[2]!.items as readonly Node[]).filter(({ kind, text }) => kind !== "Name" || text !== "object");
 
 function namesIn(nodes: readonly Node[]): Set<string> {
   const names = new Set<string>();
@@ -253,7 +287,8 @@ function namesIn(nodes: readonly Node[]): Set<string> {
     walk(one, (node) => {
       if (node.kind === "Name") names.add(node.text);
       // What a broken statement uses is not known exactly.
-      if (node.kind === "Invalid") for (const [name] of node.text.matchAll(/[\p{XID_Start}_][\p{XID_Continue}]*/gu)) names.add(name);
+      if (node.kind === "Invalid")
+        for (const [name] of node.text.matchAll(/[\p{XID_Start}_][\p{XID_Continue}]*/gu)) names.add(name);
     });
   }
   return names;
@@ -263,7 +298,11 @@ function namesIn(nodes: readonly Node[]): Set<string> {
 const EMPTY_FUNCTION = 6;
 
 /** Writes statements in the canonical form. */
-function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, options: { documented: boolean; qualified: boolean }): Form {
+function write(
+  nodes: readonly Node[],
+  imports: ReadonlyMap<string, string>,
+  options: { documented: boolean; qualified: boolean },
+): Form {
   const form: Form = { tokens: [], offsets: [] };
   const put = (token: string, at: Node) => {
     form.tokens.push(token);
@@ -275,8 +314,9 @@ function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, opt
   };
   const group = (kind: string, at: Node, items: readonly (Node | null | undefined)[]) => {
     put(`(${kind}`, at);
-    for (const item of items) if (item) expression(item);
-    else if (item === null) put("-", at);
+    for (const item of items)
+      if (item) expression(item);
+      else if (item === null) put("-", at);
     close(at);
   };
 
@@ -346,8 +386,9 @@ function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, opt
   };
   const compound = (kind: string, node: Node, parts: readonly (Node | null)[], blocks: readonly (Node | null | undefined)[]) => {
     put(`(${kind}`, node);
-    for (const part of parts) if (part) expression(part);
-    else put("-", node);
+    for (const part of parts)
+      if (part) expression(part);
+      else put("-", node);
     blocks.forEach((one, index) => {
       if (!one) return;
       const from = form.tokens.length;
@@ -368,7 +409,8 @@ function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, opt
       case "Import":
       case "ImportFrom":
         // A name that stands for one thing is written out where it is used.
-        for (const { name, path } of aliasesOf(node)) if (name === "*" || imports.get(name) !== path) put(`import ${path} as ${name}`, node);
+        for (const { name, path } of aliasesOf(node))
+          if (name === "*" || imports.get(name) !== path) put(`import ${path} as ${name}`, node);
         return;
       case "FunctionDef":
       case "AsyncFunctionDef":
@@ -440,7 +482,8 @@ function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, opt
   return form;
 }
 
-const returnsNothing = (node: Node): boolean => node.items[0] === null || (node.items[0]!.kind === "Constant" && node.items[0]!.text === "None");
+const returnsNothing = (node: Node): boolean =>
+  node.items[0] === null || (node.items[0]!.kind === "Constant" && node.items[0]!.text === "None");
 
 /** Statements that do nothing: `pass`, docstrings, annotations without a value. */
 function idle(node: Node, documented: boolean): boolean {
@@ -453,6 +496,7 @@ function idle(node: Node, documented: boolean): boolean {
 /** `0x10`, `16` and `1_6` are the same number; `1.` and `1.0` are. */
 function numberOf(text: string): string {
   const plain = text.replaceAll("_", "").toLowerCase();
-  if (/^(?:0[xob][\da-f]+|\d+)$/.test(plain)) return `Number ${BigInt(/^0\d/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain)}`;
+  if (/^(?:0[xob][\da-f]+|\d+)$/.test(plain))
+    return `Number ${BigInt(/^0\d/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain)}`;
   return plain.endsWith("j") ? `Number ${plain}` : `Number ${Number(plain)} float`;
 }

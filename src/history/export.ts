@@ -34,7 +34,9 @@ export async function exportCommit(git: Git, commit: string, changed: readonly s
 /** Gives the copy what Python has compiled in the working tree: compiling a large project again takes longer than its migrations. */
 async function lendBytecode(from: string, to: string, changed: ReadonlySet<string>): Promise<void> {
   const entries = await readdir(from, { recursive: true, withFileTypes: true });
-  const compiled = entries.filter((entry) => entry.isFile() && entry.name.endsWith(".pyc") && path.basename(entry.parentPath) === "__pycache__");
+  const compiled = entries.filter(
+    (entry) => entry.isFile() && entry.name.endsWith(".pyc") && path.basename(entry.parentPath) === "__pycache__",
+  );
   await Promise.all(
     compiled.map(async ({ name, parentPath }) => {
       const cache = path.relative(from, parentPath);

@@ -54,7 +54,8 @@ const SETTINGS = [
 ].flatMap((setting) => ["-c", setting]);
 
 /** Variables that would send git to another repository, or make it run something. Hooks set some of them. */
-const FOREIGN = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
+const FOREIGN =
+  /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
 
 function environmentOf(options: RunOptions): NodeJS.ProcessEnv {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)));
@@ -74,7 +75,12 @@ export function configEnvironment(settings: Record<string, string>): Record<stri
   const entries = Object.entries(settings);
   return {
     GIT_CONFIG_COUNT: String(first + entries.length),
-    ...Object.fromEntries(entries.flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${first + index}`, key], [`GIT_CONFIG_VALUE_${first + index}`, value]])),
+    ...Object.fromEntries(
+      entries.flatMap(([key, value], index) => [
+        [`GIT_CONFIG_KEY_${first + index}`, key],
+        [`GIT_CONFIG_VALUE_${first + index}`, value],
+      ]),
+    ),
   };
 }
 
@@ -88,7 +94,8 @@ function runIn(directory: string, command: readonly string[], options: RunOption
       (error, stdout, stderr) => {
         if (!error) resolve(stdout);
         else if (error.code === "ENOENT") reject(noGit());
-        else reject(new GitError(command, stderr.toString("utf8").trim() || (error.killed ? "no answer in time" : error.message)));
+        else
+          reject(new GitError(command, stderr.toString("utf8").trim() || (error.killed ? "no answer in time" : error.message)));
       },
     );
     child.stdin?.end();
@@ -96,7 +103,11 @@ function runIn(directory: string, command: readonly string[], options: RunOption
 }
 
 const noGit = () =>
-  new Failure(3, text`${code("git")} was not found on this machine.`, text`Install it (Debian, Ubuntu: ${code("apt-get install git")}), or put it on the PATH.`);
+  new Failure(
+    3,
+    text`${code("git")} was not found on this machine.`,
+    text`Install it (Debian, Ubuntu: ${code("apt-get install git")}), or put it on the PATH.`,
+  );
 
 /**
  * Opens the checkout that a folder belongs to.
@@ -107,7 +118,9 @@ const noGit = () =>
 export async function openGit(directory: string): Promise<Git | undefined> {
   let answer: string;
   try {
-    answer = (await runIn(directory, ["rev-parse", "--show-toplevel", "--is-shallow-repository", "--show-object-format"])).toString("utf8");
+    answer = (
+      await runIn(directory, ["rev-parse", "--show-toplevel", "--is-shallow-repository", "--show-object-format"])
+    ).toString("utf8");
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     if (/dubious ownership|unsafe repository/.test(error.stderr)) {
@@ -133,7 +146,10 @@ export async function openGit(directory: string): Promise<Git | undefined> {
           throw error;
         },
       ),
-    start: (command) => spawn("git", ["--no-pager", "--literal-pathspecs", ...SETTINGS, "-C", root, ...command], { env: environmentOf({ network: true }) }),
+    start: (command) =>
+      spawn("git", ["--no-pager", "--literal-pathspecs", ...SETTINGS, "-C", root, ...command], {
+        env: environmentOf({ network: true }),
+      }),
   };
 }
 
@@ -172,7 +188,9 @@ export function commitTree(git: Git, commit: string): IdentifiedTree {
     async list(folder) {
       const prefix = folder === "" ? "" : `${folder}/`;
       const whole = await (listings.get("") ?? look(folder));
-      return [...whole.keys()].filter((file) => file.startsWith(prefix) && !FOREIGN_FOLDERS.test(file.slice(prefix.length))).sort();
+      return [...whole.keys()]
+        .filter((file) => file.startsWith(prefix) && !FOREIGN_FOLDERS.test(file.slice(prefix.length)))
+        .sort();
     },
     async read(file) {
       const blob = await id(file);

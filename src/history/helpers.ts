@@ -14,12 +14,17 @@ export function helpersOf(revision: Revision, files: readonly string[]): string[
   const strings: string[] = [];
   const visit = (node: Node): void => {
     if (node.kind === "Import") for (const alias of node.items) modules.add(alias!.text);
-    if (node.kind === "ImportFrom") for (const alias of node.items) modules.add(`${node.text.replace(/^\.+/, "")}.${alias!.text}`.replace(/^\./, ""));
+    if (node.kind === "ImportFrom")
+      for (const alias of node.items) modules.add(`${node.text.replace(/^\.+/, "")}.${alias!.text}`.replace(/^\./, ""));
     if (node.kind === "String") strings.push(node.text);
     for (const item of node.items) if (item) visit(item);
   };
   visit(parseModule(revision.source).module);
-  return possible.filter((file) => (file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf(file)))));
+  return possible.filter((file) =>
+    file.endsWith(".py")
+      ? [...modules].some((module) => mayBe(module, file))
+      : strings.some((string) => string.endsWith(nameOf(file))),
+  );
 }
 
 const nameOf = (file: string) => file.slice(file.lastIndexOf("/") + 1);

@@ -78,7 +78,10 @@ function compare(before: Revision, after: Revision, helpers: readonly string[]):
     before,
     after,
     body: comparison === undefined ? "same" : comparison.same ? "cosmetic" : "edited",
-    ...(comparison && !comparison.same && { edited: { functions: comparison.functions, line: comparison.line, importsOnly: comparison.importsOnly } }),
+    ...(comparison &&
+      !comparison.same && {
+        edited: { functions: comparison.functions, line: comparison.line, importsOnly: comparison.importsOnly },
+      }),
     ...(touched.length > 0 && { helpers: touched }),
     moved: before.file !== after.file,
     ...(!same("down") && { reparented: { before: before.down, after: after.down } }),
@@ -87,17 +90,30 @@ function compare(before: Revision, after: Revision, helpers: readonly string[]):
   };
 }
 
-const vanished = (before: Revision): Change => ({ id: before.id, before, body: "deleted", moved: false, dependenciesChanged: false, labelsChanged: false });
+const vanished = (before: Revision): Change => ({
+  id: before.id,
+  before,
+  body: "deleted",
+  moved: false,
+  dependenciesChanged: false,
+  labelsChanged: false,
+});
 
 /** The new revision that a vanished one became. */
 function becameOf(before: Revision, added: readonly string[], headGraph: Graph): Pick<Change, "becameId"> {
   const candidates = added.map((id) => headGraph.revisions.get(id)!);
-  const became = candidates.find(({ file }) => file === before.file) ?? candidates.find((candidate) => sameWork(before, candidate));
+  const became =
+    candidates.find(({ file }) => file === before.file) ?? candidates.find((candidate) => sameWork(before, candidate));
   return became ? { becameId: became.id } : {};
 }
 
 /** The environment as the base branch has it, which may be in another folder. */
-async function onBase(tree: IdentifiedTree, environment: Environment, graph: Graph, cache: ReadCache): Promise<{ baseEnvironment: Environment; baseGraph: Graph }> {
+async function onBase(
+  tree: IdentifiedTree,
+  environment: Environment,
+  graph: Graph,
+  cache: ReadCache,
+): Promise<{ baseEnvironment: Environment; baseGraph: Graph }> {
   const here = { baseEnvironment: environment, baseGraph: await readGraph(tree, environment, cache) };
   if (here.baseGraph.revisions.size > 0 || graph.revisions.size === 0) return here;
   const others = await findEnvironments(tree, {}).catch((error: unknown) => {
@@ -138,8 +154,13 @@ export async function readHistory(given: {
   const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
   const changedFiles = await changed;
   const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
-  const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => (folder === "" ? "" : `${folder}/`));
-  const candidates = changedFiles.filter((file) => !revisions.has(file) && (DATA.test(file) || (file.endsWith(".py") && beside.some((folder) => file.startsWith(folder)))));
+  const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) =>
+    folder === "" ? "" : `${folder}/`,
+  );
+  const candidates = changedFiles.filter(
+    (file) =>
+      !revisions.has(file) && (DATA.test(file) || (file.endsWith(".py") && beside.some((folder) => file.startsWith(folder)))),
+  );
   const known = await Promise.all(candidates.map((file) => baseTree.id!(file)));
   const helpers = candidates.filter((_, index) => known[index] !== undefined);
   return { graph, history: compareHistory({ base, baseGraph, headGraph: graph, changedFiles, helpers }) };

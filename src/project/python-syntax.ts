@@ -35,7 +35,20 @@ class Refused extends Error {
   }
 }
 
-const BINARY: Record<string, number> = { "|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6 };
+const BINARY: Record<string, number> = {
+  "|": 1,
+  "^": 2,
+  "&": 3,
+  "<<": 4,
+  ">>": 4,
+  "+": 5,
+  "-": 5,
+  "*": 6,
+  "/": 6,
+  "//": 6,
+  "%": 6,
+  "@": 6,
+};
 /** CPython's own limit for parentheses. */
 const MOST_NESTED = 200;
 const TOO_DEEP = "too many levels of nesting";
@@ -64,7 +77,10 @@ export function parseModule(source: string): { module: Node; problem?: Problem }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     // Strings in strings in strings, until the stack is full.
-    return { module: { kind: "Module", text: "", items: [], start: 0, end: source.length }, problem: { offset: 0, detail: TOO_DEEP } };
+    return {
+      module: { kind: "Module", text: "", items: [], start: 0, end: source.length },
+      problem: { offset: 0, detail: TOO_DEEP },
+    };
   }
 }
 
@@ -79,7 +95,9 @@ function parse(source: string): { module: Node; problem?: Problem } {
 }
 
 const FEATURES = new Set(
-  "nested_scopes generators division absolute_import with_statement print_function unicode_literals barry_as_FLUFL generator_stop annotations".split(" "),
+  "nested_scopes generators division absolute_import with_statement print_function unicode_literals barry_as_FLUFL generator_stop annotations".split(
+    " ",
+  ),
 );
 
 /** `from __future__ import` stands before everything else but a docstring. */
@@ -93,7 +111,8 @@ function futureProblems(module: Node): Problem[] {
     }
     const unknown = statement.items.find((alias) => !FEATURES.has(alias!.text));
     if (unknown) problems.push({ offset: statement.start, detail: `future feature ${unknown.text} is not defined` });
-    else if (!beginning) problems.push({ offset: statement.start, detail: "from __future__ imports must occur at the beginning of the file" });
+    else if (!beginning)
+      problems.push({ offset: statement.start, detail: "from __future__ imports must occur at the beginning of the file" });
   });
   return problems;
 }
@@ -120,7 +139,13 @@ function parserOf(source: string, tokens: readonly Token[]) {
     if (!take(text)) refuse(detail);
   };
   const end = (): number => tokens[at - 1]?.end ?? 0;
-  const node = (kind: string, start: number, items: (Node | null)[] = [], text = ""): Node => ({ kind, text, items, start, end: end() });
+  const node = (kind: string, start: number, items: (Node | null)[] = [], text = ""): Node => ({
+    kind,
+    text,
+    items,
+    start,
+    end: end(),
+  });
   const name = (): string => {
     const token = now();
     if (token.kind !== "name") refuse();
@@ -137,7 +162,10 @@ function parserOf(source: string, tokens: readonly Token[]) {
     }
     return { items, trailing: false };
   };
-  const endsList = (token: Token) => token.kind === "newline" || token.kind === "end" || (token.kind === "op" && (ENDS.has(token.text) || token.text === "in" || token.text === "for"));
+  const endsList = (token: Token) =>
+    token.kind === "newline" ||
+    token.kind === "end" ||
+    (token.kind === "op" && (ENDS.has(token.text) || token.text === "in" || token.text === "for"));
   /** Tries a reading; undefined, and nothing taken, where it does not fit. */
   const attempt = <T>(read: () => T): T | undefined => {
     const back = at;
@@ -276,7 +304,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
       const prefix = /^[a-z]*/i.exec(token.text)![0].toLowerCase();
       const quotes = /^(?:'''|"""|'|")/.exec(token.text.slice(prefix.length))![0];
       const from = token.start + prefix.length + quotes.length;
-      const to = token.end - (token.text.length >= prefix.length + 2 * quotes.length && token.text.endsWith(quotes) ? quotes.length : 0);
+      const to =
+        token.end - (token.text.length >= prefix.length + 2 * quotes.length && token.text.endsWith(quotes) ? quotes.length : 0);
       const isBytes = prefix.includes("b");
       if (bytes !== undefined && bytes !== isBytes) refuse("cannot mix bytes and nonbytes literals", token.start);
       bytes = isBytes;
@@ -299,7 +328,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
     for (const part of parts) {
       const last = joined.at(-1);
       if (part.kind === "String" && part.text === "") continue;
-      if (part.kind === "String" && last?.kind === "String") joined[joined.length - 1] = { ...last, text: last.text + part.text, end: part.end };
+      if (part.kind === "String" && last?.kind === "String")
+        joined[joined.length - 1] = { ...last, text: last.text + part.text, end: part.end };
       else joined.push(part);
     }
     return joined;
@@ -332,10 +362,17 @@ function parserOf(source: string, tokens: readonly Token[]) {
         const expressionParser = parserOf(source, inner.tokens);
         const value = expressionParser.field();
         const format = field.format
-          ? { kind: "FString", text: "", items: merged(replaced(field.format[0], field.format[1], raw)), start: field.format[0], end: field.format[1] }
+          ? {
+              kind: "FString",
+              text: "",
+              items: merged(replaced(field.format[0], field.format[1], raw)),
+              start: field.format[0],
+              end: field.format[1],
+            }
           : null;
         // `{x=}` is `x={x!r}`.
-        if (field.shownEnd !== undefined) parts.push({ kind: "String", text: source.slice(start, field.shownEnd), items: [], start, end: field.shownEnd });
+        if (field.shownEnd !== undefined)
+          parts.push({ kind: "String", text: source.slice(start, field.shownEnd), items: [], start, end: field.shownEnd });
         const conversion = field.conversion || (field.shownEnd !== undefined && !format ? "r" : "");
         parts.push({ kind: "Field", text: `!${conversion}`, items: [value, format], start: index, end: field.end });
         index = field.end;
@@ -394,10 +431,11 @@ function parserOf(source: string, tokens: readonly Token[]) {
         const value = named();
         if (isComprehension()) {
           const whole = node("GeneratorExp", start, [value, ...comprehensions()]);
-          if (items.length > 0 || !is(")") || !generator) refuse(generator ? "Generator expression must be parenthesized" : "invalid syntax", start);
+          if (items.length > 0 || !is(")") || !generator)
+            refuse(generator ? "Generator expression must be parenthesized" : "invalid syntax", start);
           items.push(whole);
         } else {
-          if (is("=")) refuse("expression cannot contain assignment, perhaps you meant \"==\"?", start);
+          if (is("=")) refuse('expression cannot contain assignment, perhaps you meant "=="?', start);
           if (unpacked) refuse("positional argument follows keyword argument unpacking", start);
           if (keywords) refuse("positional argument follows keyword argument", start);
           items.push(value);
@@ -411,17 +449,20 @@ function parserOf(source: string, tokens: readonly Token[]) {
 
   const subscripts = (): Node => {
     const start = now().start;
-    const { items, trailing } = list(() => {
-      const from = now().start;
-      if (take("*")) return node("Starred", from, [binary(1)]);
-      const lower = is(":") ? null : named();
-      if (!is(":")) return lower!;
-      at += 1;
-      const bound = () => (is(":") || is(",") || is("]") ? null : expression());
-      const upper = bound();
-      const step = take(":") ? bound() : null;
-      return node("Slice", from, [lower, upper, step]);
-    }, (token) => is("]", token));
+    const { items, trailing } = list(
+      () => {
+        const from = now().start;
+        if (take("*")) return node("Starred", from, [binary(1)]);
+        const lower = is(":") ? null : named();
+        if (!is(":")) return lower!;
+        at += 1;
+        const bound = () => (is(":") || is(",") || is("]") ? null : expression());
+        const upper = bound();
+        const step = take(":") ? bound() : null;
+        return node("Slice", from, [lower, upper, step]);
+      },
+      (token) => is("]", token),
+    );
     return items.length === 1 && !trailing && items[0]!.kind !== "Starred" ? items[0]! : node("Tuple", start, items);
   };
 
@@ -544,7 +585,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
   /** Generators may be asynchronous anywhere, what collects at once may not. */
   const collected = (kind: string, start: number, items: Node[]): Node => {
     const asynchronous = items.some((item) => item.kind === "Comprehension" && item.text === "async");
-    if (asynchronous && scope.function !== "async" && comprehending === 0) note("asynchronous comprehension outside of an asynchronous function", start);
+    if (asynchronous && scope.function !== "async" && comprehending === 0)
+      note("asynchronous comprehension outside of an asynchronous function", start);
     return node(kind, start, items);
   };
   const isComprehension = (): boolean => is("for") || (is("async") && is("for", ahead(1)));
@@ -567,12 +609,31 @@ function parserOf(source: string, tokens: readonly Token[]) {
 
   // --- targets
   const describe = (value: Node): string =>
-    ({ Call: "function call", Number: "literal", String: "literal", Bytes: "literal", FString: "f-string expression", Constant: value.text, Binary: "expression", Unary: "expression", Bool: "expression", Compare: "comparison", Lambda: "lambda", IfExp: "conditional expression", Dict: "dict literal", Set: "set display", Await: "await expression", Yield: "yield expression", Named: "named expression" })[value.kind] ?? "expression";
+    ({
+      Call: "function call",
+      Number: "literal",
+      String: "literal",
+      Bytes: "literal",
+      FString: "f-string expression",
+      Constant: value.text,
+      Binary: "expression",
+      Unary: "expression",
+      Bool: "expression",
+      Compare: "comparison",
+      Lambda: "lambda",
+      IfExp: "conditional expression",
+      Dict: "dict literal",
+      Set: "set display",
+      Await: "await expression",
+      Yield: "yield expression",
+      Named: "named expression",
+    })[value.kind] ?? "expression";
   const target = (value: Node, how: "assign to" | "delete"): void => {
     if (value.kind === "Name") {
       if (value.text === "__debug__") refuse(`cannot ${how} __debug__`, value.start);
     } else if (value.kind === "Tuple" || value.kind === "List") {
-      if (how !== "delete" && value.items.filter((item) => item!.kind === "Starred").length > 1) note("multiple starred expressions in assignment", value.start);
+      if (how !== "delete" && value.items.filter((item) => item!.kind === "Starred").length > 1)
+        note("multiple starred expressions in assignment", value.start);
       value.items.forEach((item) => target(item!, how));
     } else if (value.kind === "Starred" && how !== "delete") target(value.items[0]!, how);
     else if (value.kind !== "Attribute" && value.kind !== "Subscript") refuse(`cannot ${how} ${describe(value)}`, value.start);
@@ -584,7 +645,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
       const from = now().start;
       return take("*") ? node("Starred", from, [primary()]) : primary();
     }, endsList);
-    if (items.length === 1 && !trailing && items[0]!.kind === "Starred") refuse("starred assignment target must be in a list or tuple", start);
+    if (items.length === 1 && !trailing && items[0]!.kind === "Starred")
+      refuse("starred assignment target must be in a list or tuple", start);
     const all = items.length > 1 || trailing ? node("Tuple", start, items) : items[0]!;
     target(all, "assign to");
     return all;
@@ -618,7 +680,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
       const from = now().start;
       if (keywords) refuse("arguments cannot follow var-keyword argument");
       if (take("/")) {
-        if (slash || star || items.length === 0) refuse(items.length === 0 ? "at least one argument must precede /" : "/ must be ahead of *", from);
+        if (slash || star || items.length === 0)
+          refuse(items.length === 0 ? "at least one argument must precede /" : "/ must be ahead of *", from);
         slash = true;
         items.push(node("Slash", from));
       } else if (take("**")) {
@@ -655,7 +718,10 @@ function parserOf(source: string, tokens: readonly Token[]) {
   const simple = (): Node => {
     const start = now().start;
     const word = now().kind === "op" && SIMPLE.has(now().text) ? now().text : undefined;
-    if (word === undefined) return now().kind === "name" && is("type") && ahead(1).kind === "name" && (is("=", ahead(2)) || is("[", ahead(2))) ? typeAlias() : expressionStatement();
+    if (word === undefined)
+      return now().kind === "name" && is("type") && ahead(1).kind === "name" && (is("=", ahead(2)) || is("[", ahead(2)))
+        ? typeAlias()
+        : expressionStatement();
     if (word === "import" || word === "from") return imports();
     at += 1;
     switch (word) {
@@ -702,14 +768,22 @@ function parserOf(source: string, tokens: readonly Token[]) {
 
   const expressionStatement = (): Node => {
     const start = now().start;
-    if (is("print") && (ahead(1).kind === "string" || ahead(1).kind === "name" || ahead(1).kind === "number") && ahead(1).start > now().end) {
+    if (
+      is("print") &&
+      (ahead(1).kind === "string" || ahead(1).kind === "name" || ahead(1).kind === "number") &&
+      ahead(1).start > now().end
+    ) {
       refuse("Missing parentheses in call to 'print'");
     }
     if (is("exec") && ahead(1).kind === "string") refuse("Missing parentheses in call to 'exec'");
     const first = is("yield") ? yields() : expressions();
     if (is(":")) {
       if (first.kind !== "Name" && first.kind !== "Attribute" && first.kind !== "Subscript") {
-        refuse(first.kind === "Tuple" || first.kind === "List" ? `only single target (not ${first.kind.toLowerCase()}) can be annotated` : "invalid syntax");
+        refuse(
+          first.kind === "Tuple" || first.kind === "List"
+            ? `only single target (not ${first.kind.toLowerCase()}) can be annotated`
+            : "invalid syntax",
+        );
       }
       at += 1;
       const annotation = expression();
@@ -717,7 +791,8 @@ function parserOf(source: string, tokens: readonly Token[]) {
       return node("AnnAssign", start, [first, annotation, value]);
     }
     if (now().kind === "op" && UPDATES.has(now().text)) {
-      if (first.kind !== "Name" && first.kind !== "Attribute" && first.kind !== "Subscript") refuse(`'${describe(first)}' is an illegal expression for augmented assignment`, start);
+      if (first.kind !== "Name" && first.kind !== "Attribute" && first.kind !== "Subscript")
+        refuse(`'${describe(first)}' is an illegal expression for augmented assignment`, start);
       const operator = now().text;
       at += 1;
       return node("AugAssign", start, [first, is("yield") ? yields() : expressions()], operator);
@@ -841,7 +916,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
         if (is("def", ahead(1))) return functionDefinition(undefined);
         if (!is("for", ahead(1)) && !is("with", ahead(1))) refuse("invalid syntax", ahead(1).start);
         // A generator may wait wherever it stands: who runs it must be able to.
-      if (scope.function !== "async") note(`'async ${ahead(1).text}' outside async function`, start);
+        if (scope.function !== "async") note(`'async ${ahead(1).text}' outside async function`, start);
         at += 1;
         const inner = compound();
         return { ...inner, kind: `Async${inner.kind}`, start };
@@ -935,20 +1010,28 @@ function parserOf(source: string, tokens: readonly Token[]) {
     const otherwise = handlers.length > 0 && take("else") ? block("'else' statement") : null;
     const finish = take("finally") ? block("'finally' statement") : null;
     if (handlers.length === 0 && finish === null) refuse("expected 'except' or 'finally' block");
-    return node("Try", start, [body, ...handlers, otherwise && { ...otherwise, kind: "Else" }, finish && { ...finish, kind: "Finally" }], grouped ? "*" : "");
+    return node(
+      "Try",
+      start,
+      [body, ...handlers, otherwise && { ...otherwise, kind: "Else" }, finish && { ...finish, kind: "Finally" }],
+      grouped ? "*" : "",
+    );
   };
 
   const typeParameters = (): Node | null => {
     if (!is("[")) return null;
     const start = now().start;
     at += 1;
-    const { items } = list(() => {
-      const from = now().start;
-      const star = take("**") ? "**" : take("*") ? "*" : "";
-      const text = star + name();
-      const bound = take(":") ? expression() : null;
-      return node("TypeParam", from, [bound, take("=") ? starOrExpression() : null], text);
-    }, (token) => is("]", token));
+    const { items } = list(
+      () => {
+        const from = now().start;
+        const star = take("**") ? "**" : take("*") ? "*" : "";
+        const text = star + name();
+        const bound = take(":") ? expression() : null;
+        return node("TypeParam", from, [bound, take("=") ? starOrExpression() : null], text);
+      },
+      (token) => is("]", token),
+    );
     expect("]");
     return node("TypeParams", start, items);
   };
@@ -965,7 +1048,10 @@ function parserOf(source: string, tokens: readonly Token[]) {
     const returns = take("->") ? expression() : null;
     const body = within({ function: asynchronous ? "async" : "plain", loop: false }, "function definition");
     const none: Node = { kind: "Decorators", text: "", items: [], start, end: start };
-    return { ...node(asynchronous ? "AsyncFunctionDef" : "FunctionDef", start, [decorators ?? none, types, params, returns, body], text), end: body.end };
+    return {
+      ...node(asynchronous ? "AsyncFunctionDef" : "FunctionDef", start, [decorators ?? none, types, params, returns, body], text),
+      end: body.end,
+    };
   };
 
   const classDefinition = (decorators: Node | undefined): Node => {
@@ -1055,7 +1141,9 @@ function parserOf(source: string, tokens: readonly Token[]) {
         commas = true;
       }
       expect(closing);
-      return closing === ")" && items.length === 1 && !commas && items[0]!.kind !== "StarPattern" ? items[0]! : node("SequencePattern", start, items);
+      return closing === ")" && items.length === 1 && !commas && items[0]!.kind !== "StarPattern"
+        ? items[0]!
+        : node("SequencePattern", start, items);
     }
     if (take("{")) {
       const items: Node[] = [];
@@ -1091,7 +1179,13 @@ function parserOf(source: string, tokens: readonly Token[]) {
     }
     if (at === from) at += 1;
     const taken = tokens.slice(from, at).filter((token) => token.text !== "" && token.kind !== "newline");
-    return { kind: "Invalid", text: taken.map((token) => token.text).join(" "), items: [], start, end: taken.at(-1)?.end ?? start };
+    return {
+      kind: "Invalid",
+      text: taken.map((token) => token.text).join(" "),
+      items: [],
+      start,
+      end: taken.at(-1)?.end ?? start,
+    };
   };
 
   const statements = (): Node[] => {

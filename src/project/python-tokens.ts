@@ -203,7 +203,12 @@ export function tokenize(source: string, within?: [start: number, end: number]):
       const { column, alternative } = indentOf(match(INDENT, source, index)!);
       index += match(INDENT, source, index)!.length;
       // A line that begins with a continuation has the indentation before it.
-      for (let joined = match(JOINED, source, index); joined !== undefined && joined !== ""; joined = match(JOINED, source, index)) index += joined.length;
+      for (
+        let joined = match(JOINED, source, index);
+        joined !== undefined && joined !== "";
+        joined = match(JOINED, source, index)
+      )
+        index += joined.length;
       const character = source[index];
       if (index >= limit || character === "#" || character === "\n" || character === "\r") {
         index += (match(COMMENT, source, index) ?? "").length;

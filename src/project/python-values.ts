@@ -2,7 +2,18 @@
 import type { Node } from "./python-syntax.ts";
 import type { Problem } from "./python-tokens.ts";
 
-const SIMPLE_ESCAPES: Record<string, string> = { "\\": "\\", "'": "'", '"': '"', a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
+const SIMPLE_ESCAPES: Record<string, string> = {
+  "\\": "\\",
+  "'": "'",
+  '"': '"',
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
 const ESCAPE = /\\(?:(\n)|([\\'"abfnrtv])|([0-7]{1,3})|x([\da-fA-F]{0,2})|N(\{[^}]*\})?|u([\da-fA-F]{0,4})|U([\da-fA-F]{0,8}))/g;
 
 /**
@@ -16,25 +27,28 @@ export function stringValue(text: string, { raw, bytes }: { raw: boolean; bytes:
   const source = text.includes("\r") ? text.replaceAll(/\r\n?/g, "\n") : text;
   if (raw || !source.includes("\\")) return source;
   let refused: string | undefined;
-  const value = source.replaceAll(ESCAPE, (all: string, line?: string, simple?: string, octal?: string, hex?: string, name?: string, short?: string, long?: string) => {
-    if (line !== undefined) return "";
-    const lead = all[1]!;
-    if (simple !== undefined) return SIMPLE_ESCAPES[simple]!;
-    if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
-    if (lead === "x") {
-      if (hex?.length === 2) return String.fromCodePoint(Number.parseInt(hex, 16));
-      refused = bytes ? "(value error) invalid \\x escape" : "(unicode error) truncated \\xXX escape";
-    } else if (bytes) return all;
-    else if (lead === "N") {
-      if (name === undefined) refused = "(unicode error) malformed \\N character escape";
-    } else if (lead === "u" || lead === "U") {
-      const digits = lead === "u" ? short : long;
-      const point = Number.parseInt(digits ?? "", 16);
-      if (digits?.length === (lead === "u" ? 4 : 8) && point <= 0x10ffff) return String.fromCodePoint(point);
-      refused = `(unicode error) truncated \\${lead} escape`;
-    }
-    return all;
-  });
+  const value = source.replaceAll(
+    ESCAPE,
+    (all: string, line?: string, simple?: string, octal?: string, hex?: string, name?: string, short?: string, long?: string) => {
+      if (line !== undefined) return "";
+      const lead = all[1]!;
+      if (simple !== undefined) return SIMPLE_ESCAPES[simple]!;
+      if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
+      if (lead === "x") {
+        if (hex?.length === 2) return String.fromCodePoint(Number.parseInt(hex, 16));
+        refused = bytes ? "(value error) invalid \\x escape" : "(unicode error) truncated \\xXX escape";
+      } else if (bytes) return all;
+      else if (lead === "N") {
+        if (name === undefined) refused = "(unicode error) malformed \\N character escape";
+      } else if (lead === "u" || lead === "U") {
+        const digits = lead === "u" ? short : long;
+        const point = Number.parseInt(digits ?? "", 16);
+        if (digits?.length === (lead === "u" ? 4 : 8) && point <= 0x10ffff) return String.fromCodePoint(point);
+        refused = `(unicode error) truncated \\${lead} escape`;
+      }
+      return all;
+    },
+  );
   return refused === undefined ? value : { detail: refused };
 }
 
@@ -62,7 +76,10 @@ export function moduleValues(module: Node): ModuleValues {
       bindings.set(target.text, { statement, ...(at ? { value: at } : {}) });
     } else if (target.kind === "Starred") bind(target.items[0]!, undefined, statement);
     else if (target.kind === "Tuple" || target.kind === "List") {
-      const parts = Array.isArray(value) && value.length === target.items.length && !target.items.some((item) => item!.kind === "Starred") ? (value as readonly Value[]) : [];
+      const parts =
+        Array.isArray(value) && value.length === target.items.length && !target.items.some((item) => item!.kind === "Starred")
+          ? (value as readonly Value[])
+          : [];
       target.items.forEach((item, index) => bind(item!, parts[index], statement));
     }
   };
@@ -142,7 +159,10 @@ export function moduleValues(module: Node): ModuleValues {
         case "Try": {
           const handlers = items.filter((item) => item?.kind === "Handler");
           const [body, otherwise, finish] = [items[0]!, items.at(-2), items.at(-1)];
-          branches([{ ...body, items: [...body.items, ...(otherwise?.items ?? [])] }, ...handlers.map((handler) => handler!.items[1]!)]);
+          branches([
+            { ...body, items: [...body.items, ...(otherwise?.items ?? [])] },
+            ...handlers.map((handler) => handler!.items[1]!),
+          ]);
           if (finish) run(finish);
           break;
         }
@@ -167,7 +187,9 @@ function decide(test: Node): boolean | undefined {
   if (test.kind === "Constant") return test.text === "True";
   if (test.kind === "Name" || test.kind === "Attribute") return test.text === "TYPE_CHECKING" ? false : undefined;
   const [left, right] = test.items;
-  return test.kind === "Compare" && test.text === "==" && left?.text === "__name__" && right?.text === "__main__" ? false : undefined;
+  return test.kind === "Compare" && test.text === "==" && left?.text === "__name__" && right?.text === "__main__"
+    ? false
+    : undefined;
 }
 
 function sum(a: Value, b: Value): Value {

@@ -98,7 +98,8 @@ export function readRevision(file: string, bytes: Uint8Array): Revision | Unread
   const lineOf = (name: string) => spanOf(name)?.line ?? 1;
 
   const id = values.get("revision");
-  const legacy = values.has("revision") || star ? undefined : /^([a-f0-9]+)\.py$/.exec(file.slice(file.lastIndexOf("/") + 1))?.[1];
+  const legacy =
+    values.has("revision") || star ? undefined : /^([a-f0-9]+)\.py$/.exec(file.slice(file.lastIndexOf("/") + 1))?.[1];
   if (typeof id !== "string" && legacy === undefined) {
     if (problems.length > 0) return problems[0];
     if (!values.has("revision") && !star) return { file, line: 1, reason: "no-revision", detail: "" };
@@ -139,7 +140,12 @@ export function readRevision(file: string, bytes: Uint8Array): Revision | Unread
     message: docstring(module)?.trim().split(/\s*\n/, 1)[0] ?? "",
     file,
     source,
-    at: { revision: spanOf("revision"), down: spanOf("down_revision"), dependsOn: spanOf("depends_on"), labels: spanOf("branch_labels") },
+    at: {
+      revision: spanOf("revision"),
+      down: spanOf("down_revision"),
+      dependsOn: spanOf("depends_on"),
+      labels: spanOf("branch_labels"),
+    },
     upgrade: spanOfFunction(functionNamed("upgrade")),
     downgrade: spanOfFunction(downgrade),
     downgradeIs: downgrade ? whatItIs(downgrade) : values.has("downgrade") || star ? "code" : "missing",

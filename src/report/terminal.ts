@@ -50,7 +50,9 @@ export function terminal(report: Report, options: TerminalOptions): string {
   const words = [...failed, ...tallyWords(tally(report))].join(", ");
   const rows: Row[] = [
     // A failure says the same below, with the way out.
-    ...(report.environments.length === 0 && report.failures.length > 0 ? [] : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []]),
+    ...(report.environments.length === 0 && report.failures.length > 0
+      ? []
+      : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []]),
     ...report.environments.flatMap((environment) => environmentRows(environment, settings)),
     ...report.failures.flatMap((failure) => failureRows(failure, settings)),
     [VERDICT[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)],

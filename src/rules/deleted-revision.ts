@@ -49,17 +49,31 @@ function draftFor(group: readonly Change[], graph: Graph, history: History): Dra
   const stranded = top !== undefined;
   // Nothing that remains came before what is gone: the beginning was cut off, and databases beyond it go on.
   const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
-  const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
-  const substitute = history.added.map((id) => graph.revisions.get(id)!).find((revision) => standsFor(revision.id, group, children, graph));
-  const what: Text = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
+  const children = [...history.changes.values()].filter(
+    ({ after, before }) => after && before.down.some((parent) => ids.has(parent)),
+  );
+  const substitute = history.added
+    .map((id) => graph.revisions.get(id)!)
+    .find((revision) => standsFor(revision.id, group, children, graph));
+  const what: Text =
+    group.length === 1
+      ? text`${code(named)} is deleted`
+      : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
   const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
   const consequence = stranded
     ? text`databases that stand at ${code(named)} are stranded, ${lost}`
     : beginning
       ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}`
       : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
-  const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${group.length > 5 ? "<the files>" : group.map(({ before }) => quoted(before.file)).join(" ")}`, "sh");
-  const place: Place = substitute ? placeOf(substitute, "revision") : children[0]?.after ? placeOf(children[0].after, "down") : {};
+  const restore = block(
+    `git checkout ${history.base.commit.slice(0, 12)} -- ${group.length > 5 ? "<the files>" : group.map(({ before }) => quoted(before.file)).join(" ")}`,
+    "sh",
+  );
+  const place: Place = substitute
+    ? placeOf(substitute, "revision")
+    : children[0]?.after
+      ? placeOf(children[0].after, "down")
+      : {};
   return {
     ...place,
     revision: named,

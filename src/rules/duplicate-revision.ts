@@ -27,7 +27,15 @@ export default rule({
         preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
         message: text`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
         help: text`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(blamed, blamed.at.revision, [fresh])}`, "python")}`,
-        related: others.map((other) => relatedTo(other, "revision", other === kept ? text`the same id, in the file that Alembic keeps` : text`the same id, in a file that Alembic forgets`)),
+        related: others.map((other) =>
+          relatedTo(
+            other,
+            "revision",
+            other === kept
+              ? text`the same id, in the file that Alembic keeps`
+              : text`the same id, in a file that Alembic forgets`,
+          ),
+        ),
       };
     });
     const labels = graph.labelClashes.map(({ label, revisions: [first, second] }): Draft => {

@@ -10,7 +10,10 @@ export default rule({
   severity: "error",
   summary: "A revision that the base branch has was changed in what it does",
   needs: ["history"],
-  judge: ({ history }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited(change, history)), ...throughHelpers(history)],
+  judge: ({ history }) => [
+    ...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited(change, history)),
+    ...throughHelpers(history),
+  ],
 });
 
 function edited({ id, before, after, edited }: Change, history: History): Draft {
@@ -18,7 +21,14 @@ function edited({ id, before, after, edited }: Change, history: History): Draft 
   const file = after!.file;
   const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted(before.file)}`, "sh");
   const place = { file, line, revision: id };
-  const related = [{ file: before.file, line: before.upgrade?.line ?? before.at.revision?.line ?? 1, commit: history.base.commit, message: text`what databases have run` }];
+  const related = [
+    {
+      file: before.file,
+      line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+      commit: history.base.commit,
+      message: text`what databases have run`,
+    },
+  ];
   if (importsOnly) {
     return {
       ...place,
@@ -54,7 +64,8 @@ function consequence(functions: readonly string[]): string {
 /** Revisions whose own code is the same, but not that of a file which they import or open. One finding for each such file. */
 function throughHelpers(history: History): Draft[] {
   const users = new Map<string, string[]>();
-  for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...(users.get(file) ?? []), id]);
+  for (const { id, helpers } of history.changes.values())
+    for (const file of helpers ?? []) users.set(file, [...(users.get(file) ?? []), id]);
   return [...users].map(([file, ids]): Draft => {
     const { after } = history.changes.get(ids[0]!)!;
     return {

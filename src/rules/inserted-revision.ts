@@ -32,9 +32,14 @@ export default rule({
           revision: first.id,
           message: text`${listOf([...all], 3)} ${all.size === 1 ? "stands" : "stand"} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
           help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${
-            head === undefined ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`
+            head === undefined
+              ? text``
+              : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`
           }${allow("inserted-revision")}`,
-          related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)],
+          related: [
+            relatedTo(after, "down", text`the applied revision that builds on it now`),
+            relatedTo(before, "down", text`what the base branch has`, history.base.commit),
+          ],
         },
       ];
     });

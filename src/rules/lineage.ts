@@ -36,7 +36,8 @@ function headsWith(graph: Graph, parents: ReadonlyMap<string, readonly string[]>
 export function withPredecessors(graph: Graph, ids: Iterable<string>): Set<string> {
   const found = new Set<string>();
   for (const id of ids) if (graph.revisions.has(id)) found.add(id);
-  for (const id of found) for (const other of [...(graph.parents.get(id) ?? []), ...(graph.dependencies.get(id) ?? [])]) found.add(other);
+  for (const id of found)
+    for (const other of [...(graph.parents.get(id) ?? []), ...(graph.dependencies.get(id) ?? [])]) found.add(other);
   return found;
 }
 
@@ -55,7 +56,10 @@ export function repairsHeads(id: string, { graph, history }: { graph: Graph; his
 }
 
 /** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */
-export function oldParents(id: string, { graph, history }: { graph: Graph; history: History }): { before: Set<string>; after: Set<string> } {
+export function oldParents(
+  id: string,
+  { graph, history }: { graph: Graph; history: History },
+): { before: Set<string>; after: Set<string> } {
   const look = (start: readonly string[], through: (id: string) => readonly string[] | undefined): Set<string> => {
     const reached = new Set(start);
     for (const parent of reached) {
@@ -69,8 +73,12 @@ export function oldParents(id: string, { graph, history }: { graph: Graph; histo
   const change = history.changes.get(id)!;
   const isNew = (parent: string) => graph.revisions.has(parent) && !history.graph.revisions.has(parent);
   return {
-    before: look(change.reparented?.before ?? change.before.down, (parent) => (history.changes.get(parent)?.body === "deleted" ? (history.graph.parents.get(parent) ?? []) : undefined)),
-    after: look(change.reparented?.after ?? change.before.down, (parent) => (isNew(parent) ? (graph.parents.get(parent) ?? []) : undefined)),
+    before: look(change.reparented?.before ?? change.before.down, (parent) =>
+      history.changes.get(parent)?.body === "deleted" ? (history.graph.parents.get(parent) ?? []) : undefined,
+    ),
+    after: look(change.reparented?.after ?? change.before.down, (parent) =>
+      isNew(parent) ? (graph.parents.get(parent) ?? []) : undefined,
+    ),
   };
 }
 
@@ -87,19 +95,28 @@ export function alembic(environment: Environment, command: string): string {
 }
 
 /** A word as a shell takes it. */
-export const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 /** The value of an assignment, written as its author writes strings. */
 export function literal(revision: Revision, span: ValueSpan | undefined, ids: readonly string[]): string {
   const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
-  const quote = /['"]/.exec(written)?.[0] ?? /['"]/.exec(revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "")?.[0] ?? '"';
+  const quote =
+    /['"]/.exec(written)?.[0] ??
+    /['"]/.exec(
+      revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "",
+    )?.[0] ??
+    '"';
   const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
   return strings.length === 0 ? "None" : strings.length === 1 ? strings[0]! : `(${strings.join(", ")})`;
 }
 
 /** Parents for people: `a`, `a and b`, nothing. */
 export const parentsText = (ids: readonly string[]): Text =>
-  ids.length === 0 ? text`nothing` : ids.flatMap((id, index) => [...(index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`), code(id)]);
+  ids.length === 0
+    ? text`nothing`
+    : ids.flatMap((id, index) => [...(index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`), code(id)]);
 
 /** How to allow a finding, for the end of its help. */
-export const allow = (rule: string): Text => text` If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+export const allow = (rule: string): Text =>
+  text` If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;

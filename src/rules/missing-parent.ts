@@ -25,15 +25,27 @@ export default rule({
         ...placeOf(revision, what),
         revision: id,
         object: { kind: from, name: parent },
-        preexisting: history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
+        preexisting:
+          history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
         message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: ${JSON.stringify(parent)}`)}.`,
         help: helpFor(parent, from, deleted !== undefined, near, insert === undefined ? undefined : `${from} = ${insert}`),
-        ...(deleted && history && { related: [relatedTo(deleted.before, "revision", text`it stands here on the base branch`, history.base.commit)] }),
+        ...(deleted &&
+          history && {
+            related: [relatedTo(deleted.before, "revision", text`it stands here on the base branch`, history.base.commit)],
+          }),
         ...(insert !== undefined &&
           span?.value && {
             fix: {
               title: `Build ${id} on ${near[0]}`,
-              edits: [{ file: revision.file, start: span.value.start, end: span.value.end, expected: revision.source.slice(span.value.start, span.value.end), insert }],
+              edits: [
+                {
+                  file: revision.file,
+                  start: span.value.start,
+                  end: span.value.end,
+                  expected: revision.source.slice(span.value.start, span.value.end),
+                  insert,
+                },
+              ],
             },
           }),
       };
@@ -60,7 +72,8 @@ function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
     row = next;
   }
   return row[b.length]!;

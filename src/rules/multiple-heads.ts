@@ -57,18 +57,30 @@ function meantBranches(graph: Graph, environment: Environment, history: History 
   const meant = new Set<string>();
   if (graph.heads.length < 2) return meant;
   const lineages = new Map(graph.heads.map((head) => [head, withAncestors(graph, [head])]));
-  const folderOf = ({ file }: Revision) => environment.versionFolders.filter((folder) => folder === "" || file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
+  const folderOf = ({ file }: Revision) =>
+    environment.versionFolders
+      .filter((folder) => folder === "" || file.startsWith(`${folder}/`))
+      .sort((a, b) => b.length - a.length)[0];
   const isNew = (id: string) => {
     const change = history?.changes.get(id);
     return !history || !change || change.labelsChanged;
   };
   for (const head of graph.heads) {
     const others = graph.heads.filter((other) => other !== head).map((other) => lineages.get(other)!);
-    const own = [...lineages.get(head)!].filter((id) => !others.some((lineage) => lineage.has(id))).map((id) => graph.revisions.get(id)!);
-    const labelled = own.some((revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id));
+    const own = [...lineages.get(head)!]
+      .filter((id) => !others.some((lineage) => lineage.has(id)))
+      .map((id) => graph.revisions.get(id)!);
+    const labelled = own.some(
+      (revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id),
+    );
     const folders = new Set(own.map(folderOf));
-    const elsewhere = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision)).map(folderOf);
-    const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.includes(folder));
+    const elsewhere = [...(history?.graph ?? graph).revisions.values()]
+      .filter((revision) => !own.includes(revision))
+      .map(folderOf);
+    const apart =
+      own.every(({ id }) => isNew(id)) &&
+      own.some(({ down }) => down.length === 0) &&
+      ![...folders].some((folder) => elsewhere.includes(folder));
     if (labelled || apart) meant.add(head);
   }
   return meant;
@@ -81,28 +93,57 @@ function otherHead(head: string, left: readonly string[], graph: Graph): string 
   return [...left].sort((a, b) => shared(b) - shared(a))[0];
 }
 
-function draftFor(head: Head, other: string | undefined, graph: Graph, environment: Environment, history: History | undefined): Draft {
+function draftFor(
+  head: Head,
+  other: string | undefined,
+  graph: Graph,
+  environment: Environment,
+  history: History | undefined,
+): Draft {
   const revision = graph.revisions.get(head.id)!;
   const entry = head.entry === undefined ? undefined : graph.revisions.get(head.entry)!;
   const rival = other === undefined ? undefined : graph.revisions.get(other)!;
   const consequence = text`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
-  const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== undefined).map(quoted).join(" ")}`), "sh");
+  const merge = block(
+    alembic(
+      environment,
+      `merge -m "merge heads" ${[other, head.id]
+        .filter((id) => id !== undefined)
+        .map(quoted)
+        .join(" ")}`,
+    ),
+    "sh",
+  );
   const related = rival ? [relatedTo(rival, "revision", text`the other head`)] : [];
   if (!entry) {
-    const childless = [...(history?.changes.values() ?? [])].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
+    const childless = [...(history?.changes.values() ?? [])].find(
+      ({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id),
+    );
     const place = childless?.after ? placeOf(childless.after, "down") : placeOf(revision, "revision");
-    const why = childless ? (childless.after ? text`${code(childless.id)} no longer builds on it` : text`${code(childless.id)} is deleted`) : text`no revision builds on it`;
+    const why = childless
+      ? childless.after
+        ? text`${code(childless.id)} no longer builds on it`
+        : text`${code(childless.id)} is deleted`
+      : text`no revision builds on it`;
     return {
       ...place,
       revision: head.id,
       message: text`${code(head.id)} is a head now, since ${why}: ${consequence}.`,
       help: text`Give it a child again, or join the heads with a merge revision:${merge}`,
-      related: [...related, ...(childless?.after ? [relatedTo(revision, "revision", text`the revision that is a head now`)] : [])],
+      related: [
+        ...related,
+        ...(childless?.after ? [relatedTo(revision, "revision", text`the revision that is a head now`)] : []),
+      ],
     };
   }
   const parents = graph.parents.get(entry.id)!;
   const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
-  const instead = rival && parents.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}` : rival ? text`builds on ${parentsText(parents)} and not on the head ${code(rival.id)}` : text`builds on ${parentsText(parents)}`;
+  const instead =
+    rival && parents.length === 0
+      ? text`starts from nothing beside the head ${code(rival.id)}`
+      : rival
+        ? text`builds on ${parentsText(parents)} and not on the head ${code(rival.id)}`
+        : text`builds on ${parentsText(parents)}`;
   const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
   return {
     ...placeOf(entry, "down"),

@@ -16,7 +16,10 @@ export default rule({
     const inUse = new Set([...history.graph.revisions.values()].map(({ file }) => folderOf(file)));
     return history.added
       .map((id) => graph.revisions.get(id)!)
-      .filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file)))
+      .filter(
+        ({ id, labels, computed, file }) =>
+          graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file)),
+      )
       .map((revision) => {
         const head = history.graph.heads[0];
         return {
@@ -27,7 +30,9 @@ export default rule({
             head === undefined
               ? text`Name the revision that it builds on.`
               : text`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal(revision, revision.at.down, [head])}`, "python")}`,
-          related: history.graph.bases.slice(0, 1).map((base) => relatedTo(history.graph.revisions.get(base)!, "revision", text`the history begins here`)),
+          related: history.graph.bases
+            .slice(0, 1)
+            .map((base) => relatedTo(history.graph.revisions.get(base)!, "revision", text`the history begins here`)),
         };
       });
   },

@@ -2,7 +2,17 @@ import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Graph } from "../project/graph.ts";
 import { block, code, count, listOf, text } from "../text.ts";
-import { allow, literal, oldParents, parentsText, placeOf, relatedTo, repairsHeads, withAncestors, withPredecessors } from "./lineage.ts";
+import {
+  allow,
+  literal,
+  oldParents,
+  parentsText,
+  placeOf,
+  relatedTo,
+  repairsHeads,
+  withAncestors,
+  withPredecessors,
+} from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -57,7 +67,9 @@ function moved({ id, before, after, reparented }: Change, graph: Graph, history:
 
 function repair({ id, before, after, reparented }: Change, graph: Graph, history: History): Draft {
   const earlier = withAncestors(history.graph, reparented!.before);
-  const gained = [...withAncestors(graph, reparented!.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+  const gained = [...withAncestors(graph, reparented!.after)].filter(
+    (one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id,
+  );
   const heads = history.graph.heads.filter((head) => gained.includes(head));
   const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = '${head.replaceAll("'", "''")}';`).join("\n");
   return {

@@ -21,7 +21,8 @@ export default rule({
         ...(revision !== undefined && { revision }),
         object: { kind: "file", name: file.slice(file.lastIndexOf("/") + 1) },
         ...(reason === "computed" && { severity: "notice" as const }),
-        preexisting: history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false,
+        preexisting:
+          history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false,
         message,
         help,
       };
@@ -37,17 +38,26 @@ function wording({ file, reason, detail, line }: Unreadable): { message: Text; h
     case "syntax":
       return {
         message: text`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
-        help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line.`,
+        help:
+          detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types")
+            ? text`This is Python 2; write it as Python 3 has it.`
+            : text`Mend the line.`,
       };
     case "encoding":
-      return { message: text`Python cannot decode ${name} (${detail}): ${dies}.`, help: text`Save the file as UTF-8, or name its encoding in the first line:${block("# -*- coding: latin-1 -*-", "python")}` };
+      return {
+        message: text`Python cannot decode ${name} (${detail}): ${dies}.`,
+        help: text`Save the file as UTF-8, or name its encoding in the first line:${block("# -*- coding: latin-1 -*-", "python")}`,
+      };
     case "no-revision":
       return {
         message: text`${name} stands in a version folder and defines no ${code("revision")}: ${dies} with ${code("Could not determine revision id from filename")}.`,
         help: text`Move the file out of the folder if it is no revision, or give it an id:${block('revision = "…"\ndown_revision = "…"', "python")}`,
       };
     case "refused":
-      return { message: text`Alembic does not accept the header of ${name} (${detail}): ${dies}.`, help: text`Ids are strings without ${code("@")}, ${code("-")}, ${code("+")} and ${code(":")}.` };
+      return {
+        message: text`Alembic does not accept the header of ${name} (${detail}): ${dies}.`,
+        help: text`Ids are strings without ${code("@")}, ${code("-")}, ${code("+")} and ${code(":")}.`,
+      };
     case "computed":
       return {
         message: text`${code(detail)} of ${name} is computed when Alembic loads the file, so nothing can be said here about its place in the graph.`,

@@ -114,7 +114,8 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     // An empty database, as env.py leaves it with no revision at all.
     let main = await firstDatabase(plan, ports);
     if (!(await lab.run(phases.prepare, main, { own: true }))) return end(text`env.py could not be run`);
-    if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
+    if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant))
+      evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (plan.baseline) await lab.stamp(main, plan.baseline);
     const empty = await lab.snapshot(main);
@@ -127,13 +128,16 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
       reached = await lab.run(phases.base, main, { own: true });
     }
     if (!reached) {
-      if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts: plan.scripts, empty });
+      if (ports.base && !baseLab)
+        evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts: plan.scripts, empty });
       return end(text`the base branch's revisions do not run from an empty database`);
     }
     const b0 = await lab.snapshot(main);
     const gone = phases.base.rows?.found.find((id) => !loaded.order.includes(id));
     if (gone !== undefined) {
-      return end(text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+      return end(
+        text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`,
+      );
     }
     const copy = ports.base && (await scratch.clone(main, "base"));
 
@@ -141,32 +145,38 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     const states = watchStates(b0, added);
     let reachedHead = b0;
     if (added.length > 0) {
-      if (!(await lab.run(phases.upgrade, main, { own: true, after: states.up }))) return end(text`upgrade head failed, so head was not reached`);
+      if (!(await lab.run(phases.upgrade, main, { own: true, after: states.up })))
+        return end(text`upgrade head failed, so head was not reached`);
       states.reach((reachedHead = await lab.snapshot(main)));
       evidence.schema = compareCatalogs(b0, reachedHead);
       for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-    } else for (const phase of [phases.upgrade, phases.downgrade, phases.again]) phase.reason = text`the pull request adds no revision`;
+    } else
+      for (const phase of [phases.upgrade, phases.downgrade, phases.again])
+        phase.reason = text`the pull request adds no revision`;
     const whole = await scratch.clone(main, "whole");
 
     if (added.length > 0) {
       if (await lab.run(phases.downgrade, main, { own: true, after: states.down })) {
         const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
         phases.downgrade.unrestored = states.unrestored(differences);
-        if (await lab.run(phases.again, main, { own: true })) compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
+        if (await lab.run(phases.again, main, { own: true }))
+          compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
       } else phases.again.reason = text`the downgrade before it failed`;
     }
 
     // The whole history, on a database of its own: nothing that fails here hides what came before.
     await history(lab, whole, phases.down, phases.up, empty, reachedHead);
     const suspicious = [phases.down, phases.up].some(({ stop, compared }) => stop || (compared?.differences.length ?? 0) > 0);
-    if (suspicious && copy && ports.base) evidence.onBase = await baseHistory(ports, evidence, phases.base, { database: copy, empty, b0 });
+    if (suspicious && copy && ports.base)
+      evidence.onBase = await baseHistory(ports, evidence, phases.base, { database: copy, empty, b0 });
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
     await Promise.all([lab.stop(), baseLab?.stop()]);
   }
 }
 
-const isPostgres = (dialect: string, meant: boolean): boolean => /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && meant);
+const isPostgres = (dialect: string, meant: boolean): boolean =>
+  /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && meant);
 
 /**
  * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
@@ -198,7 +208,14 @@ function compared(phase: Phase, what: string, before: Catalog, after: Catalog): 
 }
 
 /** Downgrade base, and upgrade head in the project's own transactions, as a new database gets it. */
-async function history(lab: Laboratory, database: Database, down: Phase, up: Phase, empty: Catalog, head: Catalog): Promise<void> {
+async function history(
+  lab: Laboratory,
+  database: Database,
+  down: Phase,
+  up: Phase,
+  empty: Catalog,
+  head: Catalog,
+): Promise<void> {
   if (!(await lab.run(down, database, { own: false }))) return;
   compared(down, "the empty database", empty, await lab.snapshot(database));
   if (await lab.run(up, database, { own: true })) compared(up, "the first upgrade", head, await lab.snapshot(database));
@@ -219,9 +236,22 @@ async function baseHistory(
   if (!driver) return undefined;
   const { order } = await driver.loaded;
   const planned = order.filter((id) => applied.planned.includes(id));
-  const phases = [phaseOf("base", planned), phaseOf("history-downgrade", reversed(planned)), phaseOf("history-upgrade", planned)] as const;
-  const observed: Evidence = { ...evidence, order: [...order], base: new Set(order), phases: [...phases], foreign: [], notes: [] };
-  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
+  const phases = [
+    phaseOf("base", planned),
+    phaseOf("history-downgrade", reversed(planned)),
+    phaseOf("history-upgrade", planned),
+  ] as const;
+  const observed: Evidence = {
+    ...evidence,
+    order: [...order],
+    base: new Set(order),
+    phases: [...phases],
+    foreign: [],
+    notes: [],
+  };
+  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, revision) =>
+    progress(`${phase}, with the base branch's files`, revision),
+  );
   try {
     if ("database" in from) {
       // What was applied before counts: objects are traced to the revisions that made them.

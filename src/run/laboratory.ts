@@ -54,7 +54,9 @@ export async function openLaboratory(
        WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`,
       [versionTables.map(({ name }) => name).join("\n")],
     );
-    return found.filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+    return found.filter((table) =>
+      versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)),
+    );
   };
 
   const snapshot = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
@@ -65,7 +67,9 @@ export async function openLaboratory(
   const versionRows = async (database: Database): Promise<string[]> => {
     const rows: string[] = [];
     for (const table of await findVersionTables(database)) {
-      rows.push(...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+      rows.push(
+        ...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)),
+      );
     }
     return [...new Set(rows)].sort();
   };
@@ -84,7 +88,8 @@ export async function openLaboratory(
         ...(after && {
           onStep: async (step: StepControl) => {
             // The state after the last step is seen when all is committed.
-            if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
+            if (step.revision !== phase.planned.at(-1))
+              after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
             return "go" as const;
           },
         }),
@@ -119,14 +124,17 @@ export async function openLaboratory(
     async stamp(database, revision) {
       for (const table of await findVersionTables(database)) {
         const name = quoted(table);
-        await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
+        await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [
+          revision,
+        ]);
       }
     },
     stop: () => driver.stop(),
   };
 }
 
-const quoted = ({ schema, name }: VersionTable): string => [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+const quoted = ({ schema, name }: VersionTable): string =>
+  [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
 
 /** What stopped a run, where something did. */
 function stopOf(result: RunResult): Stop | undefined {

@@ -16,7 +16,10 @@ afterAll(removeAll);
 const pullRequest = (): GitEvent => ({
   name: "pull_request",
   ref: "refs/pull/1/merge",
-  payload: { pull_request: { base: { ref: "main", sha: pr.base }, head: { ref: "feature", sha: pr.head } }, repository: { default_branch: "main" } },
+  payload: {
+    pull_request: { base: { ref: "main", sha: pr.base }, head: { ref: "feature", sha: pr.head } },
+    repository: { default_branch: "main" },
+  },
 });
 
 async function baseOf(repo: Repo, event?: GitEvent, base?: string): Promise<Base> {
@@ -51,10 +54,13 @@ describe("a pull request", () => {
     expect(await baseOf(repo, pullRequest(), "main")).toEqual({ commit: pr.base, label: "main" });
   });
 
-  test.each([undefined, 1])("checked out as its own commit, with depth %s: the base's tip, and where it was left", async (depth) => {
-    const repo = await checkOut(pr.origin, "refs/pull/1/head", depth);
-    expect(await baseOf(repo, pullRequest())).toEqual({ commit: pr.base, label: "main", mergeBase: pr.fork });
-  });
+  test.each([undefined, 1])(
+    "checked out as its own commit, with depth %s: the base's tip, and where it was left",
+    async (depth) => {
+      const repo = await checkOut(pr.origin, "refs/pull/1/head", depth);
+      expect(await baseOf(repo, pullRequest())).toEqual({ commit: pr.base, label: "main", mergeBase: pr.fork });
+    },
+  );
 
   test("a branch that merged main into itself is not taken for the merge commit", async () => {
     const { origin, head, base } = pr;
@@ -95,26 +101,48 @@ describe("a pull request", () => {
 });
 
 describe("other events", () => {
-  const push = (ref: string, before: string, after: string): GitEvent => ({ name: "push", ref, payload: { before, after, repository: { default_branch: "main" } } });
+  const push = (ref: string, before: string, after: string): GitEvent => ({
+    name: "push",
+    ref,
+    payload: { before, after, repository: { default_branch: "main" } },
+  });
 
   test("a push to the default branch: what was there before, fetched where the clone is shallow", async () => {
     const repo = await checkOut(pr.origin, "refs/heads/main", 1);
-    expect(await baseOf(repo, push("refs/heads/main", pr.fork, pr.base))).toEqual({ commit: pr.fork, label: "main before this push" });
+    expect(await baseOf(repo, push("refs/heads/main", pr.fork, pr.base))).toEqual({
+      commit: pr.fork,
+      label: "main before this push",
+    });
   });
 
   test("a push to another branch: the default branch, since nothing of what it had before is applied anywhere", async () => {
     const repo = await checkOut(pr.origin, "refs/heads/feature", 1);
-    expect(await baseOf(repo, push("refs/heads/feature", pr.head, pr.head))).toEqual({ commit: pr.base, label: "main", mergeBase: pr.fork });
+    expect(await baseOf(repo, push("refs/heads/feature", pr.head, pr.head))).toEqual({
+      commit: pr.base,
+      label: "main",
+      mergeBase: pr.fork,
+    });
   });
 
   test("a push of a new branch: the default branch", async () => {
     const repo = await checkOut(pr.origin, "refs/heads/feature");
-    expect(await baseOf(repo, push("refs/heads/feature", "0".repeat(40), pr.head))).toEqual({ commit: pr.base, label: "main", mergeBase: pr.fork });
+    expect(await baseOf(repo, push("refs/heads/feature", "0".repeat(40), pr.head))).toEqual({
+      commit: pr.base,
+      label: "main",
+      mergeBase: pr.fork,
+    });
   });
 
   test("a merge queue: the commit before the group", async () => {
     const repo = await checkOut(pr.origin, "refs/pull/1/merge", 1);
-    const event: GitEvent = { name: "merge_group", ref: "refs/heads/gh-readonly-queue/main/pr-1", payload: { merge_group: { base_sha: pr.base, head_sha: pr.merge, base_ref: "refs/heads/main" }, repository: { default_branch: "main" } } };
+    const event: GitEvent = {
+      name: "merge_group",
+      ref: "refs/heads/gh-readonly-queue/main/pr-1",
+      payload: {
+        merge_group: { base_sha: pr.base, head_sha: pr.merge, base_ref: "refs/heads/main" },
+        repository: { default_branch: "main" },
+      },
+    };
     expect(await baseOf(repo, event)).toEqual({ commit: pr.base, label: "main before this merge group" });
   });
 
@@ -171,7 +199,10 @@ describe("at a desk", () => {
     expect((await baseOf(repo, undefined, "HEAD~1")).commit).toBe(first);
     expect((await baseOf(repo, undefined, first.slice(0, 10))).commit).toBe(first);
     const failure = await failureOf(baseOf(repo, undefined, "--upload-pack=evil"));
-    expect([failure.exitCode, plain(failure.sentence)]).toEqual([2, "There is no branch or commit --upload-pack=evil in this repository."]);
+    expect([failure.exitCode, plain(failure.sentence)]).toEqual([
+      2,
+      "There is no branch or commit --upload-pack=evil in this repository.",
+    ]);
   });
 
   test("no commit, no branch to compare with, a shallow clone: the reason", async () => {
@@ -191,9 +222,23 @@ describe("the pull request's side", () => {
     const repo = await makeRepo();
     await repo.commit({ "v/a.py": "a", "v/b.py": "b", "v/c.py": "c", "v/d.py": "d", "v/e.py": "e\n", "app.py": "1" });
     await repo.run("checkout", "--quiet", "-b", "feature");
-    await repo.commit({ "v/b.py": "b of the pull request", "v/d.py": null, "v/mine.py": "mine", "v/both.py": "both of the pull request" });
+    await repo.commit({
+      "v/b.py": "b of the pull request",
+      "v/d.py": null,
+      "v/mine.py": "mine",
+      "v/both.py": "both of the pull request",
+    });
     await repo.run("checkout", "--quiet", "main");
-    await repo.commit({ "v/a.py": "a of main", "v/b.py": "b of main", "v/c.py": null, "v/d.py": "d of main", "v/e.py": "e of main\n", "v/landed.py": "landed", "v/both.py": "both of main", "app.py": "2" });
+    await repo.commit({
+      "v/a.py": "a of main",
+      "v/b.py": "b of main",
+      "v/c.py": null,
+      "v/d.py": "d of main",
+      "v/e.py": "e of main\n",
+      "v/landed.py": "landed",
+      "v/both.py": "both of main",
+      "app.py": "2",
+    });
     await repo.run("checkout", "--quiet", "feature");
     // A checkout may change the ends of lines.
     await repo.write({ "v/untracked.py": "untracked", "v/e.py": "e\r\n" });
@@ -220,7 +265,12 @@ describe("the pull request's side", () => {
     await repo.commit({ a: "1", b: "1", c: "1", ".gitignore": "ignored\n" });
     await repo.write({ a: "2", b: "2", "d ü": "1", ignored: "1", c: null });
     await repo.run("add", "a");
-    expect(await changedFiles(await repo.open(), { commit: await repo.run("rev-parse", "HEAD"), label: "x" })).toEqual(["a", "b", "c", "d ü"]);
+    expect(await changedFiles(await repo.open(), { commit: await repo.run("rev-parse", "HEAD"), label: "x" })).toEqual([
+      "a",
+      "b",
+      "c",
+      "d ü",
+    ]);
   });
 });
 

@@ -14,7 +14,11 @@ describe("openGit", () => {
   test("finds the root from a folder below it, and nothing outside of a checkout", async () => {
     const repo = await makeRepo();
     await repo.commit({ "a/b/c.txt": "1" });
-    expect(await openGit(path.join(repo.folder, "a", "b"))).toMatchObject({ root: repo.folder, shallow: false, objectFormat: "sha1" });
+    expect(await openGit(path.join(repo.folder, "a", "b"))).toMatchObject({
+      root: repo.folder,
+      shallow: false,
+      objectFormat: "sha1",
+    });
     expect(await openGit(await temporaryFolder())).toBeUndefined();
   });
 
@@ -23,7 +27,11 @@ describe("openGit", () => {
     const commit = await repo.commit({ a: "1" });
     const foreign = await makeRepo();
     const before = { ...process.env };
-    Object.assign(process.env, { GIT_DIR: path.join(foreign.folder, ".git"), GIT_WORK_TREE: foreign.folder, GIT_INDEX_FILE: "/nonexistent/index" });
+    Object.assign(process.env, {
+      GIT_DIR: path.join(foreign.folder, ".git"),
+      GIT_WORK_TREE: foreign.folder,
+      GIT_INDEX_FILE: "/nonexistent/index",
+    });
     try {
       const git = (await openGit(repo.folder))!;
       expect(await git.ask(["rev-parse", "HEAD"])).toBe(commit);
@@ -37,7 +45,7 @@ describe("openGit", () => {
     const repo = await makeRepo();
     await repo.commit({ a: "1\n" });
     const script = path.join(repo.folder, ".git", "evil");
-    await repo.write({ ".git/evil": "#!/bin/sh\ntouch \"$(dirname \"$0\")/ran\"\n", a: "2\n" });
+    await repo.write({ ".git/evil": '#!/bin/sh\ntouch "$(dirname "$0")/ran"\n', a: "2\n" });
     await chmod(script, 0o755);
     for (const key of ["diff.external", "core.fsmonitor", "core.pager"]) await repo.run("config", key, script);
     await repo.run("config", "core.hooksPath", path.join(repo.folder, ".git"));
@@ -57,7 +65,16 @@ describe("openGit", () => {
 describe("commitTree", () => {
   test("lists and reads what the commit has, whatever the names", async () => {
     const repo = await makeRepo();
-    const names = ["a.py", "sub/b c.py", "sub/ü\"'\\.py", "sub/new\nline.py", "sub/-x.py", "sub/:(top)y.py", "subway/z.py", "node_modules/m/x.py"];
+    const names = [
+      "a.py",
+      "sub/b c.py",
+      "sub/ü\"'\\.py",
+      "sub/new\nline.py",
+      "sub/-x.py",
+      "sub/:(top)y.py",
+      "subway/z.py",
+      "node_modules/m/x.py",
+    ];
     const commit = await repo.commit(Object.fromEntries(names.map((name) => [name, `# ${name}\n`])));
     await repo.commit({ "a.py": "changed\n", "later.py": "" });
     const tree = commitTree(await repo.open(), commit);
@@ -74,7 +91,9 @@ describe("commitTree", () => {
 
   test("reads single files without a listing, empty and large ones, many at a time", async () => {
     const repo = await makeRepo();
-    const files = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`v/${index}.py`, index % 7 === 0 ? "" : `${index}\n`.repeat(index * 40)]));
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_, index) => [`v/${index}.py`, index % 7 === 0 ? "" : `${index}\n`.repeat(index * 40)]),
+    );
     const commit = await repo.commit(files);
     const git = await repo.open();
     expect(textOf(await commitTree(git, commit).read("v/299.py"))).toBe(files["v/299.py"]);

@@ -23,7 +23,8 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** Removes all that was made. */
-export const removeAll = async (): Promise<void> => void (await Promise.all(places.splice(0).map((place) => rm(place, { recursive: true, force: true }))));
+export const removeAll = async (): Promise<void> =>
+  void (await Promise.all(places.splice(0).map((place) => rm(place, { recursive: true, force: true }))));
 
 export function repoIn(folder: string): Repo {
   const write: Repo["write"] = async (files) => {
@@ -65,7 +66,8 @@ export async function checkOut(origin: Repo, ref: string, depth?: number): Promi
   const folder = await temporaryFolder();
   await git(folder, "init", "--quiet");
   await git(folder, "remote", "add", "origin", `file://${origin.folder}`);
-  const wanted = depth === undefined ? ["+refs/heads/*:refs/remotes/origin/*", `+${ref}:refs/remotes/event`] : [`+${ref}:refs/remotes/event`];
+  const wanted =
+    depth === undefined ? ["+refs/heads/*:refs/remotes/origin/*", `+${ref}:refs/remotes/event`] : [`+${ref}:refs/remotes/event`];
   await git(folder, "fetch", "--quiet", "--no-tags", ...(depth === undefined ? [] : [`--depth=${depth}`]), "origin", ...wanted);
   await git(folder, "checkout", "--quiet", "--detach", "refs/remotes/event");
   return repoIn(folder);

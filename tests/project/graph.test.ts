@@ -24,7 +24,8 @@ const environment = (versionFolders: string[], recursive = false): Environment =
   prependSysPath: [],
 });
 
-const graphOf = (files: Record<string, string>, folders = ["versions"], recursive = false): Promise<Graph> => readGraph(treeOf(files), environment(folders, recursive));
+const graphOf = (files: Record<string, string>, folders = ["versions"], recursive = false): Promise<Graph> =>
+  readGraph(treeOf(files), environment(folders, recursive));
 
 /** Files by id, each in one folder. */
 const files = (revisions: Record<string, Parameters<typeof revision>[1]>): Record<string, string> =>
@@ -33,39 +34,85 @@ const files = (revisions: Record<string, Parameters<typeof revision>[1]>): Recor
 describe("graphs", () => {
   test("a chain with a fork and a merge", async () => {
     const graph = await graphOf(files({ a: {}, b: { down: "a" }, c: { down: "a" }, d: { down: ["b", "c"] }, e: { down: "d" } }));
-    expect(graph).toMatchObject({ heads: ["e"], bases: ["a"], duplicates: [], missing: [], cycles: [], unreadable: [], complete: true });
+    expect(graph).toMatchObject({
+      heads: ["e"],
+      bases: ["a"],
+      duplicates: [],
+      missing: [],
+      cycles: [],
+      unreadable: [],
+      complete: true,
+    });
     expect(graph.parents.get("d")).toEqual(["b", "c"]);
   });
 
   test("depends_on makes no head less, as in `alembic heads`, and may name a label", async () => {
     const sources = files({ a: {}, b: { down: "a" }, c: { down: "a", dependsOn: "second" } });
-    const graph = await graphOf({ ...sources, "versions/b_.py": revision("b", { down: "a" }).replace("branch_labels = None", 'branch_labels = "second"') });
+    const graph = await graphOf({
+      ...sources,
+      "versions/b_.py": revision("b", { down: "a" }).replace("branch_labels = None", 'branch_labels = "second"'),
+    });
     expect(graph.heads).toEqual(["b", "c"]);
     expect(graph.dependencies.get("c")).toEqual(["b"]);
   });
 
   test("computed parents and ids make the graph incomplete; missing parents are then not known", async () => {
-    const graph = await graphOf({ ...files({ b: { down: "a" } }), "versions/a_.py": "revision = compute()\ndown_revision = None\n" });
+    const graph = await graphOf({
+      ...files({ b: { down: "a" } }),
+      "versions/a_.py": "revision = compute()\ndown_revision = None\n",
+    });
     expect(graph).toMatchObject({ complete: false, missing: [], unreadable: [{ reason: "computed", detail: "revision" }] });
-    const second = await graphOf({ ...files({ a: {}, c: { down: "gone" } }), "versions/b_.py": 'revision = "b"\ndown_revision = compute()\n' });
+    const second = await graphOf({
+      ...files({ a: {}, c: { down: "gone" } }),
+      "versions/b_.py": 'revision = "b"\ndown_revision = compute()\n',
+    });
     expect(second).toMatchObject({ complete: false, missing: [{ id: "c", parent: "gone" }] });
   });
 
   test("cycles are told in the order child, parent", async () => {
-    const graph = await graphOf(files({ a: { down: "c" }, b: { down: "a" }, c: { down: "b" }, d: { down: "d" }, e: { dependsOn: "f" }, f: { down: "e" } }));
+    const graph = await graphOf(
+      files({ a: { down: "c" }, b: { down: "a" }, c: { down: "b" }, d: { down: "d" }, e: { dependsOn: "f" }, f: { down: "e" } }),
+    );
     expect(graph.cycles.map((cycle) => cycle.join(" ")).sort()).toEqual(["a c b", "d", "e f"]);
   });
 
   test("thousands of revisions in a row are no problem", () => {
-    const chain = Array.from({ length: 5000 }, (_, index) => readRevision(`versions/${index}.py`, new TextEncoder().encode(`revision = "r${index}"\ndown_revision = ${index === 0 ? "None" : `"r${index - 1}"`}\n`))!);
+    const chain = Array.from({ length: 5000 }, (_, index) =>
+      readRevision(
+        `versions/${index}.py`,
+        new TextEncoder().encode(`revision = "r${index}"\ndown_revision = ${index === 0 ? "None" : `"r${index - 1}"`}\n`),
+      )!,
+    );
     expect(buildGraph(chain)).toMatchObject({ heads: ["r4999"], bases: ["r0"], cycles: [] });
   });
 });
 
 describe("files", () => {
   test("are read in Alembic's order, folders one after the other, files before folders", async () => {
-    const tree = treeOf(Object.fromEntries(["one/b.py", "one/a.py", "one/sub/0.py", "one/B.py", "two/a.py", "one/__pycache__/a.py", "one/x.txt", "one/sub-2/z.py", "one/sub/deep/y.py"].map((file) => [file, ""])));
-    expect(await revisionFiles(tree, environment(["one", "two"], true))).toEqual(["one/B.py", "one/a.py", "one/b.py", "one/sub/0.py", "one/sub/deep/y.py", "one/sub-2/z.py", "two/a.py"]);
+    const tree = treeOf(
+      Object.fromEntries(
+        [
+          "one/b.py",
+          "one/a.py",
+          "one/sub/0.py",
+          "one/B.py",
+          "two/a.py",
+          "one/__pycache__/a.py",
+          "one/x.txt",
+          "one/sub-2/z.py",
+          "one/sub/deep/y.py",
+        ].map((file) => [file, ""]),
+      ),
+    );
+    expect(await revisionFiles(tree, environment(["one", "two"], true))).toEqual([
+      "one/B.py",
+      "one/a.py",
+      "one/b.py",
+      "one/sub/0.py",
+      "one/sub/deep/y.py",
+      "one/sub-2/z.py",
+      "two/a.py",
+    ]);
     expect(await revisionFiles(tree, environment(["two", "one"]))).toEqual(["two/a.py", "one/B.py", "one/a.py", "one/b.py"]);
   });
 
@@ -86,7 +133,20 @@ describe("files", () => {
 });
 
 const ids = ["a1b2c3", "a1b2d4", "b", "havana", "0007", "ZZZ", "f".repeat(33), "é1"];
-const FAULTS = ["none", "none", "none", "none", "missing", "cycle", "duplicate", "self", "label", "helper", "dependency", "gap"] as const;
+const FAULTS = [
+  "none",
+  "none",
+  "none",
+  "none",
+  "missing",
+  "cycle",
+  "duplicate",
+  "self",
+  "label",
+  "helper",
+  "dependency",
+  "gap",
+] as const;
 
 interface History {
   files: Record<string, string>;
@@ -123,14 +183,18 @@ function historyOf(dice: (below: number) => number): History {
   if (fault === "label") victim.labels = [victim === revisions[0] ? pick(revisions).id : "label0"];
   if (fault === "helper") files[`${victim.folder}/helper.py`] = "x = 1\n";
   if (fault === "gap") files[`${victim.folder}/__init__.py`] = "";
-  if (fault === "duplicate") files[`${victim.folder}/M_copy.py`] = `revision = ${JSON.stringify(victim.id)}\ndown_revision = None\n`;
+  if (fault === "duplicate")
+    files[`${victim.folder}/M_copy.py`] = `revision = ${JSON.stringify(victim.id)}\ndown_revision = None\n`;
   const literal = (values: readonly string[]): string => {
     const strings = [...new Set(values)].map((value) => JSON.stringify(value));
     if (strings.length === 0) return pick(["None", "()", "[]"]);
-    return strings.length === 1 ? pick([strings[0]!, `(${strings[0]})`, `(${strings[0]},)`, `[${strings[0]}]`]) : pick([`(${strings.join(", ")})`, `[${strings.join(", ")},]`]);
+    return strings.length === 1
+      ? pick([strings[0]!, `(${strings[0]})`, `(${strings[0]},)`, `[${strings[0]}]`])
+      : pick([`(${strings.join(", ")})`, `[${strings.join(", ")},]`]);
   };
   for (const { id, path: file, down, depends, labels } of revisions) {
-    files[file] = `revision = ${JSON.stringify(id)}\ndown_revision = ${literal(down)}\ndepends_on = ${literal(depends)}\nbranch_labels = ${literal(labels)}\n`;
+    files[file] =
+      `revision = ${JSON.stringify(id)}\ndown_revision = ${literal(down)}\ndepends_on = ${literal(depends)}\nbranch_labels = ${literal(labels)}\n`;
   }
   return { files, folders, recursive };
 }
@@ -156,17 +220,26 @@ test("generated graphs are what Alembic makes of them", { timeout: 60_000 }, asy
       const outcome = "error" in answer ? answer.error : answer.walk === null ? "sound" : "walk fails";
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       if ("error" in answer) {
-        const ours = { KeyError: graph.missing, RevisionError: graph.labelClashes, CommandError: graph.unreadable }[answer.error] ?? graph.cycles;
+        const ours =
+          { KeyError: graph.missing, RevisionError: graph.labelClashes, CommandError: graph.unreadable }[answer.error] ??
+          graph.cycles;
         expect(ours.length, told).toBeGreaterThan(0);
         continue;
       }
       expect([graph.missing, graph.labelClashes, graph.unreadable], told).toEqual([[], [], []]);
-      expect(Object.fromEntries([...graph.parents].map(([id, parents]) => [id, [...parents].sort()])), told).toEqual(answer.parents);
+      expect(Object.fromEntries([...graph.parents].map(([id, parents]) => [id, [...parents].sort()])), told).toEqual(
+        answer.parents,
+      );
       expect(Object.fromEntries([...graph.dependencies].map(([id, needed]) => [id, [...needed].sort()])), told).toEqual(
         Object.fromEntries(Object.entries(answer.dependencies).map(([id, needed]) => [id, [...new Set(needed)]])),
       );
-      expect(Object.fromEntries([...graph.revisions].map(([id, { file }]) => [id, path.join(questions[index]!.folder, file)])), told).toEqual(answer.files);
-      expect(graph.duplicates.length > 0, told).toBe(answer.warnings.some((warning) => warning.includes("present more than once")));
+      expect(
+        Object.fromEntries([...graph.revisions].map(([id, { file }]) => [id, path.join(questions[index]!.folder, file)])),
+        told,
+      ).toEqual(answer.files);
+      expect(graph.duplicates.length > 0, told).toBe(
+        answer.warnings.some((warning) => warning.includes("present more than once")),
+      );
       // Of a duplicated id Alembic counts the forgotten file among heads and bases too, and stumbles over it.
       if (graph.duplicates.length > 0) continue;
       // A cycle that can be reached from both ends escapes Alembic: it walks through it in some order.
@@ -174,7 +247,8 @@ test("generated graphs are what Alembic makes of them", { timeout: 60_000 }, asy
       expect([...graph.heads].sort(), told).toEqual(answer.heads);
       expect([...graph.bases].sort(), told).toEqual(answer.bases);
     }
-    for (const outcome of ["sound", "KeyError", "CycleDetected", "LoopDetected", "RevisionError", "CommandError"]) expect(outcomes.get(outcome), [...outcomes].join("; ")).toBeGreaterThan(3);
+    for (const outcome of ["sound", "KeyError", "CycleDetected", "LoopDetected", "RevisionError", "CommandError"])
+      expect(outcomes.get(outcome), [...outcomes].join("; ")).toBeGreaterThan(3);
   } finally {
     rmSync(place, { recursive: true });
   }

@@ -23,7 +23,9 @@ interface Answers {
         warnings: string[];
         walk: string | null;
       };
-  headers: { error: string } | Partial<Record<"revision" | "down_revision" | "depends_on" | "branch_labels", string | (string | null)[] | null>>;
+  headers:
+    | { error: string }
+    | Partial<Record<"revision" | "down_revision" | "depends_on" | "branch_labels", string | (string | null)[] | null>>;
 }
 
 interface Questions {
@@ -36,10 +38,15 @@ interface Questions {
 /** Asks many questions of one kind. */
 export function ask<K extends keyof Answers>(kind: K, questions: readonly Questions[K][]): Promise<Answers[K][]> {
   return new Promise((resolve, reject) => {
-    const child = execFile(python, [path.join(root, "tests", "project", "oracle.py")], { maxBuffer: 1 << 30, env: { ...process.env, PYTHONUTF8: "1", PYTHONDONTWRITEBYTECODE: "1" } }, (error, stdout, stderr) => {
-      if (error) reject(new Error(stderr));
-      else resolve(JSON.parse(stdout) as Answers[K][]);
-    });
+    const child = execFile(
+      python,
+      [path.join(root, "tests", "project", "oracle.py")],
+      { maxBuffer: 1 << 30, env: { ...process.env, PYTHONUTF8: "1", PYTHONDONTWRITEBYTECODE: "1" } },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(stderr));
+        else resolve(JSON.parse(stdout) as Answers[K][]);
+      },
+    );
     child.stdin!.end(JSON.stringify({ [kind]: questions }));
   });
 }

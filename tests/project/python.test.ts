@@ -36,18 +36,171 @@ d'''` + "\n",
 
 /** One source on its own each: Python refuses most of them. */
 const DOUBTFUL = [
-  'print "x"', "print x", "print 1", "exec 'x'", "raise A, 'b'", "try: a\nexcept A, e: b\n", "x = `a`", "a <> b", "0777", "10L", "ur'a'", "def f((a, b)): pass",
-  "x = 1 +", "x = (1", "x = 1)", "x = (1]", "x = 'a", "x = '''a", "f('a' 'b' c)", "f(a b)", "[1 2]", "{1: 2 3: 4}", "{1: 2, 3}", "{1, 2: 3}",
-  "if x\n    y\n", "if x:\ny\n", "if x:\n    y\n  z\n", "  x = 1", "x = 1\n    y = 2\n", "if x:\n\ty\n        z\n", "if x:\n        y\n\tz\n", "def f(:\n    pass\n",
-  "return 1", "yield 1", "await x", "break", "continue", "def f():\n    break\n", "class A:\n    return 1\n", "async with a: pass", "def f():\n    await x\n",
-  "f(a=1, 2)", "f(**a, 2)", "f(**a, *b)", "f(a=1, a=2)", "f(x for x in y, 1)", "f(1, x for x in y)", "f(a.b=1)", "f(a=)", "f(True=1)", "f(*)",
-  "def f(a, a): pass", "def f(a=1, b): pass", "def f(*): pass", "def f(*, **k): pass", "def f(**k, a): pass", "def f(*a, *b): pass", "def f(/, a): pass", "def f(a, /, b, /): pass", "lambda a=1, b: 0",
-  "1 = x", "f() = 1", "a + b = 1", "None = 1", "x = 1 = y", "'a' = 1", "(a, 1) = x", "a and b = 1", "[a, b()] = c", "*a = b", "*a, *b = c", "x = *a", "*a", "del f()", "del 1", "del *a", "for 1 in x: pass", "for f() in x: pass", "with a as 1: pass",
-  "x: int: str", "(a, b): int", "f(): int", "x += y = 1", "(a, b) += 1", "a, b += 1", "x := 1", "(x.y := 1)", "f(a := 1, b=2)", "[x for x in y if z := 1]", "[*x for x in y]", "{**x for x in y}", "(*a)", "(*a, b)",
-  "from x import", "from x import a,", "from x import (a", "import a.b as c.d", "from . import *", "def f():\n    from x import *\n", "import", "from import x", "from x import a as", "from __future__ import nothing", "x = 1\nfrom __future__ import annotations",
-  "try: a\n", "try: a\nexcept: b\nexcept A: c\n", "else: a\n", "elif x: a\n", "a if b", "a else b", "not", "lambda", "x =", "= x", "a b", "a..b", "a.1", "1.a", "1__0", "0x", "0b2", "1e", "@\ndef f(): pass", "@x\ny = 1", "class A(x for x in y): pass",
-  "f'{'", "f'}'", "f'{}'", "f'{a b}'", "f'{a!x}'", "f'{a:{b}'", "b'é'", "'a' b'b'", String.raw`'\x1'`, String.raw`'\u12'`, String.raw`'\N{x'`, "x = $", "x = ?", "x = a!", "<<<<<<< HEAD\nx = 1\n=======\ny = 2\n>>>>>>> other\n",
-  "match x:\n    case 1: a\n  case 2: b\n", "match x:\n    a\n", "match x:\n", "case 1: a", "with (a as b): pass", "with a as b as c: pass", "with a,: pass", "global", "global a.b", "assert", "raise a b", "a = b if c else", "x[", "x[]", "x[:", "f(**)", "async x", "[x async for x in y]", "async def f()", "\\", "x = \\ 1", "x = 1 \\", ";", "x;;y", "a = 1; if b: c",
+  'print "x"',
+  "print x",
+  "print 1",
+  "exec 'x'",
+  "raise A, 'b'",
+  "try: a\nexcept A, e: b\n",
+  "x = `a`",
+  "a <> b",
+  "0777",
+  "10L",
+  "ur'a'",
+  "def f((a, b)): pass",
+  "x = 1 +",
+  "x = (1",
+  "x = 1)",
+  "x = (1]",
+  "x = 'a",
+  "x = '''a",
+  "f('a' 'b' c)",
+  "f(a b)",
+  "[1 2]",
+  "{1: 2 3: 4}",
+  "{1: 2, 3}",
+  "{1, 2: 3}",
+  "if x\n    y\n",
+  "if x:\ny\n",
+  "if x:\n    y\n  z\n",
+  "  x = 1",
+  "x = 1\n    y = 2\n",
+  "if x:\n\ty\n        z\n",
+  "if x:\n        y\n\tz\n",
+  "def f(:\n    pass\n",
+  "return 1",
+  "yield 1",
+  "await x",
+  "break",
+  "continue",
+  "def f():\n    break\n",
+  "class A:\n    return 1\n",
+  "async with a: pass",
+  "def f():\n    await x\n",
+  "f(a=1, 2)",
+  "f(**a, 2)",
+  "f(**a, *b)",
+  "f(a=1, a=2)",
+  "f(x for x in y, 1)",
+  "f(1, x for x in y)",
+  "f(a.b=1)",
+  "f(a=)",
+  "f(True=1)",
+  "f(*)",
+  "def f(a, a): pass",
+  "def f(a=1, b): pass",
+  "def f(*): pass",
+  "def f(*, **k): pass",
+  "def f(**k, a): pass",
+  "def f(*a, *b): pass",
+  "def f(/, a): pass",
+  "def f(a, /, b, /): pass",
+  "lambda a=1, b: 0",
+  "1 = x",
+  "f() = 1",
+  "a + b = 1",
+  "None = 1",
+  "x = 1 = y",
+  "'a' = 1",
+  "(a, 1) = x",
+  "a and b = 1",
+  "[a, b()] = c",
+  "*a = b",
+  "*a, *b = c",
+  "x = *a",
+  "*a",
+  "del f()",
+  "del 1",
+  "del *a",
+  "for 1 in x: pass",
+  "for f() in x: pass",
+  "with a as 1: pass",
+  "x: int: str",
+  "(a, b): int",
+  "f(): int",
+  "x += y = 1",
+  "(a, b) += 1",
+  "a, b += 1",
+  "x := 1",
+  "(x.y := 1)",
+  "f(a := 1, b=2)",
+  "[x for x in y if z := 1]",
+  "[*x for x in y]",
+  "{**x for x in y}",
+  "(*a)",
+  "(*a, b)",
+  "from x import",
+  "from x import a,",
+  "from x import (a",
+  "import a.b as c.d",
+  "from . import *",
+  "def f():\n    from x import *\n",
+  "import",
+  "from import x",
+  "from x import a as",
+  "from __future__ import nothing",
+  "x = 1\nfrom __future__ import annotations",
+  "try: a\n",
+  "try: a\nexcept: b\nexcept A: c\n",
+  "else: a\n",
+  "elif x: a\n",
+  "a if b",
+  "a else b",
+  "not",
+  "lambda",
+  "x =",
+  "= x",
+  "a b",
+  "a..b",
+  "a.1",
+  "1.a",
+  "1__0",
+  "0x",
+  "0b2",
+  "1e",
+  "@\ndef f(): pass",
+  "@x\ny = 1",
+  "class A(x for x in y): pass",
+  "f'{'",
+  "f'}'",
+  "f'{}'",
+  "f'{a b}'",
+  "f'{a!x}'",
+  "f'{a:{b}'",
+  "b'é'",
+  "'a' b'b'",
+  String.raw`'\x1'`,
+  String.raw`'\u12'`,
+  String.raw`'\N{x'`,
+  "x = $",
+  "x = ?",
+  "x = a!",
+  "<<<<<<< HEAD\nx = 1\n=======\ny = 2\n>>>>>>> other\n",
+  "match x:\n    case 1: a\n  case 2: b\n",
+  "match x:\n    a\n",
+  "match x:\n",
+  "case 1: a",
+  "with (a as b): pass",
+  "with a as b as c: pass",
+  "with a,: pass",
+  "global",
+  "global a.b",
+  "assert",
+  "raise a b",
+  "a = b if c else",
+  "x[",
+  "x[]",
+  "x[:",
+  "f(**)",
+  "async x",
+  "[x async for x in y]",
+  "async def f()",
+  "\\",
+  "x = \\ 1",
+  "x = 1 \\",
+  ";",
+  "x;;y",
+  "a = 1; if b: c",
 ];
 
 function shape(node: Node | null): Form {
@@ -59,12 +212,17 @@ function withNumbers(form: Form): Form {
   if (!form) return form;
   const [kind, text, items] = form;
   const plain = text.replaceAll("_", "").toLowerCase();
-  const value = plain.endsWith("j") ? Number(plain.slice(0, -1)) : Number(/^0+\d+$/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain);
+  const value = plain.endsWith("j")
+    ? Number(plain.slice(0, -1))
+    : Number(/^0+\d+$/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain);
   return [kind, kind === "Number" ? `${value}${plain.endsWith("j") ? "j" : ""}` : text, items.map(withNumbers)];
 }
 
 function pythonFiles(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".py")).sort().map((file) => path.join(folder, file));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".py"))
+    .sort()
+    .map((file) => path.join(folder, file));
 }
 
 async function compare(sources: readonly string[]): Promise<void> {
@@ -87,7 +245,9 @@ describe("the syntax tree is CPython's", () => {
   });
 
   test("of Alembic, Mako and Flask themselves", async () => {
-    const packages = readdirSync(path.join(root, ".venvs", "default", "lib")).map((version) => path.join(root, ".venvs", "default", "lib", version, "site-packages"));
+    const packages = readdirSync(path.join(root, ".venvs", "default", "lib")).map((version) =>
+      path.join(root, ".venvs", "default", "lib", version, "site-packages"),
+    );
     const files = ["alembic", "mako", "flask", "flask_migrate"].flatMap((name) => pythonFiles(path.join(packages[0]!, name)));
     expect(files.length).toBeGreaterThan(100);
     await compare(files.map((file) => readFileSync(file, "utf8")));
@@ -106,7 +266,9 @@ function random(seed: number): (below: number) => number {
 test("refuses exactly what CPython refuses, in revisions with an error put in", async () => {
   const next = random(20_26);
   const pick = <T>(items: readonly T[]): T => items[next(items.length)]!;
-  const originals = pythonFiles(path.join(root, "fixtures", "projects")).filter((file) => file.includes("versions")).map((file) => readFileSync(file, "utf8"));
+  const originals = pythonFiles(path.join(root, "fixtures", "projects"))
+    .filter((file) => file.includes("versions"))
+    .map((file) => readFileSync(file, "utf8"));
   const mutants = Array.from({ length: 1500 }, () => {
     const source = pick(originals);
     const tokens = [...source.matchAll(/\w+|"[^"\n]*"|\n *|[^\w\s]/g)];
@@ -122,14 +284,40 @@ test("refuses exactly what CPython refuses, in revisions with an error put in", 
       case 3:
         return `${source.slice(0, from)}${pick(["(", ")", "[", "]", "{", "}", '"', ",", ":", "=", ".", "\\", "\n", "    ", "*", "@", "!"])}${source.slice(from)}`;
       case 4:
-        return source.slice(0, from) + pick(["if", "for", "in", "lambda", "yield", "await", "not", "else", "*", "**", "=", ":=", "None", "print", '"x"', "1", "...", "import", "def"]) + source.slice(to);
+        return (
+          source.slice(0, from) +
+          pick([
+            "if",
+            "for",
+            "in",
+            "lambda",
+            "yield",
+            "await",
+            "not",
+            "else",
+            "*",
+            "**",
+            "=",
+            ":=",
+            "None",
+            "print",
+            '"x"',
+            "1",
+            "...",
+            "import",
+            "def",
+          ]) +
+          source.slice(to)
+        );
       default:
         return `${source.slice(0, from)} ${pick(["x", "1", "else", "=", "is", "(x for x in y)", "**x", "x=1"])} ${source.slice(from)}`;
     }
   });
   const answers = await ask("refused", mutants);
   mutants.forEach((source, index) => {
-    expect(parseModule(source).problem ? "refused" : "read", `${source}\n--- CPython: line ${answers[index]}`).toBe(answers[index] === null ? "read" : "refused");
+    expect(parseModule(source).problem ? "refused" : "read", `${source}\n--- CPython: line ${answers[index]}`).toBe(
+      answers[index] === null ? "read" : "refused",
+    );
   });
   expect(answers.filter((answer) => answer !== null).length).toBeGreaterThan(500);
 });

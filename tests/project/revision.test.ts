@@ -6,7 +6,8 @@ import { readRevision, type Revision, type Unreadable } from "../../src/project/
 import { ask } from "./oracle.ts";
 
 const bytes = (source: string) => new TextEncoder().encode(source);
-const read = (source: string | Uint8Array, file = "versions/ab12_x.py") => readRevision(file, typeof source === "string" ? bytes(source) : source);
+const read = (source: string | Uint8Array, file = "versions/ab12_x.py") =>
+  readRevision(file, typeof source === "string" ? bytes(source) : source);
 
 function revisionOf(source: string | Uint8Array): Revision {
   const result = read(source);
@@ -23,20 +24,23 @@ function problemOf(source: string | Uint8Array): Unreadable | undefined {
 const HEADERS: Record<string, string> = {
   plain: 'revision = "a1"\ndown_revision = "b2"\nbranch_labels = None\ndepends_on = None\n',
   "without the last two": "revision = 'a1'\ndown_revision = None\n",
-  annotated: 'from typing import Sequence, Union\nrevision: str = "a1"\ndown_revision: Union[str, Sequence[str], None] = "b2"\nbranch_labels: Union[str, Sequence[str], None] = ("x", "y")\n',
+  annotated:
+    'from typing import Sequence, Union\nrevision: str = "a1"\ndown_revision: Union[str, Sequence[str], None] = "b2"\nbranch_labels: Union[str, Sequence[str], None] = ("x", "y")\n',
   "tuple, list and set": 'revision = "a1"\ndown_revision = ("b2", "c3")\ndepends_on = ["d4"]\nbranch_labels = {"x"}\n',
   "one-element tuple and empty collections": 'revision = "a1"\ndown_revision = ("b2",)\ndepends_on = ()\nbranch_labels = []\n',
   "implicit concatenation and parentheses": 'revision = ("a" "1")\ndown_revision = (\n    "b"  # why\n    \'2\'\n)\n',
-  "constants of the same file": 'BASE = "b2"\nLABEL = "x"\nrevision = "a" + "1"\ndown_revision = BASE\nbranch_labels = (LABEL, f"{LABEL}2")\n',
+  "constants of the same file":
+    'BASE = "b2"\nLABEL = "x"\nrevision = "a" + "1"\ndown_revision = BASE\nbranch_labels = (LABEL, f"{LABEL}2")\n',
   "chained and tuple assignments": 'revision, down_revision = "a1", "b2"\ndepends_on = branch_labels = None\n',
   "the last assignment wins": 'revision = "old"\ndown_revision = "b2"\nrevision = "a1"\ndown_revision = None\n',
   "a deleted name": 'revision = "a1"\ndown_revision = "b2"\ndel down_revision\n',
-  "if, try and with": 'import sys\nrevision = "a1"\nif sys.version_info > (3,):\n    down_revision = "b2"\nelse:\n    down_revision = "b2"\ntry:\n    depends_on = "c3"\nexcept ImportError:\n    depends_on = "c3"\nif __name__ == "__main__":\n    revision = "no"\n',
+  "if, try and with":
+    'import sys\nrevision = "a1"\nif sys.version_info > (3,):\n    down_revision = "b2"\nelse:\n    down_revision = "b2"\ntry:\n    depends_on = "c3"\nexcept ImportError:\n    depends_on = "c3"\nif __name__ == "__main__":\n    revision = "no"\n',
   escapes: 'revision = "a\\x31"\ndown_revision = r"b2"\ndepends_on = u"c3"\nbranch_labels = """x"""\n',
   "semicolons and continuations": 'revision = "a1"; down_revision = \\\n    "b2"\n',
   "a docstring that names another parent": '"""doc\n\nRevision ID: zz\nRevises: yy\n"""\nrevision = "a1"\ndown_revision = "b2"\n',
-  "CRLF": 'revision = "a1"\r\ndown_revision = "b2"\r\n',
-  "tabs": 'if True:\n\trevision = "a1"\n\tdown_revision = "b2"\n',
+  CRLF: 'revision = "a1"\r\ndown_revision = "b2"\r\n',
+  tabs: 'if True:\n\trevision = "a1"\n\tdown_revision = "b2"\n',
   "added to": 'revision = "a"\nrevision += "1"\ndown_revision = ("b2",) + ("c3",)\n',
 };
 
@@ -55,7 +59,8 @@ describe("headers", () => {
       return file;
     });
     const answers = await ask("headers", files);
-    const list = (value: unknown) => (value === undefined || value === null ? [] : typeof value === "string" ? [value] : [...(value as string[])].sort());
+    const list = (value: unknown) =>
+      value === undefined || value === null ? [] : typeof value === "string" ? [value] : [...(value as string[])].sort();
     names.forEach((name, index) => {
       const { id, down, dependsOn, labels, problem } = revisionOf(HEADERS[name]!);
       const answer = answers[index]!;
@@ -74,16 +79,23 @@ describe("headers", () => {
   test.each([
     ["a call", 'revision = "a1"\ndown_revision = parent_of(__file__)\n', "down_revision", 2],
     ["an import", 'from settings import down_revision\nrevision = "a1"\n', "down_revision", 1],
-    ["a branch of an if", 'import sys\nrevision = "a1"\nif sys.platform:\n    down_revision = "x"\nelse:\n    down_revision = "y"\n', "down_revision", 6],
+    [
+      "a branch of an if",
+      'import sys\nrevision = "a1"\nif sys.platform:\n    down_revision = "x"\nelse:\n    down_revision = "y"\n',
+      "down_revision",
+      6,
+    ],
     ["a loop", 'revision = "a1"\nfor down_revision in names():\n    pass\n', "down_revision", 2],
-    ["an attribute", 'revision = helpers.NAME\ndown_revision = None\n', "revision", 1],
+    ["an attribute", "revision = helpers.NAME\ndown_revision = None\n", "revision", 1],
     ["a star import", "from base import *\ndown_revision = None\n", "revision", 1],
   ])("computed by %s", (_, source, detail, line) => {
     expect(problemOf(source)).toMatchObject({ reason: "computed", detail, line });
   });
 
   test("a computed label leaves the rest readable", () => {
-    const revision = revisionOf('from neutron import cli\nrevision = "a1"\ndown_revision = "b2"\nbranch_labels = (cli.EXPAND,)\n');
+    const revision = revisionOf(
+      'from neutron import cli\nrevision = "a1"\ndown_revision = "b2"\nbranch_labels = (cli.EXPAND,)\n',
+    );
     expect(revision).toMatchObject({ id: "a1", down: ["b2"], labels: [], computed: ["labels"] });
     expect(revision.problem).toBeUndefined();
   });
@@ -98,12 +110,21 @@ describe("headers", () => {
 });
 
 describe("files", () => {
-  test.each(["versions/__init__.py", "versions/__init__helpers.py", "versions/.#ab12.py", "versions/script.py.mako", "versions/ab12.pyc"])("%s is not looked at", (file) => {
+  test.each([
+    "versions/__init__.py",
+    "versions/__init__helpers.py",
+    "versions/.#ab12.py",
+    "versions/script.py.mako",
+    "versions/ab12.pyc",
+  ])("%s is not looked at", (file) => {
     expect(readRevision(file, bytes('revision = "a1"\n'))).toBeUndefined();
   });
 
   test("a file without a revision is one that Alembic gives up on", () => {
-    expect(read("def helper():\n    pass\n", "versions/helpers.py")).toMatchObject({ reason: "no-revision", file: "versions/helpers.py" });
+    expect(read("def helper():\n    pass\n", "versions/helpers.py")).toMatchObject({
+      reason: "no-revision",
+      file: "versions/helpers.py",
+    });
   });
 
   test("the id may stand in the name alone, as in Alembic 0.1", () => {
@@ -115,7 +136,10 @@ describe("files", () => {
     const latin = Buffer.from('# -*- coding: latin-1 -*-\n"""Größe"""\nrevision = "a1"\n', "latin1");
     expect(revisionOf(latin)).toMatchObject({ id: "a1", message: "Größe" });
     expect(problemOf(latin)).toBeUndefined();
-    const second = Buffer.from('#!/usr/bin/python\n# vim: set fileencoding=iso-8859-15 :\n"""5 \u00a4"""\nrevision = "a1"\n', "latin1");
+    const second = Buffer.from(
+      '#!/usr/bin/python\n# vim: set fileencoding=iso-8859-15 :\n"""5 \u00a4"""\nrevision = "a1"\n',
+      "latin1",
+    );
     expect(revisionOf(second).message).toBe("5 €");
     expect(revisionOf('"""Größe 大"""\nrevision = "a1"\n').message).toBe("Größe 大");
   });
@@ -123,13 +147,29 @@ describe("files", () => {
   test("what Python cannot decode is told with its line, and read all the same", () => {
     const source = Buffer.from('revision = "a1"\ndown_revision = "b2"\n# Größe\n', "latin1");
     expect(revisionOf(source)).toMatchObject({ id: "a1", down: ["b2"], problem: { reason: "encoding", line: 3 } });
-    expect(problemOf('# coding: klingon\nrevision = "a1"\n')).toMatchObject({ reason: "encoding", line: 1, detail: "unknown encoding: klingon" });
-    expect(problemOf(Buffer.from('\n# coding: ascii\nx = "é"\nrevision = "a1"\n'))).toMatchObject({ reason: "encoding", line: 3 });
+    expect(problemOf('# coding: klingon\nrevision = "a1"\n')).toMatchObject({
+      reason: "encoding",
+      line: 1,
+      detail: "unknown encoding: klingon",
+    });
+    expect(problemOf(Buffer.from('\n# coding: ascii\nx = "é"\nrevision = "a1"\n'))).toMatchObject({
+      reason: "encoding",
+      line: 3,
+    });
   });
 
   test("Python 2 is told with its line, and read all the same", () => {
-    const revision = revisionOf('"""add x"""\nrevision = "a1"\ndown_revision = "b2"\n\ndef upgrade():\n    print "up"\n    op.x()\n\ndef downgrade():\n    pass\n');
-    expect(revision).toMatchObject({ id: "a1", down: ["b2"], message: "add x", upgrade: { line: 5, endLine: 7 }, downgrade: { line: 9, endLine: 10 }, downgradeIs: "empty" });
+    const revision = revisionOf(
+      '"""add x"""\nrevision = "a1"\ndown_revision = "b2"\n\ndef upgrade():\n    print "up"\n    op.x()\n\ndef downgrade():\n    pass\n',
+    );
+    expect(revision).toMatchObject({
+      id: "a1",
+      down: ["b2"],
+      message: "add x",
+      upgrade: { line: 5, endLine: 7 },
+      downgrade: { line: 9, endLine: 10 },
+      downgradeIs: "empty",
+    });
     expect(revision.problem).toMatchObject({ reason: "syntax", line: 6, detail: "Missing parentheses in call to 'print'" });
   });
 
@@ -157,7 +197,8 @@ describe("functions", () => {
   });
 
   test("spans and places count from 1, and the value's offsets hold the value", () => {
-    const source = '"""add\n\nmore"""\nrevision = "a1"\ndown_revision: str = (\n    "b2"\n)\n\n@offline\ndef upgrade() -> None:\n    op.x(\n        1,\n    )\n    # last\n\n';
+    const source =
+      '"""add\n\nmore"""\nrevision = "a1"\ndown_revision: str = (\n    "b2"\n)\n\n@offline\ndef upgrade() -> None:\n    op.x(\n        1,\n    )\n    # last\n\n';
     const { at, upgrade, message } = revisionOf(source);
     expect(message).toBe("add");
     expect(upgrade).toEqual({ line: 9, endLine: 13 });
