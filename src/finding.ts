@@ -107,7 +107,7 @@ export interface EnvironmentReport {
   notChecked: NotChecked[];
 }
 
-export type Verdict = "pass" | "fail" | "error";
+type Verdict = "pass" | "fail" | "error";
 
 export interface Report {
   version: 1;

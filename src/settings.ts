@@ -315,7 +315,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Given {
 }
 
 /** Names of the files that may hold settings, the stronger first. */
-export const SETTINGS_FILES = ["alembic-gate.toml", "pyproject.toml"] as const;
+const SETTINGS_FILES = ["alembic-gate.toml", "pyproject.toml"] as const;
 
 /**
  * Reads the settings file nearest above a folder of the tree.

@@ -20,7 +20,7 @@ export interface Git {
   start(command: readonly string[]): ChildProcessWithoutNullStreams;
 }
 
-export interface RunOptions {
+interface RunOptions {
   environment?: Record<string, string>;
   /** Lets git use the network: to fetch, and to get what a partial clone lacks. */
   network?: boolean;

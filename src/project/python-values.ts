@@ -198,7 +198,7 @@ function sum(a: Value, b: Value): Value {
 }
 
 /** The value of an expression, where it is made of literals and of names whose values are known. */
-export function evaluate(node: Node, names: ReadonlyMap<string, Value>): Value {
+function evaluate(node: Node, names: ReadonlyMap<string, Value>): Value {
   switch (node.kind) {
     case "String":
       return node.text;

@@ -4,7 +4,7 @@ import { parseModule, type Node } from "./python-syntax.ts";
 import { moduleValues, type Value } from "./python-values.ts";
 
 /** Lines, 1-based and inclusive. */
-export interface Span {
+interface Span {
   line: number;
   endLine: number;
 }
@@ -59,7 +59,7 @@ export interface Unreadable {
 const REVISION_FILE = /^(?!\.#|__init__).*\.py$/;
 
 /** Whether Alembic takes a file of a version folder for a revision. */
-export const isRevisionFile = (file: string): boolean => REVISION_FILE.test(file.slice(file.lastIndexOf("/") + 1));
+const isRevisionFile = (file: string): boolean => REVISION_FILE.test(file.slice(file.lastIndexOf("/") + 1));
 
 /**
  * Reads one file of a version folder.

@@ -12,7 +12,7 @@ export interface Script {
   sql: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** true: in the transactions that env.py chooses; false: each revision commits on its own. */
   own: boolean;
   /** Told of the catalog after each step but the last, while its work may not be committed yet. */
