@@ -1,0 +1,400 @@
+"""What a revision would execute, told without env.py and without a database.
+
+The revision runs on a real SQLAlchemy connection whose driver is made here: it notes statements and parameters, and has
+no rows to give. A query for rows of a table finds none; one for anything else ends the rendering.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import hashlib
+import os
+import re
+import sys
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from alembic import util
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.url import make_url
+from sqlalchemy.pool import StaticPool
+
+from .errors import describe
+from .load import CapturedConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .channel import Channel, Message
+    from .errors import Sources
+    from .statements import Statements
+
+_LONGEST = 65_536
+_MOST_ROWS = 1000
+
+_QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:select|with|values|table|show|explain)\b", re.I | re.S)
+_CHANGES = re.compile(r"\b(?:insert|update|delete|merge)\b", re.I)
+_RETURNING = re.compile(r"\breturning\b", re.I)
+# Queries that have an answer in an empty table too, or that ask for the schema, the server or the session.
+_ALWAYS_ANSWERED = re.compile(
+    r"\bpg_|\binformation_schema\b|\balembic_version\b|\b(?:exists|count|sum|min|max|avg|coalesce|current_\w+|version|to_reg\w+)\b",
+    re.I,
+)
+_FROM = re.compile(r"\bfrom\b", re.I)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\w+|\s+|.", re.S)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_VARIES = "<varies>"
+_NOW = "<now>"
+
+
+class Unanswerable(BaseException):
+    """The revision asks the database something; no `except Exception` of the project may stop this."""
+
+
+class _Returned(int):
+    """A key that the server would have made."""
+
+    def __repr__(self) -> str:
+        return "<returned>"
+
+
+class _Recording:
+    """What one rendering has executed so far."""
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements: list[dict[str, Any]] = []
+        self.reads: str | None = None
+        self.since = time.time()
+        self._places = statements
+
+    def add(self, sql: str, rows: list[Any]) -> dict[str, Any]:
+        statement = {
+            "sql": _shortened(self._without_now(sql)),
+            "parameters": self._parameters(rows),
+            "line": self._places.place(sys._getframe(1)).get("line"),
+        }
+        self.statements.append(statement)
+        return statement
+
+    def _parameters(self, rows: list[Any]) -> list[list[str]]:
+        shown = [[_shortened(self._canonical(value)) for value in _values(row)] for row in rows[:_MOST_ROWS]]
+        if len(rows) > _MOST_ROWS:
+            rest = "\n".join(self._canonical(value) for row in rows[_MOST_ROWS:] for value in _values(row))
+            shown.append([f"{len(rows) - _MOST_ROWS} more rows, {_digest(rest)}"])
+        return [row for row in shown if row]
+
+    def _canonical(self, value: Any) -> str:
+        """Write a value so that no two different ones look the same, whatever the text of the statement shows."""
+        if value is None or isinstance(value, (bool, _Returned)):
+            return repr(value)
+        if isinstance(value, enum.Enum):
+            return f"{type(value).__name__}.{value.name}"
+        if isinstance(value, str):
+            return repr(self._without_now(str.__str__(value)))
+        if isinstance(value, (int, float)):
+            return _NOW if any(self._is_now(value / unit) for unit in (1, 1e3, 1e6, 1e9)) else repr(value)
+        if isinstance(value, datetime.datetime):
+            return self._moment(value)
+        if isinstance(value, (list, tuple)):
+            return f"{'[]' if isinstance(value, list) else '()'}{[self._canonical(item) for item in value]}"
+        if isinstance(value, (set, frozenset)):
+            return f"set{sorted(self._canonical(item) for item in value)}"
+        if isinstance(value, dict):
+            return str({self._canonical(key): self._canonical(item) for key, item in value.items()})
+        return _ADDRESS.sub("", repr(value))
+
+    def _is_now(self, seconds: float) -> bool:
+        return self.since - 1 <= seconds <= time.time() + 1
+
+    def _moment(self, value: datetime.datetime) -> str:
+        if abs(value.year - datetime.date.today().year) > 1:
+            # The first and the last years have no time stamp.
+            return repr(value)
+        if value.tzinfo is not None:
+            return f"{_NOW} with time zone" if self._is_now(value.timestamp()) else repr(value)
+        local, utc = value.timestamp(), value.replace(tzinfo=datetime.timezone.utc).timestamp()
+        return _NOW if self._is_now(local) or self._is_now(utc) else repr(value)
+
+    def _without_now(self, sql: str) -> str:
+        def told(match: re.Match[str]) -> str:
+            try:
+                moment = datetime.datetime.fromisoformat(match.group())
+            except ValueError:
+                return match.group()
+            return _NOW if self._moment(moment) == _NOW else match.group()
+
+        return _TIMESTAMP.sub(told, sql)
+
+
+class _Cursor:
+    arraysize = 1
+    rowcount = -1
+    lastrowid = None
+
+    def __init__(self, recording: _Recording) -> None:
+        self.description: list[tuple[Any, ...]] | None = None
+        self._recording = recording
+        self._sql = ""
+        self._noted: dict[str, Any] = {}
+        self._rows: list[Any] = []
+        self._ours = False
+
+    def run(self, sql: str, rows: list[Any], context: Any) -> None:
+        """Note a statement, and prepare the answer that SQLAlchemy expects by itself, if it does."""
+        self._sql = sql
+        self._noted = self._recording.add(sql, rows)
+        self._ours = bool(getattr(context, "_is_implicit_returning", False))
+        query = _QUERY.match(sql) or _RETURNING.search(sql)
+        columns = _columns(context) or ["column"]
+        self.description = [(name, None, None, None, None, None, None) for name in columns] if query else None
+        self._rows = [tuple(_Returned() for _ in columns)] if self._ours else []
+
+    # What a project calls on a cursor of its own.
+    def execute(self, sql: Any, parameters: Any = None, *_: Any, **__: Any) -> None:
+        self.run(str(sql), [parameters] if parameters else [], None)
+
+    def executemany(self, sql: Any, rows: Iterable[Any], *_: Any, **__: Any) -> None:
+        self.run(str(sql), list(rows), None)
+
+    def _answer(self) -> list[Any]:
+        if not self._ours:
+            self._recording.reads = self._recording.reads or self._sql
+            if _QUERY.match(self._sql) and not _CHANGES.search(self._sql):
+                self._noted["read"] = True
+                if _ALWAYS_ANSWERED.search(self._sql) or not _FROM.search(self._sql):
+                    raise Unanswerable
+            else:
+                raise Unanswerable
+        rows, self._rows = self._rows, []
+        return rows
+
+    def fetchone(self) -> Any:
+        return next(iter(self._answer()), None)
+
+    def fetchmany(self, _size: int | None = None) -> list[Any]:
+        return self._answer()
+
+    def fetchall(self) -> list[Any]:
+        return self._answer()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._answer())
+
+    def close(self) -> None:
+        pass
+
+
+class _Connection:
+    """What stands where a driver's connection would."""
+
+    def __init__(self, recording: _Recording) -> None:
+        self._recording = recording
+
+    def cursor(self, *_: Any, **__: Any) -> _Cursor:
+        return _Cursor(self._recording)
+
+    def commit(self) -> None:
+        pass
+
+    def rollback(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Driver:
+    """The module of a database driver."""
+
+    apilevel = "2.0"
+    paramstyle = "qmark"
+    threadsafety = 0
+    Error = DatabaseError = ProgrammingError = IntegrityError = OperationalError = type("Error", (Exception,), {})
+    Binary = bytes
+
+
+class RecordingDialect(PGDialect):
+    """PostgreSQL without a server."""
+
+    driver = "alembic_gate"
+    default_paramstyle = "qmark"
+    supports_statement_cache = True
+    use_insertmanyvalues = False
+    implicit_returning = True
+    server_version_info = (16, 0)
+    default_schema_name = "public"
+    default_isolation_level = "READ COMMITTED"
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Note a statement."""
+        cursor.run(statement, [parameters] if parameters else [], context)
+
+    def do_execute_no_params(self, cursor: Any, statement: str, *rest: Any) -> None:
+        """Note a statement; SQLAlchemy before 2.1 gives parameters here as well."""
+        cursor.run(statement, [], rest[-1] if rest else None)
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Note a statement that runs once for each row."""
+        cursor.run(statement, list(parameters), context)
+
+    def get_isolation_level(self, *_: Any) -> str:
+        """Say what a server says that nobody has told otherwise."""
+        return self.default_isolation_level
+
+    def get_default_isolation_level(self, *_: Any) -> str:
+        """Say what a server says that nobody has told otherwise."""
+        return self.default_isolation_level
+
+    def set_isolation_level(self, *_: Any) -> None:
+        """Change nothing: which transaction a statement runs in is not a part of it."""
+
+    def get_isolation_level_values(self, *_: Any) -> tuple[str, ...]:
+        """Name those that SQLAlchemy lets projects choose."""
+        return ("AUTOCOMMIT", "SERIALIZABLE", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ")
+
+
+registry.register("postgresql.alembic_gate", __name__, RecordingDialect.__name__)
+
+
+class Renderer:
+    """Answers the request `sql`."""
+
+    def __init__(self, channel: Channel, request: Message, statements: Statements, sources: Sources) -> None:
+        self._channel = channel
+        self._request = request
+        self._statements = statements
+        self._sources = sources
+        self._config = _config(request)
+        self._script: Any = None
+
+    def run(self) -> None:
+        """Send one `sql` for each revision."""
+        sys.path.append(os.getcwd())
+        self._script = ScriptDirectory.from_config(self._config)
+        # Many an env.py adds one of these, so that its revisions find their helpers.
+        folder = os.path.abspath(self._script.dir)
+        sys.path += [os.path.dirname(folder), folder, self._request["root"]]
+        for revision in self._request["revisions"]:
+            told = {direction: self._rendered(revision, direction) for direction in ("upgrade", "downgrade")}
+            self._channel.send("sql", revision=revision["id"], **told)
+
+    def _rendered(self, revision: dict[str, str], direction: str) -> dict[str, Any]:
+        first, second = (self._once(revision, direction) for _ in range(2))
+        return _steady(first, second)
+
+    def _once(self, revision: dict[str, str], direction: str) -> dict[str, Any]:
+        recording = _Recording(self._statements)
+        raised = None
+        self._statements.begin(revision["id"], revision["file"])
+        try:
+            self._execute(revision["file"], direction, recording)
+        except Unanswerable:
+            pass
+        except BaseException as error:
+            raised = {**describe(error, self._sources), "own": self._is_own(error, revision["file"])}
+        else:
+            return {"statements": recording.statements, "reads": recording.reads, "ended": True}
+        finally:
+            self._statements.begin(None, None)
+        return {
+            "statements": recording.statements,
+            "reads": recording.reads,
+            "ended": False,
+            **({"raised": raised} if raised else {}),
+        }
+
+    def _execute(self, file: str, direction: str, recording: _Recording) -> None:
+        dialect = RecordingDialect(dbapi=_Driver, paramstyle="qmark")
+        pool = StaticPool(lambda: _Connection(recording))
+        pool._dialect = dialect
+        engine = Engine(pool, dialect, make_url("postgresql+alembic_gate://"))
+        with engine.connect() as connection:
+            _create_unconditionally(connection)
+            with EnvironmentContext(self._config, self._script) as environment:
+                environment.configure(connection=connection)
+                context = environment.get_context()
+                with context.begin_transaction(), Operations.context(context):
+                    module = util.load_python_file(*os.path.split(file))
+                    function = getattr(module, direction, None)
+                    if function is not None:
+                        function()
+
+    def _is_own(self, error: BaseException, file: str) -> bool:
+        """Say whether the revision's own code raises this, and nobody whom it called."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        return trace is not None and os.path.abspath(trace.tb_frame.f_code.co_filename) == os.path.abspath(file)
+
+
+def _config(request: Message) -> Config:
+    file = os.path.relpath(request["config"])
+    extra = [f"-x{argument}" for argument in request["x"]]
+    if request["kind"] == "alembic":
+        return CapturedConfig.of(["-c", file, "-n", request["section"], *extra, "upgrade", "heads"])
+    config = Config(file, cmd_opts=Namespace(x=request["x"]))
+    config.set_main_option("script_location", os.path.dirname(file) or ".")
+    return config
+
+
+def _create_unconditionally(connection: Any) -> None:
+    """Have types and tables made without asking first whether they are there, as Alembic's own offline mode does."""
+    name = "_run_ddl_visitor" if hasattr(connection, "_run_ddl_visitor") else "_run_visitor"
+    original = getattr(connection, name)
+
+    def visit(visitor: Any, element: Any, **named: Any) -> None:
+        original(visitor, element, **{**named, "checkfirst": False})
+
+    setattr(connection, name, visit)
+
+
+def _columns(context: Any) -> list[str]:
+    """Name the columns that SQLAlchemy expects, where it made the statement itself."""
+    compiled = getattr(context, "compiled", None)
+    return [str(column[0]) for column in getattr(compiled, "_result_columns", None) or ()]
+
+
+def _values(row: Any) -> Iterable[Any]:
+    return (item for pair in sorted(row.items()) for item in pair) if isinstance(row, dict) else row
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {_digest(text)}"
+
+
+def _steady(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Blank what differs between two renderings of the same code: it depends on the time or on chance."""
+    if len(first["statements"]) != len(second["statements"]):
+        return {**first, "ended": False, "reads": first["reads"], "unsteady": True}
+    pairs = zip(first["statements"], second["statements"])
+    return {**first, "statements": [_common(one, other) for one, other in pairs]}
+
+
+def _common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    if one == other:
+        return one
+    rows, others = one["parameters"], other["parameters"]
+    return {
+        **one,
+        "sql": "".join(_agreed(_TOKEN.findall(one["sql"]), _TOKEN.findall(other["sql"]))),
+        "parameters": [_agreed(row, second) for row, second in zip(rows, others)] if len(rows) == len(others) else [],
+    }
+
+
+def _agreed(one: list[str], other: list[str]) -> list[str]:
+    if len(one) != len(other):
+        return [_VARIES]
+    return [text if text == second else _VARIES for text, second in zip(one, other)]
