@@ -131,11 +131,13 @@ class CapturedConfig(CommandLine):
 
     @classmethod
     def of(cls, arguments: list[str]) -> Config:
+        """Read the configuration that these arguments name."""
         line = cls(prog="alembic")
         line.main(arguments)
         return line.config
 
     def run_cmd(self, config: Config, options: Namespace) -> None:  # noqa: ARG002
+        """Keep the configuration."""
         self.config = config
 
 

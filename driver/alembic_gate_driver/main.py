@@ -48,7 +48,12 @@ def _serve(channel: Channel, load: Message) -> None:
     redirect = Redirect(channel, statements)
     if load["type"] == "sql":
         redirect.finish()
-        _render(channel, load, statements, sources)
+        try:
+            from .render import Renderer
+
+            Renderer(channel, load, statements, sources).run()
+        except BaseException as error:
+            channel.send("failed", stage="config", raised=describe(error, sources))
         return
     try:
         project = loading.Project(load)
@@ -64,13 +69,3 @@ def _serve(channel: Channel, load: Message) -> None:
         if request["type"] == "bye":
             return
         runner.run(request)
-
-
-def _render(channel: Channel, request: Message, statements: Statements, sources: Sources) -> None:
-    """Tell what revisions would execute; no connection is let through."""
-    try:
-        from .render import Renderer
-
-        Renderer(channel, request, statements, sources).run()
-    except BaseException as error:
-        channel.send("failed", stage="config", raised=describe(error, sources))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
+import linecache
 import os
 import re
 import sys
@@ -300,7 +301,7 @@ class Renderer:
         except Unanswerable:
             pass
         except BaseException as error:
-            raised = {**describe(error, self._sources), "own": self._is_own(error, revision["file"])}
+            raised = {**describe(error, self._sources), "meant": self._is_meant(error, revision["file"])}
         else:
             return {"statements": recording.statements, "reads": recording.reads, "ended": True}
         finally:
@@ -328,12 +329,14 @@ class Renderer:
                     if function is not None:
                         function()
 
-    def _is_own(self, error: BaseException, file: str) -> bool:
-        """Say whether the revision's own code raises this, and nobody whom it called."""
+    def _is_meant(self, error: BaseException, file: str) -> bool:
+        """Say whether the revision raises this on purpose."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
-        return trace is not None and os.path.abspath(trace.tb_frame.f_code.co_filename) == os.path.abspath(file)
+        if trace is None or os.path.abspath(trace.tb_frame.f_code.co_filename) != os.path.abspath(file):
+            return False
+        return linecache.getline(file, trace.tb_lineno).lstrip().startswith("raise")
 
 
 def _config(request: Message) -> Config:

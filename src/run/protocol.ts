@@ -20,6 +20,16 @@ export interface Load {
   root: string;
 }
 
+/**
+ * First message instead of `load`: asks what revisions would execute, told from their files alone, without env.py and without a
+ * database. Answered by one `sql` for each of them, in this order, and the end of the process; or by `failed`.
+ */
+export interface Render extends Omit<Load, "type"> {
+  type: "sql";
+  /** Files are absolute. */
+  revisions: { id: string; file: string }[];
+}
+
 /** Runs env.py once, with our own steps. Answered by events, the last of which is `run-end`. */
 export interface Run {
   type: "run";
@@ -41,6 +51,7 @@ interface Query {
 
 export type Request =
   | Load
+  | Render
   | Run
   | Query
   | { type: "go" }
@@ -69,6 +80,34 @@ export interface Raised {
   frames: Frame[];
   /** The whole traceback, for the log. */
   traceback: string;
+}
+
+/** A statement that would be executed, as SQLAlchemy hands it to a driver. */
+export interface RenderedStatement {
+  /** Parameters are `?`. */
+  sql: string;
+  /**
+   * One list for each row, of values as Python writes them: `10`, `'x'`, `None`. `<now>` is the time of the rendering, `<varies>` differs
+   * each time that the revision runs, `<returned>` is a key that the server makes.
+   */
+  parameters: string[][];
+  /** In the revision's file. */
+  line?: number;
+  /** A query that changes nothing, and whose rows were asked for. */
+  read?: true;
+}
+
+/** What a function would execute on tables without any rows. */
+export interface Rendering {
+  statements: RenderedStatement[];
+  /** The first query whose rows were asked for: what follows depends on the database. */
+  reads: string | null;
+  /** False: the statements are only the beginning. */
+  ended: boolean;
+  /** What stopped it; `meant`: by a `raise` of the revision's own. */
+  raised?: Raised & { meant: boolean };
+  /** Two renderings of it have different numbers of statements. */
+  unsteady?: true;
 }
 
 export interface LoadedRevision {
@@ -162,5 +201,6 @@ export type Event =
    * `contexts`: how often migrations were run by env.py.
    */
   | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
+  | { type: "sql"; revision: string; upgrade: Rendering; downgrade: Rendering }
   /** The driver could not load the project (before `graph`). `stage`: what it was doing. */
   | { type: "failed"; stage: "import-alembic" | "config" | "app" | "revisions"; raised: Raised };

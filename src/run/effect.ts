@@ -1,0 +1,177 @@
+/** What an edit of an applied revision changes in the statements that it executes. */
+import path from "node:path";
+import type { History } from "../history/history.ts";
+import type { Environment } from "../project/environment.ts";
+import { code, text, type Text } from "../text.ts";
+import { startProcess } from "./process.ts";
+import type { Event, Raised, Rendering } from "./protocol.ts";
+import { isData, isSetting, parsedUnits, unitsOf, type Unit } from "./sql.ts";
+
+/** How the statements of one function compare before and after. */
+export type Effect =
+  | { kind: "same" }
+  /** Time limits and the like differ, and nothing else. */
+  | { kind: "settings-only"; before: string[]; after: string[] }
+  | {
+      kind: "different";
+      /** SQL of the part that differs, for people. */
+      before: string[];
+      after: string[];
+      /** Rows are changed in that part, which no catalog shows. */
+      data: boolean;
+      /** Where it begins, in the pull request's file. */
+      line?: number;
+    }
+  /** As far as it can be told, they are the same. */
+  | { kind: "unknown"; reason: Text };
+
+export interface Edit {
+  upgrade: Effect;
+  downgrade: Effect;
+}
+
+/** By revision: those that the pull request edits, and those that use a file which it changes. */
+export type Edits = ReadonlyMap<string, Edit>;
+
+export interface Rendered {
+  environment: Environment;
+  history: History;
+  /** Absolute root of the pull request's files. */
+  root: string;
+  /** Lays out the base branch's files and tells their root. */
+  baseRoot(): Promise<string>;
+  /** The interpreter and its own arguments. */
+  python: readonly string[];
+  x: readonly string[];
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  /** Seconds without any progress after which a process counts as hanging. */
+  timeout: number;
+}
+
+/** Ids of the revisions whose effect may have changed. */
+export const editedIds = ({ changes }: History): string[] =>
+  [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
+
+/** Compares what edited revisions would execute, without a database. */
+export async function compareEdits(task: Rendered): Promise<Edits> {
+  const { history } = task;
+  const ids = editedIds(history);
+  if (ids.length === 0) return new Map();
+  const changes = ids.map((id) => history.changes.get(id)!);
+  const [before, after] = await Promise.all([
+    task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({ id, file: before.file })))),
+    render(task, task.root, changes.map(({ id, after }) => ({ id, file: after!.file }))),
+  ]);
+  const edits = new Map<string, Edit>();
+  for (const id of ids) {
+    const sides = [before(id), after(id)] as const;
+    const [upgrade, downgrade] = await Promise.all([compareSides(...sides, "upgrade"), compareSides(...sides, "downgrade")]);
+    edits.set(id, { upgrade, downgrade });
+  }
+  return edits;
+}
+
+/** What a process told of a revision, or why it told nothing. */
+type Side = (Event & { type: "sql" }) | { reason: Text };
+
+async function render(task: Rendered, root: string, revisions: readonly { id: string; file: string }[]): Promise<(id: string) => Side> {
+  const { environment, python, x, env, signal, timeout } = task;
+  const told = new Map<string, Event & { type: "sql" }>();
+  let failed: Raised | undefined;
+  let hung = false;
+  const watchdog = setTimeout(() => {
+    hung = true;
+    child.kill();
+  }, timeout * 1000);
+  // Both sides must take the elements of a set in the same order.
+  const options = { python, directory: path.join(root, environment.directory), env: { ...env, PYTHONHASHSEED: "0" } };
+  const child = startProcess(options, (event) => {
+    watchdog.refresh();
+    if (event.type === "sql") told.set(event.revision, event);
+    if (event.type === "failed") failed = event.raised;
+  });
+  signal.addEventListener("abort", child.kill, { once: true });
+  child.send({
+    type: "sql",
+    root,
+    config: path.join(root, environment.config),
+    format: environment.format,
+    section: environment.section,
+    kind: environment.kind,
+    x: [...x],
+    revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
+  });
+  const end = await child.ended;
+  clearTimeout(watchdog);
+  signal.removeEventListener("abort", child.kill);
+  // What it started may still run.
+  child.kill();
+  const reason = failed
+    ? text`${raisedText(failed)} stops Alembic`
+    : hung
+      ? text`nothing happened for ${timeout} seconds`
+      : text`the Python process ${end}`;
+  return (id) => told.get(id) ?? { reason };
+}
+
+async function compareSides(before: Side, after: Side, direction: "upgrade" | "downgrade"): Promise<Effect> {
+  if ("reason" in before) return { kind: "unknown", reason: text`of the base branch's version nothing is known: ${before.reason}` };
+  if ("reason" in after) return { kind: "unknown", reason: after.reason };
+  return compareRenderings(before[direction], after[direction]);
+}
+
+/** Compares what one function would execute before and after. */
+export async function compareRenderings(before: Rendering, after: Rendering): Promise<Effect> {
+  const statements = [before, after].map((rendering) => rendering.statements.filter(({ read }) => !read));
+  let units = statements.map(unitsOf) as [Unit[], Unit[]];
+  if (keys(units[0]) !== keys(units[1])) units = (await Promise.all(statements.map(parsedUnits))) as [Unit[], Unit[]];
+  const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql))) as [Unit[], Unit[]];
+  const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
+  const parted = common === -1 ? first.length : common;
+  // Where one of them has come to its end, the other says more, unless nobody knows that it is the end.
+  const shorter = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false);
+  const open = shorter.map(openEnd).find((reason) => reason !== undefined);
+  const more = first.length > parted || second.length > parted;
+  if (open) return { kind: "unknown", reason: open };
+  const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
+  if (more || stops) return different(first, second, parted, before, after);
+  if (keys(units[0]) === keys(units[1])) return { kind: "same" };
+  const settings = units.map((side) => side.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
+  return { kind: "settings-only", before: settings[0]!, after: settings[1]! };
+}
+
+const keys = (units: readonly Unit[]): string => units.map(({ key }) => key).join("\n");
+
+/** Why there may be more than was rendered, if so. */
+function openEnd({ reads, ended, raised, unsteady }: Rendering): Text | undefined {
+  if (unsteady) return text`it does something else each time that it runs`;
+  if (reads !== null) return text`it reads from the database (${code(short(reads))})`;
+  if (ended || raised?.meant) return undefined;
+  return raised && text`without a database it stops with ${raisedText(raised)}`;
+}
+
+const short = (sql: string): string => {
+  const line = sql.replaceAll(/\s+/g, " ").trim();
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+};
+
+const raisedText = ({ type, message }: Raised): Text => text`${code(`${type}: ${short(message)}`)}`;
+
+/** The part that differs: between what both begin with and what both end with. */
+function different(first: Unit[], second: Unit[], parted: number, before: Rendering, after: Rendering): Effect {
+  let tail = 0;
+  const most = Math.min(first.length, second.length) - parted;
+  while (tail < most && first.at(-1 - tail)!.key === second.at(-1 - tail)!.key) tail += 1;
+  const parts = [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)] as const;
+  const stop = ({ raised }: Rendering) => (raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : []);
+  const sides = [before, after].map((side) => ((before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side)));
+  const line = parts[1][0]?.line ?? second[parted]?.line;
+  return {
+    kind: "different",
+    before: [...parts[0].map(({ sql }) => sql), ...sides[0]!],
+    after: [...parts[1].map(({ sql }) => sql), ...sides[1]!],
+    data: parts.some((part) => part.some(({ sql }) => isData(sql))),
+    ...(line !== undefined && { line }),
+  };
+}
