@@ -9,8 +9,9 @@ import { graphReport, phaseReports, schemaReport } from "./digest.ts";
 import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, type BaseFact } from "./history/base.ts";
+import { commitTree } from "./history/git.ts";
 import { readHistory } from "./history/history.ts";
-import { openProject, serverFor, type LazyServer, type Project } from "./opening.ts";
+import { movedFrom, openProject, serverFor, type LazyServer, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
@@ -132,14 +133,16 @@ async function judge(
 }
 
 /** The facts that are read without running anything. */
-async function read({ environment, settings }: Target, { git, tree }: Project, base: BaseFact): Promise<FactsOf> {
+async function read({ environment, settings }: Target, project: Project, base: BaseFact): Promise<FactsOf> {
+  const { git, tree } = project;
   const others = {
     environment: { known: true, value: environment },
     settings: { known: true, value: settings },
     run: { known: false, reason: text`no project code was run (${code("static")})` },
   } as const;
   if (git && base.known) {
-    const { graph, history } = await readHistory({ git, base: base.value, tree, environment });
+    const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));
+    const { graph, history } = await readHistory({ git, base: base.value, tree, environment, ...(baseEnvironment && { baseEnvironment }) });
     return { ...others, graph: { known: true, value: graph }, history: { known: true, value: history } };
   }
   const reason = base.known ? text`this folder is not a git checkout` : base.reason;
