@@ -31,7 +31,7 @@ export function licenses() {
   };
   visit(Object.keys(lock.packages[""].dependencies));
   return [...reached]
-    .sort()
+    .sort((a, b) => (a < b ? -1 : 1))
     .map((name) => {
       const folder = path.join(root, "node_modules", name);
       const { version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));

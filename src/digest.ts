@@ -18,7 +18,7 @@ export function graphReport(graph: Graph, history: History | undefined): GraphRe
   }
   const parentsOf = (id: string) => graph.parents.get(id) ?? history?.graph.parents.get(id) ?? [];
   const wanted = new Set([...changed.keys(), ...graph.heads]);
-  for (const id of [...wanted]) for (const parent of parentsOf(id)) wanted.add(parent);
+  for (const parent of [...wanted].flatMap(parentsOf)) wanted.add(parent);
   const shown = [...wanted].slice(0, MOST_NODES);
   const heads = new Set(graph.heads);
   return {

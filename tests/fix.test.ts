@@ -9,7 +9,7 @@ const world = () => ({ env: process.env, signal: new AbortController().signal, p
 
 /** Runs the command on a fixture and tells what it said, and what git then sees. */
 async function fixing(name: string, options: { yes: boolean; merge: boolean }) {
-  const repository = await makeRepository(await loadCase(name), { checkout: "branch" });
+  const repository = await makeRepository(loadCase(name), { checkout: "branch" });
   try {
     const given = { base: "main", python: makeEnvironment() };
     const said = await fix(given, options, { ...world(), cwd: repository.folder });

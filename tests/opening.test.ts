@@ -37,7 +37,7 @@ describe("the project", () => {
         timeout,
         postgresVersion,
       ]);
-      return [settings.timeout, ...own.sort()];
+      return [settings.timeout, ...own.sort(([a], [b]) => String(a).localeCompare(String(b)))];
     };
     expect(await timeouts({})).toEqual([10, ["a/alembic.ini", 10, 15], ["b/alembic.ini", 20, undefined]]);
     expect(await timeouts({ timeout: 5 })).toEqual([5, ["a/alembic.ini", 5, 15], ["b/alembic.ini", 5, undefined]]);

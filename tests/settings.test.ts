@@ -384,7 +384,7 @@ describe("what people read", () => {
   test("the README's table names every setting, and its text what is for the command line", () => {
     const readme = readFileSync(path.join(root, "README.md"), "utf8");
     const rows = /^\| name \| what \|\n(.*?)\n\n/ms.exec(readme)![1]!.split("\n").slice(1);
-    const named = rows.flatMap((row) => [...row.split("|")[1]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+    const named = rows.flatMap((row) => [...row.split("|")[1]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
     expect(named.sort()).toEqual([...names].sort());
     expect(readme).toContain("--format json --output report.json");
   });

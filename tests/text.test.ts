@@ -18,7 +18,7 @@ test("texts can be nested, and empty prose leaves no part", () => {
 
 test("putting texts together changes none of them", () => {
   const first = text`a`;
-  text`${first}b`;
+  expect(text`${first}b`).toEqual([{ text: "ab" }]);
   expect(first).toEqual([{ text: "a" }]);
 });
 

@@ -25,20 +25,19 @@ const families: [parent: string, name: RegExp, programs: string][] = [
  * Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
  */
 export async function findInstalled(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<Binaries[]> {
-  const folders = await Promise.all([
-    ...families.map(async ([parent, name, programs]) => {
-      const names = await readdir(parent).catch(() => []);
-      return names.filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
-    }),
-    env.PGBIN ? [env.PGBIN] : [],
-    ["/usr/local/pgsql/bin"],
+  const [configured, ...installed] = await Promise.all([
     run("pg_config", ["--bindir"], { env, ...(signal ? { signal } : {}) }).then(
       ({ stdout }) => [stdout.trim()],
       () => [],
     ),
-    (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/")),
+    ...families.map(async ([parent, name, programs]) => {
+      const names = await readdir(parent).catch(() => []);
+      return names.filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
+    }),
   ]);
-  const found = await Promise.all([...new Set(folders.flat())].map((folder) => inspect(folder, signal)));
+  const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+  const folders = [...installed.flat(), ...(env.PGBIN ? [env.PGBIN] : []), "/usr/local/pgsql/bin", ...configured, ...onPath];
+  const found = await Promise.all([...new Set(folders)].map((folder) => inspect(folder, signal)));
   signal?.throwIfAborted();
   // The same server by another way: links in /usr/local/bin, two entries of PATH.
   const programs = new Set<string>();

@@ -161,7 +161,7 @@ function stringsOf(value: Value): string[] | undefined {
   if (!Array.isArray(value)) return undefined;
   // Alembic unpacks collections of one.
   if (value.length === 1 && value[0] === null) return [];
-  return value.every((item) => typeof item === "string") ? [...new Set(value as string[])] : undefined;
+  return value.every((item) => typeof item === "string") ? [...new Set(value)] : undefined;
 }
 
 function docstring(block: Node): string | undefined {

@@ -49,8 +49,8 @@ export function repairsHeads(id: string, { graph, history }: { graph: Graph; his
   const change = history.changes.get(id);
   if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
   const before = withAncestors(history.graph, [id]);
-  const gained = [...withAncestors(graph, [id])].filter((one) => !before.has(one));
-  if (history.graph.heads.some((head) => gained.includes(head))) return true;
+  const gained = new Set([...withAncestors(graph, [id])].filter((one) => !before.has(one)));
+  if (history.graph.heads.some((head) => gained.has(head))) return true;
   const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
   return headsWith(graph, new Map([[id, old]])) > graph.heads.length;
 }

@@ -74,13 +74,12 @@ function meantBranches(graph: Graph, environment: Environment, history: History 
       (revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id),
     );
     const folders = new Set(own.map(folderOf));
-    const elsewhere = [...(history?.graph ?? graph).revisions.values()]
-      .filter((revision) => !own.includes(revision))
-      .map(folderOf);
+    const rest = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision));
+    const elsewhere = new Set(rest.map(folderOf));
     const apart =
       own.every(({ id }) => isNew(id)) &&
       own.some(({ down }) => down.length === 0) &&
-      ![...folders].some((folder) => elsewhere.includes(folder));
+      ![...folders].some((folder) => elsewhere.has(folder));
     if (labelled || apart) meant.add(head);
   }
   return meant;

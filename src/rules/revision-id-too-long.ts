@@ -6,7 +6,7 @@ import { rule } from "./rule.ts";
 const WIDTH = 32;
 
 /** What VARCHAR counts. */
-const lengthOf = (id: string) => [...id].length;
+const lengthOf = (id: string) => Array.from(id).length;
 
 export default rule({
   id: "revision-id-too-long",

@@ -43,5 +43,5 @@ export interface Rule<N extends Need = Need, O extends Need = Need> {
 export function rule<const N extends Need, const O extends Need = never>(
   definition: Omit<Rule<N, O>, "wants"> & { wants?: readonly O[] },
 ): Rule {
-  return { wants: [], ...definition } as unknown as Rule;
+  return { wants: [], ...definition };
 }

@@ -76,12 +76,13 @@ export function startProcess(
 
   const drained = Promise.all(readable.map((stream) => once(stream, "close")));
   const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", async (status, signal) => {
+    const finish = async (status: number | null, signal: NodeJS.Signals | null) => {
       await Promise.race([drained, sleep(draining, undefined, { ref: false })]);
       for (const stream of readable) stream.destroy();
       resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-    });
+    };
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (status, signal) => void finish(status, signal));
   });
 
   return {

@@ -85,7 +85,7 @@ async function serve(argument = "", options: { uid?: number; gid?: number } = {}
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let said = "";
-  for await (const chunk of child.stdout!.setEncoding("utf8")) {
+  for await (const chunk of child.stdout.setEncoding("utf8")) {
     said += String(chunk);
     if (said.includes("\n")) break;
   }

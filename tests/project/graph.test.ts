@@ -125,7 +125,7 @@ describe("files", () => {
       ...treeOf({}),
       list: async () => Object.keys(sources),
       read: async (file: string) => (read.push(file), undefined),
-      id: async (file: string) => blobId(new TextEncoder().encode(sources[file]!)),
+      id: async (file: string) => blobId(new TextEncoder().encode(sources[file])),
     };
     expect((await readGraph(identified, environment(["versions"]), cache)).heads).toEqual(["b"]);
     expect(read).toEqual([]);

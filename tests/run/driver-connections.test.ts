@@ -161,7 +161,7 @@ with engine.connect() as connection:
     connection.execute(sa.text("create table tdirect (id int)"))
     connection.commit()`,
   psql: `import subprocess
-subprocess.run(["${"/usr/lib/postgresql/15/bin/psql"}", "-qc", "create table tdirect (id int)"], check=True)`,
+subprocess.run(["/usr/lib/postgresql/15/bin/psql", "-qc", "create table tdirect (id int)"], check=True)`,
 };
 
 test.each(Object.entries(direct))("a revision that connects by itself through %s", async (_, upgrade) => {
