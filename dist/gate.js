@@ -193,7 +193,7 @@ function graphReport(graph, history) {
 	else if (change.body === "edited" || change.reparented) changed.set(id, "edited");
 	const parentsOf = (id) => graph.parents.get(id) ?? history?.graph.parents.get(id) ?? [];
 	const wanted = /* @__PURE__ */ new Set([...changed.keys(), ...graph.heads]);
-	for (const id of [...wanted]) for (const parent of parentsOf(id)) wanted.add(parent);
+	for (const parent of [...wanted].flatMap(parentsOf)) wanted.add(parent);
 	const shown = [...wanted].slice(0, MOST_NODES);
 	const heads = new Set(graph.heads);
 	return {
@@ -1527,7 +1527,7 @@ function reading(file, read) {
 */
 function readAlembicConfig(ini, pyproject, section) {
 	const fromIni = (option) => ini && reading(ini.file, () => ini.ini.get(section, option));
-	const fromToml = (option) => pyproject && formatted(pyproject, option);
+	const fromToml = (option) => pyproject && formatted$1(pyproject, option);
 	const path = (option) => {
 		const value = fromIni(option) ?? fromToml(option);
 		if (value === void 0 || typeof value === "string") return value;
@@ -1602,7 +1602,7 @@ function lineInToml({ source }, option) {
 	return line === -1 ? void 0 : line + 1;
 }
 /** A value of [tool.alembic] after Python's `%` formatting, which Alembic applies to texts and lists of texts. */
-function formatted(pyproject, option) {
+function formatted$1(pyproject, option) {
 	const format = (value) => typeof value === "string" ? value.replace(/%(%|\(here\)s)?/g, replace) : value;
 	const replace = (_, kind) => {
 		if (kind !== void 0) return kind === "%" ? "%" : here(pyproject.file);
@@ -4212,89 +4212,13 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
 		return cache.get(key);
 	}))).filter((file) => file !== void 0));
 }
-// src/history/cosmetic.ts
-/**
-* Whether two versions of a revision do the same, as far as their syntax trees tell: both are written in one canonical form, in
-* which all that has no effect is gone, and the forms are compared.
-*
-* Set aside: comments, formatting, docstrings and other statements without effect, how literals are written, redundant parentheses
-* and commas, annotations, the header, how and where names are imported, imports, functions and constants that nothing uses, and the
-* order of definitions.
-*/
-const HEADER = /* @__PURE__ */ new Set([
-	"revision",
-	"down_revision",
-	"branch_labels",
-	"depends_on"
-]);
-const HIDING = /* @__PURE__ */ new Set([
-	"eval",
-	"exec",
-	"globals",
-	"locals",
-	"vars",
-	"getattr",
-	"__dict__"
-]);
-/** What Alembic calls by itself. */
-const ENTRIES = [
-	"",
-	"upgrade",
-	"downgrade"
-];
-/** Compares two versions of a revision, their headers aside. */
-function compareBodies(before, after) {
-	const modules = [parseModule(before.source).module, parseModule(after.source).module];
-	const documented = modules.some((module) => mentions$1(module, "__doc__"));
-	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
-	const differing = (qualified) => {
-		const first = canonical(modules[0], lent, {
-			documented,
-			qualified
-		});
-		const second = canonical(modules[1], importsOf(modules[1]), {
-			documented,
-			qualified
-		});
-		return {
-			first,
-			second,
-			names: [.../* @__PURE__ */ new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"))
-		};
-	};
-	const { first, second, names } = differing(true);
-	if (names.length === 0) return { same: true };
-	const functions = [
-		...ENTRIES.slice(1).filter((name) => names.includes(name)),
-		...names.filter((name) => !ENTRIES.includes(name)),
-		...names.filter((name) => name === "")
-	];
-	const shown = functions.find((name) => second.has(name));
-	const offset = shown === void 0 ? void 0 : firstDifference(first.get(shown), second.get(shown));
-	return {
-		same: false,
-		functions,
-		line: offset === void 0 ? after.upgrade?.line ?? after.at.revision?.line ?? 1 : positionsIn(after.source)(offset).line,
-		importsOnly: differing(false).names.length === 0
-	};
-}
-/** Whether the two revisions do the same, and that is something. */
-function sameWork(a, b) {
-	const { module } = parseModule(a.source);
-	const forms = canonical(module, importsOf(module), {
-		documented: false,
-		qualified: true
-	});
-	return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same;
-}
-function firstDifference(before, after) {
-	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
-	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
-}
+// src/history/names.ts
+/** Visits a node and all below it. */
 function walk(node, visit) {
 	visit(node);
 	for (const item of node.items) if (item) walk(item, visit);
 }
+/** Whether a name is used anywhere below a node. */
 function mentions$1(node, name) {
 	let found = false;
 	walk(node, (inner) => {
@@ -4380,78 +4304,7 @@ function boundBy(node) {
 		default: return [];
 	}
 }
-/** Literals, and collections of them: evaluating them does nothing. */
-function inert(node) {
-	if ([
-		"String",
-		"Bytes",
-		"Number",
-		"Constant",
-		"Name"
-	].includes(node.kind)) return true;
-	return [
-		"Tuple",
-		"List",
-		"Set",
-		"Dict",
-		"Pair",
-		"Binary",
-		"Unary",
-		"Attribute",
-		"Lambda"
-	].includes(node.kind) ? node.kind === "Lambda" || node.items.every((item) => item === null || inert(item)) : false;
-}
-function canonical(module, imports, options) {
-	const forms = /* @__PURE__ */ new Map();
-	const statements = module.items;
-	const definitions = statements.flatMap((statement) => {
-		const name = definedName(statement);
-		return name === void 0 ? [] : [name];
-	});
-	const hidden = [...HIDING].some((name) => mentions$1(module, name));
-	const bindings = /* @__PURE__ */ new Map();
-	walk(module, (node) => {
-		for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
-	});
-	/** A definition stands for itself where its name means nothing else in the file. */
-	const alone = (name) => definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
-	const rest = [];
-	const used = /* @__PURE__ */ new Map();
-	for (const statement of statements) {
-		if (isHeader(statement)) continue;
-		const name = definedName(statement);
-		if (name === void 0 || !alone(name)) rest.push(statement);
-		else {
-			forms.set(name, write([statement], imports, options));
-			used.set(name, namesIn([statement]));
-		}
-	}
-	forms.set("", write(rest, imports, options));
-	used.set("", namesIn(rest));
-	const reached = new Set(ENTRIES);
-	for (const name of reached) for (const other of used.get(name) ?? []) reached.add(other);
-	for (const name of forms.keys()) if (!reached.has(name) && !hidden) forms.delete(name);
-	return forms;
-}
-/** Assigns nothing but what Alembic reads as the header. */
-function isHeader(statement) {
-	if (statement.kind === "AnnAssign") return HEADER.has(statement.items[0].text) && statement.items[0].kind === "Name" && (!statement.items[2] || inert(statement.items[2]));
-	if (statement.kind !== "Assign" || !inert(statement.items.at(-1))) return false;
-	return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
-}
-/** The name of a definition that may stand anywhere: a function or class without decorators, or a constant. */
-function definedName(statement) {
-	switch (statement.kind) {
-		case "FunctionDef":
-		case "AsyncFunctionDef": return statement.items[0].items.length === 0 || ENTRIES.includes(statement.text) ? statement.text : void 0;
-		case "ClassDef": return statement.items[0].items.length === 0 && basesOf(statement).length === 0 ? statement.text : void 0;
-		case "Assign": return statement.items.length === 2 && statement.items[0].kind === "Name" && inert(statement.items[1]) ? statement.items[0].text : void 0;
-		case "AnnAssign": return statement.items[0].kind === "Name" && statement.items[2] && inert(statement.items[2]) ? statement.items[0].text : void 0;
-		default: return;
-	}
-}
-/** Arguments of a class; `object` is what a class without bases inherits from. */
-const basesOf = (definition) => definition.items[2].items.filter(({ kind, text }) => kind !== "Name" || text !== "object");
+/** All names that are used below some nodes. */
 function namesIn(nodes) {
 	const names = /* @__PURE__ */ new Set();
 	for (const one of nodes) walk(one, (node) => {
@@ -4460,8 +4313,30 @@ function namesIn(nodes) {
 	});
 	return names;
 }
-/** Tokens of `def f(): pass`. */
-const EMPTY_FUNCTION = 6;
+// src/history/canonical.ts
+/** Literals, and collections of them: evaluating them does nothing. */
+function inert(node) {
+	switch (node.kind) {
+		case "String":
+		case "Bytes":
+		case "Number":
+		case "Constant":
+		case "Name":
+		case "Lambda": return true;
+		case "Tuple":
+		case "List":
+		case "Set":
+		case "Dict":
+		case "Pair":
+		case "Binary":
+		case "Unary":
+		case "Attribute": return node.items.every((item) => item === null || inert(item));
+		case "Call": return node.items[0].text === "getLogger" && node.items.slice(1).every((item) => inert(item));
+		default: return false;
+	}
+}
+/** Arguments of a class; `object` is what a class without bases inherits from. */
+const basesOf = (definition) => definition.items[2].items.filter(({ kind, text }) => kind !== "Name" || text !== "object");
 /** Writes statements in the canonical form. */
 function write(nodes, imports, options) {
 	const form = {
@@ -4512,12 +4387,42 @@ function write(nodes, imports, options) {
 				expression(node.items[1]);
 				close(node);
 				return;
+			case "Call": {
+				const format = formatted(node);
+				if (format) {
+					expression(format);
+					return;
+				}
+				const [callee, first, ...others] = node.items;
+				const statement = first && takesSql(callee) ? formatted(first) ?? first : void 0;
+				if (statement?.kind !== "String" && statement?.kind !== "FString") break;
+				put("(Call", node);
+				expression(callee);
+				sql(statement);
+				for (const other of others) expression(other);
+				close(node);
+				return;
+			}
+			case "Binary": {
+				const joined = formatted(node) ?? concatenated(node);
+				if (joined) {
+					expression(joined);
+					return;
+				}
+				break;
+			}
 			case "String":
 			case "Bytes":
 				put(`${node.kind} ${JSON.stringify(node.text)}`, node);
 				return;
 		}
 		group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, node.items);
+	};
+	/** SQL, with marks where values are put in. */
+	const sql = (node) => {
+		const parts = node.kind === "FString" ? node.items : [node];
+		put(`Sql ${JSON.stringify(plainSql(parts.map((part) => part.kind === "String" ? part.text : MARK).join("")))}`, node);
+		for (const part of parts) if (part.kind !== "String") expression(part);
 	};
 	const parameters = (node) => {
 		put("(Params", node);
@@ -4629,18 +4534,289 @@ function write(nodes, imports, options) {
 	return form;
 }
 const returnsNothing = (node) => node.items[0] === null || node.items[0].kind === "Constant" && node.items[0].text === "None";
-/** Statements that do nothing: `pass`, docstrings, annotations without a value. */
+/** Statements that do nothing to a database: `pass`, docstrings, annotations without a value, what is printed or logged. */
 function idle(node, documented) {
 	if (node.kind === "Pass") return true;
 	if (node.kind !== "Expr") return false;
 	const value = node.items[0];
-	return value.kind === "Constant" || value.kind === "Number" || value.kind === "String" && !documented;
+	return value.kind === "Constant" || value.kind === "Number" || value.kind === "String" && !documented || tells(value);
+}
+const LOG_METHODS = /* @__PURE__ */ new Set([
+	"debug",
+	"info",
+	"warning",
+	"warn",
+	"error",
+	"exception",
+	"critical",
+	"log"
+]);
+/** `print(…)` or `log.info(…)`, of values that nothing has to be done for. */
+function tells(call) {
+	if (call.kind !== "Call") return false;
+	const callee = call.items[0];
+	const logger = callee.items[0];
+	if (!(callee.kind === "Attribute" && LOG_METHODS.has(callee.text) && /^_*log(?:ger|ging)?$/i.test(logger.text)) && (callee.kind !== "Name" || callee.text !== "print")) return false;
+	let quiet = true;
+	for (const argument of call.items.slice(1)) walk(argument, (node) => {
+		const harmless = node.kind === "Call" && [
+			"format",
+			"len",
+			"str",
+			"repr",
+			"sorted",
+			"join"
+		].includes(node.items[0].text);
+		if ([
+			"Await",
+			"Yield",
+			"YieldFrom",
+			"Named"
+		].includes(node.kind) || node.kind === "Call" && !harmless) quiet = false;
+	});
+	return quiet;
+}
+/** Functions whose first argument is SQL. */
+const takesSql = (callee) => callee.kind === "Attribute" && [
+	"execute",
+	"exec_driver_sql",
+	"text",
+	"scalar",
+	"scalars",
+	"DDL"
+].includes(callee.text) || callee.kind === "Name" && ["text", "DDL"].includes(callee.text);
+/** Stands where a value is put into a text. */
+const MARK = "\0";
+/** SQL without comments, and with one space where there is white space. What stands in quotes is left alone. */
+function plainSql(source) {
+	const pieces = source.matchAll(/[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|[^]/g);
+	let plain = "";
+	for (const piece of pieces) if (piece[2] === void 0) plain += piece[0];
+	else if (!plain.endsWith(" ")) plain += " ";
+	return plain.trim();
+}
+const textNode = (text, at) => ({
+	kind: "String",
+	text,
+	items: [],
+	start: at.start,
+	end: at.end
+});
+const fieldNode = (value, conversion, format) => ({
+	kind: "Field",
+	text: `!${conversion}`,
+	items: [value, format === "" ? null : {
+		kind: "FString",
+		text: "",
+		items: [textNode(format, value)],
+		start: value.start,
+		end: value.end
+	}],
+	start: value.start,
+	end: value.end
+});
+/** One literal of several parts; no part is empty, and no two texts follow each other. */
+function literalOf(parts, at) {
+	const merged = [];
+	for (const part of parts) {
+		const last = merged.at(-1);
+		if (part.kind === "String" && part.text === "") continue;
+		if (part.kind === "String" && last?.kind === "String") merged[merged.length - 1] = textNode(last.text + part.text, last);
+		else merged.push(part);
+	}
+	if (merged.every(({ kind }) => kind === "String")) return textNode(merged[0]?.text ?? "", at);
+	return {
+		kind: "FString",
+		text: "",
+		items: merged,
+		start: at.start,
+		end: at.end
+	};
+}
+const partsOf = (node) => node.kind === "String" ? [node] : node.kind === "FString" ? node.items : void 0;
+/** Literals that are added: one literal. */
+function concatenated({ text, items: [left, right] }) {
+	if (text !== "+") return void 0;
+	const before = left.kind === "Binary" ? concatenated(left) : left;
+	const [first, second] = [before && partsOf(before), partsOf(right)];
+	return first && second && literalOf([...first, ...second], left);
+}
+/** `"{}".format(x)` and `"%s" % x` are `f"{x}"`, where nothing but names and plain formats are used. */
+function formatted(node) {
+	if (node.kind === "Call") {
+		const [callee, ...given] = node.items;
+		const template = callee.kind === "Attribute" && callee.text === "format" ? callee.items[0] : void 0;
+		return template?.kind === "String" ? byBraces(template, given) : void 0;
+	}
+	return node.kind === "Binary" && node.text === "%" && node.items[0].kind === "String" ? byPercent(node.items[0], node.items[1]) : void 0;
+}
+function byBraces(template, given) {
+	if (given.some(({ kind, text }) => kind === "Starred" || kind === "Keyword" && text === "")) return void 0;
+	const byPlace = given.filter(({ kind }) => kind !== "Keyword");
+	const byName = new Map(given.filter(({ kind }) => kind === "Keyword").map(({ text, items }) => [text, items[0]]));
+	const parts = [];
+	let next = 0;
+	for (const piece of template.text.matchAll(/\{\{|\}\}|\{(\w*)(?:!([rsa]))?(?::([^{}]*))?\}|[{}]|[^{}]+/g)) {
+		const [whole, name, conversion, format] = piece;
+		if (name !== void 0) {
+			const value = name === "" ? byPlace[next++] : /^\d+$/.test(name) ? byPlace[Number(name)] : byName.get(name);
+			if (!value) return void 0;
+			parts.push(fieldNode(value, conversion ?? "", format ?? ""));
+		} else if (whole === "{" || whole === "}") return void 0;
+		else parts.push(textNode(whole === "{{" || whole === "}}" ? whole[0] : whole, template));
+	}
+	return literalOf(parts, template);
+}
+function byPercent(template, given) {
+	const byPlace = given.kind === "Tuple" ? given.items : [given];
+	if (byPlace.some(({ kind }) => kind === "Starred")) return void 0;
+	const byName = new Map(given.kind === "Dict" ? given.items.map((pair) => [pair.items[0]?.kind === "String" ? pair.items[0].text : "", pair.items[1]]) : []);
+	const parts = [];
+	let next = 0;
+	for (const piece of template.text.matchAll(/%%|%(?:\((\w+)\))?([sr])|%|[^%]+/g)) {
+		const [whole, name, conversion] = piece;
+		if (conversion !== void 0) {
+			const value = name === void 0 ? byPlace[next++] : byName.get(name);
+			if (!value || name === void 0 && given.kind === "Dict") return void 0;
+			parts.push(fieldNode(value, conversion === "r" ? "r" : "", ""));
+		} else if (whole === "%") return void 0;
+		else parts.push(textNode(whole === "%%" ? "%" : whole, template));
+	}
+	return byName.size === 0 && next !== byPlace.length ? void 0 : literalOf(parts, template);
 }
 /** `0x10`, `16` and `1_6` are the same number; `1.` and `1.0` are. */
 function numberOf(text) {
 	const plain = text.replaceAll("_", "").toLowerCase();
 	if (/^(?:0[xob][\da-f]+|\d+)$/.test(plain)) return `Number ${BigInt(/^0\d/.test(plain) ? plain.replace(/^0+(?=\d)/, "") : plain)}`;
 	return plain.endsWith("j") ? `Number ${plain}` : `Number ${Number(plain)} float`;
+}
+// src/history/cosmetic.ts
+/**
+* Whether two versions of a revision do the same, as far as their syntax trees tell: both are written in one canonical form, in
+* which all that has no effect is gone, and the forms are compared.
+*
+* Set aside: comments, formatting, docstrings and other statements without effect, how literals are written, redundant parentheses
+* and commas, annotations, the header, how and where names are imported, imports, functions and constants that nothing uses, the order
+* of definitions, what is printed or logged, and white space and comments in SQL.
+*/
+const HEADER = /* @__PURE__ */ new Set([
+	"revision",
+	"down_revision",
+	"branch_labels",
+	"depends_on"
+]);
+const HIDING = /* @__PURE__ */ new Set([
+	"eval",
+	"exec",
+	"globals",
+	"locals",
+	"vars",
+	"getattr",
+	"__dict__"
+]);
+/** What Alembic calls by itself. */
+const ENTRIES = [
+	"",
+	"upgrade",
+	"downgrade"
+];
+/** Compares two versions of a revision, their headers aside. */
+function compareBodies(before, after) {
+	const modules = [parseModule(before.source).module, parseModule(after.source).module];
+	const documented = modules.some((module) => mentions$1(module, "__doc__"));
+	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
+	const differing = (qualified) => {
+		const first = canonical(modules[0], lent, {
+			documented,
+			qualified
+		});
+		const second = canonical(modules[1], importsOf(modules[1]), {
+			documented,
+			qualified
+		});
+		return {
+			first,
+			second,
+			names: [.../* @__PURE__ */ new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"))
+		};
+	};
+	const { first, second, names } = differing(true);
+	if (names.length === 0) return { same: true };
+	const functions = [
+		...ENTRIES.slice(1).filter((name) => names.includes(name)),
+		...names.filter((name) => !ENTRIES.includes(name)),
+		...names.filter((name) => name === "")
+	];
+	const shown = functions.find((name) => second.has(name));
+	const offset = shown === void 0 ? void 0 : firstDifference(first.get(shown), second.get(shown));
+	return {
+		same: false,
+		functions,
+		line: offset === void 0 ? after.upgrade?.line ?? after.at.revision?.line ?? 1 : positionsIn(after.source)(offset).line,
+		importsOnly: differing(false).names.length === 0
+	};
+}
+/** Whether the two revisions do the same, and that is something. */
+function sameWork(a, b) {
+	const { module } = parseModule(a.source);
+	const forms = canonical(module, importsOf(module), {
+		documented: false,
+		qualified: true
+	});
+	return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > 6) && compareBodies(a, b).same;
+}
+function firstDifference(before, after) {
+	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
+	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
+}
+function canonical(module, imports, options) {
+	const forms = /* @__PURE__ */ new Map();
+	const statements = module.items;
+	const definitions = statements.flatMap((statement) => {
+		const name = definedName(statement);
+		return name === void 0 ? [] : [name];
+	});
+	const hidden = [...HIDING].some((name) => mentions$1(module, name));
+	const bindings = /* @__PURE__ */ new Map();
+	walk(module, (node) => {
+		for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
+	});
+	/** A definition stands for itself where its name means nothing else in the file. */
+	const alone = (name) => definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
+	const rest = [];
+	const used = /* @__PURE__ */ new Map();
+	for (const statement of statements) {
+		if (isHeader(statement)) continue;
+		const name = definedName(statement);
+		if (name === void 0 || !alone(name)) rest.push(statement);
+		else {
+			forms.set(name, write([statement], imports, options));
+			used.set(name, namesIn([statement]));
+		}
+	}
+	forms.set("", write(rest, imports, options));
+	used.set("", namesIn(rest));
+	const reached = new Set(ENTRIES);
+	for (const name of reached) for (const other of used.get(name) ?? []) reached.add(other);
+	for (const name of forms.keys()) if (!reached.has(name) && !hidden) forms.delete(name);
+	return forms;
+}
+/** Assigns nothing but what Alembic reads as the header. */
+function isHeader(statement) {
+	if (statement.kind === "AnnAssign") return HEADER.has(statement.items[0].text) && statement.items[0].kind === "Name" && (!statement.items[2] || inert(statement.items[2]));
+	if (statement.kind !== "Assign" || !inert(statement.items.at(-1))) return false;
+	return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
+}
+/** The name of a definition that may stand anywhere: a function or class without decorators, or a constant. */
+function definedName(statement) {
+	switch (statement.kind) {
+		case "FunctionDef":
+		case "AsyncFunctionDef": return statement.items[0].items.length === 0 || ENTRIES.includes(statement.text) ? statement.text : void 0;
+		case "ClassDef": return statement.items[0].items.length === 0 && basesOf(statement).length === 0 ? statement.text : void 0;
+		case "Assign": return statement.items.length === 2 && statement.items[0].kind === "Name" && inert(statement.items[1]) ? statement.items[0].text : void 0;
+		case "AnnAssign": return statement.items[0].kind === "Name" && statement.items[2] && inert(statement.items[2]) ? statement.items[0].text : void 0;
+		default: return;
+	}
 }
 // src/history/helpers.ts
 /** Which other files a revision's effect depends on. */
@@ -7107,19 +7283,21 @@ const families = [
 * Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
 */
 async function findInstalled(env, signal) {
-	const folders = await Promise.all([
-		...families.map(async ([parent, name, programs]) => {
-			return (await readdir(parent).catch(() => [])).filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
-		}),
-		env.PGBIN ? [env.PGBIN] : [],
-		["/usr/local/pgsql/bin"],
-		run$2("pg_config", ["--bindir"], {
-			env,
-			...signal ? { signal } : {}
-		}).then(({ stdout }) => [stdout.trim()], () => []),
-		(env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"))
-	]);
-	const found = await Promise.all([...new Set(folders.flat())].map((folder) => inspect(folder, signal)));
+	const [configured, ...installed] = await Promise.all([run$2("pg_config", ["--bindir"], {
+		env,
+		...signal ? { signal } : {}
+	}).then(({ stdout }) => [stdout.trim()], () => []), ...families.map(async ([parent, name, programs]) => {
+		return (await readdir(parent).catch(() => [])).filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
+	})]);
+	const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+	const folders = [
+		...installed.flat(),
+		...env.PGBIN ? [env.PGBIN] : [],
+		"/usr/local/pgsql/bin",
+		...configured,
+		...onPath
+	];
+	const found = await Promise.all([...new Set(folders)].map((folder) => inspect(folder, signal)));
 	signal?.throwIfAborted();
 	const programs = /* @__PURE__ */ new Set();
 	return found.flatMap((entry) => {
@@ -8158,9 +8336,24 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 		},
 		async stop() {
 			const booted = await Promise.allSettled(servers.values());
-			await Promise.all(booted.map((server) => server.status === "fulfilled" ? server.value.stop() : void 0));
+			await Promise.all(booted.flatMap((server) => server.status === "fulfilled" ? [server.value.stop()] : []));
 		}
 	};
+}
+/**
+* Where the base branch has an environment whose folders it does not know: the whole project may have moved.
+*
+* @returns undefined where nothing moved, or where it cannot be told from what
+*/
+async function movedFrom(environment, { environments }, base) {
+	if ((await Promise.all(environment.versionFolders.map((folder) => base.list(folder)))).some((files) => files.length > 0)) return void 0;
+	const there = await findEnvironments(base, { directory: "" }).catch((error) => {
+		if (error instanceof Failure) return [];
+		throw error;
+	});
+	const here = new Set(environments.flatMap(({ environment }) => environment.versionFolders));
+	const gone = there.filter(({ versionFolders }) => !versionFolders.some((folder) => here.has(folder)));
+	return gone.length === 1 ? gone[0] : void 0;
 }
 // src/rules/lineage.ts
 /** The line of an assignment, or of the id where the file has no such assignment. */
@@ -8209,8 +8402,8 @@ function repairsHeads(id, { graph, history }) {
 	const change = history.changes.get(id);
 	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
 	const before = withAncestors(history.graph, [id]);
-	const gained = [...withAncestors(graph, [id])].filter((one) => !before.has(one));
-	if (history.graph.heads.some((head) => gained.includes(head))) return true;
+	const gained = new Set([...withAncestors(graph, [id])].filter((one) => !before.has(one)));
+	if (history.graph.heads.some((head) => gained.has(head))) return true;
 	const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
 	return headsWith(graph, /* @__PURE__ */ new Map([[id, old]])) > graph.heads.length;
 }
@@ -8329,8 +8522,9 @@ function meantBranches(graph, environment, history) {
 		const own = [...lineages.get(head)].filter((id) => !others.some((lineage) => lineage.has(id))).map((id) => graph.revisions.get(id));
 		const labelled = own.some((revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id));
 		const folders = new Set(own.map(folderOf));
-		const elsewhere = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision)).map(folderOf);
-		const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.includes(folder));
+		const rest = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision));
+		const elsewhere = new Set(rest.map(folderOf));
+		const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.has(folder));
 		if (labelled || apart) meant.add(head);
 	}
 	return meant;
@@ -8611,7 +8805,7 @@ function wording({ file, reason, detail, line }) {
 /** Width of alembic_version.version_num. */
 const WIDTH = 32;
 /** What VARCHAR counts. */
-const lengthOf = (id) => [...id].length;
+const lengthOf = (id) => Array.from(id).length;
 var revision_id_too_long_default = rule({
 	id: "revision-id-too-long",
 	family: "graph",
@@ -10376,12 +10570,13 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 	});
 	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
 	const ended = new Promise((resolve) => {
-		child.once("error", (error) => resolve(error.message));
-		child.once("exit", async (status, signal) => {
+		const finish = async (status, signal) => {
 			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
 			for (const stream of readable) stream.destroy();
 			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-		});
+		};
+		child.once("error", (error) => resolve(error.message));
+		child.once("exit", (status, signal) => void finish(status, signal));
 	});
 	return {
 		started: child.pid !== void 0,
@@ -12322,7 +12517,8 @@ async function judge(target, project, base, server, world, clock) {
 	};
 }
 /** The facts that are read without running anything. */
-async function read({ environment, settings }, { git, tree }, base) {
+async function read({ environment, settings }, project, base) {
+	const { git, tree } = project;
 	const others = {
 		environment: {
 			known: true,
@@ -12338,11 +12534,13 @@ async function read({ environment, settings }, { git, tree }, base) {
 		}
 	};
 	if (git && base.known) {
+		const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));
 		const { graph, history } = await readHistory({
 			git,
 			base: base.value,
 			tree,
-			environment
+			environment,
+			...baseEnvironment && { baseEnvironment }
 		});
 		return {
 			...others,

@@ -86,7 +86,10 @@ export async function makeRepository(
 
   await git(origin, "checkout", "--quiet", "-b", "pull-request");
   for (const file of source.deleted) await rm(path.join(origin, file));
-  for (const [from, to] of Object.entries(source.renamed)) await rename(path.join(origin, from), path.join(origin, to));
+  for (const [from, to] of Object.entries(source.renamed)) {
+    await mkdir(path.dirname(path.join(origin, to)), { recursive: true });
+    await rename(path.join(origin, from), path.join(origin, to));
+  }
   await lay(path.join(source.folder, "files"), origin);
   const head = await commit(origin, "Pull request");
 
