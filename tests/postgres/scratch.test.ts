@@ -8,7 +8,7 @@ import { plain } from "../../src/text.ts";
 let server: Server;
 
 beforeAll(async () => {
-  server = await startServer({ choice: "installed", env: process.env });
+  server = await startServer({ choice: "auto", env: process.env });
 });
 afterAll(() => server?.stop());
 

@@ -10,9 +10,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
 import { connect } from "../../src/postgres/client.ts";
-import { findInstalled } from "../../src/postgres/installed.ts";
 import { boot, makeFolder, type Binaries } from "../../src/postgres/supervisor.ts";
 import { plain } from "../../src/text.ts";
+import { findBinaries } from "./binaries.ts";
 
 const NOBODY = { uid: 65534, gid: 65534 };
 const SERVE = fileURLToPath(new URL("serve.ts", import.meta.url));
@@ -22,7 +22,7 @@ let binaries: Binaries;
 let folder: string;
 
 beforeAll(async () => {
-  [binaries] = (await findInstalled(process.env)) as [Binaries];
+  binaries = await findBinaries();
   folder = await mkdtemp(join(tmpdir(), "supervisor-test-"));
 });
 afterAll(() => rm(folder, { recursive: true }));

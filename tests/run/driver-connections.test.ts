@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
 import { alembicFiles, asyncEnv, ini, revision, syncEnv } from "../support/alembic.ts";
@@ -138,6 +139,8 @@ session = Session(sa.create_engine("postgresql://u@db.internal/app"))
   }
 });
 
+const psql = spawnSync("which", ["psql"], { encoding: "utf8" }).stdout.trim() || undefined;
+
 const direct = {
   psycopg2: `import psycopg2
 connection = psycopg2.connect("postgresql://u:p@db.internal:5432/app?sslmode=require")
@@ -160,8 +163,10 @@ asyncio.run(main())`,
 with engine.connect() as connection:
     connection.execute(sa.text("create table tdirect (id int)"))
     connection.commit()`,
-  psql: `import subprocess
-subprocess.run(["/usr/lib/postgresql/15/bin/psql", "-qc", "create table tdirect (id int)"], check=True)`,
+  ...(psql !== undefined && {
+    psql: `import subprocess
+subprocess.run(["${psql}", "-qc", "create table tdirect (id int)"], check=True)`,
+  }),
 };
 
 test.each(Object.entries(direct))("a revision that connects by itself through %s", async (_, upgrade) => {
