@@ -6,7 +6,7 @@ export default defineConfig({
     reporters: ["default", "./tests/support/reporter.ts"],
     globalSetup: ["tests/support/server.ts"],
     pool: "forks",
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });
