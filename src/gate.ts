@@ -16,7 +16,7 @@ import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
-import { observe, proofOf } from "./running.ts";
+import { baseFilesOf, observe, observeEdits, proofOf, type BaseFiles } from "./running.ts";
 import type { Given } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
@@ -97,10 +97,13 @@ async function judgeAlone(
   world: World,
   clock: Stopwatch,
 ): Promise<Judged> {
+  const baseFiles = baseFilesOf(project);
   try {
-    return await judge(target, project, base, server, world, clock);
+    return await judge(target, project, base, server, baseFiles, world, clock);
   } catch (error) {
     return { failures: [reported(error, world.signal)] };
+  } finally {
+    await baseFiles.remove();
   }
 }
 
@@ -110,6 +113,7 @@ async function judge(
   project: Project,
   base: BaseFact,
   server: LazyServer,
+  baseFiles: BaseFiles,
   world: World,
   clock: Stopwatch,
 ): Promise<Judged> {
@@ -117,15 +121,19 @@ async function judge(
   const failures: Report["failures"] = [];
   const reading = clock.time("history", () => read(target, project, base));
   const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
+  const task = { target, project, server, baseFiles, world };
   const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
-  const observing = running ? clock.time("run", () => observe({ target, project, server, world }, reading)) : undefined;
-  const [facts, observed] = await Promise.all([
+  const observing = running ? clock.time("run", () => observe(task, reading)) : undefined;
+  const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
+  const [facts, edits, observed] = await Promise.all([
     reading,
+    comparing ? clock.time("edits", () => observeEdits(task, reading)) : undefined,
     observing?.catch((error: unknown): FactsOf["run"] => {
       failures.push(reported(error, world.signal));
       return { known: false, reason: text`the gate could not run the migrations` };
     }),
   ]);
+  if (edits) facts.edits = edits;
   if (observed) facts.run = observed;
   const proof = proofOf(environment, facts, rules);
   const settled = settle({ rules, environment: environment.name, facts, settings, ...(proof && { proof }) });
@@ -139,6 +147,7 @@ async function read({ environment, settings }: Target, project: Project, base: B
     environment: { known: true, value: environment },
     settings: { known: true, value: settings },
     run: { known: false, reason: text`no project code was run (${code("static")})` },
+    edits: { known: false, reason: text`no project code was run (${code("static")})` },
   } as const;
   if (git && base.known) {
     const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));

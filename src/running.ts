@@ -1,12 +1,13 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
+import { Failure } from "./failure.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
-import type { Git } from "./history/git.ts";
 import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter } from "./project/interpreter.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
+import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
 import { runMigrations, type Applied } from "./run/migrations.ts";
 import { ask, type Proof } from "./settle.ts";
@@ -17,8 +18,35 @@ export interface Task {
   target: Project["environments"][number];
   project: Project;
   server: LazyServer;
+  baseFiles: BaseFiles;
   world: World;
 }
+
+/** The base branch's files, laid out when somebody first asks for their root. */
+export interface BaseFiles {
+  root(history: History): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export function baseFilesOf({ git }: Pick<Project, "git">): BaseFiles {
+  let exported: Promise<Exported> | undefined;
+  return {
+    async root({ base, changedFiles }) {
+      return (await (exported ??= exportCommit(git!, base.commit, changedFiles))).folder;
+    },
+    async remove() {
+      await (await exported?.catch(() => undefined))?.remove();
+    },
+  };
+}
+
+const interpreterOf = ({ target: { environment, settings }, project, world }: Pick<Task, "target" | "project" | "world">) =>
+  findInterpreter({
+    root: project.root,
+    directory: environment.directory,
+    env: world.env,
+    ...(settings.python !== undefined && { given: settings.python }),
+  });
 
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts: FactsOf): Text | undefined {
@@ -37,19 +65,12 @@ function notRun(facts: FactsOf): Text | undefined {
  *
  * @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
  */
-export async function observe({ target, project, server, world }: Task, reading: Promise<FactsOf>): Promise<Fact<Evidence>> {
+export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fact<Evidence>> {
+  const { target, project, server, baseFiles, world } = task;
   const { environment, settings } = target;
   const booting = server.get(settings);
   booting.catch(() => {});
-  const interpreter = await findInterpreter({
-    root: project.root,
-    directory: environment.directory,
-    env: world.env,
-    ...(settings.python !== undefined && { given: settings.python }),
-  });
-  let exported: Promise<Exported> | undefined;
-  const layOut = async (git: Git, { base, changedFiles }: History) =>
-    (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+  const interpreter = await interpreterOf(task);
   const applied = reading.then((facts): Applied | undefined => {
     if (notRun(facts)) return undefined;
     const { git } = project;
@@ -59,29 +80,56 @@ export async function observe({ target, project, server, world }: Task, reading:
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),
-      ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => layOut(git, history) }),
+      ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }),
     };
   });
   applied.catch(() => {});
+  const evidence = await runMigrations({
+    environment,
+    root: project.root,
+    applied,
+    postgresIsMeant:
+      settings.postgresVersion !== undefined ||
+      settings.postgres !== "auto" ||
+      (await wantedPostgres(project.tree)) !== undefined,
+    interpreter,
+    server: booting,
+    settings,
+    env: world.env,
+    signal: world.signal,
+    progress: world.progress,
+  });
+  return evidence ? { known: true, value: evidence } : { known: false, reason: notRun(await reading)! };
+}
+
+/**
+ * Compares what edited revisions would execute, before and after. No migration is run, and no database is needed.
+ *
+ * @returns not known where Python cannot be asked; the reason is a sentence for people
+ */
+export async function observeEdits(task: Omit<Task, "server">, reading: Promise<FactsOf>): Promise<Fact<Edits>> {
+  const { target, project, baseFiles, world } = task;
+  const { history } = await reading;
+  if (!history.known) return history;
+  if (editedIds(history.value).length === 0) return { known: true, value: new Map() };
   try {
-    const evidence = await runMigrations({
-      environment,
+    const { command } = await interpreterOf(task);
+    const edits = await compareEdits({
+      environment: target.environment,
+      history: history.value,
       root: project.root,
-      applied,
-      postgresIsMeant:
-        settings.postgresVersion !== undefined ||
-        settings.postgres !== "auto" ||
-        (await wantedPostgres(project.tree)) !== undefined,
-      interpreter,
-      server: booting,
-      settings,
+      baseRoot: () => baseFiles.root(history.value),
+      python: command,
+      x: target.settings.x,
       env: world.env,
       signal: world.signal,
-      progress: world.progress,
+      timeout: target.settings.timeout,
     });
-    return evidence ? { known: true, value: evidence } : { known: false, reason: notRun(await reading)! };
-  } finally {
-    await (await exported)?.remove();
+    return { known: true, value: edits };
+  } catch (error) {
+    if (world.signal.aborted) throw error;
+    const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
+    return { known: false, reason };
   }
 }
 

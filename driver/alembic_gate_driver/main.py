@@ -51,7 +51,7 @@ def _serve(channel: Channel, load: Message) -> None:
         try:
             from .render import Renderer
 
-            Renderer(channel, load, statements, sources).run()
+            Renderer(channel, load, sources).run()
         except BaseException as error:
             channel.send("failed", stage="config", raised=describe(error, sources))
         return

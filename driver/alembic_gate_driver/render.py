@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from .channel import Channel, Message
     from .errors import Sources
-    from .statements import Statements
 
 _LONGEST = 65_536
 _MOST_ROWS = 1000
@@ -71,17 +70,15 @@ class _Returned(int):
 class _Recording:
     """What one rendering has executed so far."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self) -> None:
         self.statements: list[dict[str, Any]] = []
         self.reads: str | None = None
         self.since = time.time()
-        self._places = statements
 
     def add(self, sql: str, rows: list[Any]) -> dict[str, Any]:
         statement = {
             "sql": _shortened(self._without_now(sql)),
             "parameters": self._parameters(rows),
-            "line": self._places.place(sys._getframe(1)).get("line"),
         }
         self.statements.append(statement)
         return statement
@@ -169,11 +166,9 @@ class _Cursor:
     def _answer(self) -> list[Any]:
         if not self._ours:
             self._recording.reads = self._recording.reads or self._sql
-            if _QUERY.match(self._sql) and not _CHANGES.search(self._sql):
-                self._noted["read"] = True
-                if _ALWAYS_ANSWERED.search(self._sql) or not _FROM.search(self._sql):
-                    raise Unanswerable
-            else:
+            changes = _CHANGES.search(self._sql) or not _QUERY.match(self._sql)
+            if changes or _ALWAYS_ANSWERED.search(self._sql) or not _FROM.search(self._sql):
+                self._noted["asks"] = not changes
                 raise Unanswerable
         rows, self._rows = self._rows, []
         return rows
@@ -269,10 +264,9 @@ registry.register("postgresql.alembic_gate", __name__, RecordingDialect.__name__
 class Renderer:
     """Answers the request `sql`."""
 
-    def __init__(self, channel: Channel, request: Message, statements: Statements, sources: Sources) -> None:
+    def __init__(self, channel: Channel, request: Message, sources: Sources) -> None:
         self._channel = channel
         self._request = request
-        self._statements = statements
         self._sources = sources
         self._config = _config(request)
         self._script: Any = None
@@ -293,9 +287,8 @@ class Renderer:
         return _steady(first, second)
 
     def _once(self, revision: dict[str, str], direction: str) -> dict[str, Any]:
-        recording = _Recording(self._statements)
+        recording = _Recording()
         raised = None
-        self._statements.begin(revision["id"], revision["file"])
         try:
             self._execute(revision["file"], direction, recording)
         except Unanswerable:
@@ -304,8 +297,6 @@ class Renderer:
             raised = {**describe(error, self._sources), "meant": self._is_meant(error, revision["file"])}
         else:
             return {"statements": recording.statements, "reads": recording.reads, "ended": True}
-        finally:
-            self._statements.begin(None, None)
         return {
             "statements": recording.statements,
             "reads": recording.reads,

@@ -1,5 +1,8 @@
 import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
+import type { Edit, Edits, Effect } from "../run/effect.ts";
+import type { Evidence, Step } from "../run/evidence.ts";
+import { folded } from "../run/sql.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
 import { allow, quoted } from "./lineage.ts";
 import { rule } from "./rule.ts";
@@ -10,40 +13,193 @@ export default rule({
   severity: "error",
   summary: "A revision that the base branch has was changed in what it does",
   needs: ["history"],
-  judge: ({ history }) => [
-    ...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited(change, history)),
-    ...throughHelpers(history),
+  wants: ["edits", "run"],
+  judge: ({ history, edits, run }) => [
+    ...[...history.changes.values()]
+      .filter(({ body }) => body === "edited")
+      .map((change) => {
+        const edit = edits?.get(change.id);
+        return edit ? byEffect(change, edit, history, run) : byCode(change, history, text`nothing was run`);
+      }),
+    ...throughHelpers(history, edits, run),
   ],
 });
 
-function edited({ id, before, after, edited }: Change, history: History): Draft {
-  const { functions, line, importsOnly } = edited!;
-  const file = after!.file;
-  const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted(before.file)}`, "sh");
-  const place = { file, line, revision: id };
-  const related = [
-    {
-      file: before.file,
-      line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
-      commit: history.base.commit,
-      message: text`what databases have run`,
-    },
-  ];
+/** Where the change stands, and what databases have run. */
+function places({ id, before, after, edited }: Change, history: History): Pick<Draft, "file" | "line" | "revision" | "related"> {
+  return {
+    file: after!.file,
+    line: edited!.line,
+    revision: id,
+    related: [
+      {
+        file: before.file,
+        line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+        commit: history.base.commit,
+        message: text`what databases have run`,
+      },
+    ],
+  };
+}
+
+const takeBack = ({ before }: Change, history: History): Text =>
+  text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted(before.file)}`, "sh")}`;
+
+/** What the code alone tells. */
+function byCode(change: Change, history: History, reason: Text): Draft {
+  const { functions, importsOnly } = change.edited!;
   if (importsOnly) {
     return {
-      ...place,
+      ...places(change, history),
       severity: "warning",
-      message: text`${code(id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
+      message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
       help: text`Make sure that the imported code is the same, or copy what the revision needs into its file.${allow("edited-revision")}`,
-      related,
     };
   }
   return {
-    ...place,
-    message: text`${code(id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-    help: text`Take the change back and write it as a new revision:${restore}The code was compared, not what it does to a database.${allow("edited-revision")}`,
-    related,
+    ...places(change, history),
+    message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
+    help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}.${allow("edited-revision")}`,
   };
+}
+
+/** What the statements of both versions tell. */
+function byEffect(change: Change, edit: Edit, history: History, run: Evidence | undefined): Draft {
+  const { id } = change;
+  // Where no other code changed, upgrade() need not be asked.
+  const onlyDowngrade = change.edited!.functions.every((name) => name === "downgrade");
+  const verdict = judged(
+    id,
+    onlyDowngrade && edit.upgrade.kind === "unknown" ? { ...edit, upgrade: { kind: "same" } } : edit,
+    run,
+  );
+  const place = places(change, history);
+  switch (verdict.kind) {
+    case "upgrade":
+      return {
+        ...place,
+        message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
+        help: text`${takeBack(change, history)}${allow("edited-revision")}`,
+        evidence: verdict.evidence,
+      };
+    case "downgrade":
+      return {
+        ...place,
+        message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: going back does something else than it did when the revision was released.`,
+        help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it.${allow("edited-revision")}`,
+        evidence: verdict.evidence,
+      };
+    case "same-schema":
+      return {
+        ...place,
+        severity: "notice",
+        message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+        help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
+        evidence: verdict.evidence,
+      };
+    case "unknown":
+      if (!verdict.rendered && !verdict.evidence) return byCode(change, history, verdict.reason);
+      return {
+        ...place,
+        severity: "warning",
+        message: text`${code(id)} is applied already, and ${whatChanged(change.edited!.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
+        help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision")}`,
+        ...(verdict.evidence && { evidence: verdict.evidence }),
+      };
+    case "settings":
+      return {
+        ...place,
+        severity: "notice",
+        message: text`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
+        help: text`Nothing needs to be done.`,
+        evidence: verdict.evidence,
+      };
+    case "same":
+      return {
+        ...place,
+        severity: "notice",
+        message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+        help: text`Nothing needs to be done.`,
+      };
+  }
+}
+
+type Judgement =
+  | { kind: "upgrade" | "downgrade" | "same-schema" | "settings"; evidence: Text }
+  | { kind: "unknown"; direction: "upgrade" | "downgrade"; reason: Text; rendered: boolean; evidence?: Text }
+  | { kind: "same" };
+
+/** What weighs most of what both functions show. */
+function judged(id: string, { upgrade, downgrade }: Edit, run: Evidence | undefined): Judgement {
+  const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== undefined && endsInTheSameSchema(run);
+  if (upgrade.kind === "different" && !schemaIsSame) return { kind: "upgrade", evidence: difference(upgrade, downgrade) };
+  if (downgrade.kind === "different") return { kind: "downgrade", evidence: difference(downgrade) };
+  for (const [direction, effect] of [
+    ["upgrade", upgrade],
+    ["downgrade", downgrade],
+  ] as const) {
+    if (effect.kind !== "unknown") continue;
+    const alike = run !== undefined && ranAlike(id, direction, run);
+    return {
+      kind: "unknown",
+      direction,
+      reason: effect.reason,
+      rendered: effect.rendered,
+      ...(alike && {
+        evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.`,
+      }),
+    };
+  }
+  if (upgrade.kind === "different") return { kind: "same-schema", evidence: difference(upgrade) };
+  if (upgrade.kind === "settings-only") return { kind: "settings", evidence: difference(upgrade) };
+  if (downgrade.kind === "settings-only") return { kind: "settings", evidence: difference(downgrade) };
+  return { kind: "same" };
+}
+
+type Shown = Effect & { kind: "different" | "settings-only" };
+
+const LONGEST = 30;
+
+function difference(effect: Shown, downgrade?: Effect): Text {
+  const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
+  return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+}
+
+/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
+function diff({ before, after }: Shown): string {
+  const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
+  const same = (a: string | undefined, b: string | undefined) => a !== undefined && a === b;
+  let head = 0;
+  while (same(old![head], now![head])) head += 1;
+  let tail = 0;
+  while (tail < Math.min(old!.length, now!.length) - head && same(old!.at(-1 - tail), now!.at(-1 - tail))) tail += 1;
+  const part = (lines: readonly string[], sign: string) => {
+    const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
+    return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
+  };
+  const around = (index: number) => (old![index] === undefined ? [] : [`  ${old![index]}`]);
+  return [
+    ...(head > 0 ? around(0) : []),
+    ...part(old!, "-"),
+    ...part(now!, "+"),
+    ...(tail > 0 ? around(old!.length - 1) : []),
+  ].join("\n");
+}
+
+/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
+function endsInTheSameSchema({ baseFiles, phases }: Evidence): boolean {
+  const again = phases.find(({ id }) => id === "history-upgrade");
+  return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+}
+
+/** Whether both versions, when they ran, executed the same statements. */
+function ranAlike(id: string, direction: Step["direction"], { baseFiles, phases }: Evidence): boolean {
+  if (!baseFiles || direction === "downgrade") return false;
+  const [before, after] = (["base", "history-upgrade"] as const).map((phase) =>
+    phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended),
+  );
+  const executed = ({ statements }: Step) => JSON.stringify(statements.map(({ sql, parameters }) => [folded(sql), parameters]));
+  return before !== undefined && after !== undefined && executed(before) === executed(after);
 }
 
 const isEntry = (name: string) => name === "upgrade" || name === "downgrade";
@@ -61,22 +217,79 @@ function consequence(functions: readonly string[]): string {
     : "databases that have it keep what it did before, new ones get something else";
 }
 
-/** Revisions whose own code is the same, but not that of a file which they import or open. One finding for each such file. */
-function throughHelpers(history: History): Draft[] {
+/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
+function throughHelpers(history: History, edits: Edits | undefined, run: Evidence | undefined): Draft[] {
   const users = new Map<string, string[]>();
   for (const { id, helpers } of history.changes.values())
     for (const file of helpers ?? []) users.set(file, [...(users.get(file) ?? []), id]);
-  return [...users].map(([file, ids]): Draft => {
-    const { after } = history.changes.get(ids[0]!)!;
-    return {
-      file: after!.file,
-      line: after!.upgrade?.line ?? after!.at.revision?.line ?? 1,
-      severity: "warning",
-      ...(ids.length === 1 && { revision: ids[0]! }),
-      object: { kind: "file", name: file },
-      message: text`${code(file)} changed, and ${listOf(ids)} ${ids.length === 1 ? "uses it and is" : "use it and are"} applied already: nobody can tell from the code whether ${ids.length === 1 ? "it still does" : "they still do"} the same.`,
-      help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
-      related: [{ file, message: text`the file that changed` }],
-    };
+  return [...users].flatMap(([file, ids]) => {
+    const verdicts = ids.map((id) => ({ id, verdict: edits?.has(id) ? judged(id, edits.get(id)!, run) : undefined }));
+    const of = (...kinds: Judgement["kind"][]) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
+    const different = of("upgrade", "downgrade").map(({ id, verdict }) =>
+      differently(file, id, verdict as Judgement & { evidence: Text }, history),
+    );
+    const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
+    const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
+    const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
+    return [
+      ...different,
+      ...(unclear.length > 0
+        ? [
+            unclearly(
+              file,
+              unclear.map(({ id }) => id),
+              reason,
+              history,
+            ),
+          ]
+        : []),
+      ...(quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []),
+    ];
   });
+}
+
+function at(id: string, history: History): Pick<Draft, "file" | "line"> {
+  const { after } = history.changes.get(id)!;
+  return { file: after!.file, line: after!.upgrade?.line ?? after!.at.revision?.line ?? 1 };
+}
+
+const helper = (file: string): Pick<Draft, "object" | "related"> => ({
+  object: { kind: "file", name: file },
+  related: [{ file, message: text`the file that changed` }],
+});
+
+function differently(file: string, id: string, { kind, evidence }: { kind: string; evidence: Text }, history: History): Draft {
+  return {
+    ...at(id, history),
+    ...helper(file),
+    revision: id,
+    message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
+    evidence,
+  };
+}
+
+function unclearly(file: string, ids: readonly string[], reason: Text | undefined, history: History): Draft {
+  const one = ids.length === 1;
+  const why = reason ? text`, since ${reason}` : text` from the code`;
+  return {
+    ...at(ids[0]!, history),
+    ...helper(file),
+    severity: "warning",
+    ...(one && { revision: ids[0]! }),
+    message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
+  };
+}
+
+function alike(file: string, ids: readonly string[], history: History): Draft {
+  const one = ids.length === 1;
+  return {
+    ...at(ids[0]!, history),
+    ...helper(file),
+    severity: "notice",
+    ...(one && { revision: ids[0]! }),
+    message: text`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
+    help: text`Nothing needs to be done.`,
+  };
 }

@@ -3,6 +3,7 @@ import type { Draft, Severity } from "../finding.ts";
 import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
+import type { Edits } from "../run/effect.ts";
 import type { Evidence } from "../run/evidence.ts";
 import type { Text } from "../text.ts";
 
@@ -15,6 +16,8 @@ export interface Facts {
   graph: Graph;
   history: History;
   run: Evidence;
+  /** What edited revisions would execute, before and after. */
+  edits: Edits;
   /** What the settings say about what is meant. */
   settings: { expectedHeads?: number };
 }

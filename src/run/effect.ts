@@ -19,11 +19,9 @@ export type Effect =
       after: string[];
       /** Rows are changed in that part, which no catalog shows. */
       data: boolean;
-      /** Where it begins, in the pull request's file. */
-      line?: number;
     }
-  /** As far as it can be told, they are the same. */
-  | { kind: "unknown"; reason: Text };
+  /** As far as it can be told, they are the same. `rendered`: at least it could be begun. */
+  | { kind: "unknown"; reason: Text; rendered: boolean };
 
 export interface Edit {
   upgrade: Effect;
@@ -60,8 +58,18 @@ export async function compareEdits(task: Rendered): Promise<Edits> {
   if (ids.length === 0) return new Map();
   const changes = ids.map((id) => history.changes.get(id)!);
   const [before, after] = await Promise.all([
-    task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({ id, file: before.file })))),
-    render(task, task.root, changes.map(({ id, after }) => ({ id, file: after!.file }))),
+    task.baseRoot().then((root) =>
+      render(
+        task,
+        root,
+        changes.map(({ id, before }) => ({ id, file: before.file })),
+      ),
+    ),
+    render(
+      task,
+      task.root,
+      changes.map(({ id, after }) => ({ id, file: after!.file })),
+    ),
   ]);
   const edits = new Map<string, Edit>();
   for (const id of ids) {
@@ -75,7 +83,11 @@ export async function compareEdits(task: Rendered): Promise<Edits> {
 /** What a process told of a revision, or why it told nothing. */
 type Side = (Event & { type: "sql" }) | { reason: Text };
 
-async function render(task: Rendered, root: string, revisions: readonly { id: string; file: string }[]): Promise<(id: string) => Side> {
+async function render(
+  task: Rendered,
+  root: string,
+  revisions: readonly { id: string; file: string }[],
+): Promise<(id: string) => Side> {
   const { environment, python, x, env, signal, timeout } = task;
   const told = new Map<string, Event & { type: "sql" }>();
   let failed: Raised | undefined;
@@ -116,14 +128,14 @@ async function render(task: Rendered, root: string, revisions: readonly { id: st
 }
 
 async function compareSides(before: Side, after: Side, direction: "upgrade" | "downgrade"): Promise<Effect> {
-  if ("reason" in before) return { kind: "unknown", reason: text`of the base branch's version nothing is known: ${before.reason}` };
-  if ("reason" in after) return { kind: "unknown", reason: after.reason };
+  if ("reason" in before) return { kind: "unknown", reason: before.reason, rendered: false };
+  if ("reason" in after) return { kind: "unknown", reason: after.reason, rendered: false };
   return compareRenderings(before[direction], after[direction]);
 }
 
 /** Compares what one function would execute before and after. */
 export async function compareRenderings(before: Rendering, after: Rendering): Promise<Effect> {
-  const statements = [before, after].map((rendering) => rendering.statements.filter(({ read }) => !read));
+  const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
   let units = statements.map(unitsOf) as [Unit[], Unit[]];
   if (keys(units[0]) !== keys(units[1])) units = (await Promise.all(statements.map(parsedUnits))) as [Unit[], Unit[]];
   const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql))) as [Unit[], Unit[]];
@@ -133,7 +145,7 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
   const shorter = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false);
   const open = shorter.map(openEnd).find((reason) => reason !== undefined);
   const more = first.length > parted || second.length > parted;
-  if (open) return { kind: "unknown", reason: open };
+  if (open) return { kind: "unknown", reason: open, rendered: !shorter.some(isMissingModule) };
   const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
   if (more || stops) return different(first, second, parted, before, after);
   if (keys(units[0]) === keys(units[1])) return { kind: "same" };
@@ -142,6 +154,9 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
 }
 
 const keys = (units: readonly Unit[]): string => units.map(({ key }) => key).join("\n");
+
+/** Whether something that is imported is not there: what the revision does has not been seen at all. */
+const isMissingModule = ({ raised }: Rendering): boolean => /^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
 
 /** Why there may be more than was rendered, if so. */
 function openEnd({ reads, ended, raised, unsteady }: Rendering): Text | undefined {
@@ -165,13 +180,13 @@ function different(first: Unit[], second: Unit[], parted: number, before: Render
   while (tail < most && first.at(-1 - tail)!.key === second.at(-1 - tail)!.key) tail += 1;
   const parts = [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)] as const;
   const stop = ({ raised }: Rendering) => (raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : []);
-  const sides = [before, after].map((side) => ((before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side)));
-  const line = parts[1][0]?.line ?? second[parted]?.line;
+  const sides = [before, after].map((side) =>
+    (before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side),
+  );
   return {
     kind: "different",
     before: [...parts[0].map(({ sql }) => sql), ...sides[0]!],
     after: [...parts[1].map(({ sql }) => sql), ...sides[1]!],
     data: parts.some((part) => part.some(({ sql }) => isData(sql))),
-    ...(line !== undefined && { line }),
   };
 }

@@ -71,6 +71,8 @@ export interface Evidence {
   order: string[];
   /** The ids that the base branch has. */
   base: ReadonlySet<string>;
+  /** What the base branch has was run from its own files, since the pull request changes them. */
+  baseFiles?: true;
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];

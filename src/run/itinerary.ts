@@ -95,6 +95,7 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     ...loaded.versions,
     order: [...loaded.order],
     base: plan.base,
+    ...(base && { baseFiles: true as const }),
     phases: Object.values(phases),
     foreign: [],
     notes: [],

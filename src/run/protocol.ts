@@ -91,10 +91,8 @@ export interface RenderedStatement {
    * each time that the revision runs, `<returned>` is a key that the server makes.
    */
   parameters: string[][];
-  /** In the revision's file. */
-  line?: number;
-  /** A query that changes nothing, and whose rows were asked for. */
-  read?: true;
+  /** True: a question whose answer only a database knows, and nothing else; the rendering ends here. */
+  asks?: boolean;
 }
 
 /** What a function would execute on tables without any rows. */

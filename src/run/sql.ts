@@ -7,7 +7,6 @@ export interface Unit {
   sql: string;
   /** Equal keys: the same statement. */
   key: string;
-  line?: number;
 }
 
 const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\s+/g;
@@ -33,11 +32,10 @@ export const isData = (sql: string): boolean => DATA.test(folded(sql));
 
 /** The statements one by one: a row of parameters each, keyed by their text. */
 export function unitsOf(statements: readonly RenderedStatement[]): Unit[] {
-  return statements.flatMap(({ sql, parameters, line }) => {
+  return statements.flatMap(({ sql, parameters }) => {
     const rows = parameters.length > 0 ? parameters : [[]];
     const text = folded(sql);
-    const place = line === undefined ? {} : { line };
-    return rows.map((row) => ({ sql: shown(sql, row), key: JSON.stringify([text, row]), ...place }));
+    return rows.map((row) => ({ sql: shown(sql, row), key: JSON.stringify([text, row]) }));
   });
 }
 
@@ -74,7 +72,8 @@ function canonical(node: unknown): unknown {
   if (typeof node !== "object" || node === null) return node;
   const { type, text, name, ...rest } = node as Record<string, unknown>;
   if (type === "keyword") return name;
-  if (type === "identifier" && typeof text === "string") return text.startsWith('"') || text.startsWith("U&") ? name : text.toLowerCase();
+  if (type === "identifier" && typeof text === "string")
+    return text.startsWith('"') || text.startsWith("U&") ? name : text.toLowerCase();
   const fields = { ...(text !== undefined && { text }), ...(name !== undefined && { name }), ...rest };
   return [type, Object.entries(fields).map(([key, value]) => [key, canonical(value)])];
 }

@@ -133,6 +133,7 @@ export function factsOf(known: Partial<{ [K in keyof FactsOf]: Extract<FactsOf[K
     graph: unknown,
     history: unknown,
     run: unknown,
+    edits: unknown,
     settings: unknown,
     ...Object.fromEntries(facts),
   };
