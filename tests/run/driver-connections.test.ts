@@ -3,7 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
 import { alembicFiles, asyncEnv, ini, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table } from "../support/driver.ts";
-import { createDatabase } from "../support/postgres.ts";
+import { createDatabase, type TestDatabase } from "../support/postgres.ts";
+
+/** No connection is left; a backend takes a moment to leave. */
+async function nobodyStays(database: TestDatabase): Promise<void> {
+  const others = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+  await expect.poll(() => database.query(others), { timeout: 5000 }).toEqual([]);
+}
 
 /** Runs one revision, up. */
 async function up(files: Record<string, string>, options: Parameters<typeof drive>[1] = {}) {
@@ -113,9 +119,7 @@ test("takes an engine that the application made when it was imported, with a poo
     const result = await driver.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
     expect(result.raised).toBeUndefined();
     expect(await database.query("select version_num from alembic_version")).toEqual([{ version_num: "a" }]);
-    // A backend takes a moment to leave.
-    const others = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
-    await expect.poll(() => database.query(others), { timeout: 5000 }).toEqual([]);
+    await nobodyStays(database);
   }
 });
 
@@ -133,9 +137,7 @@ session = Session(sa.create_engine("postgresql://u@db.internal/app"))
     const database = await createDatabase();
     const result = await driver.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
     expect(result.raised).toBeUndefined();
-    expect(
-      await database.query("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"),
-    ).toEqual([]);
+    await nobodyStays(database);
   }
 });
 
@@ -258,10 +260,7 @@ test.each([
 ])("closes at the end of a run what is kept open through %s", async (_, code) => {
   const { result, database } = await up(alembicFiles({ a: revision("a", { upgrade: `import builtins\n${code}` }) }));
   expect(result.raised).toBeUndefined();
-  await sleep(100);
-  expect(
-    await database.query("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"),
-  ).toEqual([]);
+  await nobodyStays(database);
 });
 
 test("a thread of the application that connects between the runs is refused, and takes nobody's message", async () => {
