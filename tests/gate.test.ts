@@ -1,0 +1,101 @@
+import { describe, expect, inject, test } from "vitest";
+import { gate } from "../src/gate.ts";
+import type { Given } from "../src/settings.ts";
+import { plain } from "../src/text.ts";
+import { alembicFiles, ini, revision, syncEnv } from "./support/alembic.ts";
+import { table } from "./support/driver.ts";
+import { writeFiles } from "./support/files.ts";
+import { git } from "./support/repository.ts";
+import { sharedUrl } from "./support/url.ts";
+
+const run = (cwd: string, given: Given = {}) =>
+  gate(
+    { postgres: sharedUrl(), python: inject("pythons").default, ...given },
+    { cwd, env: process.env, signal: new AbortController().signal, progress: () => {} },
+  );
+
+const files = alembicFiles({ a: revision("a", table("ta")) });
+
+/** A checkout with these files on main and those on a branch of its own. */
+async function checkout(before: Record<string, string>, after: Record<string, string>): Promise<string> {
+  const folder = await writeFiles({ ...before, ...after });
+  await git(folder, "init", "--quiet");
+  await git(folder, "add", ...Object.keys(before).filter((file) => !(file in after)));
+  await git(folder, "commit", "--quiet", "--message", "Base");
+  await git(folder, "checkout", "--quiet", "-b", "pull-request");
+  await git(folder, "add", "--all");
+  await git(folder, "commit", "--quiet", "--allow-empty", "--message", "Head");
+  return folder;
+}
+
+test("a sound pull request passes, and the report says what ran and on what", async () => {
+  const folder = await checkout(files, { "migrations/versions/b.py": revision("b", { down: "a", ...table("tb") }) });
+  const { report, root } = await run(folder, { base: "main" });
+  expect(root).toBe(folder);
+  expect(report).toMatchObject({ verdict: "pass", exitCode: 0, failures: [] });
+  expect(plain(report.headline)).toBe("No finding blocks: 1 new revision went up, down and up again.");
+  const [environment] = report.environments;
+  expect(environment).toMatchObject({
+    name: "alembic.ini",
+    heads: ["b"],
+    revisions: { total: 2, added: ["b"], changed: [] },
+    findings: [],
+    notChecked: [],
+  });
+  expect(environment!.phases.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok", "ok"]);
+  expect(environment!.server).toMatch(/^PostgreSQL \d+.*\(url\)$/);
+  expect(environment!.runtime).toMatch(/^Python 3\.\d+\.\d+, Alembic \d.*, SQLAlchemy \d.*, psycopg2$/);
+  expect(environment!.schema!.changes.map(plain)).toEqual(["adds table public.tb"]);
+  expect(Object.keys(report.timings)).toEqual(expect.arrayContaining(["project", "base", "history", "run", "total"]));
+});
+
+describe("nothing is run", () => {
+  const nowhere = { python: "/no/such/python", postgres: "postgresql://nobody@127.0.0.1:1/none" };
+
+  test("where nothing that migrations depend on changed", async () => {
+    const folder = await checkout(files, { "README.md": "# Shop" });
+    const { report } = await run(folder, { base: "main", ...nowhere });
+    expect(report).toMatchObject({ verdict: "pass", exitCode: 0, environments: [], failures: [] });
+    expect(plain(report.headline)).toBe("Nothing that migrations depend on changed (alembic.ini): there is nothing to judge.");
+  });
+
+  test("with static, and what was not judged is said", async () => {
+    const { report } = await run(await writeFiles(files), { static: true, ...nowhere });
+    expect(report).toMatchObject({ verdict: "pass", failures: [], environments: [{ phases: [] }] });
+    const reasons = report.environments[0]!.notChecked.map(({ reason }) => plain(reason));
+    expect(reasons).toEqual(["this folder is not a git checkout", "no project code was run (static)"]);
+  });
+
+  test("where only rules are asked that need no run", async () => {
+    const { report } = await run(await writeFiles(files), { only: ["graph"], ...nowhere });
+    expect(report).toMatchObject({ verdict: "pass", failures: [], environments: [{ phases: [], findings: [] }] });
+  });
+});
+
+test("what keeps one environment from being run hides nothing of the other", async () => {
+  const environment = (name: string) => ({
+    [`${name}/alembic.ini`]: ini,
+    [`${name}/migrations/env.py`]: syncEnv(),
+    [`${name}/migrations/versions/${name}.py`]: revision(name, { upgrade: 'op.execute("SELECT 1 / 0")' }),
+  });
+  const folder = await writeFiles({
+    ...environment("sound"),
+    ...environment("broken"),
+    "broken/alembic-gate.toml": 'setup-sql = "missing.sql"',
+  });
+  const { report } = await run(folder, { scope: "all" });
+  expect(report).toMatchObject({ verdict: "error", exitCode: 2, failures: [{ exitCode: 2 }] });
+  expect(plain(report.headline)).toContain("missing.sql");
+  const found = Object.fromEntries(
+    report.environments.map(({ name, findings, notChecked }) => [
+      name,
+      [findings.map(({ rule }) => rule), notChecked.length > 0],
+    ]),
+  );
+  expect(found).toEqual({ "sound/alembic.ini": [["upgrade-failed"], true], "broken/alembic.ini": [[], true] });
+});
+
+test("whatever goes wrong before there is a project is a report as well", async () => {
+  const { report } = await run(await writeFiles({ "README.md": "" }));
+  expect(report).toMatchObject({ verdict: "error", exitCode: 2, environments: [], failures: [{ exitCode: 2 }] });
+});
