@@ -30,6 +30,7 @@ from sqlalchemy.pool import StaticPool
 
 from .errors import describe
 from .load import CapturedConfig
+from .missing import Missing, UnknowableError, stood_in_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,6 +74,7 @@ class _Recording:
     def __init__(self) -> None:
         self.statements: list[dict[str, Any]] = []
         self.reads: str | None = None
+        self.loaded = False
         self.since = time.time()
 
     def add(self, sql: str, rows: list[Any]) -> dict[str, Any]:
@@ -94,6 +96,8 @@ class _Recording:
         """Write a value so that no two different ones look the same, whatever the text of the statement shows."""
         if value is None or isinstance(value, (bool, _Returned)):
             return repr(value)
+        if isinstance(value, Missing):
+            return str(value)
         if isinstance(value, enum.Enum):
             return f"{type(value).__name__}.{value.name}"
         if isinstance(value, str):
@@ -288,20 +292,26 @@ class Renderer:
 
     def _once(self, revision: dict[str, str], direction: str) -> dict[str, Any]:
         recording = _Recording()
-        raised = None
+        ended = False
+        raised: dict[str, Any] = {}
         try:
-            self._execute(revision["file"], direction, recording)
+            with stood_in_for(revision["file"]) as missing:
+                self._execute(revision["file"], direction, recording)
+            ended = True
         except Unanswerable:
             pass
         except BaseException as error:
-            raised = {**describe(error, self._sources), "meant": self._is_meant(error, revision["file"])}
-        else:
-            return {"statements": recording.statements, "reads": recording.reads, "ended": True}
+            meant = self._is_meant(error, revision["file"])
+            raised = {"raised": {**describe(error, self._sources), "meant": meant}}
+        finally:
+            Missing.called = None
         return {
             "statements": recording.statements,
             "reads": recording.reads,
-            "ended": False,
-            **({"raised": raised} if raised else {}),
+            "loaded": recording.loaded,
+            "missing": sorted(missing),
+            "ended": ended,
+            **raised,
         }
 
     def _execute(self, file: str, direction: str, recording: _Recording) -> None:
@@ -317,6 +327,10 @@ class Renderer:
                 with context.begin_transaction(), Operations.context(context):
                     module = util.load_python_file(*os.path.split(file))
                     function = getattr(module, direction, None)
+                    if isinstance(function, Missing):
+                        raise UnknowableError(f"{direction}() is wrapped by something that is not there")
+                    recording.loaded = True
+                    Missing.called = lambda call: recording.statements.append({"sql": call, "parameters": []})
                     if function is not None:
                         function()
 

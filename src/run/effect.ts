@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
-import { code, text, type Text } from "../text.ts";
+import { code, listOf, text, type Text } from "../text.ts";
 import { startProcess } from "./process.ts";
 import type { Event, Raised, Rendering } from "./protocol.ts";
 import { isData, isSetting, parsedUnits, unitsOf, type Unit } from "./sql.ts";
@@ -138,6 +138,13 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
   const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
   let units = statements.map(unitsOf) as [Unit[], Unit[]];
   if (keys(units[0]) !== keys(units[1])) units = (await Promise.all(statements.map(parsedUnits))) as [Unit[], Unit[]];
+  const missing = [...new Set([...before.missing, ...after.missing])];
+  if (
+    missing.length > 0 &&
+    keys(units[0]) !== keys(units[1]) &&
+    keys(units[0], withoutMissing) === keys(units[1], withoutMissing)
+  )
+    return { kind: "unknown", reason: text`${listOf(missing)} cannot be imported`, rendered: true };
   const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql))) as [Unit[], Unit[]];
   const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
   const parted = common === -1 ? first.length : common;
@@ -145,7 +152,7 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
   const shorter = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false);
   const open = shorter.map(openEnd).find((reason) => reason !== undefined);
   const more = first.length > parted || second.length > parted;
-  if (open) return { kind: "unknown", reason: open, rendered: !shorter.some(isMissingModule) };
+  if (open) return { kind: "unknown", reason: open, rendered: [before, after].every(isRendered) };
   const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
   if (more || stops) return different(first, second, parted, before, after);
   if (keys(units[0]) === keys(units[1])) return { kind: "same" };
@@ -153,10 +160,14 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
   return { kind: "settings-only", before: settings[0]!, after: settings[1]! };
 }
 
-const keys = (units: readonly Unit[]): string => units.map(({ key }) => key).join("\n");
+const keys = (units: readonly Unit[], change = (key: string) => key): string => units.map(({ key }) => change(key)).join("\n");
 
-/** Whether something that is imported is not there: what the revision does has not been seen at all. */
-const isMissingModule = ({ raised }: Rendering): boolean => /^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
+/** What a missing module would give, whichever of it was asked for; it may contain others. */
+const withoutMissing = (key: string): string => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g, "<missing>");
+
+/** Whether the function was called, with all that it uses. */
+const isRendered = ({ loaded, missing, raised }: Rendering): boolean =>
+  loaded && missing.length === 0 && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
 
 /** Why there may be more than was rendered, if so. */
 function openEnd({ reads, ended, raised, unsteady }: Rendering): Text | undefined {

@@ -100,6 +100,10 @@ export interface Rendering {
   statements: RenderedStatement[];
   /** The first query whose rows were asked for: what follows depends on the database. */
   reads: string | null;
+  /** The file could be executed, so that the function could be called. */
+  loaded: boolean;
+  /** Modules that the file imports and that are not there; what they would do stands as `<missing name>` in the statements. */
+  missing: string[];
   /** False: the statements are only the beginning. */
   ended: boolean;
   /** What stopped it; `meant`: by a `raise` of the revision's own. */
