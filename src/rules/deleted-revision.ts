@@ -65,10 +65,7 @@ function draftFor(group: readonly Change[], graph: Graph, history: History): Dra
     : beginning
       ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}`
       : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
-  const restore = block(
-    `git checkout ${history.base.commit.slice(0, 12)} -- ${group.length > 5 ? "<the files>" : group.map(({ before }) => quoted(before.file)).join(" ")}`,
-    "sh",
-  );
+  const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
   const place: Place = substitute
     ? placeOf(substitute, "revision")
     : children[0]?.after
@@ -80,12 +77,20 @@ function draftFor(group: readonly Change[], graph: Graph, history: History): Dra
     ...(beginning && { severity: "warning" as const }),
     message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${group.length === 1 ? "its" : "their"} place` : text``}: ${consequence}.`,
     help: beginning
-      ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing.${allow("deleted-revision")}`
+      ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allow("deleted-revision")}`
       : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${
-          substitute ? text`A squash is right once every database is stamped with the new revision.` : text``
+          substitute && group.length > 1 ? text`A squash is right once every database is stamped with the new revision. ` : text``
         }${allow("deleted-revision")}`,
     related: group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit)),
   };
+}
+
+/** The deleted files as a shell takes them. */
+function filesOf(group: readonly Change[], { base }: History): string {
+  const files = group.map(({ before }) => quoted(before.file));
+  if (files.length <= 5) return files.join(" ");
+  const folders = [...new Set(group.map(({ before }) => quoted(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
+  return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
 }
 
 /** How many of the deleted revisions a deleted one builds on. */

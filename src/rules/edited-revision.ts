@@ -53,13 +53,13 @@ function byCode(change: Change, history: History, reason: Text): Draft {
       ...places(change, history),
       severity: "warning",
       message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
-      help: text`Make sure that the imported code is the same, or copy what the revision needs into its file.${allow("edited-revision")}`,
+      help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision")}`,
     };
   }
   return {
     ...places(change, history),
     message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-    help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}.${allow("edited-revision")}`,
+    help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision")}`,
   };
 }
 
@@ -86,7 +86,7 @@ function byEffect(change: Change, edit: Edit, history: History, run: Evidence | 
       return {
         ...place,
         message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: going back does something else than it did when the revision was released.`,
-        help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it.${allow("edited-revision")}`,
+        help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it. ${allow("edited-revision")}`,
         evidence: verdict.evidence,
       };
     case "same-schema":
@@ -264,7 +264,7 @@ function differently(file: string, id: string, { kind, evidence }: { kind: strin
     ...helper(file),
     revision: id,
     message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
-    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
     evidence,
   };
 }
@@ -278,7 +278,7 @@ function unclearly(file: string, ids: readonly string[], reason: Text | undefine
     severity: "warning",
     ...(one && { revision: ids[0]! }),
     message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
-    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
   };
 }
 

@@ -119,4 +119,4 @@ export const parentsText = (ids: readonly string[]): Text =>
 
 /** How to allow a finding, for the end of its help. */
 export const allow = (rule: string): Text =>
-  text` If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+  text`If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;

@@ -27,7 +27,7 @@ export default rule({
         object: { kind: from, name: parent },
         preexisting:
           history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
-        message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: ${JSON.stringify(parent)}`)}.`,
+        message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: '${parent}'`)}.`,
         help: helpFor(parent, from, deleted !== undefined, near, insert === undefined ? undefined : `${from} = ${insert}`),
         ...(deleted &&
           history && {

@@ -15,7 +15,9 @@ export default rule({
   needs: ["graph", "environment"],
   wants: ["history", "settings"],
   judge({ graph, environment, history, settings }) {
-    if (!graph.complete) return [];
+    // With an id that stands for two revisions nobody can tell what the heads are: duplicate-revision comes first.
+    const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
+    if (!graph.complete || doubled) return [];
     const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
     const meant = meantBranches(graph, environment, history);
     const surplus = graph.heads.length - meant.size - allowed;
@@ -146,7 +148,7 @@ function draftFor(
   const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
   return {
     ...placeOf(entry, "down"),
-    revision: head.id,
+    revision: entry.id,
     message: text`${chain} ${instead}: ${consequence}.`,
     help: text`${line === undefined ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
     related,

@@ -18,7 +18,7 @@ export default rule({
           ...placeOf(after, "revision"),
           revision: becameId,
           object: { kind: "revision", name: id },
-          message: text`${code(id)} is called ${code(becameId)} now: on a database that stands at ${code(id)} every alembic command stops with ${code(`Can't locate revision identified by '${id}'`)}, and others run it twice.`,
+          message: text`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
           help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}${allow("renamed-revision-id")}`,
           related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)],
         },

@@ -89,7 +89,7 @@ function depends({ id, before, after }: Change, history: History): Draft {
     revision: id,
     object: { kind: "header", name: "depends_on" },
     message: text`${code(id)} is applied already and depends on ${parentsText(after!.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
-    help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for.${allow("reparented-revision")}`,
+    help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. ${allow("reparented-revision")}`,
     related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)],
   };
 }

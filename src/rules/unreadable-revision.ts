@@ -1,6 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Unreadable } from "../project/revision.ts";
 import { block, code, text, type Text } from "../text.ts";
+import { quoted } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -41,7 +42,7 @@ function wording({ file, reason, detail, line }: Unreadable): { message: Text; h
         help:
           detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types")
             ? text`This is Python 2; write it as Python 3 has it.`
-            : text`Mend the line.`,
+            : text`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted(file)}`, "sh")}`,
       };
     case "encoding":
       return {
