@@ -25,7 +25,12 @@ export async function build(folder = path.join(root, "dist")) {
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
     comments: { legal: false },
-    codeSplitting: { groups: [{ name: "sql-parser", test: /node_modules\/sql-parser-cst/ }, { name: "gate", test: /src\/(?!action|cli|report\/(annotations|outputs))/ }] },
+    codeSplitting: {
+      groups: [
+        { name: "sql-parser", test: /node_modules\/sql-parser-cst/ },
+        { name: "gate", test: /src\/(?!action|cli|report\/(annotations|outputs))/ },
+      ],
+    },
   });
   await bundle.close();
   cpSync("src/postgres/catalog.sql", path.join(folder, "catalog.sql"));

@@ -151,7 +151,13 @@ async function read({ environment, settings }: Target, project: Project, base: B
   } as const;
   if (git && base.known) {
     const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));
-    const { graph, history } = await readHistory({ git, base: base.value, tree, environment, ...(baseEnvironment && { baseEnvironment }) });
+    const { graph, history } = await readHistory({
+      git,
+      base: base.value,
+      tree,
+      environment,
+      ...(baseEnvironment && { baseEnvironment }),
+    });
     return { ...others, graph: { known: true, value: graph }, history: { known: true, value: history } };
   }
   const reason = base.known ? text`this folder is not a git checkout` : base.reason;

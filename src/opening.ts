@@ -83,7 +83,11 @@ export function serverFor(
  *
  * @returns undefined where nothing moved, or where it cannot be told from what
  */
-export async function movedFrom(environment: Environment, { environments }: Project, base: Tree): Promise<Environment | undefined> {
+export async function movedFrom(
+  environment: Environment,
+  { environments }: Project,
+  base: Tree,
+): Promise<Environment | undefined> {
   const lists = await Promise.all(environment.versionFolders.map((folder) => base.list(folder)));
   if (lists.some((files) => files.length > 0)) return undefined;
   const there = await findEnvironments(base, { directory: "" }).catch((error: unknown) => {

@@ -163,7 +163,7 @@ export function write(
     const items = (node.items as readonly Node[]).filter((statement) => !idle(statement, options.documented));
     for (const item of items) statement(item, inClass);
   };
-  const function_ = (node: Node) => {
+  const definition = (node: Node) => {
     const [decorators, , params, , body] = node.items;
     put(`(${node.kind} ${node.text}`, node);
     for (const decorator of decorators!.items) expression(decorator!);
@@ -205,7 +205,7 @@ export function write(
         return;
       case "FunctionDef":
       case "AsyncFunctionDef":
-        function_(node);
+        definition(node);
         return;
       case "ClassDef": {
         const [decorators, , , body] = items;
@@ -413,7 +413,7 @@ function byPercent(template: Node, given: Node): Node | undefined {
   if (byPlace.some(({ kind }) => kind === "Starred")) return undefined;
   const byName = new Map(
     given.kind === "Dict"
-      ? given.items.map((pair) => [pair!.items[0]?.kind === "String" ? pair!.items[0]!.text : "", pair!.items[1]!])
+      ? given.items.map((pair) => [pair!.items[0]?.kind === "String" ? pair!.items[0].text : "", pair!.items[1]!])
       : [],
   );
   const parts: Node[] = [];

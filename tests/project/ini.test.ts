@@ -64,7 +64,12 @@ function options(ini: ReturnType<typeof readIni>, section: string, names: readon
 
 /** As text, names in order: a section may be called `constructor`. */
 const sorted = (answer: Answer) =>
-  JSON.stringify(answer, (_, value) => (typeof value === "object" ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value), 1);
+  JSON.stringify(
+    answer,
+    (_, value) =>
+      typeof value === "object" ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
+    1,
+  );
 
 describe("like Python's ConfigParser", () => {
   test("on every file that is made of its marks", () => {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
-export const python = path.join(root, ".venvs", "default", "bin", "python");
+const python = path.join(root, ".venvs", "default", "bin", "python");
 
 /** Our form of CPython's syntax tree: kind, text, items. */
 export type Form = [kind: string, text: string, items: (Form | null)[]] | null;
