@@ -65,6 +65,14 @@ export function changeIn(run: Evidence, object: Named, revision: string): Statem
   return firstOf(steps, [creates, renames, alters, drops, implies, mentions])?.statement;
 }
 
+/** What a revision's downgrade() did last to an object that is there after it. */
+export function restorationIn(run: Evidence, object: Named, revision: string | undefined): Statement | undefined {
+  const steps = stepsOf(run, DOWN, "downgrade").filter((step) => step.revision === revision);
+  const { creates, renames, alters, comments, implies } = patternsOf(object);
+  const last = steps.map((step) => ({ ...step, statements: [...step.statements].reverse() }));
+  return firstOf(last, [either(creates, renames, alters, comments), implies])?.statement;
+}
+
 /** The line that created an object, as a related place. */
 export function createdHere(run: Evidence, object: Named): Related[] {
   const statement = creationOf(run, object)?.statement;
@@ -112,6 +120,7 @@ interface Patterns {
   renames: Matches;
   alters: Matches;
   drops: Matches;
+  comments: Matches;
   /** Makes it without naming it. */
   implies: Matches;
   /** Makes something, and names the object somewhere. */
@@ -130,6 +139,7 @@ function patternsOf({ kind, name }: Named): Patterns {
       renames: pattern(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
       alters: pattern(`\\balter\\s+${target}`),
       drops: pattern(`\\bdrop\\s+${target}`),
+      comments: pattern(`\\bcomment\\s+on\\s+${target}`),
       implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
       mentions,
     };
@@ -143,6 +153,7 @@ function patternsOf({ kind, name }: Named): Patterns {
     renames: both(onTable, pattern(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
     alters: both(onTable, pattern(`\\balter\\s+${clause}${word(own)}`)),
     drops: either(dropsTable, both(onTable, pattern(`\\bdrop\\s+${clause}${word(own)}`))),
+    comments: pattern(`\\bcomment\\s+on\\s+(?:\\w+\\s+){1,2}${QUALIFIER}${word(table)}\\s*\\.\\s*${word(own)}`),
     implies: both(onTable, generated(kind, table, own)),
     mentions: both(mentions, pattern(word(table))),
   };

@@ -12,6 +12,7 @@ import {
   said,
   statement,
   step,
+  toPaste,
   wentDown,
 } from "../support/evidence.ts";
 
@@ -46,6 +47,26 @@ test("a column that is nullable again is a warning; one that is not nullable any
     evidence([wentDown("b", changed("column", "public.users.email", ["nullable", before, after]))]);
   expect(judge(schemaNotRestored, graph, nullable(false, true))).toMatchObject([{ severity: "warning" }]);
   expect(judge(schemaNotRestored, graph, nullable(true, false))[0]).not.toHaveProperty("severity");
+});
+
+test("a column that was dropped may come back with a default for its rows: a warning, and the line that takes it away", () => {
+  const back = changed("column", "app.users.active", ["default", null, "true"]);
+  const down = wentDown("b", back);
+  down.steps = [
+    step("b", {
+      direction: "downgrade",
+      statements: [statement("ALTER TABLE app.users ADD COLUMN active BOOLEAN DEFAULT true", { file: fileOf("b"), line: 14 })],
+    }),
+  ];
+  const dropped = evidence([down], { schema: [removed("column", "app.users.active")] });
+  const [draft] = judge(schemaNotRestored, graph, dropped);
+  expect(draft).toMatchObject({ severity: "warning", file: fileOf("b"), line: 14 });
+  expect(toPaste(draft!)).toEqual(['op.alter_column("users", "active", server_default=None, schema="app")']);
+  // Nothing dropped it: a default is simply too much.
+  expect(judge(schemaNotRestored, graph, evidence([down]))[0]).not.toHaveProperty("severity");
+  const more = changed("column", "app.users.active", ["default", null, "true"], ["type", "boolean", "text"]);
+  const otherType = evidence([wentDown("b", more)], { schema: dropped.schema! });
+  expect(judge(schemaNotRestored, graph, otherType)[0]).not.toHaveProperty("severity");
 });
 
 test("what is left over is for leftover-after-downgrade to tell", () => {

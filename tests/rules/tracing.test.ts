@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changeIn, createdHere, creationOf, definitionBefore, lastChangeOf } from "../../src/rules/tracing.ts";
+import { changeIn, createdHere, creationOf, definitionBefore, lastChangeOf, restorationIn } from "../../src/rules/tracing.ts";
 import type { PhaseId, Step } from "../../src/run/evidence.ts";
 import { added, evidence, fileOf, phase, statement, step } from "../support/evidence.ts";
 
@@ -154,6 +154,20 @@ test("the definition that was there before a revision, and what the revision did
   expect(definitionBefore(run, note, "a")).toBeUndefined();
   expect(changeIn(run, note, "c")?.sql).toContain("JSON");
   expect(changeIn(run, note, "d")?.sql).toContain("DROP COLUMN");
+});
+
+test("what downgrade() did last to what it brings back", () => {
+  const sql = [
+    "ALTER TABLE item ADD COLUMN note TEXT",
+    "COMMENT ON COLUMN public.item.note IS 'x'",
+    "ALTER TABLE other ALTER COLUMN note TYPE TEXT",
+    "DROP TABLE item2",
+  ];
+  const run = evidence([ran("downgrade", ["b", ...sql])]);
+  expect(restorationIn(run, added("column", "public.item.note"), "b")?.line).toBe(2);
+  expect(restorationIn(run, added("column", "public.other.note"), "b")?.line).toBe(3);
+  expect(restorationIn(run, added("column", "public.item.note"), "a")).toBeUndefined();
+  expect(restorationIn(run, added("table", "public.item2"), "b")).toBeUndefined();
 });
 
 test("who changed or dropped last what was there from the start: the way down before the way up", () => {
