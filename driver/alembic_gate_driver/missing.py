@@ -27,6 +27,7 @@ class Missing(UserDefinedType):
 
     cache_ok = True
     called: Callable[[str], None] | None = None
+    read: Callable[[str], None] | None = None
 
     def __init__(self, name: str) -> None:
         self.missing_name = name
@@ -49,6 +50,17 @@ class Missing(UserDefinedType):
         if Missing.called is not None:
             Missing.called(str(result))
         return result
+
+    def __getitem__(self, key: Any) -> Missing:
+        """Take part in an annotation, or be looked up."""
+        return Missing(f"{self.missing_name}[{key!r}]")
+
+    def __iter__(self) -> Iterator[Any]:
+        """Hold nothing, as tables hold no rows."""
+        if Missing.read is None:
+            raise UnknowableError(f"{self.missing_name} is not there")
+        Missing.read(str(self))
+        return iter(())
 
     def __mro_entries__(self, _bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()

@@ -85,6 +85,10 @@ class _Recording:
         self.statements.append(statement)
         return statement
 
+    def read(self, what: str) -> None:
+        """Remember the first thing whose content decides what follows."""
+        self.reads = self.reads or what
+
     def _parameters(self, rows: list[Any]) -> list[list[str]]:
         shown = [[_shortened(self._canonical(value)) for value in _values(row)] for row in rows[:_MOST_ROWS]]
         if len(rows) > _MOST_ROWS:
@@ -169,7 +173,7 @@ class _Cursor:
 
     def _answer(self) -> list[Any]:
         if not self._ours:
-            self._recording.reads = self._recording.reads or self._sql
+            self._recording.read(self._sql)
             changes = _CHANGES.search(self._sql) or not _QUERY.match(self._sql)
             if changes or _ALWAYS_ANSWERED.search(self._sql) or not _FROM.search(self._sql):
                 self._noted["asks"] = not changes
@@ -304,7 +308,7 @@ class Renderer:
             meant = self._is_meant(error, revision["file"])
             raised = {"raised": {**describe(error, self._sources), "meant": meant}}
         finally:
-            Missing.called = None
+            Missing.called = Missing.read = None
         return {
             "statements": recording.statements,
             "reads": recording.reads,
@@ -331,6 +335,7 @@ class Renderer:
                         raise UnknowableError(f"{direction}() is wrapped by something that is not there")
                     recording.loaded = True
                     Missing.called = lambda call: recording.statements.append({"sql": call, "parameters": []})
+                    Missing.read = recording.read
                     if function is not None:
                         function()
 

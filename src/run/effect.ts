@@ -165,14 +165,14 @@ const keys = (units: readonly Unit[], change = (key: string) => key): string => 
 /** What a missing module would give, whichever of it was asked for; it may contain others. */
 const withoutMissing = (key: string): string => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g, "<missing>");
 
-/** Whether the function was called, with all that it uses. */
-const isRendered = ({ loaded, missing, raised }: Rendering): boolean =>
-  loaded && missing.length === 0 && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
+/** Whether the function was called, and what is missing was not what stopped it. */
+const isRendered = ({ loaded, missing, reads, raised }: Rendering): boolean =>
+  loaded && (missing.length === 0 || reads !== null) && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
 
 /** Why there may be more than was rendered, if so. */
 function openEnd({ reads, ended, raised, unsteady }: Rendering): Text | undefined {
   if (unsteady) return text`it does something else each time that it runs`;
-  if (reads !== null) return text`it reads from the database (${code(short(reads))})`;
+  if (reads !== null) return text`what it does depends on what it reads (${code(short(reads))})`;
   if (ended || raised?.meant) return undefined;
   return raised && text`without a database it stops with ${raisedText(raised)}`;
 }

@@ -98,7 +98,7 @@ export interface RenderedStatement {
 /** What a function would execute on tables without any rows. */
 export interface Rendering {
   statements: RenderedStatement[];
-  /** The first query whose rows were asked for: what follows depends on the database. */
+  /** The first query whose rows were asked for, or the first thing of a missing module that was looked through: what follows depends on it. */
   reads: string | null;
   /** The file could be executed, so that the function could be called. */
   loaded: boolean;
