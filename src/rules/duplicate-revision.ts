@@ -15,9 +15,10 @@ export default rule({
     const base = history?.graph;
     const ids = graph.duplicates.map(({ id, files }): Draft => {
       const kept = files.at(-1)!;
-      const old = base?.revisions.get(id)?.file;
+      const old = base?.duplicates.find((duplicate) => duplicate.id === id)?.files ?? [base?.revisions.get(id)];
       // The file that is new is the one to change; without a base, the one that Alembic reads last.
-      const blamed = files.find(({ file }) => old !== undefined && file !== old) ?? kept;
+      const blamed =
+        (base?.revisions.has(id) ? files.find(({ file }) => !old.some((other) => other?.file === file)) : undefined) ?? kept;
       const others = files.filter((file) => file !== blamed);
       const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
       const lost = files.find((file) => file !== kept)!;

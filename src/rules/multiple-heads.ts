@@ -31,7 +31,7 @@ export default rule({
 
 interface Head {
   id: string;
-  /** The first of the new revisions that lead to it; none where the head is not new. */
+  /** The first of the new revisions that lead to it and to no other head; none where the head is not new. */
   entry?: string;
   /** Lower is blamed first: a new revision that starts below a head, a revision that lost its child, a new one on a head. */
   rank: number;
@@ -45,9 +45,13 @@ function describeHead(id: string, graph: Graph, history: History | undefined): H
   if (!isNew(id)) return { id, rank: history.graph.heads.includes(id) ? 3 : 1, order };
   const lineage = withAncestors(graph, [id]);
   const onHead = history.graph.heads.some((head) => lineage.has(head));
+  const shared = withAncestors(
+    graph,
+    graph.heads.filter((head) => head !== id),
+  );
   let entry = id;
   for (;;) {
-    const above = (graph.parents.get(entry) ?? []).filter(isNew);
+    const above = (graph.parents.get(entry) ?? []).filter((parent) => isNew(parent) && !shared.has(parent));
     if (above.length !== 1 || above[0] === id) break;
     entry = above[0]!;
   }
