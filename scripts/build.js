@@ -26,10 +26,7 @@ export async function build(folder = path.join(root, "dist")) {
     chunkFileNames: "[name].js",
     comments: { legal: false },
     codeSplitting: {
-      groups: [
-        { name: "sql-parser", test: /node_modules\/sql-parser-cst/ },
-        { name: "gate", test: /src\/(?!action|cli|report\/(annotations|outputs))/ },
-      ],
+      groups: [{ name: "gate", test: /src\/(?!action|cli|run\/sql-parser|report\/(annotations|outputs))/ }],
     },
   });
   await bundle.close();

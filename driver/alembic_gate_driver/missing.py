@@ -29,8 +29,9 @@ class Missing(UserDefinedType):
     called: Callable[[str], None] | None = None
     read: Callable[[str], None] | None = None
 
-    def __init__(self, name: str) -> None:
-        self.missing_name = name
+    def __init__(self, missing_name: str) -> None:
+        # SQLAlchemy copies types by the names of these arguments.
+        self.missing_name = missing_name
 
     def get_col_spec(self, **_: Any) -> str:
         """Show in a statement where it is used as a column's type."""

@@ -50,7 +50,7 @@ function shown(sql: string, row: readonly string[]): string {
  * units. What the parser does not know keeps its text as its key.
  */
 export async function parsedUnits(statements: readonly RenderedStatement[]): Promise<Unit[]> {
-  const { parse } = await import("sql-parser-cst");
+  const { parse } = await import("./sql-parser.ts");
   return statements.flatMap((statement) => {
     const units = unitsOf([statement]);
     try {
