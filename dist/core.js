@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { n as __require, t as __commonJSMin } from "./rolldown-runtime.js";
 import * as os$1 from "os";
 import os, { EOL } from "os";
 import * as fs$1 from "fs";
@@ -8,8 +8,6 @@ import "path";
 import * as events from "events";
 import "child_process";
 import "timers";
-var __commonJSMin = (cb, mod) => () => (mod || (cb((mod = { exports: {} }).exports, mod, mod.exports), cb = null), mod.exports);
-var __require = /* #__PURE__ */ (() => createRequire(import.meta.url))();
 // node_modules/@actions/core/lib/utils.js
 /**
 * Sanitizes an input into a string so it can be passed into issueCommand safely

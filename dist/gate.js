@@ -100,7 +100,7 @@ function describeState(difference) {
 	const { change, kind, name, properties } = difference;
 	if (change === "removed") return text`${kind} ${code(name)} is missing`;
 	if (change === "added") return text`${kind} ${code(name)} was not there before`;
-	return text`${kind} ${code(name)}: ${joined$1(properties.map((property) => short(property) ? text`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)} differs`), "; ")}`;
+	return text`${kind} ${code(name)}: ${joined$1(properties.map((property) => short$1(property) ? text`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
 const content = ({ kind, parent, properties }, side) => JSON.stringify([
@@ -140,23 +140,23 @@ const valueOf = (property, value) => {
 	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
-const short = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
+const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
 const joined$1 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$1(properties.map((property) => short(property) ? text`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)}`), ", ");
+const changesOf = ({ properties }) => joined$1(properties.map((property) => short$1(property) ? text`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
 	const parts = [];
 	const plainly = (name) => {
 		const value = values.get(name) ?? null;
-		if (value !== null && short({
+		if (value !== null && short$1({
 			before: value,
 			after: null
 		})) parts.push(text`${code(valueText(value))}`);
 	};
 	const labelled = (name, label = name) => {
 		const value = values.get(name) ?? null;
-		if (value !== null && short({
+		if (value !== null && short$1({
 			before: value,
 			after: null
 		})) parts.push(text`${label} ${code(valueText(value))}`);
@@ -465,7 +465,7 @@ function blobReader(git) {
 const FETCH_ALL = block("- uses: actions/checkout@v5\n  with:\n    fetch-depth: 0", "yaml");
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 /** A string somewhere in foreign JSON. */
-function at(value, ...keys) {
+function at$1(value, ...keys) {
 	for (const key of keys) {
 		if (typeof value !== "object" || value === null) return void 0;
 		value = value[key];
@@ -474,7 +474,7 @@ function at(value, ...keys) {
 }
 /** The same, where it is a commit id that exists (pushes of new branches come from 000…). */
 function commitAt(value, ...keys) {
-	const found = at(value, ...keys);
+	const found = at$1(value, ...keys);
 	return found !== void 0 && COMMIT.test(found) && !/^0+$/.test(found) ? found : void 0;
 }
 /**
@@ -508,7 +508,7 @@ async function findBase({ git, event, base }) {
 		}
 	});
 	const payload = event?.payload;
-	const name = at(payload, "pull_request", "base", "ref");
+	const name = at$1(payload, "pull_request", "base", "ref");
 	if (base !== void 0 && base !== name) {
 		const tip = await resolve(git, base, event);
 		if (tip === void 0) throw new Failure(2, text`There is no branch or commit ${code(base)} in this repository.`, text`Name one that exists, or get it first:${block(`git fetch origin ${base}`, "sh")}`);
@@ -518,7 +518,7 @@ async function findBase({ git, event, base }) {
 		const before = commitAt(payload, "merge_group", "base_sha");
 		if (before !== void 0) {
 			await need(git, before, event);
-			return known(before, `${shortRef(at(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
+			return known(before, `${shortRef(at$1(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
 		}
 	}
 	const parents = await parentsOf(git, head);
@@ -531,7 +531,7 @@ async function findBase({ git, event, base }) {
 		await need(git, target, event);
 		return fork(git, head, target, name ?? "the base branch", event);
 	}
-	const usual = at(payload, "repository", "default_branch");
+	const usual = at$1(payload, "repository", "default_branch");
 	if (event?.name === "push" && usual !== void 0 && event.ref === `refs/heads/${usual}`) {
 		const before = commitAt(payload, "before");
 		if (before !== void 0) {
@@ -4365,8 +4365,13 @@ function write(nodes, imports, options) {
 	};
 	const expression = (node) => {
 		const path = pathOf(node);
+		const builtin = path === void 0 ? void 0 : GENERIC_ALIASES.get(path);
+		if (builtin !== void 0) {
+			group(`Name ${builtin}`, node, []);
+			return;
+		}
 		if (path !== void 0) {
-			put(`import ${options.qualified ? path : path.slice(path.lastIndexOf(".") + 1)}`, node);
+			put(`import ${options.qualified || /^(?:sqlalchemy|alembic)\b/.test(path) ? path : path.slice(path.lastIndexOf(".") + 1)}`, node);
 			return;
 		}
 		switch (node.kind) {
@@ -4387,6 +4392,14 @@ function write(nodes, imports, options) {
 				expression(node.items[1]);
 				close(node);
 				return;
+			case "Subscript": {
+				const union = unionOf(pathOf(node.items[0]), node.items[1]);
+				if (union) {
+					expression(union);
+					return;
+				}
+				break;
+			}
 			case "Call": {
 				const format = formatted(node);
 				if (format) {
@@ -4435,7 +4448,7 @@ function write(nodes, imports, options) {
 		const items = node.items.filter((statement) => !idle(statement, options.documented));
 		for (const item of items) statement(item, inClass);
 	};
-	const function_ = (node) => {
+	const definition = (node) => {
 		const [decorators, , params, , body] = node.items;
 		put(`(${node.kind} ${node.text}`, node);
 		for (const decorator of decorators.items) expression(decorator);
@@ -4472,7 +4485,7 @@ function write(nodes, imports, options) {
 				return;
 			case "FunctionDef":
 			case "AsyncFunctionDef":
-				function_(node);
+				definition(node);
 				return;
 			case "ClassDef": {
 				const [decorators, , , body] = items;
@@ -4575,6 +4588,35 @@ function tells(call) {
 		].includes(node.kind) || node.kind === "Call" && !harmless) quiet = false;
 	});
 	return quiet;
+}
+/** What `typing` has under a name of its own. */
+const GENERIC_ALIASES = /* @__PURE__ */ new Map([
+	["typing.List", "list"],
+	["typing.Dict", "dict"],
+	["typing.Tuple", "tuple"],
+	["typing.Set", "set"],
+	["typing.FrozenSet", "frozenset"],
+	["typing.Type", "type"]
+]);
+/** `Optional[x]` is `x | None`, and `Union[x, y]` is `x | y`. */
+function unionOf(path, index) {
+	const place = {
+		items: [],
+		start: index.start,
+		end: index.end
+	};
+	const either = (left, right) => ({
+		...place,
+		kind: "Binary",
+		text: "|",
+		items: [left, right]
+	});
+	if (path === "typing.Optional") return either(index, {
+		...place,
+		kind: "Constant",
+		text: "None"
+	});
+	return path === "typing.Union" && index.kind === "Tuple" ? index.items.reduce(either) : void 0;
 }
 /** Functions whose first argument is SQL. */
 const takesSql = (callee) => callee.kind === "Attribute" && [
@@ -4726,11 +4768,11 @@ function compareBodies(before, after) {
 	const documented = modules.some((module) => mentions$1(module, "__doc__"));
 	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
 	const differing = (qualified) => {
-		const first = canonical(modules[0], lent, {
+		const first = canonical$1(modules[0], lent, {
 			documented,
 			qualified
 		});
-		const second = canonical(modules[1], importsOf(modules[1]), {
+		const second = canonical$1(modules[1], importsOf(modules[1]), {
 			documented,
 			qualified
 		});
@@ -4759,7 +4801,7 @@ function compareBodies(before, after) {
 /** Whether the two revisions do the same, and that is something. */
 function sameWork(a, b) {
 	const { module } = parseModule(a.source);
-	const forms = canonical(module, importsOf(module), {
+	const forms = canonical$1(module, importsOf(module), {
 		documented: false,
 		qualified: true
 	});
@@ -4769,7 +4811,7 @@ function firstDifference(before, after) {
 	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
 	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
 }
-function canonical(module, imports, options) {
+function canonical$1(module, imports, options) {
 	const forms = /* @__PURE__ */ new Map();
 	const statements = module.items;
 	const definitions = statements.flatMap((statement) => {
@@ -4942,7 +4984,7 @@ async function onBase(tree, environment, graph, cache) {
 	return best;
 }
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
-const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
+const DATA$1 = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 /**
 * Reads both sides of one environment and compares them.
 *
@@ -4958,7 +5000,7 @@ async function readHistory(given) {
 	const changedFiles$1 = await changed;
 	const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
 	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
-	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
+	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA$1.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
 	const known = await Promise.all(candidates.map((file) => baseTree.id(file)));
 	return {
 		graph,
@@ -7684,7 +7726,7 @@ async function startServer(options) {
 	signal?.throwIfAborted();
 	if (isUrl(choice)) return withNote(await useGiven(choice, env, signal), major);
 	const choose = CHOICES[choice];
-	if (!choose) throw new Failure(2, text`${code(`--postgres ${shown$1(choice)}`)} is no choice.`, text`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
+	if (!choose) throw new Failure(2, text`${code(`--postgres ${shown$2(choice)}`)} is no choice.`, text`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
 	if (process.platform === "win32") throw new Failure(3, text`On Windows the gate cannot start a PostgreSQL of its own.`, text`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
 	const { binaries, reason } = await choose(options);
 	return withNote(await boot(binaries, { signal }), major, reason);
@@ -7737,7 +7779,7 @@ function withNote(server, wanted, reason = []) {
 	};
 }
 /** A mistyped URL may hold a password. */
-const shown$1 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
+const shown$2 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
 // src/project/postgres-version.ts
 /** Which Postgres the repository itself runs: its compose files and the services of its workflows say so. */
 /** Production's compose file before the workflows', the root's before those of folders. */
@@ -8450,7 +8492,7 @@ function literal(revision, span, ids) {
 /** Parents for people: `a`, `a and b`, nothing. */
 const parentsText = (ids) => ids.length === 0 ? text`nothing` : ids.flatMap((id, index) => [...index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`, code(id)]);
 /** How to allow a finding, for the end of its help. */
-const allow = (rule) => text` If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+const allow = (rule) => text`If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
 // src/rules/rule.ts
 /** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
 function rule(definition) {
@@ -8468,7 +8510,8 @@ var multiple_heads_default = rule({
 	needs: ["graph", "environment"],
 	wants: ["history", "settings"],
 	judge({ graph, environment, history, settings }) {
-		if (!graph.complete) return [];
+		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
+		if (!graph.complete || doubled) return [];
 		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
 		const meant = meantBranches(graph, environment, history);
 		const surplus = graph.heads.length - meant.size - allowed;
@@ -8494,9 +8537,10 @@ function describeHead(id, graph, history) {
 	};
 	const lineage = withAncestors(graph, [id]);
 	const onHead = history.graph.heads.some((head) => lineage.has(head));
+	const shared = withAncestors(graph, graph.heads.filter((head) => head !== id));
 	let entry = id;
 	for (;;) {
-		const above = (graph.parents.get(entry) ?? []).filter(isNew);
+		const above = (graph.parents.get(entry) ?? []).filter((parent) => isNew(parent) && !shared.has(parent));
 		if (above.length !== 1 || above[0] === id) break;
 		entry = above[0];
 	}
@@ -8560,7 +8604,7 @@ function draftFor$1(head, other, graph, environment, history) {
 	const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
 	return {
 		...placeOf$3(entry, "down"),
-		revision: head.id,
+		revision: entry.id,
 		message: text`${chain} ${instead}: ${consequence}.`,
 		help: text`${line === void 0 ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
 		related,
@@ -8615,7 +8659,7 @@ var missing_parent_default = rule({
 				name: parent
 			},
 			preexisting: history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
-			message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: ${JSON.stringify(parent)}`)}.`,
+			message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: '${parent}'`)}.`,
 			help: helpFor(parent, from, deleted !== void 0, near, insert === void 0 ? void 0 : `${from} = ${insert}`),
 			...deleted && history && { related: [relatedTo(deleted.before, "revision", text`it stands here on the base branch`, history.base.commit)] },
 			...insert !== void 0 && span?.value && { fix: {
@@ -8666,8 +8710,8 @@ var duplicate_revision_default = rule({
 		const base = history?.graph;
 		const ids = graph.duplicates.map(({ id, files }) => {
 			const kept = files.at(-1);
-			const old = base?.revisions.get(id)?.file;
-			const blamed = files.find(({ file }) => old !== void 0 && file !== old) ?? kept;
+			const old = base?.duplicates.find((duplicate) => duplicate.id === id)?.files ?? [base?.revisions.get(id)];
+			const blamed = (base?.revisions.has(id) ? files.find(({ file }) => !old.some((other) => other?.file === file)) : void 0) ?? kept;
 			const others = files.filter((file) => file !== blamed);
 			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
 			const lost = files.find((file) => file !== kept);
@@ -8781,7 +8825,7 @@ function wording({ file, reason, detail, line }) {
 	switch (reason) {
 		case "syntax": return {
 			message: text`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
-			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line.`
+			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$1(file)}`, "sh")}`
 		};
 		case "encoding": return {
 			message: text`Python cannot decode ${name} (${detail}): ${dies}.`,
@@ -8851,6 +8895,71 @@ var new_base_default = rule({
 		});
 	}
 });
+// src/run/sql.ts
+const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\s+/g;
+/** The text with comments left out, and white space folded, outside of quotes. */
+const folded$2 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replaceAll(/ +/g, " ").replace(/[\s;]+$/, "").trim();
+const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
+/** Whether a statement only sets how long or with how much memory the following ones may run. */
+const isSetting = (sql) => SESSION.test(folded$2(sql));
+const DATA = /^(?:with|insert|update|delete|merge|copy|truncate|select|call|do|values|execute)\b/i;
+/** Whether a statement changes rows, or may: what it does cannot be seen in the catalog. */
+const isData = (sql) => DATA.test(folded$2(sql));
+/** The statements one by one: a row of parameters each, keyed by their text. */
+function unitsOf(statements) {
+	return statements.flatMap(({ sql, parameters }) => {
+		const rows = parameters.length > 0 ? parameters : [[]];
+		const text = folded$2(sql);
+		return rows.map((row) => ({
+			sql: shown$1(sql, row),
+			key: JSON.stringify([text, row])
+		}));
+	});
+}
+function shown$1(sql, row) {
+	return [...sql.replaceAll("	", "    ").split("\n").map((line) => line.trimEnd()).filter((line) => line !== ""), ...row.length > 0 ? [`-- ${row.join(", ")}`] : []].join("\n");
+}
+/**
+* The same with keys that tell neither the case of keywords nor needless quotes apart. Several statements in one text become several
+* units. What the parser does not know keeps its text as its key.
+*/
+async function parsedUnits(statements) {
+	const { parse } = await import("./sql-parser.js");
+	return statements.flatMap((statement) => {
+		const units = unitsOf([statement]);
+		try {
+			const parts = parse(statement.sql, {
+				dialect: "postgresql",
+				paramTypes: ["?"]
+			}).statements.filter(({ type }) => type !== "empty").map((part) => JSON.stringify(canonical(part)));
+			const rows = statement.parameters.length > 0 ? statement.parameters : [[]];
+			if (parts.length > 1 && rows.length === 1 && rows[0].length === 0) return parts.map((key) => ({
+				...units[0],
+				key: JSON.stringify([key, []])
+			}));
+			return units.map((unit, index) => ({
+				...unit,
+				key: JSON.stringify([parts.join(";"), rows[index]])
+			}));
+		} catch {
+			return units;
+		}
+	});
+}
+/** A syntax tree without what has no meaning. */
+function canonical(node) {
+	if (Array.isArray(node)) return node.map(canonical);
+	if (typeof node !== "object" || node === null) return node;
+	const { type, text, name, ...rest } = node;
+	if (type === "keyword") return name;
+	if (type === "identifier" && typeof text === "string") return text.startsWith("\"") || text.startsWith("U&") ? name : text.toLowerCase();
+	const fields = {
+		...text !== void 0 && { text },
+		...name !== void 0 && { name },
+		...rest
+	};
+	return [type, Object.entries(fields).map(([key, value]) => [key, canonical(value)])];
+}
 // src/rules/edited-revision.ts
 var edited_revision_default = rule({
 	id: "edited-revision",
@@ -8858,36 +8967,166 @@ var edited_revision_default = rule({
 	severity: "error",
 	summary: "A revision that the base branch has was changed in what it does",
 	needs: ["history"],
-	judge: ({ history }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => edited$1(change, history)), ...throughHelpers(history)]
+	wants: ["edits", "run"],
+	judge: ({ history, edits, run }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => {
+		const edit = edits?.get(change.id);
+		return edit ? byEffect(change, edit, history, run) : byCode(change, history, text`nothing was run`);
+	}), ...throughHelpers(history, edits, run)]
 });
-function edited$1({ id, before, after, edited }, history) {
-	const { functions, line, importsOnly } = edited;
-	const file = after.file;
-	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh");
-	const place = {
-		file,
-		line,
-		revision: id
+/** Where the change stands, and what databases have run. */
+function places({ id, before, after, edited }, history) {
+	return {
+		file: after.file,
+		line: edited.line,
+		revision: id,
+		related: [{
+			file: before.file,
+			line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+			commit: history.base.commit,
+			message: text`what databases have run`
+		}]
 	};
-	const related = [{
-		file: before.file,
-		line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
-		commit: history.base.commit,
-		message: text`what databases have run`
-	}];
+}
+const takeBack = ({ before }, history) => text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh")}`;
+/** What the code alone tells. */
+function byCode(change, history, reason) {
+	const { functions, importsOnly } = change.edited;
 	if (importsOnly) return {
-		...place,
+		...places(change, history),
 		severity: "warning",
-		message: text`${code(id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
-		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file.${allow("edited-revision")}`,
-		related
+		message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
+		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision")}`
 	};
 	return {
-		...place,
-		message: text`${code(id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-		help: text`Take the change back and write it as a new revision:${restore}The code was compared, not what it does to a database.${allow("edited-revision")}`,
-		related
+		...places(change, history),
+		message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
+		help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision")}`
 	};
+}
+/** What the statements of both versions tell. */
+function byEffect(change, edit, history, run) {
+	const { id } = change;
+	const verdict = judged(id, change.edited.functions.every((name) => name === "downgrade") && edit.upgrade.kind === "unknown" ? {
+		...edit,
+		upgrade: { kind: "same" }
+	} : edit, run);
+	const place = places(change, history);
+	switch (verdict.kind) {
+		case "upgrade": return {
+			...place,
+			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
+			help: text`${takeBack(change, history)}${allow("edited-revision")}`,
+			evidence: verdict.evidence
+		};
+		case "downgrade": return {
+			...place,
+			message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: going back does something else than it did when the revision was released.`,
+			help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it. ${allow("edited-revision")}`,
+			evidence: verdict.evidence
+		};
+		case "same-schema": return {
+			...place,
+			severity: "notice",
+			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+			help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
+			evidence: verdict.evidence
+		};
+		case "unknown":
+			if (!verdict.rendered && !verdict.evidence) return byCode(change, history, verdict.reason);
+			return {
+				...place,
+				severity: "warning",
+				message: text`${code(id)} is applied already, and ${whatChanged(change.edited.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
+				help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision")}`,
+				...verdict.evidence && { evidence: verdict.evidence }
+			};
+		case "settings": return {
+			...place,
+			severity: "notice",
+			message: text`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
+			help: text`Nothing needs to be done.`,
+			evidence: verdict.evidence
+		};
+		case "same": return {
+			...place,
+			severity: "notice",
+			message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+			help: text`Nothing needs to be done.`
+		};
+	}
+}
+/** What weighs most of what both functions show. */
+function judged(id, { upgrade, downgrade }, run) {
+	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
+	if (upgrade.kind === "different" && !schemaIsSame) return {
+		kind: "upgrade",
+		evidence: difference$1(upgrade, downgrade)
+	};
+	if (downgrade.kind === "different") return {
+		kind: "downgrade",
+		evidence: difference$1(downgrade)
+	};
+	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
+		if (effect.kind !== "unknown") continue;
+		const alike = run !== void 0 && ranAlike(id, direction, run);
+		return {
+			kind: "unknown",
+			direction,
+			reason: effect.reason,
+			rendered: effect.rendered,
+			...alike && { evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
+		};
+	}
+	if (upgrade.kind === "different") return {
+		kind: "same-schema",
+		evidence: difference$1(upgrade)
+	};
+	if (upgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(upgrade)
+	};
+	if (downgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(downgrade)
+	};
+	return { kind: "same" };
+}
+const LONGEST = 30;
+function difference$1(effect, downgrade) {
+	const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
+	return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+}
+/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
+function diff({ before, after }) {
+	const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
+	const same = (a, b) => a !== void 0 && a === b;
+	let head = 0;
+	while (same(old[head], now[head])) head += 1;
+	let tail = 0;
+	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
+	const part = (lines, sign) => {
+		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
+		return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
+	};
+	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
+	return [
+		...head > 0 ? around(0) : [],
+		...part(old, "-"),
+		...part(now, "+"),
+		...tail > 0 ? around(old.length - 1) : []
+	].join("\n");
+}
+/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
+function endsInTheSameSchema({ baseFiles, phases }) {
+	const again = phases.find(({ id }) => id === "history-upgrade");
+	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+}
+/** Whether both versions, when they ran, executed the same statements. */
+function ranAlike(id, direction, { baseFiles, phases }) {
+	if (!baseFiles || direction === "downgrade") return false;
+	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
+	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$2(sql), parameters]));
+	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
 }
 const isEntry = (name) => name === "upgrade" || name === "downgrade";
 function whatChanged(functions) {
@@ -8899,29 +9138,76 @@ function whatChanged(functions) {
 function consequence(functions) {
 	return functions.every((name) => name === "downgrade") ? "going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
 }
-/** Revisions whose own code is the same, but not that of a file which they import or open. One finding for each such file. */
-function throughHelpers(history) {
+/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
+function throughHelpers(history, edits, run) {
 	const users = /* @__PURE__ */ new Map();
 	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
-	return [...users].map(([file, ids]) => {
-		const { after } = history.changes.get(ids[0]);
-		return {
-			file: after.file,
-			line: after.upgrade?.line ?? after.at.revision?.line ?? 1,
-			severity: "warning",
-			...ids.length === 1 && { revision: ids[0] },
-			object: {
-				kind: "file",
-				name: file
-			},
-			message: text`${code(file)} changed, and ${listOf(ids)} ${ids.length === 1 ? "uses it and is" : "use it and are"} applied already: nobody can tell from the code whether ${ids.length === 1 ? "it still does" : "they still do"} the same.`,
-			help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one.${allow("edited-revision")}`,
-			related: [{
-				file,
-				message: text`the file that changed`
-			}]
-		};
+	return [...users].flatMap(([file, ids]) => {
+		const verdicts = ids.map((id) => ({
+			id,
+			verdict: edits?.has(id) ? judged(id, edits.get(id), run) : void 0
+		}));
+		const of = (...kinds) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
+		const different = of("upgrade", "downgrade").map(({ id, verdict }) => differently(file, id, verdict, history));
+		const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
+		const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
+		const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
+		return [
+			...different,
+			...unclear.length > 0 ? [unclearly(file, unclear.map(({ id }) => id), reason, history)] : [],
+			...quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []
+		];
 	});
+}
+function at(id, history) {
+	const { after } = history.changes.get(id);
+	return {
+		file: after.file,
+		line: after.upgrade?.line ?? after.at.revision?.line ?? 1
+	};
+}
+const helper = (file) => ({
+	object: {
+		kind: "file",
+		name: file
+	},
+	related: [{
+		file,
+		message: text`the file that changed`
+	}]
+});
+function differently(file, id, { kind, evidence }, history) {
+	return {
+		...at(id, history),
+		...helper(file),
+		revision: id,
+		message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
+		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
+		evidence
+	};
+}
+function unclearly(file, ids, reason, history) {
+	const one = ids.length === 1;
+	const why = reason ? text`, since ${reason}` : text` from the code`;
+	return {
+		...at(ids[0], history),
+		...helper(file),
+		severity: "warning",
+		...one && { revision: ids[0] },
+		message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
+		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`
+	};
+}
+function alike(file, ids, history) {
+	const one = ids.length === 1;
+	return {
+		...at(ids[0], history),
+		...helper(file),
+		severity: "notice",
+		...one && { revision: ids[0] },
+		message: text`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
+		help: text`Nothing needs to be done.`
+	};
 }
 // src/rules/reparented-revision.ts
 var reparented_revision_default = rule({
@@ -8990,7 +9276,7 @@ function depends({ id, before, after }, history) {
 			name: "depends_on"
 		},
 		message: text`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
-		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for.${allow("reparented-revision")}`,
+		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. ${allow("reparented-revision")}`,
 		related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)]
 	};
 }
@@ -9011,7 +9297,7 @@ var renamed_revision_id_default = rule({
 				kind: "revision",
 				name: id
 			},
-			message: text`${code(id)} is called ${code(becameId)} now: on a database that stands at ${code(id)} every alembic command stops with ${code(`Can't locate revision identified by '${id}'`)}, and others run it twice.`,
+			message: text`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
 			help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}${allow("renamed-revision-id")}`,
 			related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)]
 		}];
@@ -9061,15 +9347,22 @@ function draftFor(group, graph, history) {
 	const what = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
 	const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
 	const consequence = stranded ? text`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
-	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${group.length > 5 ? "<the files>" : group.map(({ before }) => quoted$1(before.file)).join(" ")}`, "sh");
+	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
 	return {
 		...substitute ? placeOf$3(substitute, "revision") : children[0]?.after ? placeOf$3(children[0].after, "down") : {},
 		revision: named,
 		...beginning && { severity: "warning" },
 		message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${group.length === 1 ? "its" : "their"} place` : text``}: ${consequence}.`,
-		help: beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing.${allow("deleted-revision")}` : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${substitute ? text`A squash is right once every database is stamped with the new revision.` : text``}${allow("deleted-revision")}`,
+		help: beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allow("deleted-revision")}` : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${substitute && group.length > 1 ? text`A squash is right once every database is stamped with the new revision. ` : text``}${allow("deleted-revision")}`,
 		related: group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit))
 	};
+}
+/** The deleted files as a shell takes them. */
+function filesOf(group, { base }) {
+	const files = group.map(({ before }) => quoted$1(before.file));
+	if (files.length <= 5) return files.join(" ");
+	const folders = [...new Set(group.map(({ before }) => quoted$1(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
+	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
 }
 /** How many of the deleted revisions a deleted one builds on. */
 function depth(id, among, base) {
@@ -9227,7 +9520,7 @@ const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
 const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
-function wayOut$2({ type, message }) {
+function wayOut$3({ type, message }) {
 	const missing = /No module named '([^']+)'/.exec(message)?.[1];
 	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
 	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
@@ -9256,7 +9549,7 @@ var environment_failed_default = rule({
 			line: line ?? 1,
 			...revision !== void 0 && { revision },
 			message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
-			help: wayOut$2(raised),
+			help: wayOut$3(raised),
 			evidence: evidenceOf(stop)
 		}];
 	}
@@ -9420,10 +9713,10 @@ var downgrade_failed_default = rule({
 			"role"
 		].includes(causeOf(stop, is)) || is === "missing") return [];
 		const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision)))}`;
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut$1(run, stop)} ${repeat}`)];
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut$2(run, stop)} ${repeat}`)];
 	})
 });
-function wayOut$1(run, { revision, raised }) {
+function wayOut$2(run, { revision, raised }) {
 	const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
 	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
 	const names = constraintsOf(run, revision, table);
@@ -9520,6 +9813,15 @@ function changeIn(run, object, revision) {
 		mentions
 	])?.statement;
 }
+/** What a revision's downgrade() did last to an object that is there after it. */
+function restorationIn(run, object, revision) {
+	const steps = stepsOf(run, DOWN, "downgrade").filter((step) => step.revision === revision);
+	const { creates, renames, alters, comments, implies } = patternsOf(object);
+	return firstOf(steps.map((step) => ({
+		...step,
+		statements: [...step.statements].reverse()
+	})), [either(creates, renames, alters, comments), implies])?.statement;
+}
 /** The line that created an object, as a related place. */
 function createdHere(run, object) {
 	const statement = creationOf(run, object)?.statement;
@@ -9564,6 +9866,7 @@ function patternsOf({ kind, name }) {
 			renames: pattern$1(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
 			alters: pattern$1(`\\balter\\s+${target}`),
 			drops: pattern$1(`\\bdrop\\s+${target}`),
+			comments: pattern$1(`\\bcomment\\s+on\\s+${target}`),
 			implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
 			mentions
 		};
@@ -9577,6 +9880,7 @@ function patternsOf({ kind, name }) {
 		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
 		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
 		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
+		comments: pattern$1(`\\bcomment\\s+on\\s+(?:\\w+\\s+){1,2}${QUALIFIER}${word(table)}\\s*\\.\\s*${word(own)}`),
 		implies: both(onTable, generated(kind, table, own)),
 		mentions: both(mentions, pattern$1(word(table)))
 	};
@@ -9736,11 +10040,64 @@ function dropping({ kind, name }) {
 }
 // src/rules/leftover-after-downgrade.ts
 /** @param maker the revision whose downgrade() created it, if one did */
-function wayOut(difference, maker) {
+function wayOut$1(difference, maker) {
 	if (maker !== void 0) return text`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
 	const line = dropping(difference);
 	if (line === void 0) return text`Take back in downgrade() what upgrade() did, in reverse order.`;
 	return text`Add to downgrade(): ${block(line, "python")}`;
+}
+var leftover_after_downgrade_default = rule({
+	id: "leftover-after-downgrade",
+	family: "run",
+	severity: "error",
+	summary: "downgrade() leaves something that upgrade() created",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
+		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
+		const minor = isMinor(difference);
+		const labels = minor && difference.change === "changed";
+		if (difference.change !== "added" && !labels || !minor && (is === "empty" || is === "missing")) return [];
+		const object = {
+			kind: difference.kind,
+			name: difference.name
+		};
+		const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
+		const related = labels ? [] : createdHere(run, difference);
+		const origin = creationOf(run, difference);
+		const itself = origin?.direction === "downgrade" && origin.revision === revision;
+		const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
+		return [{
+			...itself && related[0] ? {
+				file: related[0].file,
+				line: related[0].line
+			} : placeOf$2(graph, revision, "downgrade"),
+			...revision !== void 0 && { revision },
+			...minor && { severity: "notice" },
+			object,
+			message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
+			help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut$1(difference, itself ? revision : void 0),
+			related
+		}];
+	})
+});
+// src/rules/schema-not-restored.ts
+/** Whether the upgrade() of the pull request dropped a column that is there again. */
+const isBack = (run, { name }) => [run.schema, ...phasesOf(run, "upgrade").flatMap(({ steps }) => steps.map(({ effect }) => effect))].some((differences) => differences?.some((other) => other.change === "removed" && other.kind === "column" && other.name === name));
+/**
+* Whether a column only came back in a way that suits rows of which nobody knows any more what stood in it: many teams leave NULL
+* or a default there on purpose.
+*/
+function isForRows(run, difference) {
+	const suits = ({ name, before, after }) => name === "nullable" && after === true || name === "default" && before === null && after !== null && isBack(run, difference);
+	return difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(suits);
+}
+function wayOut(difference, lenient) {
+	if (lenient && difference.properties.some(({ name }) => name === "default")) {
+		const [column, table, schema] = nameParts(difference.name).map(unquoted).reverse();
+		const where = schema === void 0 || schema === "public" ? "" : `, schema=${JSON.stringify(schema)}`;
+		return text`Rows need the default while the column is added; take it away afterwards: ${block(`op.alter_column(${JSON.stringify(table)}, ${JSON.stringify(column)}, server_default=None${where})`, "python")}`;
+	}
+	return text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`;
 }
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
@@ -9769,40 +10126,7 @@ const RULES = [
 	timed_out_default,
 	missing_downgrade_default,
 	irreversible_downgrade_default,
-	rule({
-		id: "leftover-after-downgrade",
-		family: "run",
-		severity: "error",
-		summary: "downgrade() leaves something that upgrade() created",
-		needs: ["run", "graph"],
-		judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
-			const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-			const minor = isMinor(difference);
-			const labels = minor && difference.change === "changed";
-			if (difference.change !== "added" && !labels || !minor && (is === "empty" || is === "missing")) return [];
-			const object = {
-				kind: difference.kind,
-				name: difference.name
-			};
-			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-			const related = labels ? [] : createdHere(run, difference);
-			const origin = creationOf(run, difference);
-			const itself = origin?.direction === "downgrade" && origin.revision === revision;
-			const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
-			return [{
-				...itself && related[0] ? {
-					file: related[0].file,
-					line: related[0].line
-				} : placeOf$2(graph, revision, "downgrade"),
-				...revision !== void 0 && { revision },
-				...minor && { severity: "notice" },
-				object,
-				message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-				help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut(difference, itself ? revision : void 0),
-				related
-			}];
-		})
-	}),
+	leftover_after_downgrade_default,
 	rule({
 		id: "schema-not-restored",
 		family: "run",
@@ -9812,19 +10136,23 @@ const RULES = [
 		judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
 			const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
 			if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
-			const nullableAgain = difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(({ name, after }) => name === "nullable" && after === true);
+			const lenient = isForRows(run, difference);
 			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
 			const statement = definitionBefore(run, difference, revision);
+			const restored = difference.change === "changed" ? restorationIn(run, difference, revision) : void 0;
 			return [{
-				...placeOf$2(graph, revision, "downgrade"),
+				...restored?.file ? {
+					file: restored.file,
+					line: restored.line
+				} : placeOf$2(graph, revision, "downgrade"),
 				...revision !== void 0 && { revision },
-				...nullableAgain && { severity: "warning" },
+				...lenient && { severity: "warning" },
 				object: {
 					kind: difference.kind,
 					name: difference.name
 				},
 				message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
-				help: text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`,
+				help: wayOut(difference, lenient),
 				...statement?.file && { related: [{
 					file: statement.file,
 					line: statement.line,
@@ -10248,6 +10576,234 @@ async function installation({ root, directory, env }) {
 	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
 	return text`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
+// src/run/process.ts
+/** The Python process: lines of JSON on two descriptors of its own, what it prints, and its end. */
+const logBytes = 65536;
+/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
+const draining = 500;
+const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
+/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
+const libpq = /^PG[A-Z]+$/;
+const nowhere = {
+	PGHOST: "127.0.0.1",
+	PGPORT: "1",
+	PGUSER: "nobody",
+	PGPASSWORD: "none",
+	PGDATABASE: "none"
+};
+/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
+function projectEnvironment(env) {
+	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
+	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
+}
+/** Starts driver/ in a process group of its own; `hear` gets every event. */
+function startProcess({ python: [command, ...rest], directory, env }, hear) {
+	const child = spawn(command, [...rest, driverFolder()], {
+		cwd: directory,
+		env: projectEnvironment(env),
+		detached: true,
+		stdio: [
+			"ignore",
+			"pipe",
+			"pipe",
+			"pipe",
+			"pipe"
+		]
+	});
+	const outgoing = child.stdio[3];
+	const readable = [
+		child.stdout,
+		child.stderr,
+		child.stdio[4]
+	];
+	for (const stream of [...readable, outgoing]) stream.on("error", () => {});
+	createInterface({ input: readable[2] }).on("line", (line) => {
+		if (line.endsWith("}")) hear(JSON.parse(line));
+	});
+	let log = Buffer.alloc(0);
+	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
+		log = Buffer.concat([log, chunk]);
+		if (log.length > 2 * logBytes) log = log.subarray(-65536);
+	});
+	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
+	const ended = new Promise((resolve) => {
+		const finish = async (status, signal) => {
+			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
+			for (const stream of readable) stream.destroy();
+			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
+		};
+		child.once("error", (error) => resolve(error.message));
+		child.once("exit", (status, signal) => void finish(status, signal));
+	});
+	return {
+		started: child.pid !== void 0,
+		ended,
+		send(request) {
+			outgoing.write(`${JSON.stringify(request)}\n`);
+		},
+		kill() {
+			if (child.pid === void 0) return;
+			try {
+				process.kill(-child.pid, "SIGKILL");
+			} catch {}
+		},
+		log: () => log.subarray(-65536).toString("utf8").trim()
+	};
+}
+/** driver/ lies beside src/ and beside dist/. */
+function driverFolder() {
+	for (let folder = import.meta.dirname;; folder = path.dirname(folder)) {
+		const candidate = path.join(folder, "driver");
+		if (existsSync(path.join(candidate, "__main__.py"))) return candidate;
+		if (folder === path.dirname(folder)) throw new Error("the folder driver/ is missing from this installation");
+	}
+}
+// src/run/effect.ts
+/** What an edit of an applied revision changes in the statements that it executes. */
+/** Ids of the revisions whose effect may have changed. */
+const editedIds = ({ changes }) => [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
+/** Compares what edited revisions would execute, without a database. */
+async function compareEdits(task) {
+	const { history } = task;
+	const ids = editedIds(history);
+	if (ids.length === 0) return /* @__PURE__ */ new Map();
+	const changes = ids.map((id) => history.changes.get(id));
+	const [before, after] = await Promise.all([task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({
+		id,
+		file: before.file
+	})))), render(task, task.root, changes.map(({ id, after }) => ({
+		id,
+		file: after.file
+	})))]);
+	const edits = /* @__PURE__ */ new Map();
+	for (const id of ids) {
+		const sides = [before(id), after(id)];
+		const [upgrade, downgrade] = await Promise.all([compareSides(...sides, "upgrade"), compareSides(...sides, "downgrade")]);
+		edits.set(id, {
+			upgrade,
+			downgrade
+		});
+	}
+	return edits;
+}
+async function render(task, root, revisions) {
+	const { environment, python, x, env, signal, timeout } = task;
+	const told = /* @__PURE__ */ new Map();
+	let failed;
+	let hung = false;
+	const watchdog = setTimeout(() => {
+		hung = true;
+		child.kill();
+	}, timeout * 1e3);
+	const child = startProcess({
+		python,
+		directory: path.join(root, environment.directory),
+		env: {
+			...env,
+			PYTHONHASHSEED: "0"
+		}
+	}, (event) => {
+		watchdog.refresh();
+		if (event.type === "sql") told.set(event.revision, event);
+		if (event.type === "failed") failed = event.raised;
+	});
+	signal.addEventListener("abort", child.kill, { once: true });
+	child.send({
+		type: "sql",
+		root,
+		config: path.join(root, environment.config),
+		format: environment.format,
+		section: environment.section,
+		kind: environment.kind,
+		x: [...x],
+		revisions: revisions.map(({ id, file }) => ({
+			id,
+			file: path.join(root, file)
+		}))
+	});
+	const end = await child.ended;
+	clearTimeout(watchdog);
+	signal.removeEventListener("abort", child.kill);
+	child.kill();
+	const reason = failed ? text`${raisedText(failed)} stops Alembic` : hung ? text`nothing happened for ${timeout} seconds` : text`the Python process ${end}`;
+	return (id) => told.get(id) ?? { reason };
+}
+async function compareSides(before, after, direction) {
+	if ("reason" in before) return {
+		kind: "unknown",
+		reason: before.reason,
+		rendered: false
+	};
+	if ("reason" in after) return {
+		kind: "unknown",
+		reason: after.reason,
+		rendered: false
+	};
+	return compareRenderings(before[direction], after[direction]);
+}
+/** Compares what one function would execute before and after. */
+async function compareRenderings(before, after) {
+	const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
+	let units = statements.map(unitsOf);
+	if (keys(units[0]) !== keys(units[1])) units = await Promise.all(statements.map(parsedUnits));
+	const missing = [.../* @__PURE__ */ new Set([...before.missing, ...after.missing])];
+	if (missing.length > 0 && keys(units[0]) !== keys(units[1]) && keys(units[0], withoutMissing) === keys(units[1], withoutMissing)) return {
+		kind: "unknown",
+		reason: text`${listOf(missing)} cannot be imported`,
+		rendered: true
+	};
+	const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql)));
+	const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
+	const parted = common === -1 ? first.length : common;
+	const open = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false).map(openEnd).find((reason) => reason !== void 0);
+	const more = first.length > parted || second.length > parted;
+	if (open) return {
+		kind: "unknown",
+		reason: open,
+		rendered: [before, after].every(isRendered)
+	};
+	const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
+	if (more || stops) return different(first, second, parted, before, after);
+	if (keys(units[0]) === keys(units[1])) return { kind: "same" };
+	const settings = units.map((side) => side.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
+	return {
+		kind: "settings-only",
+		before: settings[0],
+		after: settings[1]
+	};
+}
+const keys = (units, change = (key) => key) => units.map(({ key }) => change(key)).join("\n");
+/** What a missing module would give, whichever of it was asked for; it may contain others. */
+const withoutMissing = (key) => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g, "<missing>");
+/** Whether the function was called, and what is missing was not what stopped it. */
+const isRendered = ({ loaded, missing, reads, raised }) => loaded && (missing.length === 0 || reads !== null) && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
+/** Why there may be more than was rendered, if so. */
+function openEnd({ reads, ended, raised, unsteady }) {
+	if (unsteady) return text`it does something else each time that it runs`;
+	if (reads !== null) return text`what it does depends on what it reads (${code(short(reads))})`;
+	if (ended || raised?.meant) return void 0;
+	return raised && text`without a database it stops with ${raisedText(raised)}`;
+}
+const short = (sql) => {
+	const line = sql.replaceAll(/\s+/g, " ").trim();
+	return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+};
+const raisedText = ({ type, message }) => text`${code(`${type}: ${short(message)}`)}`;
+/** The part that differs: between what both begin with and what both end with. */
+function different(first, second, parted, before, after) {
+	let tail = 0;
+	const most = Math.min(first.length, second.length) - parted;
+	while (tail < most && first.at(-1 - tail).key === second.at(-1 - tail).key) tail += 1;
+	const parts = [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)];
+	const stop = ({ raised }) => raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : [];
+	const sides = [before, after].map((side) => (before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side));
+	return {
+		kind: "different",
+		before: [...parts[0].map(({ sql }) => sql), ...sides[0]],
+		after: [...parts[1].map(({ sql }) => sql), ...sides[1]],
+		data: parts.some((part) => part.some(({ sql }) => isData(sql)))
+	};
+}
 // src/postgres/scratch.ts
 /** The databases of one run: `alembic_gate_<run>_<name>`, made and dropped by us alone. */
 /** Longer identifiers are cut by the server. */
@@ -10518,88 +11074,6 @@ function failedToLoad({ stage, raised }, root) {
 		]
 	}[stage];
 	return new LoadError(stage, raised, exitCode, sentence, help, placeOf$1(raised, root));
-}
-// src/run/process.ts
-/** The Python process: lines of JSON on two descriptors of its own, what it prints, and its end. */
-const logBytes = 65536;
-/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
-const draining = 500;
-const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
-/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
-const libpq = /^PG[A-Z]+$/;
-const nowhere = {
-	PGHOST: "127.0.0.1",
-	PGPORT: "1",
-	PGUSER: "nobody",
-	PGPASSWORD: "none",
-	PGDATABASE: "none"
-};
-/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-function projectEnvironment(env) {
-	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
-	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
-}
-/** Starts driver/ in a process group of its own; `hear` gets every event. */
-function startProcess({ python: [command, ...rest], directory, env }, hear) {
-	const child = spawn(command, [...rest, driverFolder()], {
-		cwd: directory,
-		env: projectEnvironment(env),
-		detached: true,
-		stdio: [
-			"ignore",
-			"pipe",
-			"pipe",
-			"pipe",
-			"pipe"
-		]
-	});
-	const outgoing = child.stdio[3];
-	const readable = [
-		child.stdout,
-		child.stderr,
-		child.stdio[4]
-	];
-	for (const stream of [...readable, outgoing]) stream.on("error", () => {});
-	createInterface({ input: readable[2] }).on("line", (line) => {
-		if (line.endsWith("}")) hear(JSON.parse(line));
-	});
-	let log = Buffer.alloc(0);
-	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
-		log = Buffer.concat([log, chunk]);
-		if (log.length > 2 * logBytes) log = log.subarray(-65536);
-	});
-	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
-	const ended = new Promise((resolve) => {
-		const finish = async (status, signal) => {
-			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
-			for (const stream of readable) stream.destroy();
-			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-		};
-		child.once("error", (error) => resolve(error.message));
-		child.once("exit", (status, signal) => void finish(status, signal));
-	});
-	return {
-		started: child.pid !== void 0,
-		ended,
-		send(request) {
-			outgoing.write(`${JSON.stringify(request)}\n`);
-		},
-		kill() {
-			if (child.pid === void 0) return;
-			try {
-				process.kill(-child.pid, "SIGKILL");
-			} catch {}
-		},
-		log: () => log.subarray(-65536).toString("utf8").trim()
-	};
-}
-/** driver/ lies beside src/ and beside dist/. */
-function driverFolder() {
-	for (let folder = import.meta.dirname;; folder = path.dirname(folder)) {
-		const candidate = path.join(folder, "driver");
-		if (existsSync(path.join(candidate, "__main__.py"))) return candidate;
-		if (folder === path.dirname(folder)) throw new Error("the folder driver/ is missing from this installation");
-	}
 }
 // src/run/record.ts
 /** @param root files in the record are relative to it */
@@ -11687,6 +12161,7 @@ async function travel(plan, ports) {
 		...loaded.versions,
 		order: [...loaded.order],
 		base: plan.base,
+		...base && { baseFiles: true },
 		phases: Object.values(phases),
 		foreign: [],
 		notes: []
@@ -12252,6 +12727,23 @@ function notChecked(facts, unknown) {
 }
 // src/running.ts
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
+function baseFilesOf({ git }) {
+	let exported;
+	return {
+		async root({ base, changedFiles }) {
+			return (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+		},
+		async remove() {
+			await (await exported?.catch(() => void 0))?.remove();
+		}
+	};
+}
+const interpreterOf = ({ target: { environment, settings }, project, world }) => findInterpreter({
+	root: project.root,
+	directory: environment.directory,
+	env: world.env,
+	...settings.python !== void 0 && { given: settings.python }
+});
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts) {
 	if (!facts.graph.known) return facts.graph.reason;
@@ -12266,18 +12758,12 @@ function notRun(facts) {
 *
 * @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
 */
-async function observe({ target, project, server, world }, reading) {
+async function observe(task, reading) {
+	const { target, project, server, baseFiles, world } = task;
 	const { environment, settings } = target;
 	const booting = server.get(settings);
 	booting.catch(() => {});
-	const interpreter = await findInterpreter({
-		root: project.root,
-		directory: environment.directory,
-		env: world.env,
-		...settings.python !== void 0 && { given: settings.python }
-	});
-	let exported;
-	const layOut = async (git, { base, changedFiles }) => (await (exported ??= exportCommit(git, base.commit, changedFiles))).folder;
+	const interpreter = await interpreterOf(task);
 	const applied = reading.then((facts) => {
 		if (notRun(facts)) return void 0;
 		const { git } = project;
@@ -12285,32 +12771,65 @@ async function observe({ target, project, server, world }, reading) {
 		return {
 			base: new Set(history?.graph.revisions.keys()),
 			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
-			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => layOut(git, history) }
+			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }
 		};
 	});
 	applied.catch(() => {});
+	const evidence = await runMigrations({
+		environment,
+		root: project.root,
+		applied,
+		postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
+		interpreter,
+		server: booting,
+		settings,
+		env: world.env,
+		signal: world.signal,
+		progress: world.progress
+	});
+	return evidence ? {
+		known: true,
+		value: evidence
+	} : {
+		known: false,
+		reason: notRun(await reading)
+	};
+}
+/**
+* Compares what edited revisions would execute, before and after. No migration is run, and no database is needed.
+*
+* @returns not known where Python cannot be asked; the reason is a sentence for people
+*/
+async function observeEdits(task, reading) {
+	const { target, project, baseFiles, world } = task;
+	const { history } = await reading;
+	if (!history.known) return history;
+	if (editedIds(history.value).length === 0) return {
+		known: true,
+		value: /* @__PURE__ */ new Map()
+	};
 	try {
-		const evidence = await runMigrations({
-			environment,
-			root: project.root,
-			applied,
-			postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
-			interpreter,
-			server: booting,
-			settings,
-			env: world.env,
-			signal: world.signal,
-			progress: world.progress
-		});
-		return evidence ? {
+		const { command } = await interpreterOf(task);
+		return {
 			known: true,
-			value: evidence
-		} : {
-			known: false,
-			reason: notRun(await reading)
+			value: await compareEdits({
+				environment: target.environment,
+				history: history.value,
+				root: project.root,
+				baseRoot: () => baseFiles.root(history.value),
+				python: command,
+				x: target.settings.x,
+				env: world.env,
+				signal: world.signal,
+				timeout: target.settings.timeout
+			})
 		};
-	} finally {
-		await (await exported)?.remove();
+	} catch (error) {
+		if (world.signal.aborted) throw error;
+		return {
+			known: false,
+			reason: error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`
+		};
 	}
 }
 /** Whether the pull request changes nothing that old revisions depend on: it only adds revision files. */
@@ -12478,31 +12997,42 @@ async function touches({ git, environments }, base) {
 }
 /** Judges one environment, whose failure hides nothing of the others. */
 async function judgeAlone(target, project, base, server, world, clock) {
+	const baseFiles = baseFilesOf(project);
 	try {
-		return await judge(target, project, base, server, world, clock);
+		return await judge(target, project, base, server, baseFiles, world, clock);
 	} catch (error) {
 		return { failures: [reported(error, world.signal)] };
+	} finally {
+		await baseFiles.remove();
 	}
 }
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
-async function judge(target, project, base, server, world, clock) {
+async function judge(target, project, base, server, baseFiles, world, clock) {
 	const { environment, settings } = target;
 	const failures = [];
 	const reading = clock.time("history", () => read(target, project, base));
 	const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-	const observing = !settings.static && rules.some(({ needs }) => needs.includes("run")) ? clock.time("run", () => observe({
+	const task = {
 		target,
 		project,
 		server,
+		baseFiles,
 		world
-	}, reading)) : void 0;
-	const [facts, observed] = await Promise.all([reading, observing?.catch((error) => {
-		failures.push(reported(error, world.signal));
-		return {
-			known: false,
-			reason: text`the gate could not run the migrations`
-		};
-	})]);
+	};
+	const observing = !settings.static && rules.some(({ needs }) => needs.includes("run")) ? clock.time("run", () => observe(task, reading)) : void 0;
+	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
+	const [facts, edits, observed] = await Promise.all([
+		reading,
+		comparing ? clock.time("edits", () => observeEdits(task, reading)) : void 0,
+		observing?.catch((error) => {
+			failures.push(reported(error, world.signal));
+			return {
+				known: false,
+				reason: text`the gate could not run the migrations`
+			};
+		})
+	]);
+	if (edits) facts.edits = edits;
 	if (observed) facts.run = observed;
 	const proof = proofOf(environment, facts, rules);
 	return {
@@ -12529,6 +13059,10 @@ async function read({ environment, settings }, project, base) {
 			value: settings
 		},
 		run: {
+			known: false,
+			reason: text`no project code was run (${code("static")})`
+		},
+		edits: {
 			known: false,
 			reason: text`no project code was run (${code("static")})`
 		}
