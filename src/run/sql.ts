@@ -9,15 +9,16 @@ export interface Unit {
   key: string;
 }
 
-const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\s+/g;
+/** Quoted text of each kind, or else white space and comments. */
+const TOKENS =
+  /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
 
 /** The text with comments left out, and white space folded, outside of quotes. */
 export const folded = (sql: string): string =>
   sql
     .replaceAll(TOKENS, (token) => (/^(?:--|\/\*|\s)/.test(token) ? " " : token))
-    .replaceAll(/ +/g, " ")
     .replace(/[\s;]+$/, "")
-    .trim();
+    .trimStart();
 
 const SESSION =
   /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
