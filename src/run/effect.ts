@@ -92,10 +92,12 @@ async function render(
   const told = new Map<string, Event & { type: "sql" }>();
   let failed: Raised | undefined;
   let hung = false;
+  // Until a project's modules are imported nothing is heard.
+  const patience = Math.max(timeout, 60);
   const watchdog = setTimeout(() => {
     hung = true;
     child.kill();
-  }, timeout * 1000);
+  }, patience * 1000);
   // Both sides must take the elements of a set in the same order.
   const options = { python, directory: path.join(root, environment.directory), env: { ...env, PYTHONHASHSEED: "0" } };
   const child = startProcess(options, (event) => {
@@ -119,10 +121,11 @@ async function render(
   signal.removeEventListener("abort", child.kill);
   // What it started may still run.
   child.kill();
+  signal.throwIfAborted();
   const reason = failed
     ? text`${raisedText(failed)} stops Alembic`
     : hung
-      ? text`nothing happened for ${timeout} seconds`
+      ? text`nothing happened for ${patience} seconds`
       : text`the Python process ${end}`;
   return (id) => told.get(id) ?? { reason };
 }

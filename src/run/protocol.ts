@@ -24,7 +24,7 @@ export interface Load {
  * First message instead of `load`: asks what revisions would execute, told from their files alone, without env.py and without a
  * database. Answered by one `sql` for each of them, in this order, and the end of the process; or by `failed`.
  */
-export interface Render extends Omit<Load, "type"> {
+interface Render extends Omit<Load, "type"> {
   type: "sql";
   /** Files are absolute. */
   revisions: { id: string; file: string }[];
