@@ -3,14 +3,17 @@ import path from "node:path/posix";
 import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
 
-/** `alembic -c conf/alembic.ini downgrade ae10`, as typed in the folder from which the project's commands are run. */
+/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
 export function command(
   { kind, config, directory, format, section }: Environment,
   verb: "upgrade" | "downgrade",
   target: string,
 ): string {
-  if (kind === "flask-migrate") return `flask db ${verb} ${target}`;
   const file = path.relative(directory, config);
+  if (kind === "flask-migrate") {
+    const folder = path.dirname(file);
+    return ["flask", "db", verb, ...(folder === "migrations" ? [] : ["-d", folder]), target].join(" ");
+  }
   const options = [
     ...(format === "ini" && file !== "alembic.ini" ? ["-c", file] : []),
     ...(section === "alembic" ? [] : ["-n", section]),

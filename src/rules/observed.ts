@@ -99,13 +99,32 @@ export function firstLine(message: string): string {
     .trim();
 }
 
+/** Addresses of Python's objects, which are others at every run. */
+const ADDRESS = / at 0x[0-9a-f]{6,}/g;
+
+/** The end of a traceback, without the frames of libraries where there are some of the project. */
+function traceOf({ traceback, frames }: Raised): string {
+  // Each frame is a line that names it and what is indented further.
+  const parts = traceback
+    .replace(ADDRESS, "")
+    .trim()
+    .split(/\n(?= {2}File "|\S)/);
+  const own = parts.filter(
+    (part) => !/^ {2}File "[^"]*[/\\](?:site-packages|dist-packages|lib[/\\]python[\d.]+)[/\\]/.test(part),
+  );
+  return (frames.length > 0 ? own : parts).join("\n").split("\n").slice(-12).join("\n");
+}
+
 /** The message, the statement and, where there is no statement, the end of the traceback. */
 export function evidenceOf({ raised }: Stop): Text {
   const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
-  const message = block(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "").trim());
-  const rest = raised.sql
-    ? text`It was executing ${block(raised.sql.trim(), "sql")}`
-    : text`${block(raised.traceback.trim().split("\n").slice(-12).join("\n"))}`;
+  const message = block(
+    raised.message
+      .replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "")
+      .replace(ADDRESS, "")
+      .trim(),
+  );
+  const rest = raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(traceOf(raised))}`;
   return text`${name}: ${message} ${rest}`;
 }
 

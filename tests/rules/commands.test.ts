@@ -12,6 +12,9 @@ test("commands as they are typed in the project's folder", () => {
   expect(command({ ...environment, kind: "flask-migrate", config: "migrations/alembic.ini" }, "downgrade", "base")).toBe(
     "flask db downgrade base",
   );
+  expect(command({ ...environment, kind: "flask-migrate", config: "app/migrations/alembic.ini" }, "upgrade", "a")).toBe(
+    "flask db upgrade -d app/migrations a",
+  );
 });
 
 test("what is below a revision", () => {
