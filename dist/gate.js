@@ -4213,6 +4213,16 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
 	}))).filter((file) => file !== void 0));
 }
 // src/history/names.ts
+/** With these, names can be used in ways that cannot be seen. */
+const HIDING = /* @__PURE__ */ new Set([
+	"eval",
+	"exec",
+	"globals",
+	"locals",
+	"vars",
+	"getattr",
+	"__dict__"
+]);
 /** Visits a node and all below it. */
 function walk(node, visit) {
 	visit(node);
@@ -4343,6 +4353,9 @@ function write(nodes, imports, options) {
 		tokens: [],
 		offsets: []
 	};
+	/** The names that the function at hand gives to its own values: what they are called means nothing. */
+	let locals;
+	let unused = /* @__PURE__ */ new Set();
 	const put = (token, at) => {
 		form.tokens.push(token);
 		form.offsets.push(at.start);
@@ -4363,7 +4376,13 @@ function write(nodes, imports, options) {
 		const base = node.kind === "Attribute" ? pathOf(node.items[0]) : void 0;
 		return base === void 0 ? void 0 : canonicalPath(`${base}.${node.text}`);
 	};
+	const nothing = (node) => idle(node, options.documented) || unused.has(node) || !options.settings && setsOnly(node);
 	const expression = (node) => {
+		const local = node.kind === "Name" ? locals?.get(node.text) : void 0;
+		if (local !== void 0) {
+			group(`Name of value ${local}`, node, []);
+			return;
+		}
 		const path = pathOf(node);
 		const builtin = path === void 0 ? void 0 : GENERIC_ALIASES.get(path);
 		if (builtin !== void 0) {
@@ -4406,14 +4425,25 @@ function write(nodes, imports, options) {
 					expression(format);
 					return;
 				}
-				const [callee, first, ...others] = node.items;
-				const statement = first && takesSql(callee) ? formatted(first) ?? first : void 0;
+				const [callee, given, ...others] = node.items;
+				if (pathOf(callee) === "sqlalchemy.select" && given?.kind === "List" && others.length === 0) {
+					group("Call", node, [callee, ...given.items]);
+					return;
+				}
+				const first = given && takesSql(callee) ? unwrapped(given, pathOf(callee) === "alembic.op.execute") : void 0;
+				const statement = first && (formatted(first) ?? first);
 				if (statement?.kind !== "String" && statement?.kind !== "FString") break;
 				put("(Call", node);
 				expression(callee);
 				sql(statement);
 				for (const other of others) expression(other);
 				close(node);
+				return;
+			}
+			case "Attribute": {
+				const modern = MODERN_NAMES[node.text];
+				if (modern === void 0) break;
+				group(`Attribute ${modern}`, node, node.items);
 				return;
 			}
 			case "Binary": {
@@ -4431,6 +4461,22 @@ function write(nodes, imports, options) {
 		}
 		group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, node.items);
 	};
+	/** SQL as text, without the wrapping that SQLAlchemy 2 wants: it means nothing where the text has no marks of its own. */
+	const unwrapped = (node, always) => {
+		const path = node.kind === "Call" && node.items.length === 2 ? pathOf(node.items[0]) : void 0;
+		const wrapped = path === "sqlalchemy.text" || path === "sqlalchemy.DDL" ? node.items[1] : void 0;
+		const inner = wrapped && (formatted(wrapped) ?? wrapped);
+		const parts = inner && partsOf(inner);
+		const marked = parts?.some(({ kind, text }) => kind === "String" && /[%\\]|:\w/.test(text)) ?? true;
+		return inner && parts && (!marked || always && path === "sqlalchemy.text") ? inner : node;
+	};
+	/** Statements that only give the session a time limit. */
+	const setsOnly = (node) => {
+		const call = node.kind === "Expr" ? node.items[0] : void 0;
+		if (call?.kind !== "Call" || call.items.length !== 2 || !takesSql(call.items[0])) return false;
+		const { kind, text } = unwrapped(call.items[1], true);
+		return kind === "String" && text.split(";").filter((piece) => piece.trim() !== "").every((piece) => TIME_LIMIT.test(piece));
+	};
 	/** SQL, with marks where values are put in. */
 	const sql = (node) => {
 		const parts = node.kind === "FString" ? node.items : [node];
@@ -4445,20 +4491,42 @@ function write(nodes, imports, options) {
 	/** Statements of a block; nothing where they do nothing. */
 	const block = (node, inClass = false) => {
 		if (!node) return;
-		const items = node.items.filter((statement) => !idle(statement, options.documented));
-		for (const item of items) statement(item, inClass);
+		for (const item of node.items) if (!nothing(item)) statement(item, inClass);
 	};
 	const definition = (node) => {
 		const [decorators, , params, , body] = node.items;
+		const outer = {
+			locals,
+			unused
+		};
+		if (!locals) {
+			unused = unusedConnections(node);
+			locals = ownValues(node, (one) => unused.has(one) || !options.settings && setsOnly(one));
+		}
 		put(`(${node.kind} ${node.text}`, node);
 		for (const decorator of decorators.items) expression(decorator);
 		parameters(params);
 		put("(Body", body);
-		const items = body.items.filter((statement) => !idle(statement, options.documented));
+		const items = body.items.filter((one) => !nothing(one));
 		while (items.at(-1)?.kind === "Return" && returnsNothing(items.at(-1))) items.pop();
 		for (const item of items) statement(item, false);
 		close(body);
 		close(node);
+		({locals, unused} = outer);
+	};
+	/** `connection = op.get_bind()` where nothing uses the connection, settings aside that do not count. */
+	const unusedConnections = (definition) => {
+		const uses = /* @__PURE__ */ new Map();
+		const connections = [];
+		const visit = (node) => {
+			if (!options.settings && setsOnly(node)) return;
+			const value = node.kind === "Assign" && node.items.length === 2 && node.items[0].kind === "Name" ? node.items[1] : void 0;
+			if (value?.kind === "Call" && value.items.length === 1 && pathOf(value.items[0]) === "alembic.op.get_bind") connections.push(node);
+			if (node.kind === "Name") uses.set(node.text, (uses.get(node.text) ?? 0) + 1);
+			for (const item of node.items) if (item) visit(item);
+		};
+		visit(definition);
+		return new Set(connections.filter((node) => uses.get(node.items[0].text) === 1));
 	};
 	const compound = (kind, node, parts, blocks) => {
 		put(`(${kind}`, node);
@@ -4543,7 +4611,7 @@ function write(nodes, imports, options) {
 			default: group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, items);
 		}
 	};
-	for (const node of nodes) if (!idle(node, options.documented)) statement(node, false);
+	for (const node of nodes) if (!nothing(node)) statement(node, false);
 	return form;
 }
 const returnsNothing = (node) => node.items[0] === null || node.items[0].kind === "Constant" && node.items[0].text === "None";
@@ -4572,14 +4640,7 @@ function tells(call) {
 	if (!(callee.kind === "Attribute" && LOG_METHODS.has(callee.text) && /^_*log(?:ger|ging)?$/i.test(logger.text)) && (callee.kind !== "Name" || callee.text !== "print")) return false;
 	let quiet = true;
 	for (const argument of call.items.slice(1)) walk(argument, (node) => {
-		const harmless = node.kind === "Call" && [
-			"format",
-			"len",
-			"str",
-			"repr",
-			"sorted",
-			"join"
-		].includes(node.items[0].text);
+		const harmless = node.kind === "Call" && /^(?:format|len|str|repr|sorted|join|_\w{0,2})$/.test(node.items[0].text);
 		if ([
 			"Await",
 			"Yield",
@@ -4588,6 +4649,44 @@ function tells(call) {
 		].includes(node.kind) || node.kind === "Call" && !harmless) quiet = false;
 	});
 	return quiet;
+}
+const TIME_LIMIT = /^\s*SET\s+(?:SESSION\s+|LOCAL\s+)?\w*_timeout\s*(?:=|TO\b)/i;
+/** Methods that SQLAlchemy has renamed. */
+const MODERN_NAMES = {
+	isnot: "is_not",
+	notin_: "not_in",
+	notlike: "not_like",
+	notilike: "not_ilike",
+	nullsfirst: "nulls_first",
+	nullslast: "nulls_last"
+};
+/** Numbers for the names that a function binds to values, in the order in which they come. Names that are seen outside are none of them. */
+function ownValues(definition, nothing) {
+	const names = /* @__PURE__ */ new Map();
+	const others = /* @__PURE__ */ new Set();
+	const visit = (node, inClass) => {
+		if (nothing(node)) return;
+		const values = [
+			"Assign",
+			"AnnAssign",
+			"AugAssign",
+			"For",
+			"AsyncFor",
+			"Comprehension",
+			"Named",
+			"WithItem"
+		].includes(node.kind);
+		const bound = node.kind === "Import" || node.kind === "ImportFrom" ? aliasesOf(node).map(({ name }) => name) : boundBy(node);
+		for (const name of bound) if (!values || inClass) others.add(name);
+		else if (!names.has(name)) names.set(name, names.size);
+		if (node.kind === "Nonlocal") for (const name of node.text.split(" ")) others.add(name);
+		if (node.kind === "Name" && HIDING.has(node.text)) others.add("*");
+		for (const item of node.items) if (item) visit(item, inClass || node.kind === "ClassDef");
+	};
+	visit(definition, false);
+	if (others.has("*")) return /* @__PURE__ */ new Map();
+	for (const name of others) names.delete(name);
+	return names;
 }
 /** What `typing` has under a name of its own. */
 const GENERIC_ALIASES = /* @__PURE__ */ new Map([
@@ -4747,15 +4846,6 @@ const HEADER = /* @__PURE__ */ new Set([
 	"branch_labels",
 	"depends_on"
 ]);
-const HIDING = /* @__PURE__ */ new Set([
-	"eval",
-	"exec",
-	"globals",
-	"locals",
-	"vars",
-	"getattr",
-	"__dict__"
-]);
 /** What Alembic calls by itself. */
 const ENTRIES = [
 	"",
@@ -4767,22 +4857,22 @@ function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
 	const documented = modules.some((module) => mentions$1(module, "__doc__"));
 	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
-	const differing = (qualified) => {
-		const first = canonical$1(modules[0], lent, {
+	const differing = (options) => {
+		const all = {
 			documented,
-			qualified
-		});
-		const second = canonical$1(modules[1], importsOf(modules[1]), {
-			documented,
-			qualified
-		});
+			qualified: true,
+			settings: true,
+			...options
+		};
+		const first = canonical$1(modules[0], lent, all);
+		const second = canonical$1(modules[1], importsOf(modules[1]), all);
 		return {
 			first,
 			second,
 			names: [.../* @__PURE__ */ new Set([...second.keys(), ...first.keys()])].filter((name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"))
 		};
 	};
-	const { first, second, names } = differing(true);
+	const { first, second, names } = differing({});
 	if (names.length === 0) return { same: true };
 	const functions = [
 		...ENTRIES.slice(1).filter((name) => names.includes(name)),
@@ -4795,7 +4885,8 @@ function compareBodies(before, after) {
 		same: false,
 		functions,
 		line: offset === void 0 ? after.upgrade?.line ?? after.at.revision?.line ?? 1 : positionsIn(after.source)(offset).line,
-		importsOnly: differing(false).names.length === 0
+		importsOnly: differing({ qualified: false }).names.length === 0,
+		settingsOnly: differing({ settings: false }).names.length === 0
 	};
 }
 /** Whether the two revisions do the same, and that is something. */
@@ -4803,7 +4894,8 @@ function sameWork(a, b) {
 	const { module } = parseModule(a.source);
 	const forms = canonical$1(module, importsOf(module), {
 		documented: false,
-		qualified: true
+		qualified: true,
+		settings: true
 	});
 	return ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > 6) && compareBodies(a, b).same;
 }
@@ -4932,11 +5024,7 @@ function compare$1(before, after, helpers) {
 		before,
 		after,
 		body: comparison === void 0 ? "same" : comparison.same ? "cosmetic" : "edited",
-		...comparison && !comparison.same && { edited: {
-			functions: comparison.functions,
-			line: comparison.line,
-			importsOnly: comparison.importsOnly
-		} },
+		...comparison && !comparison.same && { edited: (({ same: _, ...difference }) => difference)(comparison) },
 		...touched.length > 0 && { helpers: touched },
 		moved: before.file !== after.file,
 		...!same("down") && { reparented: {
@@ -8896,9 +8984,10 @@ var new_base_default = rule({
 	}
 });
 // src/run/sql.ts
-const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\s+/g;
+/** Quoted text of each kind, or else white space and comments. */
+const TOKENS = /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
 /** The text with comments left out, and white space folded, outside of quotes. */
-const folded$2 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replaceAll(/ +/g, " ").replace(/[\s;]+$/, "").trim();
+const folded$2 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
 const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
 /** Whether a statement only sets how long or with how much memory the following ones may run. */
 const isSetting = (sql) => SESSION.test(folded$2(sql));
@@ -8990,7 +9079,20 @@ function places({ id, before, after, edited }, history) {
 const takeBack = ({ before }, history) => text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh")}`;
 /** What the code alone tells. */
 function byCode(change, history, reason) {
-	const { functions, importsOnly } = change.edited;
+	const { functions, importsOnly, settingsOnly } = change.edited;
+	const { problem } = change.before;
+	if (settingsOnly) return {
+		...places(change, history),
+		severity: "notice",
+		message: text`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
+		help: text`Nothing needs to be done.`
+	};
+	if (problem && problem.reason !== "computed") return {
+		...places(change, history),
+		severity: "warning",
+		message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
+		help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision")}`
+	};
 	if (importsOnly) return {
 		...places(change, history),
 		severity: "warning",
@@ -9475,9 +9577,17 @@ function firstLine(message) {
 	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
 	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
 }
+/** Addresses of Python's objects, which are others at every run. */
+const ADDRESS = / at 0x[0-9a-f]{6,}/g;
+/** The end of a traceback, without the frames of libraries where there are some of the project. */
+function traceOf({ traceback, frames }) {
+	const parts = traceback.replace(ADDRESS, "").trim().split(/\n(?= {2}File "|\S)/);
+	const own = parts.filter((part) => !/^ {2}File "[^"]*[/\\](?:site-packages|dist-packages|lib[/\\]python[\d.]+)[/\\]/.test(part));
+	return (frames.length > 0 ? own : parts).join("\n").split("\n").slice(-12).join("\n");
+}
 /** The message, the statement and, where there is no statement, the end of the traceback. */
 function evidenceOf({ raised }) {
-	return text`${raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type}: ${block(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "").trim())} ${raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(raised.traceback.trim().split("\n").slice(-12).join("\n"))}`}`;
+	return text`${raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type}: ${block(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "").replace(ADDRESS, "").trim())} ${raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(traceOf(raised))}`}`;
 }
 /** The place of a function of a revision. */
 function placeOf$2(graph, revision, part) {
@@ -9664,10 +9774,19 @@ var foreign_connection_default = rule({
 });
 // src/rules/commands.ts
 /** The commands that a user types, for help and for repeating what the gate saw. */
-/** `alembic -c conf/alembic.ini downgrade ae10`, as typed in the folder from which the project's commands are run. */
+/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
 function command({ kind, config, directory, format, section }, verb, target) {
-	if (kind === "flask-migrate") return `flask db ${verb} ${target}`;
 	const file = path$1.relative(directory, config);
+	if (kind === "flask-migrate") {
+		const folder = path$1.dirname(file);
+		return [
+			"flask",
+			"db",
+			verb,
+			...folder === "migrations" ? [] : ["-d", folder],
+			target
+		].join(" ");
+	}
 	return [
 		"alembic",
 		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
@@ -10691,10 +10810,11 @@ async function render(task, root, revisions) {
 	const told = /* @__PURE__ */ new Map();
 	let failed;
 	let hung = false;
+	const patience = Math.max(timeout, 60);
 	const watchdog = setTimeout(() => {
 		hung = true;
 		child.kill();
-	}, timeout * 1e3);
+	}, patience * 1e3);
 	const child = startProcess({
 		python,
 		directory: path.join(root, environment.directory),
@@ -10725,7 +10845,8 @@ async function render(task, root, revisions) {
 	clearTimeout(watchdog);
 	signal.removeEventListener("abort", child.kill);
 	child.kill();
-	const reason = failed ? text`${raisedText(failed)} stops Alembic` : hung ? text`nothing happened for ${timeout} seconds` : text`the Python process ${end}`;
+	signal.throwIfAborted();
+	const reason = failed ? text`${raisedText(failed)} stops Alembic` : hung ? text`nothing happened for ${patience} seconds` : text`the Python process ${end}`;
 	return (id) => told.get(id) ?? { reason };
 }
 async function compareSides(before, after, direction) {
