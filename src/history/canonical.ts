@@ -1,6 +1,6 @@
 /** The canonical form of statements: what has no effect is gone, what has the same effect is written the same. */
 import type { Node } from "../project/python-syntax.ts";
-import { aliasesOf, canonicalPath, walk } from "./names.ts";
+import { aliasesOf, boundBy, canonicalPath, HIDING, walk } from "./names.ts";
 
 /** Tokens of the canonical form, each with the offset where it stands. */
 export interface Form {
@@ -41,13 +41,21 @@ export const basesOf = (definition: Node): Node[] =>
 /** Tokens of `def f(): pass`. */
 export const EMPTY_FUNCTION = 6;
 
+export interface WritingOptions {
+  /** Docstrings count, since the code reads them. */
+  documented: boolean;
+  /** Names are written with the modules that they are imported from. */
+  qualified: boolean;
+  /** Settings of the session, such as a lock_timeout, count. */
+  settings: boolean;
+}
+
 /** Writes statements in the canonical form. */
-export function write(
-  nodes: readonly Node[],
-  imports: ReadonlyMap<string, string>,
-  options: { documented: boolean; qualified: boolean },
-): Form {
+export function write(nodes: readonly Node[], imports: ReadonlyMap<string, string>, options: WritingOptions): Form {
   const form: Form = { tokens: [], offsets: [] };
+  /** The names that the function at hand gives to its own values: what they are called means nothing. */
+  let locals: ReadonlyMap<string, number> | undefined;
+  let unused: ReadonlySet<Node> = new Set();
   const put = (token: string, at: Node) => {
     form.tokens.push(token);
     form.offsets.push(at.start);
@@ -71,7 +79,15 @@ export function write(
     return base === undefined ? undefined : canonicalPath(`${base}.${node.text}`);
   };
 
+  const nothing = (node: Node): boolean =>
+    idle(node, options.documented) || unused.has(node) || (!options.settings && setsOnly(node));
+
   const expression = (node: Node): void => {
+    const local = node.kind === "Name" ? locals?.get(node.text) : undefined;
+    if (local !== undefined) {
+      group(`Name of value ${local}`, node, []);
+      return;
+    }
     const path = pathOf(node);
     const builtin = path === undefined ? undefined : GENERIC_ALIASES.get(path);
     if (builtin !== undefined) {
@@ -117,14 +133,26 @@ export function write(
           expression(format);
           return;
         }
-        const [callee, first, ...others] = node.items as readonly Node[];
-        const statement = first && takesSql(callee!) ? (formatted(first) ?? first) : undefined;
+        const [callee, given, ...others] = node.items as readonly Node[];
+        // What SQLAlchemy 1 took as a list.
+        if (pathOf(callee!) === "sqlalchemy.select" && given?.kind === "List" && others.length === 0) {
+          group("Call", node, [callee, ...given.items]);
+          return;
+        }
+        const first = given && takesSql(callee!) ? unwrapped(given, pathOf(callee!) === "alembic.op.execute") : undefined;
+        const statement = first && (formatted(first) ?? first);
         if (statement?.kind !== "String" && statement?.kind !== "FString") break;
         put("(Call", node);
         expression(callee!);
         sql(statement);
         for (const other of others) expression(other);
         close(node);
+        return;
+      }
+      case "Attribute": {
+        const modern = MODERN_NAMES[node.text];
+        if (modern === undefined) break;
+        group(`Attribute ${modern}`, node, node.items);
         return;
       }
       case "Binary": {
@@ -144,6 +172,30 @@ export function write(
     group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, node.items);
   };
 
+  /** SQL as text, without the wrapping that SQLAlchemy 2 wants: it means nothing where the text has no marks of its own. */
+  const unwrapped = (node: Node, always: boolean): Node => {
+    const path = node.kind === "Call" && node.items.length === 2 ? pathOf(node.items[0]!) : undefined;
+    const wrapped = path === "sqlalchemy.text" || path === "sqlalchemy.DDL" ? node.items[1]! : undefined;
+    const inner = wrapped && (formatted(wrapped) ?? wrapped);
+    const parts = inner && partsOf(inner);
+    const marked = parts?.some(({ kind, text }) => kind === "String" && /[%\\]|:\w/.test(text)) ?? true;
+    return inner && parts && (!marked || (always && path === "sqlalchemy.text")) ? inner : node;
+  };
+
+  /** Statements that only give the session a time limit. */
+  const setsOnly = (node: Node): boolean => {
+    const call = node.kind === "Expr" ? node.items[0]! : undefined;
+    if (call?.kind !== "Call" || call.items.length !== 2 || !takesSql(call.items[0]!)) return false;
+    const { kind, text } = unwrapped(call.items[1]!, true);
+    return (
+      kind === "String" &&
+      text
+        .split(";")
+        .filter((piece) => piece.trim() !== "")
+        .every((piece) => TIME_LIMIT.test(piece))
+    );
+  };
+
   /** SQL, with marks where values are put in. */
   const sql = (node: Node) => {
     const parts = node.kind === "FString" ? (node.items as readonly Node[]) : [node];
@@ -160,20 +212,41 @@ export function write(
   /** Statements of a block; nothing where they do nothing. */
   const block = (node: Node | null | undefined, inClass = false): void => {
     if (!node) return;
-    const items = (node.items as readonly Node[]).filter((statement) => !idle(statement, options.documented));
-    for (const item of items) statement(item, inClass);
+    for (const item of node.items as readonly Node[]) if (!nothing(item)) statement(item, inClass);
   };
   const definition = (node: Node) => {
     const [decorators, , params, , body] = node.items;
+    const outer = { locals, unused };
+    if (!locals) {
+      unused = unusedConnections(node);
+      locals = ownValues(node, (one) => unused.has(one) || (!options.settings && setsOnly(one)));
+    }
     put(`(${node.kind} ${node.text}`, node);
     for (const decorator of decorators!.items) expression(decorator!);
     parameters(params!);
     put("(Body", body!);
-    const items = (body!.items as readonly Node[]).filter((statement) => !idle(statement, options.documented));
+    const items = (body!.items as readonly Node[]).filter((one) => !nothing(one));
     while (items.at(-1)?.kind === "Return" && returnsNothing(items.at(-1)!)) items.pop();
     for (const item of items) statement(item, false);
     close(body!);
     close(node);
+    ({ locals, unused } = outer);
+  };
+  /** `connection = op.get_bind()` where nothing uses the connection, settings aside that do not count. */
+  const unusedConnections = (definition: Node): Set<Node> => {
+    const uses = new Map<string, number>();
+    const connections: Node[] = [];
+    const visit = (node: Node): void => {
+      if (!options.settings && setsOnly(node)) return;
+      const value =
+        node.kind === "Assign" && node.items.length === 2 && node.items[0]!.kind === "Name" ? node.items[1]! : undefined;
+      if (value?.kind === "Call" && value.items.length === 1 && pathOf(value.items[0]!) === "alembic.op.get_bind")
+        connections.push(node);
+      if (node.kind === "Name") uses.set(node.text, (uses.get(node.text) ?? 0) + 1);
+      for (const item of node.items) if (item) visit(item);
+    };
+    visit(definition);
+    return new Set(connections.filter((node) => uses.get(node.items[0]!.text) === 1));
   };
   const compound = (kind: string, node: Node, parts: readonly (Node | null)[], blocks: readonly (Node | null | undefined)[]) => {
     put(`(${kind}`, node);
@@ -269,7 +342,7 @@ export function write(
         group(node.text === "" ? node.kind : `${node.kind} ${node.text}`, node, items);
     }
   };
-  for (const node of nodes) if (!idle(node, options.documented)) statement(node, false);
+  for (const node of nodes) if (!nothing(node)) statement(node, false);
   return form;
 }
 
@@ -296,11 +369,47 @@ function tells(call: Node): boolean {
   let quiet = true;
   for (const argument of call.items.slice(1)) {
     walk(argument!, (node) => {
-      const harmless = node.kind === "Call" && ["format", "len", "str", "repr", "sorted", "join"].includes(node.items[0]!.text);
+      const harmless = node.kind === "Call" && /^(?:format|len|str|repr|sorted|join|_\w{0,2})$/.test(node.items[0]!.text);
       if (["Await", "Yield", "YieldFrom", "Named"].includes(node.kind) || (node.kind === "Call" && !harmless)) quiet = false;
     });
   }
   return quiet;
+}
+
+const TIME_LIMIT = /^\s*SET\s+(?:SESSION\s+|LOCAL\s+)?\w*_timeout\s*(?:=|TO\b)/i;
+
+/** Methods that SQLAlchemy has renamed. */
+const MODERN_NAMES: Record<string, string> = {
+  isnot: "is_not",
+  notin_: "not_in",
+  notlike: "not_like",
+  notilike: "not_ilike",
+  nullsfirst: "nulls_first",
+  nullslast: "nulls_last",
+};
+
+/** Numbers for the names that a function binds to values, in the order in which they come. Names that are seen outside are none of them. */
+function ownValues(definition: Node, nothing: (node: Node) => boolean): Map<string, number> {
+  const names = new Map<string, number>();
+  const others = new Set<string>();
+  const visit = (node: Node, inClass: boolean): void => {
+    if (nothing(node)) return;
+    const values = ["Assign", "AnnAssign", "AugAssign", "For", "AsyncFor", "Comprehension", "Named", "WithItem"].includes(
+      node.kind,
+    );
+    const bound = node.kind === "Import" || node.kind === "ImportFrom" ? aliasesOf(node).map(({ name }) => name) : boundBy(node);
+    for (const name of bound) {
+      if (!values || inClass) others.add(name);
+      else if (!names.has(name)) names.set(name, names.size);
+    }
+    if (node.kind === "Nonlocal") for (const name of node.text.split(" ")) others.add(name);
+    if (node.kind === "Name" && HIDING.has(node.text)) others.add("*");
+    for (const item of node.items) if (item) visit(item, inClass || node.kind === "ClassDef");
+  };
+  visit(definition, false);
+  if (others.has("*")) return new Map();
+  for (const name of others) names.delete(name);
+  return names;
 }
 
 /** What `typing` has under a name of its own. */

@@ -9,8 +9,8 @@
 import { positionsIn } from "../project/python-source.ts";
 import { parseModule, type Node } from "../project/python-syntax.ts";
 import type { Revision } from "../project/revision.ts";
-import { basesOf, EMPTY_FUNCTION, inert, write, type Form } from "./canonical.ts";
-import { boundBy, importsOf, isFree, mentions, namesIn, walk } from "./names.ts";
+import { basesOf, EMPTY_FUNCTION, inert, write, type Form, type WritingOptions } from "./canonical.ts";
+import { boundBy, HIDING, importsOf, isFree, mentions, namesIn, walk } from "./names.ts";
 
 /** What is the same, or where they part. */
 export type Comparison =
@@ -23,13 +23,14 @@ export type Comparison =
       line: number;
       /** They differ only in where names are imported from. */
       importsOnly: boolean;
+      /** They differ only in how long the session waits: `SET lock_timeout`. */
+      settingsOnly: boolean;
     };
 
 /** Canonical forms by the name of the definition; `""` holds the statements that run when the file is loaded, in their order. */
 type Forms = Map<string, Form>;
 
 const HEADER = new Set(["revision", "down_revision", "branch_labels", "depends_on"]);
-const HIDING = new Set(["eval", "exec", "globals", "locals", "vars", "getattr", "__dict__"]);
 /** What Alembic calls by itself. */
 const ENTRIES = ["", "upgrade", "downgrade"];
 
@@ -43,15 +44,16 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
       ([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name),
     ),
   );
-  const differing = (qualified: boolean) => {
-    const first = canonical(modules[0], lent, { documented, qualified });
-    const second = canonical(modules[1], importsOf(modules[1]), { documented, qualified });
+  const differing = (options: Partial<WritingOptions>) => {
+    const all = { documented, qualified: true, settings: true, ...options };
+    const first = canonical(modules[0], lent, all);
+    const second = canonical(modules[1], importsOf(modules[1]), all);
     const names = [...new Set([...second.keys(), ...first.keys()])].filter(
       (name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"),
     );
     return { first, second, names };
   };
-  const { first, second, names } = differing(true);
+  const { first, second, names } = differing({});
   if (names.length === 0) return { same: true };
   const functions = [
     ...ENTRIES.slice(1).filter((name) => names.includes(name)),
@@ -64,14 +66,15 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
     same: false,
     functions,
     line: offset === undefined ? (after.upgrade?.line ?? after.at.revision?.line ?? 1) : positionsIn(after.source)(offset).line,
-    importsOnly: differing(false).names.length === 0,
+    importsOnly: differing({ qualified: false }).names.length === 0,
+    settingsOnly: differing({ settings: false }).names.length === 0,
   };
 }
 
 /** Whether the two revisions do the same, and that is something. */
 export function sameWork(a: Revision, b: Revision): boolean {
   const { module } = parseModule(a.source);
-  const forms = canonical(module, importsOf(module), { documented: false, qualified: true });
+  const forms = canonical(module, importsOf(module), { documented: false, qualified: true, settings: true });
   return (
     ["upgrade", "downgrade"].some((name) => (forms.get(name)?.tokens.length ?? 0) > EMPTY_FUNCTION) && compareBodies(a, b).same
   );
@@ -82,11 +85,7 @@ function firstDifference(before: Form | undefined, after: Form): number | undefi
   return after.offsets[index === -1 ? after.offsets.length - 1 : index];
 }
 
-function canonical(
-  module: Node,
-  imports: ReadonlyMap<string, string>,
-  options: { documented: boolean; qualified: boolean },
-): Forms {
+function canonical(module: Node, imports: ReadonlyMap<string, string>, options: WritingOptions): Forms {
   const forms: Forms = new Map();
   const statements = module.items as readonly Node[];
   const definitions = statements.flatMap((statement) => {

@@ -4,7 +4,7 @@ import { findEnvironments, type Environment } from "../project/environment.ts";
 import { readGraph, type Graph, type IdentifiedTree, type ReadCache } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
 import { changedFiles as filesChanged, mergedTree, type Base } from "./base.ts";
-import { compareBodies, sameWork } from "./cosmetic.ts";
+import { compareBodies, sameWork, type Comparison } from "./cosmetic.ts";
 import { commitTree, type Git } from "./git.ts";
 import { helpersOf } from "./helpers.ts";
 
@@ -19,7 +19,7 @@ export interface Change {
   /** cosmetic: the same syntax tree once comments, docstrings, formatting, quoting, import order and annotations are set aside. */
   body: "same" | "cosmetic" | "edited" | "deleted";
   /** Where the body was edited, in the pull request's file; `""` among the functions is code outside of functions. */
-  edited?: { functions: string[]; line: number; importsOnly: boolean };
+  edited?: Omit<Extract<Comparison, { same: false }>, "same">;
   /** Files that the revision imports or opens and that the pull request changed or deleted, where its own body does the same. */
   helpers?: readonly string[];
   moved: boolean;
@@ -78,10 +78,7 @@ function compare(before: Revision, after: Revision, helpers: readonly string[]):
     before,
     after,
     body: comparison === undefined ? "same" : comparison.same ? "cosmetic" : "edited",
-    ...(comparison &&
-      !comparison.same && {
-        edited: { functions: comparison.functions, line: comparison.line, importsOnly: comparison.importsOnly },
-      }),
+    ...(comparison && !comparison.same && { edited: (({ same: _, ...difference }) => difference)(comparison) }),
     ...(touched.length > 0 && { helpers: touched }),
     moved: before.file !== after.file,
     ...(!same("down") && { reparented: { before: before.down, after: after.down } }),

@@ -1,6 +1,9 @@
 /** What names in a module stand for, and who binds them. */
 import type { Node } from "../project/python-syntax.ts";
 
+/** With these, names can be used in ways that cannot be seen. */
+export const HIDING: ReadonlySet<string> = new Set(["eval", "exec", "globals", "locals", "vars", "getattr", "__dict__"]);
+
 /** Visits a node and all below it. */
 export function walk(node: Node, visit: (node: Node) => void): void {
   visit(node);

@@ -47,7 +47,24 @@ const takeBack = ({ before }: Change, history: History): Text =>
 
 /** What the code alone tells. */
 function byCode(change: Change, history: History, reason: Text): Draft {
-  const { functions, importsOnly } = change.edited!;
+  const { functions, importsOnly, settingsOnly } = change.edited!;
+  const { problem } = change.before;
+  if (settingsOnly) {
+    return {
+      ...places(change, history),
+      severity: "notice",
+      message: text`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
+      help: text`Nothing needs to be done.`,
+    };
+  }
+  if (problem && problem.reason !== "computed") {
+    return {
+      ...places(change, history),
+      severity: "warning",
+      message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
+      help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision")}`,
+    };
+  }
   if (importsOnly) {
     return {
       ...places(change, history),

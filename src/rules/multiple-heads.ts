@@ -141,37 +141,43 @@ function draftFor(
       ],
     };
   }
-  const parents = graph.parents.get(entry.id)!;
   const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
-  const instead =
-    rival && parents.length === 0
+  const builds = text`builds on ${parentsText(entry.down)}`;
+  const instead = !rival
+    ? builds
+    : entry.down.length === 0
       ? text`starts from nothing beside the head ${code(rival.id)}`
-      : rival
-        ? text`builds on ${parentsText(parents)} and not on the head ${code(rival.id)}`
-        : text`builds on ${parentsText(parents)}`;
-  const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
+      : text`${builds} and not on the head ${code(rival.id)}`;
+  const parents = rival && parentsOnTopOf(rival.id, entry, graph);
+  const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
   return {
     ...placeOf(entry, "down"),
     revision: entry.id,
     message: text`${chain} ${instead}: ${consequence}.`,
     help: text`${line === undefined ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
     related,
-    ...(rival && { fix: onTopOf(entry, rival.id) }),
+    ...(parents && { fix: onTopOf(entry, parents) }),
   };
 }
 
-/** Puts a revision on another parent, where its header says so plainly. */
-function onTopOf(revision: Revision, parent: string): Fix | undefined {
+/** The parents that put a revision on a head. A merge keeps those that the head does not come from. */
+function parentsOnTopOf(head: string, { down }: Revision, graph: Graph): string[] {
+  const below = withAncestors(graph, [head]);
+  return down.length < 2 ? [head] : [...down.filter((parent) => !below.has(parent)), head];
+}
+
+/** Puts a revision on other parents, where its header says so plainly. */
+function onTopOf(revision: Revision, parents: readonly string[]): Fix | undefined {
   const span = revision.at.down;
-  if (!span?.value || revision.down.length > 1) return undefined;
+  if (!span?.value) return undefined;
   const { file, source } = revision;
   const edit = (start: number, end: number, insert: string) => ({ file, start, end, expected: source.slice(start, end), insert });
-  const edits = [edit(span.value.start, span.value.end, literal(revision, span, [parent]))];
+  const edits = [edit(span.value.start, span.value.end, literal(revision, span, parents))];
   // The line of the docstring that the template writes; only where it says what the code says.
-  const written = /^(Revises:[ \t]*)(\S+)[ \t]*$/m.exec(source.slice(0, span.value.start));
-  if (written && written[2] === (revision.down[0] ?? "None")) {
+  const written = /^(Revises:[ \t]*)(\S.*?)[ \t]*$/m.exec(source.slice(0, span.value.start));
+  if (written && written[2] === (revision.down.join(", ") || "None")) {
     const start = written.index + written[1]!.length;
-    edits.unshift(edit(start, start + written[2].length, parent));
+    edits.unshift(edit(start, start + written[2].length, parents.join(", ")));
   }
-  return { title: `Build ${revision.id} on ${parent}`, edits };
+  return { title: `Build ${revision.id} on ${parents.join(" and ")}`, edits };
 }

@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Graph } from "../project/graph.ts";
-import { block, code, count, listOf, text } from "../text.ts";
+import { block, code, count, listOf, text, type Text } from "../text.ts";
 import {
   allow,
   literal,
@@ -29,6 +29,8 @@ export default rule({
       if (!moreHeads && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
       if (!change.reparented) return [depends(change, history)];
       if (followsFromOthers(change.id, graph, history)) return [];
+      const gone = brokenOnBase(change, graph, history);
+      if (gone) return [mended(change, gone, history)];
       return [repairsHeads(change.id, { graph, history }) ? repair(change, graph, history) : moved(change, graph, history)];
     });
   },
@@ -40,6 +42,26 @@ const same = (a: ReadonlySet<string>, b: ReadonlySet<string>) => a.size === b.si
 function followsFromOthers(id: string, graph: Graph, history: History): boolean {
   const { before, after } = oldParents(id, { graph, history });
   return same(before, after);
+}
+
+/** Why the base branch's own parents could not work, where the new ones do. */
+function brokenOnBase({ id, reparented }: Change, graph: Graph, history: History): Text | undefined {
+  const left = reparented!.before.filter((parent) => !reparented!.after.includes(parent));
+  const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
+  if (absent.length > 0 && absent.length === left.length) return text`no file defines ${parentsText(absent)} there`;
+  const inCircle = ({ cycles }: Graph) => cycles.some((cycle) => cycle.includes(id));
+  return inCircle(history.graph) && !inCircle(graph) ? text`it comes before itself there` : undefined;
+}
+
+function mended({ id, before, after, reparented }: Change, why: Text, history: History): Draft {
+  return {
+    ...placeOf(after!, "down"),
+    severity: "notice",
+    revision: id,
+    message: text`${code(id)} builds on ${parentsText(reparented!.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
+    help: text`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
+    related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)],
+  };
 }
 
 function moved({ id, before, after, reparented }: Change, graph: Graph, history: History): Draft {

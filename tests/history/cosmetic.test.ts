@@ -51,6 +51,16 @@ describe("the same", () => {
       'op.execute(f"UPDATE  {t}\\nSET a = {b}")',
       'op.execute(f"UPDATE {t} SET a = {b}")',
     ],
+    ["names of values", "rows = f()\nfor row in rows:\n    op.g(row, rows)", "all_ = f()\nfor one in all_:\n    op.g(one, all_)"],
+    ["a connection that nothing uses", "op.f()", "bind = op.get_bind()\nop.f()"],
+    ["what SQLAlchemy 2 wants: select()", "c.execute(sa.select([a.c.x, b]).where(d))", "c.execute(sa.select(a.c.x, b).where(d))"],
+    [
+      "what SQLAlchemy 2 wants: text()",
+      'c.execute("SELECT 1")\nop.execute("UPDATE t SET a = \':b\'")',
+      'c.execute(sa.text("SELECT 1"))\nop.execute(sa.text("UPDATE t SET a = \':b\'"))',
+    ],
+    ["what SQLAlchemy 2 wants: names", "f(a.isnot(None), b.notin_(c))", "f(a.is_not(None), b.not_in(c))"],
+    ["translations of what is logged", 'LOG.info(_LI("x"))\nop.f()', "op.f()"],
     ["white space in sa.text", 'op.execute(sa.text("SELECT  1 "))', 'op.execute(sa.text("SELECT 1"))'],
   ])("%s", (_, before, after) => {
     expect(bodies(before, after)).toEqual({ same: true });
@@ -165,6 +175,12 @@ describe("not the same", () => {
     ["an f-string's conversion", 'op.f(f"{x}")', 'op.f(f"{x!r}")'],
     ["a call that is logged", "log.info(op.f())", "log.info(op.g())"],
     ["a default argument", "def f(a=1): op.g(a)\nf()", "def f(a=2): op.g(a)\nf()"],
+    ["marks in text that SQLAlchemy reads and the driver does not", 'c.execute("SELECT :a")', 'c.execute(sa.text("SELECT :a"))'],
+    ["two values that become one", "a = 1\nb = 2\nop.f(a, b)", "a = 1\na = 2\nop.f(a, a)"],
+    ["a value that hides a name", "a = 1\nop.f(NAME)", "NAME = 1\nop.f(NAME)"],
+    ["the name of a parameter", "def f(a): op.g(a)\nf(a=1)", "def f(b): op.g(b)\nf(a=1)"],
+    ["the name of an attribute", "class A:\n    x = 1\nop.f(A)", "class A:\n    y = 1\nop.f(A)"],
+    ["a keyword that is called like a value", "a = 1\nop.f(a=a)", "b = 1\nop.f(b=b)"],
     ["the name of a local function", "import x\nx.f()", "from y import x\nx.f()"],
   ])("%s", (_, before, after) => {
     expect(bodies(before, after)).toMatchObject({ same: false, functions: ["upgrade"] });
@@ -176,6 +192,20 @@ describe("not the same", () => {
   ])("where a name is imported from: %s", (_, before, after, importsOnly) => {
     const source = (module: string) => `${HEADER}from ${module} import JSON\n\ndef upgrade():\n    op.f(JSON)\n`;
     expect(compare(source(before), source(after))).toMatchObject({ same: false, importsOnly, functions: ["upgrade"], line: 8 });
+  });
+
+  test.each([
+    [
+      "op.execute(\"SET lock_timeout = '2s'\")\nop.f()",
+      "op.execute(\"SET LOCAL lock_timeout TO '9s'; SET statement_timeout=0;\")\nop.f()",
+    ],
+    [
+      "rows = f()\nop.g(rows)",
+      'conn = op.get_bind()\nconn.execute(sa.text("SET statement_timeout = 60000"))\nrows = f()\nop.g(rows)',
+    ],
+  ])("only how long the session waits: %j", (before, after) => {
+    expect(bodies(before, after)).toMatchObject({ same: false, settingsOnly: true });
+    expect(bodies(before, `${after}\nop.execute("SET role = x")`)).toMatchObject({ same: false, settingsOnly: false });
   });
 
   test("a name that is bound otherwise too is no import", () => {
@@ -197,7 +227,13 @@ describe("not the same", () => {
   test("a constant, a helper and a class that upgrade() uses, with their lines and names", () => {
     const source = (value: string) =>
       `${HEADER}NAME = ${value}\ndef helper():\n    op.g(NAME)\ndef upgrade():\n    helper()\ndef downgrade():\n    pass\n`;
-    expect(compare(source('"a"'), source('"b"'))).toEqual({ same: false, functions: ["NAME"], line: 5, importsOnly: false });
+    expect(compare(source('"a"'), source('"b"'))).toEqual({
+      same: false,
+      functions: ["NAME"],
+      line: 5,
+      importsOnly: false,
+      settingsOnly: false,
+    });
   });
 
   test("the line is that of the first difference, functions are named in their order", () => {
@@ -208,6 +244,7 @@ describe("not the same", () => {
       functions: ["upgrade", "downgrade"],
       line: 9,
       importsOnly: false,
+      settingsOnly: false,
     });
     expect(compare(source("2", "3"), source("2", "5"))).toMatchObject({ functions: ["downgrade"], line: 13 });
   });

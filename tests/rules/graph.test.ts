@@ -105,6 +105,15 @@ describe("multiple-heads", () => {
     expect(draftsOf(multipleHeads, await sides(main, after))).toEqual([]);
   });
 
+  test("a merge that somebody else has made meanwhile builds on that one", async () => {
+    const base = { ...twoHeads, ...chain(["e", ["c", "d"]]) };
+    const head = { ...base, "versions/n_.py": `"""n\n\nRevises: c, d\n"""\n${file("n", ["c", "d"])}` };
+    const [draft] = draftsOf(multipleHeads, await sides(base, head));
+    expect(plain(draft!.help)).toContain('down_revision = "e"');
+    const after = mended(draft!, head);
+    expect(after["versions/n_.py"]).toContain('Revises: e\n"""\nrevision = "n"\ndown_revision = "e"\n');
+  });
+
   test("the command runs where the configuration is, with its name and section", async () => {
     const where = { ...environment(), directory: "back end", config: "back end/conf/db.ini", section: "billing" };
     const facts = { ...(await sides(main, { ...main, ...chain(["n", "b"]) })), environment: where };

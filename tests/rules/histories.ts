@@ -85,7 +85,8 @@ export const sentences = (drafts: readonly Draft[]): string[] => drafts.map(({ m
 /** A source once the edits of a fix are made; throws where the fix does not fit. */
 export function mended(draft: Draft, files: Files): Files {
   const after = { ...files };
-  for (const { file: name, start, end, expected, insert } of draft.fix!.edits) {
+  // From the last to the first, so that no edit moves another.
+  for (const { file: name, start, end, expected, insert } of draft.fix!.edits.toSorted((a, b) => b.start - a.start)) {
     if (after[name]!.slice(start, end) !== expected)
       throw new Error(`${name} has ${after[name]!.slice(start, end)} and not ${expected}`);
     after[name] = after[name]!.slice(0, start) + insert + after[name]!.slice(end);

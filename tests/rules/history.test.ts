@@ -66,6 +66,15 @@ describe("edited-revision", () => {
     expect(plain(drafts[0]!.help)).toContain("git checkout c0ffee000000 -- versions/b_.py");
   });
 
+  test("what Python 3 could not read before is a warning, how long it waits a notice", async () => {
+    const python2 = { ...main, "versions/d_.py": main["versions/d_.py"]!.replace("op.create", 'print "x"\n    op.create') };
+    expect(await all(python2, { ...main, "versions/d_.py": main["versions/d_.py"]!.replace("create", "make") })).toEqual({
+      "edited-revision": [["warning", "d_.py:7", "d"]],
+    });
+    const patient = main["versions/d_.py"]!.replace("op.create", "op.execute(\"SET lock_timeout = '9s'\")\n    op.create");
+    expect(await all(main, { ...main, "versions/d_.py": patient })).toEqual({ "edited-revision": [["notice", "d_.py:7", "d"]] });
+  });
+
   test("a helper that changed is one warning, however many revisions use it; of those that are new none", async () => {
     const uses = (id: string, down: string | null) => `from migrations import shared\n${file(id, down, { body: "shared.f()" })}`;
     const base = {
@@ -127,6 +136,15 @@ describe("reparented-revision", () => {
         ["notice", "y2_.py:2", "y2"],
       ],
     });
+  });
+
+  test("a repair of what Alembic could not load at all", async () => {
+    const dangling = { ...main, ...chain(["x", "gone"]) };
+    expect(await all(dangling, { ...dangling, ...chain(["x", "b"]) })).toEqual({
+      "reparented-revision": [["notice", "x_.py:2", "x"]],
+    });
+    const circle = { ...main, ...chain(["b", "d"]) };
+    expect(await all(circle, main)).toEqual({ "reparented-revision": [["notice", "b_.py:2", "b"]] });
   });
 
   test("no repair when it is something else that leaves fewer heads", async () => {
