@@ -8686,23 +8686,29 @@ function draftFor$1(head, other, graph, environment, history) {
 			related: [...related, ...childless?.after ? [relatedTo(revision, "revision", text`the revision that is a head now`)] : []]
 		};
 	}
-	const parents = graph.parents.get(entry.id);
 	const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
-	const instead = rival && parents.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}` : rival ? text`builds on ${parentsText(parents)} and not on the head ${code(rival.id)}` : text`builds on ${parentsText(parents)}`;
-	const line = rival && `down_revision = ${literal(entry, entry.at.down, [rival.id])}`;
+	const builds = text`builds on ${parentsText(entry.down)}`;
+	const instead = !rival ? builds : entry.down.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}` : text`${builds} and not on the head ${code(rival.id)}`;
+	const parents = rival && parentsOnTopOf(rival.id, entry, graph);
+	const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
 	return {
 		...placeOf$3(entry, "down"),
 		revision: entry.id,
 		message: text`${chain} ${instead}: ${consequence}.`,
 		help: text`${line === void 0 ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
 		related,
-		...rival && { fix: onTopOf(entry, rival.id) }
+		...parents && { fix: onTopOf(entry, parents) }
 	};
 }
-/** Puts a revision on another parent, where its header says so plainly. */
-function onTopOf(revision, parent) {
+/** The parents that put a revision on a head. A merge keeps those that the head does not come from. */
+function parentsOnTopOf(head, { down }, graph) {
+	const below = withAncestors(graph, [head]);
+	return down.length < 2 ? [head] : [...down.filter((parent) => !below.has(parent)), head];
+}
+/** Puts a revision on other parents, where its header says so plainly. */
+function onTopOf(revision, parents) {
 	const span = revision.at.down;
-	if (!span?.value || revision.down.length > 1) return void 0;
+	if (!span?.value) return void 0;
 	const { file, source } = revision;
 	const edit = (start, end, insert) => ({
 		file,
@@ -8711,14 +8717,14 @@ function onTopOf(revision, parent) {
 		expected: source.slice(start, end),
 		insert
 	});
-	const edits = [edit(span.value.start, span.value.end, literal(revision, span, [parent]))];
-	const written = /^(Revises:[ \t]*)(\S+)[ \t]*$/m.exec(source.slice(0, span.value.start));
-	if (written && written[2] === (revision.down[0] ?? "None")) {
+	const edits = [edit(span.value.start, span.value.end, literal(revision, span, parents))];
+	const written = /^(Revises:[ \t]*)(\S.*?)[ \t]*$/m.exec(source.slice(0, span.value.start));
+	if (written && written[2] === (revision.down.join(", ") || "None")) {
 		const start = written.index + written[1].length;
-		edits.unshift(edit(start, start + written[2].length, parent));
+		edits.unshift(edit(start, start + written[2].length, parents.join(", ")));
 	}
 	return {
-		title: `Build ${revision.id} on ${parent}`,
+		title: `Build ${revision.id} on ${parents.join(" and ")}`,
 		edits
 	};
 }
@@ -9324,6 +9330,8 @@ var reparented_revision_default = rule({
 			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
 			if (!change.reparented) return [depends(change, history)];
 			if (followsFromOthers(change.id, graph, history)) return [];
+			const gone = brokenOnBase(change, graph, history);
+			if (gone) return [mended(change, gone, history)];
 			return [repairsHeads(change.id, {
 				graph,
 				history
@@ -9339,6 +9347,24 @@ function followsFromOthers(id, graph, history) {
 		history
 	});
 	return same(before, after);
+}
+/** Why the base branch's own parents could not work, where the new ones do. */
+function brokenOnBase({ id, reparented }, graph, history) {
+	const left = reparented.before.filter((parent) => !reparented.after.includes(parent));
+	const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
+	if (absent.length > 0 && absent.length === left.length) return text`no file defines ${parentsText(absent)} there`;
+	const inCircle = ({ cycles }) => cycles.some((cycle) => cycle.includes(id));
+	return inCircle(history.graph) && !inCircle(graph) ? text`it comes before itself there` : void 0;
+}
+function mended({ id, before, after, reparented }, why, history) {
+	return {
+		...placeOf$3(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
+		help: text`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
 }
 function moved({ id, before, after, reparented }, graph, history) {
 	const earlier = withPredecessors(history.graph, [id]);
@@ -12345,6 +12371,7 @@ async function travel(plan, ports) {
 				if (await lab.run(phases.again, main, { own: true })) compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
 			} else phases.again.reason = text`the downgrade before it failed`;
 		}
+		if (scratch.server.provider === "url") await scratch.drop(main);
 		const proof = () => copy ? baseHistory(ports, evidence, phases.base, {
 			database: copy,
 			empty,

@@ -165,6 +165,8 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
       } else phases.again.reason = text`the downgrade before it failed`;
     }
 
+    // On a server of somebody else's all databases share their roles: what `main` still owns would keep a role from being dropped.
+    if (scratch.server.provider === "url") await scratch.drop(main);
     // The whole history, on a database of its own: nothing that fails here hides what came before.
     const proof = () => (copy ? baseHistory(ports, evidence, phases.base, { database: copy, empty, b0 }) : undefined);
     const down = await historyDown(lab, whole, phases.down, empty);
