@@ -12886,12 +12886,16 @@ function baseFilesOf({ git }) {
 		}
 	};
 }
-const interpreterOf = ({ target: { environment, settings }, project, world }) => findInterpreter({
-	root: project.root,
-	directory: environment.directory,
-	env: world.env,
-	...settings.python !== void 0 && { given: settings.python }
-});
+/** The interpreter of an environment. It is looked for once: asked early, the answer is there when it is needed. */
+function interpreterOf({ target, project, world }) {
+	const { environment, settings } = target;
+	return findInterpreter({
+		root: project.root,
+		directory: environment.directory,
+		env: world.env,
+		...settings.python !== void 0 && { given: settings.python }
+	});
+}
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts) {
 	if (!facts.graph.known) return facts.graph.reason;
@@ -13097,6 +13101,11 @@ async function gate(given, world) {
 	try {
 		const project = await clock.time("project", () => openProject(given, world));
 		root = project.root;
+		if (!project.settings.static) for (const target of project.environments) interpreterOf({
+			target,
+			project,
+			world
+		}).catch(() => {});
 		const base = await clock.time("base", () => baseOf(project, world));
 		if (!await clock.time("changes", () => touches(project, base))) return {
 			report: untouched(project, clock.timings()),

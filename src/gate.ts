@@ -16,7 +16,7 @@ import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
-import { baseFilesOf, observe, observeEdits, proofOf, type BaseFiles } from "./running.ts";
+import { baseFilesOf, interpreterOf, observe, observeEdits, proofOf, type BaseFiles } from "./running.ts";
 import type { Given } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
@@ -37,6 +37,8 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
   try {
     const project = await clock.time("project", () => openProject(given, world));
     root = project.root;
+    if (!project.settings.static)
+      for (const target of project.environments) interpreterOf({ target, project, world }).catch(() => {});
     const base = await clock.time("base", () => baseOf(project, world));
     const touched = await clock.time("changes", () => touches(project, base));
     if (!touched) return { report: untouched(project, clock.timings()), root };

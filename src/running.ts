@@ -4,7 +4,7 @@ import { exportCommit, type Exported } from "./history/export.ts";
 import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
-import { findInterpreter } from "./project/interpreter.ts";
+import { findInterpreter, type Interpreter } from "./project/interpreter.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
 import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
@@ -40,13 +40,16 @@ export function baseFilesOf({ git }: Pick<Project, "git">): BaseFiles {
   };
 }
 
-const interpreterOf = ({ target: { environment, settings }, project, world }: Pick<Task, "target" | "project" | "world">) =>
-  findInterpreter({
+/** The interpreter of an environment. It is looked for once: asked early, the answer is there when it is needed. */
+export function interpreterOf({ target, project, world }: Pick<Task, "target" | "project" | "world">): Promise<Interpreter> {
+  const { environment, settings } = target;
+  return findInterpreter({
     root: project.root,
     directory: environment.directory,
     env: world.env,
     ...(settings.python !== undefined && { given: settings.python }),
   });
+}
 
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts: FactsOf): Text | undefined {
