@@ -144,6 +144,8 @@ class CapturedConfig(CommandLine):
 def _flask_app() -> Any:
     from flask.cli import ScriptInfo, load_dotenv
 
+    # `flask` says so to applications: some do not start their servers or patch threads then.
+    os.environ["FLASK_RUN_FROM_CLI"] = "true"
     if os.environ.get("FLASK_SKIP_DOTENV", "0").lower() in ("0", "false", "no"):
         load_dotenv()
     app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()

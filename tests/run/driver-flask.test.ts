@@ -79,6 +79,13 @@ test.each([
   }
 });
 
+test("the application is told that a command loads it", async () => {
+  const wsgi =
+    'import os\nif not os.getenv("FLASK_RUN_FROM_CLI"):\n    raise SystemExit(3)\nfrom shop import create_app\napp = create_app()\n';
+  const driver = await start(await project({ "shop.py": app, "wsgi.py": wsgi }));
+  expect((await driver.loaded).order).toEqual(["a", "b"]);
+});
+
 test("an application that cannot be found says what is missing", async () => {
   const root = await project({});
   await expect((await start(root)).loaded).rejects.toMatchObject({
