@@ -125,14 +125,9 @@ function canonical(module: Node, imports: ReadonlyMap<string, string>, options: 
 
 /** Assigns nothing but what Alembic reads as the header. */
 function isHeader(statement: Node): boolean {
-  if (statement.kind === "AnnAssign")
-    return (
-      HEADER.has(statement.items[0]!.text) &&
-      statement.items[0]!.kind === "Name" &&
-      (!statement.items[2] || inert(statement.items[2]))
-    );
-  if (statement.kind !== "Assign" || !inert(statement.items.at(-1)!)) return false;
-  return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
+  if (statement.kind !== "Assign" && statement.kind !== "AnnAssign") return false;
+  const names = boundBy(statement);
+  return names.length > 0 && names.every((name) => HEADER.has(name));
 }
 
 /** The name of a definition that may stand anywhere: a function or class without decorators, or a constant. */

@@ -12,21 +12,26 @@ export default rule({
   needs: ["graph"],
   wants: ["history"],
   judge: ({ graph, history }) =>
-    graph.unreadable.map((unreadable): Draft => {
+    graph.unreadable.flatMap((unreadable): Draft[] => {
       const { file, line, reason } = unreadable;
+      const preexisting =
+        history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false;
+      // Nothing is wrong with those, and a project that computes its headers computes hundreds.
+      if (reason === "computed" && preexisting) return [];
       const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
       const { message, help } = wording(unreadable);
-      return {
-        file,
-        line,
-        ...(revision !== undefined && { revision }),
-        object: { kind: "file", name: file.slice(file.lastIndexOf("/") + 1) },
-        ...(reason === "computed" && { severity: "notice" as const }),
-        preexisting:
-          history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false,
-        message,
-        help,
-      };
+      return [
+        {
+          file,
+          line,
+          ...(revision !== undefined && { revision }),
+          object: { kind: "file", name: file.slice(file.lastIndexOf("/") + 1) },
+          ...(reason === "computed" && { severity: "notice" as const }),
+          preexisting,
+          message,
+          help,
+        },
+      ];
     }),
 });
 
