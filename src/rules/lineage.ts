@@ -12,6 +12,10 @@ export function placeOf(revision: Revision, what: keyof Revision["at"]): Place {
   return { file: revision.file, line: span?.line ?? 1, ...(span && { endLine: span.endLine }) };
 }
 
+/** An error is a warning where revisions may lie in folders that nobody knows. */
+export const unlessUnknowable = (environment: Environment | undefined): { severity?: "warning" } =>
+  environment?.unknowable === undefined ? {} : { severity: "warning" };
+
 /** A revision as another place of a finding; `commit` where it stands on the base branch only. */
 export function relatedTo(revision: Revision, what: keyof Revision["at"], message: Text, commit?: string): Related {
   const { file, line } = placeOf(revision, what);

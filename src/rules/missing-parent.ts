@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Graph } from "../project/graph.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
-import { literal, placeOf, relatedTo } from "./lineage.ts";
+import { literal, placeOf, relatedTo, unlessUnknowable } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -10,8 +10,8 @@ export default rule({
   severity: "error",
   summary: "A revision builds on one that no file defines",
   needs: ["graph"],
-  wants: ["history"],
-  judge: ({ graph, history }) =>
+  wants: ["history", "environment"],
+  judge: ({ graph, history, environment }) =>
     graph.missing.map(({ id, parent, from }): Draft => {
       const revision = graph.revisions.get(id)!;
       const what = from === "down_revision" ? "down" : "dependsOn";
@@ -23,6 +23,7 @@ export default rule({
       const insert = replaced && literal(revision, span, replaced);
       return {
         ...placeOf(revision, what),
+        ...unlessUnknowable(environment),
         revision: id,
         object: { kind: from, name: parent },
         preexisting:

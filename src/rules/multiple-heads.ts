@@ -4,7 +4,7 @@ import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
 import { block, code, text } from "../text.ts";
-import { alembic, literal, parentsText, placeOf, quoted, relatedTo, withAncestors } from "./lineage.ts";
+import { alembic, literal, parentsText, placeOf, quoted, relatedTo, unlessUnknowable, withAncestors } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -25,7 +25,10 @@ export default rule({
     const candidates = graph.heads.filter((head) => !meant.has(head)).map((head) => describeHead(head, graph, history));
     const blamed = candidates.sort((a, b) => a.rank - b.rank || b.order - a.order).slice(0, surplus);
     const left = graph.heads.filter((head) => !blamed.some(({ id }) => id === head));
-    return blamed.map((head) => draftFor(head, otherHead(head.id, left, graph), graph, environment, history));
+    return blamed.map((head) => ({
+      ...draftFor(head, otherHead(head.id, left, graph), graph, environment, history),
+      ...unlessUnknowable(environment),
+    }));
   },
 });
 

@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Unreadable } from "../project/revision.ts";
 import { block, code, text, type Text } from "../text.ts";
-import { quoted } from "./lineage.ts";
+import { quoted, unlessUnknowable } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -10,8 +10,8 @@ export default rule({
   severity: "error",
   summary: "A file in a version folder is no revision that Alembic can load",
   needs: ["graph"],
-  wants: ["history"],
-  judge: ({ graph, history }) =>
+  wants: ["history", "environment"],
+  judge: ({ graph, history, environment }) =>
     graph.unreadable.flatMap((unreadable): Draft[] => {
       const { file, line, reason } = unreadable;
       const preexisting =
@@ -26,6 +26,7 @@ export default rule({
           line,
           ...(revision !== undefined && { revision }),
           object: { kind: "file", name: file.slice(file.lastIndexOf("/") + 1) },
+          ...(reason === "no-revision" && unlessUnknowable(environment)),
           ...(reason === "computed" && { severity: "notice" as const }),
           preexisting,
           message,

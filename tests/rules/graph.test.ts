@@ -133,6 +133,21 @@ describe("multiple-heads", () => {
   });
 });
 
+test("where revisions may lie in folders that nobody knows, nothing of this blocks", async () => {
+  const facts = await sides(main, { ...main, ...chain(["n", "b"], ["m", "gone"]), "versions/helper.py": "" });
+  const unknowable = { ...facts, environment: { ...facts.environment, unknowable: "env.py sets version_locations by itself" } };
+  for (const rule of [multipleHeads, missingParent, unreadable]) {
+    expect(
+      draftsOf(rule, unknowable).map(({ severity }) => severity),
+      rule.id,
+    ).toContain("warning");
+    expect(
+      draftsOf(rule, facts).map(({ severity }) => severity),
+      rule.id,
+    ).not.toContain("warning");
+  }
+});
+
 describe("missing-parent", () => {
   test("a parent, a dependency, one that the base branch misses too", async () => {
     const base = { ...main, ...chain(["o", "older"]) };
