@@ -149,6 +149,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
       if (cause === finding || !grave) return false;
       if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
       if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+      if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
       if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
       if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision)
         return false;
@@ -167,7 +168,8 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
   };
   for (const [finding, cause] of folded) {
     if (!cause) continue;
-    addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
+    if (cause.rule === "missing-baseline") addEvidence(cause, text`Also: ${finding.message}`);
+    else addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
   }
   return findings.filter((finding) => !folded.get(finding));
 }

@@ -260,6 +260,16 @@ describe("consequences", () => {
     expect(plain(findings[0]!.evidence!)).toBe("Consequence: empty Consequence: fails again the statement");
   });
 
+  test("an old revision that needs a baseline is one finding, which blocks", () => {
+    const rules = [
+      says("missing-baseline", draft("no base")),
+      says("upgrade-failed", draft("fails", { revision: "c", preexisting: true })),
+    ];
+    const { findings } = settled(rules);
+    expect(findings).toMatchObject([{ rule: "missing-baseline", blocks: true }]);
+    expect(plain(findings[0]!.evidence!)).toBe("Also: fails");
+  });
+
   test("a project that cannot be loaded for a revision that cannot be read, and the like", () => {
     expect(messages([says("environment-failed", draft("no load")), says("unreadable-revision", draft("no read", c))])).toEqual([
       "no read",

@@ -1,7 +1,8 @@
 import type { Evidence, Stop } from "../run/evidence.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
 import { below, command } from "./commands.ts";
-import { bareName, causeOf, firstLine, phasesOf, stopped } from "./observed.ts";
+import { bareName, causeOf, phasesOf, stopped } from "./observed.ts";
+import { firstLine, tableOfUnnamed } from "./raised.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -29,7 +30,7 @@ export default rule({
 });
 
 function wayOut(run: Evidence, { revision, raised }: Stop): Text {
-  const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
+  const table = tableOfUnnamed(raised);
   if (table === undefined) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
   const names = constraintsOf(run, revision!, table);
   if (names.length === 0) {

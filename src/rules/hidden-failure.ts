@@ -1,6 +1,7 @@
 import type { Draft } from "../finding.ts";
 import { block, code, listOf, text } from "../text.ts";
-import { firstLine, phasesOf, placeOf } from "./observed.ts";
+import { phasesOf, placeOf } from "./observed.ts";
+import { firstLine } from "./raised.ts";
 import { rule } from "./rule.ts";
 
 export default rule({

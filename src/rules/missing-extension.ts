@@ -1,5 +1,5 @@
 import { block, code, text } from "../text.ts";
-import { causeOf, missingExtension, placeOfStop } from "./observed.ts";
+import { causeOf, missingExtension, phasesOf, placeOfStop } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 /** Extensions that no Postgres distribution of ours carries, and images that do. */
@@ -19,7 +19,7 @@ export default rule({
   summary: "A migration needs an extension that the server does not have, or that nobody created",
   needs: ["run", "graph"],
   judge({ run, graph }) {
-    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+    const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
     const extension = stop && missingExtension(stop);
     if (!stop || extension === undefined) return [];
     const absent = /not available|control file/.test(stop.raised.message);

@@ -1,5 +1,5 @@
 import { block, code, text } from "../text.ts";
-import { causeOf, missingRole, placeOfStop } from "./observed.ts";
+import { causeOf, missingRole, phasesOf, placeOfStop } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -9,7 +9,7 @@ export default rule({
   summary: "A migration names a role that no revision creates",
   needs: ["run", "graph"],
   judge({ run, graph }) {
-    const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+    const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
     const role = stop && missingRole(stop);
     if (!stop || role === undefined) return [];
     return [

@@ -4,10 +4,27 @@ import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
 import type { Evidence, Phase, PhaseId, Stop } from "../run/evidence.ts";
 import type { Raised } from "../run/protocol.ts";
-import { block, text, type Text } from "../text.ts";
+import type { Text } from "../text.ts";
+import { evidenceOf } from "./raised.ts";
 
-/** The phases of the evidence with these ids, in the order of the itinerary. */
-export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] => run.phases.filter((phase) => ids.includes(phase.id));
+/** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
+export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] =>
+  run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
+
+/** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
+function withFirstError(phase: Phase): Phase {
+  const { stop, steps } = phase;
+  if (stop?.raised.sqlstate !== "25P02") return phase;
+  const statements = steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? [];
+  const failed = statements.find(({ error }) => error && error.sqlstate !== "25P02");
+  if (!failed?.error) return phase;
+  const { file, line, sql, error } = failed;
+  const { sqlstate: _, ...raised } = stop.raised;
+  return {
+    ...phase,
+    stop: { ...stop, ...(file !== undefined && { file, line }), raised: { ...raised, type: "DatabaseError", ...error, sql } },
+  };
+}
 
 /** What stopped a phase, by the kind of mend that it needs. */
 export type Cause = "hang" | "environment" | "extension" | "role" | "irreversible" | "fault";
@@ -83,49 +100,6 @@ export function causeOf(stop: Stop, is?: Revision["downgradeIs"]): Cause {
   if (missingExtension(stop)) return "extension";
   if (missingRole(stop)) return "role";
   return isRefusal(stop.raised) || (is === "raises" && stop.raised.sqlstate === undefined) ? "irreversible" : "fault";
-}
-
-/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
-const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
-
-/** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
-export function firstLine(message: string): string {
-  const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
-  const unnamed = UNNAMED.exec(line);
-  if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
-  return line
-    .replace(/^\([\w.]+\)\s*/, "")
-    .replace(/^<class '[^']+'>:\s*/, "")
-    .trim();
-}
-
-/** Addresses of Python's objects, which are others at every run. */
-const ADDRESS = / at 0x[0-9a-f]{6,}/g;
-
-/** The end of a traceback, without the frames of libraries where there are some of the project. */
-function traceOf({ traceback, frames }: Raised): string {
-  // Each frame is a line that names it and what is indented further.
-  const parts = traceback
-    .replace(ADDRESS, "")
-    .trim()
-    .split(/\n(?= {2}File "|\S)/);
-  const own = parts.filter(
-    (part) => !/^ {2}File "[^"]*[/\\](?:site-packages|dist-packages|lib[/\\]python[\d.]+)[/\\]/.test(part),
-  );
-  return (frames.length > 0 ? own : parts).join("\n").split("\n").slice(-12).join("\n");
-}
-
-/** The message, the statement and, where there is no statement, the end of the traceback. */
-export function evidenceOf({ raised }: Stop): Text {
-  const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
-  const message = block(
-    raised.message
-      .replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "")
-      .replace(ADDRESS, "")
-      .trim(),
-  );
-  const rest = raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(traceOf(raised))}`;
-  return text`${name}: ${message} ${rest}`;
 }
 
 /** The place of a function of a revision. */

@@ -1,5 +1,6 @@
 import { code, text } from "../text.ts";
-import { causeOf, firstLine, phasesOf, stopped } from "./observed.ts";
+import { causeOf, phasesOf, stopped } from "./observed.ts";
+import { firstLine } from "./raised.ts";
 import { rule } from "./rule.ts";
 
 export default rule({

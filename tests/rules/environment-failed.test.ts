@@ -20,6 +20,22 @@ test.for([
   expect(toPaste(judge(environmentFailed, graph, raises(type, message))[0]!)).toEqual([lines]);
 });
 
+test("settings that are missing, with the lines to add", () => {
+  const message =
+    "2 validation errors for Settings\nDB_HOST\n  Field required [type=missing, input_value={}, input_type=dict]\ndb_user\n  Field required [type=missing]";
+  const [draft] = judge(environmentFailed, graph, raises("ValidationError", message));
+  expect(said(draft!)).toBe(
+    "migrations/env.py raises ValidationError, so no migration can run: the settings lack DB_HOST and DB_USER",
+  );
+  expect(toPaste(draft!)).toEqual(["env:\n  DB_HOST: …\n  DB_USER: …"]);
+});
+
+test("a schema or a role that nobody creates comes with the line for setup-sql", () => {
+  const raised = { type: "ProgrammingError", message: 'schema "api" does not exist\nLINE 2', sqlstate: "3F000" };
+  const run = evidence([phase("prepare", { stop: stop(undefined, raised, { file: "migrations/env.py", line: 8 }) })]);
+  expect(toPaste(judge(environmentFailed, graph, run)[0]!)).toEqual(['CREATE SCHEMA "api";']);
+});
+
 test("a revision that raises while it is loaded is named", () => {
   const [draft] = judge(
     environmentFailed,

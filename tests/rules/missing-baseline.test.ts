@@ -1,17 +1,27 @@
 import { expect, test } from "vitest";
 import missingBaseline from "../../src/rules/missing-baseline.ts";
-import { chainOf, evidence, judge, phase, said, stop, toPaste } from "../support/evidence.ts";
+import { chainOf, evidence, fileOf, judge, phase, said, stop, toPaste } from "../support/evidence.ts";
 
-const graph = chainOf(["a"], ["b"]);
+const graph = chainOf(["a"], ["b"], ["c"]);
 
 test("the revision that fails, and the lines that name a baseline", () => {
-  const run = evidence([phase("base", { stop: stop("a", { message: 'relation "users" does not exist', sqlstate: "42P01" }) })]);
+  const failed = stop("a", { message: 'relation "users" does not exist', sqlstate: "42P01" }, { file: fileOf("a"), line: 10 });
+  const run = evidence([phase("base", { planned: ["a", "b"], stop: failed })], {
+    order: ["a", "b", "c"],
+    base: new Set(["a", "b"]),
+  });
   const [draft] = judge(missingBaseline, graph, run);
   expect(draft).toMatchObject({ file: "alembic.ini", line: 1 });
   expect(said(draft!)).toContain(
     'the revision a, which the base branch has already, fails there (relation "users" does not exist)',
   );
-  expect(toPaste(draft!)).toEqual(['baseline = "schema.sql"\nbaseline-revision = "a"']);
+  expect(toPaste(draft!)).toEqual(['baseline = "schema.sql"\nbaseline-revision = "b"']);
+  expect(draft!.related).toMatchObject([{ file: fileOf("a"), line: 10 }]);
+});
+
+test("a baseline that is given and too old", () => {
+  const run = evidence([phase("base", { planned: ["b"], stop: stop("b") })], { order: ["a", "b"], base: new Set(["a", "b"]) });
+  expect(said(judge(missingBaseline, graph, run)[0]!)).toContain("do not start with the baseline that is given: the revision b");
 });
 
 test("what a baseline would not mend is not this", () => {

@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bareName, evidenceOf, nameParts } from "../../src/rules/observed.ts";
+import { bareName, nameParts, phasesOf } from "../../src/rules/observed.ts";
 import { RULES } from "../../src/rules/index.ts";
-import { chainOf, environment, evidence, phase, stop } from "../support/evidence.ts";
-import type { Raised } from "../../src/run/protocol.ts";
-import { plain } from "../../src/text.ts";
-import type { PhaseId, Stop } from "../../src/run/evidence.ts";
+import { chainOf, environment, evidence, fileOf, phase, statement, step, stop } from "../support/evidence.ts";
+import type { PhaseId, Step, Stop } from "../../src/run/evidence.ts";
 
 test("the parts of names that Postgres quotes", () => {
   expect(nameParts('billing."Odd.Table"."a ""b"""')).toEqual(["billing", '"Odd.Table"', '"a ""b"""']);
@@ -15,36 +13,34 @@ test("the parts of names that Postgres quotes", () => {
   expect(bareName('public."a ""b"""')).toBe('a "b"');
 });
 
-test("a traceback shows the project's frames, and no address", () => {
-  const traceback = [
-    "Traceback (most recent call last):",
-    '  File "/venv/lib/python3.12/site-packages/alembic/script/base.py", line 1, in run',
-    "    step()",
-    '  File "/app/versions/a.py", line 9, in upgrade',
-    "    op.drop_constraint(None, 'items')",
-    "    ~~~^^^",
-    '  File "/usr/lib/python3.12/contextlib.py", line 2, in __exit__',
-    "    raise",
-    "CompileError: <Thing object at 0x7fd15d190b30> has no name",
-    "and a second line",
-  ].join("\n");
-  const frames = [{ file: "/app/versions/a.py", line: 9, function: "upgrade" }];
-  const error = { type: "CompileError", message: "<Thing object at 0x7fd15d190b30> has no name", traceback };
-  const shown = (more: Partial<Raised>) => plain(evidenceOf(stop("a", { ...error, ...more })));
-  expect(shown({ frames })).toBe(
-    [
-      "CompileError: ",
-      "<Thing object> has no name",
-      " ",
-      "Traceback (most recent call last):",
-      '  File "/app/versions/a.py", line 9, in upgrade',
-      "    op.drop_constraint(None, 'items')",
-      "    ~~~^^^",
-      "CompileError: <Thing object> has no name",
-      "and a second line",
-    ].join("\n"),
-  );
-  expect(shown({})).toContain("site-packages");
+test("where Postgres refuses everything, the statement that failed first is what stopped the phase", () => {
+  const refused = stop("b", {
+    type: "InternalError",
+    message: "current transaction is aborted",
+    sqlstate: "25P02",
+    sql: "INSERT INTO alembic_version",
+  });
+  const statements = [
+    statement("SELECT 1"),
+    statement("DROP TABLE gone", {
+      file: fileOf("b"),
+      line: 9,
+      error: { message: 'table "gone" does not exist', sqlstate: "42P01" },
+    }),
+    statement("SELECT 2", {
+      file: fileOf("b"),
+      line: 10,
+      error: { message: "current transaction is aborted", sqlstate: "25P02" },
+    }),
+  ];
+  const stopped = (steps: Step[]) => phasesOf(evidence([phase("base", { stop: refused, steps })]), "base")[0]!.stop;
+  expect(stopped([step("a"), step("b", { ended: false, statements })])).toMatchObject({
+    revision: "b",
+    file: fileOf("b"),
+    line: 9,
+    raised: { message: 'table "gone" does not exist', sqlstate: "42P01", sql: "DROP TABLE gone" },
+  });
+  expect(stopped([step("a", { statements }), step("b", { ended: false })])).toEqual(refused);
 });
 
 test("whatever stops a phase, a rule tells it", () => {

@@ -56,7 +56,7 @@ export const step = (revision: string, more: Partial<Step> = {}): Step => ({
   ...more,
 });
 
-const raised = (more: Partial<Raised> = {}): Raised => ({
+export const raised = (more: Partial<Raised> = {}): Raised => ({
   type: "RuntimeError",
   message: "it broke",
   frames: [],
