@@ -17,6 +17,9 @@ function wayOut(raised: Raised): Text {
     const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
     return text`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
   }
+  // What many applications do at each connection where no URL is set and SQLite is their default.
+  if (raised.sqlstate && /\bPRAGMA\b/i.test(message))
+    return text`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
   const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
   if (raised.sqlstate && kind !== undefined)
     return text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;

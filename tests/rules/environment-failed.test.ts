@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { plain } from "../../src/text.ts";
 import environmentFailed from "../../src/rules/environment-failed.ts";
 import { chainOf, evidence, fileOf, judge, phase, said, stop, toPaste } from "../support/evidence.ts";
 
@@ -34,6 +35,12 @@ test("a schema or a role that nobody creates comes with the line for setup-sql",
   const raised = { type: "ProgrammingError", message: 'schema "api" does not exist\nLINE 2', sqlstate: "3F000" };
   const run = evidence([phase("prepare", { stop: stop(undefined, raised, { file: "migrations/env.py", line: 8 }) })]);
   expect(toPaste(judge(environmentFailed, graph, run)[0]!)).toEqual(['CREATE SCHEMA "api";']);
+});
+
+test("an application that believes to be on SQLite is told of the URL", () => {
+  const raised = { type: "ProgrammingError", message: 'syntax error at or near "PRAGMA"', sqlstate: "42601" };
+  const run = evidence([phase("prepare", { stop: stop(undefined, raised, { file: "app.py", line: 8 }) })]);
+  expect(plain(judge(environmentFailed, graph, run)[0]!.help)).toContain("give it a URL of PostgreSQL");
 });
 
 test("a revision that raises while it is loaded is named", () => {
