@@ -21,7 +21,7 @@ export default rule({
     const [phase] = phasesOf(run, "base");
     const stop = phase?.stop;
     if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-    const baseline = run.order.some((id) => run.base.has(id) && !phase!.planned.includes(id));
+    const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
     const where = baseline ? text`with the baseline that is given` : text`from an empty database`;
     const place = placeOfStop(graph, stop, "upgrade");
     return [
