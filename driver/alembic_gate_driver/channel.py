@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import queue
@@ -42,7 +43,8 @@ class Channel:
 
     def listen(self) -> None:
         """Start reading."""
-        threading.Thread(target=self._read, name="alembic-gate", daemon=True).start()
+        # Not in threading's list: what patches the only thread of a process, as gevent does, finds the project's alone.
+        _thread.start_new_thread(self._read, ())
 
     def send(self, kind: str, *, at_once: bool = True, **fields: Any) -> None:
         """Send one event, and those that were kept back before it."""

@@ -33,6 +33,15 @@ test.each([
   await expect(driver.run(options)).rejects.toThrow("gone");
 });
 
+test("the project finds one thread, its own, where it patches threads as gevent does", async () => {
+  const body = "import threading\nassert len(threading.enumerate()) == 1, threading.enumerate()";
+  const driver = await drive(alembicFiles({ a: `${body}\n${revision("a")}` }));
+  expect((await driver.loaded).order).toEqual(["a"]);
+  const database = await createDatabase();
+  const result = await driver.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
+  expect(result.raised).toBeUndefined();
+});
+
 test("SystemExit in env.py is an error of env.py", async () => {
   const database = await createDatabase();
   const driver = await drive(alembicFiles({ a: revision("a") }, "import sys\nsys.exit(0)\n"));
