@@ -71,7 +71,8 @@ const lineOf = (source: string, offset: number) => source.slice(0, offset).split
 /** Makes the function that tells line and column of an offset. */
 export function positionsIn(source: string): (offset: number) => Position {
   const starts = [0];
-  for (const end of source.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
+  if (source.includes("\r")) for (const end of source.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
+  else for (let end = source.indexOf("\n"); end !== -1; end = source.indexOf("\n", end + 1)) starts.push(end + 1);
   return (offset) => {
     let low = 0;
     let high = starts.length - 1;

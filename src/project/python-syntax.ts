@@ -35,6 +35,12 @@ class Refused extends Error {
   }
 }
 
+const NONE: readonly [] = [];
+const NON_ASCII = /[^\x00-\x7f]/;
+
+/** A name as Python compares it. */
+const plainName = (text: string): string => (NON_ASCII.test(text) ? text.normalize("NFKC") : text);
+
 const BINARY: Record<string, number> = {
   "|": 1,
   "^": 2,
@@ -57,6 +63,8 @@ const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">=", "in", "is", "not"
 const UPDATES = new Set(["+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", "^=", ">>=", "<<=", "**="]);
 /** What ends an expression list. */
 const ENDS = new Set([")", "]", "}", "=", ":", ";", ":=", ...UPDATES]);
+/** What cannot go on with an expression. */
+const ENDS_ATOM = new Set([",", ")", "]", "}", ":", "="]);
 const SIMPLE = new Set(["return", "pass", "break", "continue", "raise", "global", "nonlocal", "del", "assert", "import", "from"]);
 const COMPOUND = new Set(["def", "class", "if", "for", "while", "try", "with", "async", "@"]);
 
@@ -139,7 +147,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     if (!take(text)) refuse(detail);
   };
   const end = (): number => tokens[at - 1]?.end ?? 0;
-  const node = (kind: string, start: number, items: (Node | null)[] = [], text = ""): Node => ({
+  const node = (kind: string, start: number, items: readonly (Node | null)[] = NONE, text = ""): Node => ({
     kind,
     text,
     items,
@@ -150,7 +158,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     const token = now();
     if (token.kind !== "name") refuse();
     at += 1;
-    return token.text.normalize("NFKC");
+    return plainName(token.text);
   };
   /** A comma-separated list of at least one; a trailing comma is taken. */
   const list = (item: () => Node, ends: (token: Token) => boolean): { items: Node[]; trailing: boolean } => {
@@ -185,7 +193,7 @@ function parserOf(source: string, tokens: readonly Token[]) {
     const token = now();
     if (token.kind === "name") {
       at += 1;
-      return node("Name", token.start, [], token.text.normalize("NFKC"));
+      return node("Name", token.start, [], plainName(token.text));
     }
     if (token.kind === "number") {
       at += 1;
@@ -301,11 +309,14 @@ function parserOf(source: string, tokens: readonly Token[]) {
     while (now().kind === "string") {
       const token = now();
       at += 1;
-      const prefix = /^[a-z]*/i.exec(token.text)![0].toLowerCase();
-      const quotes = /^(?:'''|"""|'|")/.exec(token.text.slice(prefix.length))![0];
-      const from = token.start + prefix.length + quotes.length;
-      const to =
-        token.end - (token.text.length >= prefix.length + 2 * quotes.length && token.text.endsWith(quotes) ? quotes.length : 0);
+      let letters = 0;
+      while (token.text.charCodeAt(letters) > 39) letters += 1;
+      const prefix = token.text.slice(0, letters).toLowerCase();
+      const quote = token.text[letters]!;
+      const quotes = token.text.startsWith(quote.repeat(3), letters) ? quote.repeat(3) : quote;
+      const from = token.start + letters + quotes.length;
+      const closed = token.text.length >= letters + 2 * quotes.length && token.text.endsWith(quotes);
+      const to = token.end - (closed ? quotes.length : 0);
       const isBytes = prefix.includes("b");
       if (bytes !== undefined && bytes !== isBytes) refuse("cannot mix bytes and nonbytes literals", token.start);
       bytes = isBytes;
@@ -479,7 +490,11 @@ function parserOf(source: string, tokens: readonly Token[]) {
   };
   const unary = (): Node => {
     const start = now().start;
-    for (const sign of ["+", "-", "~"]) if (take(sign)) return node("Unary", start, [deeper(unary)], sign);
+    const sign = now().text;
+    if (now().kind === "op" && (sign === "-" || sign === "+" || sign === "~")) {
+      at += 1;
+      return node("Unary", start, [deeper(unary)], sign);
+    }
     const base = primary();
     return take("**") ? node("Binary", start, [base, deeper(unary)], "**") : base;
   };
@@ -524,7 +539,12 @@ function parserOf(source: string, tokens: readonly Token[]) {
   };
   const disjunction = (): Node => logical("or", () => logical("and", inversion));
 
-  const expression = (): Node => deeper(plainExpression);
+  const expression = (): Node => {
+    // Most are a name or a literal alone: no need to ask every level of the grammar.
+    const next = ahead(1);
+    const alone = next.kind === "newline" || (next.kind === "op" && ENDS_ATOM.has(next.text));
+    return alone && now().kind !== "op" ? atom() : deeper(plainExpression);
+  };
   const plainExpression = (): Node => {
     const start = now().start;
     if (is("lambda")) return lambda();

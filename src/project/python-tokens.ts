@@ -55,11 +55,17 @@ const AFTER_NUMBER = /(?:and|else|for|if|in|is|not|or)\b/y;
 const CONFLICT = /(?:<{7}|={7}|>{7})(?![<=>])/y;
 const CONFLICT_LEFT = "a merge conflict was left in the file";
 
+const NAMED_CHARACTER = /\\N\{[^}\r\n]*\}/y;
+const BACKSLASH = 92;
+const BRACE = 123;
+
+/** Operators that no other begins with. */
+const SINGLE: ReadonlySet<string> = new Set("()[]{},;");
 const CLOSES: Record<string, string> = { ")": "(", "]": "[", "}": "{" };
 
 function match(pattern: RegExp, source: string, at: number): string | undefined {
   pattern.lastIndex = at;
-  return pattern.exec(source)?.[0];
+  return pattern.test(source) ? source.slice(at, pattern.lastIndex) : undefined;
 }
 
 /** The end of the string literal that begins at an offset, or a problem. `opening` is its prefix and quotes. */
@@ -70,22 +76,24 @@ function stringEnd(source: string, at: number, opening: string, limit: number): 
   const raw = prefix.includes("r");
   const long = quotes.length === 3;
   const open = (detail: string): Problem => ({ offset: at, detail });
+  const quote = quotes.charCodeAt(0);
   let index = at + opening.length;
   while (index < limit) {
-    const character = source[index]!;
-    if (source.startsWith(quotes, index)) return index + quotes.length;
-    if (character === "\\") {
+    const character = source.charCodeAt(index);
+    if (character === quote) {
+      if (!long || (source.charCodeAt(index + 1) === quote && source.charCodeAt(index + 2) === quote))
+        return index + quotes.length;
+      index += 1;
+    } else if (character === BACKSLASH) {
       // \N{…} is a name, not a replacement.
-      const named = replaced && !raw ? /\\N\{[^}\r\n]*\}/y : undefined;
-      if (named) named.lastIndex = index;
-      const name = named?.exec(source)?.[0];
+      const name = replaced && !raw ? match(NAMED_CHARACTER, source, index) : undefined;
       const next = source[index + 1];
       if (name !== undefined) index += name.length;
       else if (replaced && (next === "{" || next === "}")) index += 1;
       else index += next === "\r" && source[index + 2] === "\n" ? 3 : 2;
-    } else if (!long && (character === "\n" || character === "\r")) return open("unterminated string literal");
-    else if (replaced && character === "{") {
-      if (source[index + 1] === "{") index += 2;
+    } else if (!long && (character === 10 || character === 13)) return open("unterminated string literal");
+    else if (replaced && character === BRACE) {
+      if (source.charCodeAt(index + 1) === BRACE) index += 2;
       else {
         const end = replacementEnd(source, index, limit);
         if (typeof end !== "number") return end;
@@ -236,7 +244,8 @@ export function tokenize(source: string, within?: [start: number, end: number]):
     const character = source[index]!;
     const code = character.charCodeAt(0);
     if (code === 32 || code === 9 || code === 12 || code === 92) {
-      const space = match(SPACE, source, index);
+      const space =
+        code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE, source, index);
       if (space !== undefined) {
         index += space.length;
         continue;
@@ -293,7 +302,7 @@ export function tokenize(source: string, within?: [start: number, end: number]):
       add("number", number);
       continue;
     }
-    const operator = match(OPERATOR, source, index);
+    const operator = SINGLE.has(character) ? character : match(OPERATOR, source, index);
     if (operator === undefined) {
       fail(`invalid character ${JSON.stringify(character)}`);
       add("op", character);
