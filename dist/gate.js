@@ -258,10 +258,10 @@ const SETTINGS$1 = [
 	"color.ui=false"
 ].flatMap((setting) => ["-c", setting]);
 /** Variables that would send git to another repository, or make it run something. Hooks set some of them. */
-const FOREIGN = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
+const FOREIGN$1 = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
 function environmentOf$1(options) {
 	return {
-		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name))),
+		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN$1.test(name))),
 		LC_ALL: "C",
 		GIT_TERMINAL_PROMPT: "0",
 		GIT_OPTIONAL_LOCKS: "0",
@@ -733,7 +733,7 @@ async function changedFiles(git, base) {
 	])]);
 	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
 }
-// node_modules/smol-toml/dist/error.js
+// ../../../work/main/node_modules/smol-toml/dist/error.js
 function getLineColFromPtr(string, ptr) {
 	let lines = string.slice(0, ptr).split(/\r?\n/);
 	return [lines.length, lines.pop().length + 1];
@@ -776,7 +776,7 @@ var TomlError = class TomlError extends Error {
 		});
 	}
 };
-// node_modules/smol-toml/dist/primitive.js
+// ../../../work/main/node_modules/smol-toml/dist/primitive.js
 /** @internal */
 function parseString(ctx) {
 	let startPtr = ctx.p;
@@ -848,7 +848,7 @@ function parseString(ctx) {
 	}
 	TomlError.x("unfinished string", ctx, startPtr);
 }
-// node_modules/smol-toml/dist/date.js
+// ../../../work/main/node_modules/smol-toml/dist/date.js
 let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
 var TomlDate = class TomlDate extends Date {
 	#hasDate = false;
@@ -947,7 +947,7 @@ var TomlDate = class TomlDate extends Date {
 		return date;
 	}
 };
-// node_modules/smol-toml/dist/extract.js
+// ../../../work/main/node_modules/smol-toml/dist/extract.js
 function isDigit(char, base = 10) {
 	return base === 16 ? char > 47 && char < 58 || char > 64 && char < 71 || char > 96 && char < 103 : char > 47 && char < 48 + base;
 }
@@ -1086,7 +1086,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
 		TomlError.x(e instanceof Error ? e.message : "" + e, ctx, errPtr);
 	}
 }
-// node_modules/smol-toml/dist/util.js
+// ../../../work/main/node_modules/smol-toml/dist/util.js
 /** @internal */
 function skipComment(ctx) {
 	for (; ctx.p < ctx.s.length; ctx.p++) {
@@ -1108,7 +1108,7 @@ function skipVoid(ctx, banNewLines, banComments) {
 		skipComment(ctx);
 	}
 }
-// node_modules/smol-toml/dist/struct.js
+// ../../../work/main/node_modules/smol-toml/dist/struct.js
 /** @internal */
 function parseKey(ctx, end = 61) {
 	let startPtr;
@@ -1203,7 +1203,7 @@ function parseArray(ctx) {
 	}
 	TomlError.x("unfinished array", ctx, startPtr);
 }
-// node_modules/smol-toml/dist/parse.js
+// ../../../work/main/node_modules/smol-toml/dist/parse.js
 function peekTable(ctx, key, table, meta, type) {
 	let t = table;
 	let m = meta;
@@ -1636,14 +1636,14 @@ const isBelow = (file, folder) => folder === "" || file.startsWith(`${folder}/`)
 /** A file of a cookiecutter or copier template, which does not run as it is. */
 const isTemplate = (file) => /\{\{|\{%/.test(file);
 /** `a/b` → `a`, `a` → "". */
-const folderOf = (file) => tidy$1(path$1.dirname(file));
+const folderOf = (file) => tidy$2(path$1.dirname(file));
 /** The folder itself and all above it, up to the root "". */
 function upwards(folder) {
 	const all = [folder];
 	for (let at = folder; at !== "";) all.push(at = folderOf(at));
 	return all;
 }
-const tidy$1 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
+const tidy$2 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
 /** `pkg:dir`, a folder inside of a package. */
 const isResource = (written) => !path$1.isAbsolute(written) && written.includes(":");
 /** Where it leads depends on the folder that commands are run from. */
@@ -1658,7 +1658,7 @@ function locate(listing, written, from) {
 	if (isResource(written)) return locateResource(listing, written, from);
 	return inRepository(path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written));
 }
-const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
+const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$2(place.slice(18)) : void 0;
 /** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
 function locateResource({ folders }, written, from) {
 	const [name, ...inner] = written.split(":");
@@ -2049,7 +2049,8 @@ const lineOf$1 = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/)
 /** Makes the function that tells line and column of an offset. */
 function positionsIn(source) {
 	const starts = [0];
-	for (const end of source.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
+	if (source.includes("\r")) for (const end of source.matchAll(/\r\n|\r|\n/g)) starts.push(end.index + end[0].length);
+	else for (let end = source.indexOf("\n"); end !== -1; end = source.indexOf("\n", end + 1)) starts.push(end + 1);
 	return (offset) => {
 		let low = 0;
 		let high = starts.length - 1;
@@ -2096,6 +2097,11 @@ const JOINED = /\\(?:\r\n|\r|\n)[ \t\f]*/y;
 const AFTER_NUMBER = /(?:and|else|for|if|in|is|not|or)\b/y;
 const CONFLICT = /(?:<{7}|={7}|>{7})(?![<=>])/y;
 const CONFLICT_LEFT = "a merge conflict was left in the file";
+const NAMED_CHARACTER = /\\N\{[^}\r\n]*\}/y;
+const BACKSLASH = 92;
+const BRACE = 123;
+/** Operators that no other begins with. */
+const SINGLE = /* @__PURE__ */ new Set("()[]{},;");
 const CLOSES = {
 	")": "(",
 	"]": "[",
@@ -2103,7 +2109,7 @@ const CLOSES = {
 };
 function match(pattern, source, at) {
 	pattern.lastIndex = at;
-	return pattern.exec(source)?.[0];
+	return pattern.test(source) ? source.slice(at, pattern.lastIndex) : void 0;
 }
 /** The end of the string literal that begins at an offset, or a problem. `opening` is its prefix and quotes. */
 function stringEnd(source, at, opening, limit) {
@@ -2116,21 +2122,22 @@ function stringEnd(source, at, opening, limit) {
 		offset: at,
 		detail
 	});
+	const quote = quotes.charCodeAt(0);
 	let index = at + opening.length;
 	while (index < limit) {
-		const character = source[index];
-		if (source.startsWith(quotes, index)) return index + quotes.length;
-		if (character === "\\") {
-			const named = replaced && !raw ? /\\N\{[^}\r\n]*\}/y : void 0;
-			if (named) named.lastIndex = index;
-			const name = named?.exec(source)?.[0];
+		const character = source.charCodeAt(index);
+		if (character === quote) {
+			if (!long || source.charCodeAt(index + 1) === quote && source.charCodeAt(index + 2) === quote) return index + quotes.length;
+			index += 1;
+		} else if (character === BACKSLASH) {
+			const name = replaced && !raw ? match(NAMED_CHARACTER, source, index) : void 0;
 			const next = source[index + 1];
 			if (name !== void 0) index += name.length;
 			else if (replaced && (next === "{" || next === "}")) index += 1;
 			else index += next === "\r" && source[index + 2] === "\n" ? 3 : 2;
-		} else if (!long && (character === "\n" || character === "\r")) return open("unterminated string literal");
-		else if (replaced && character === "{") {
-			if (source[index + 1] === "{") index += 2;
+		} else if (!long && (character === 10 || character === 13)) return open("unterminated string literal");
+		else if (replaced && character === BRACE) {
+			if (source.charCodeAt(index + 1) === BRACE) index += 2;
 			else {
 				const end = replacementEnd(source, index, limit);
 				if (typeof end !== "number") return end;
@@ -2298,7 +2305,7 @@ function tokenize(source, within) {
 		const character = source[index];
 		const code = character.charCodeAt(0);
 		if (code === 32 || code === 9 || code === 12 || code === 92) {
-			const space = match(SPACE, source, index);
+			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE, source, index);
 			if (space !== void 0) {
 				index += space.length;
 				continue;
@@ -2349,7 +2356,7 @@ function tokenize(source, within) {
 			add("number", number);
 			continue;
 		}
-		const operator = match(OPERATOR, source, index);
+		const operator = SINGLE.has(character) ? character : match(OPERATOR, source, index);
 		if (operator === void 0) {
 			fail(`invalid character ${JSON.stringify(character)}`);
 			add("op", character);
@@ -2609,6 +2616,10 @@ var Refused = class extends Error {
 		};
 	}
 };
+const NONE = [];
+const NON_ASCII = /[^\x00-\x7f]/;
+/** A name as Python compares it. */
+const plainName = (text) => NON_ASCII.test(text) ? text.normalize("NFKC") : text;
 const BINARY = {
 	"|": 1,
 	"^": 2,
@@ -2663,6 +2674,15 @@ const ENDS = /* @__PURE__ */ new Set([
 	";",
 	":=",
 	...UPDATES
+]);
+/** What cannot go on with an expression. */
+const ENDS_ATOM = /* @__PURE__ */ new Set([
+	",",
+	")",
+	"]",
+	"}",
+	":",
+	"="
 ]);
 const SIMPLE = /* @__PURE__ */ new Set([
 	"return",
@@ -2772,7 +2792,7 @@ function parserOf(source, tokens) {
 		if (!take(text)) refuse(detail);
 	};
 	const end = () => tokens[at - 1]?.end ?? 0;
-	const node = (kind, start, items = [], text = "") => ({
+	const node = (kind, start, items = NONE, text = "") => ({
 		kind,
 		text,
 		items,
@@ -2783,7 +2803,7 @@ function parserOf(source, tokens) {
 		const token = now();
 		if (token.kind !== "name") refuse();
 		at += 1;
-		return token.text.normalize("NFKC");
+		return plainName(token.text);
 	};
 	/** A comma-separated list of at least one; a trailing comma is taken. */
 	const list = (item, ends) => {
@@ -2819,7 +2839,7 @@ function parserOf(source, tokens) {
 		const token = now();
 		if (token.kind === "name") {
 			at += 1;
-			return node("Name", token.start, [], token.text.normalize("NFKC"));
+			return node("Name", token.start, [], plainName(token.text));
 		}
 		if (token.kind === "number") {
 			at += 1;
@@ -2927,10 +2947,14 @@ function parserOf(source, tokens) {
 		while (now().kind === "string") {
 			const token = now();
 			at += 1;
-			const prefix = /^[a-z]*/i.exec(token.text)[0].toLowerCase();
-			const quotes = /^(?:'''|"""|'|")/.exec(token.text.slice(prefix.length))[0];
-			const from = token.start + prefix.length + quotes.length;
-			const to = token.end - (token.text.length >= prefix.length + 2 * quotes.length && token.text.endsWith(quotes) ? quotes.length : 0);
+			let letters = 0;
+			while (token.text.charCodeAt(letters) > 39) letters += 1;
+			const prefix = token.text.slice(0, letters).toLowerCase();
+			const quote = token.text[letters];
+			const quotes = token.text.startsWith(quote.repeat(3), letters) ? quote.repeat(3) : quote;
+			const from = token.start + letters + quotes.length;
+			const closed = token.text.length >= letters + 2 * quotes.length && token.text.endsWith(quotes);
+			const to = token.end - (closed ? quotes.length : 0);
 			const isBytes = prefix.includes("b");
 			if (bytes !== void 0 && bytes !== isBytes) refuse("cannot mix bytes and nonbytes literals", token.start);
 			bytes = isBytes;
@@ -3118,11 +3142,11 @@ function parserOf(source, tokens) {
 	};
 	const unary = () => {
 		const start = now().start;
-		for (const sign of [
-			"+",
-			"-",
-			"~"
-		]) if (take(sign)) return node("Unary", start, [deeper(unary)], sign);
+		const sign = now().text;
+		if (now().kind === "op" && (sign === "-" || sign === "+" || sign === "~")) {
+			at += 1;
+			return node("Unary", start, [deeper(unary)], sign);
+		}
 		const base = primary();
 		return take("**") ? node("Binary", start, [base, deeper(unary)], "**") : base;
 	};
@@ -3166,7 +3190,10 @@ function parserOf(source, tokens) {
 		return items.length === 1 ? items[0] : node("Bool", start, items, operator);
 	};
 	const disjunction = () => logical("or", () => logical("and", inversion));
-	const expression = () => deeper(plainExpression);
+	const expression = () => {
+		const next = ahead(1);
+		return (next.kind === "newline" || next.kind === "op" && ENDS_ATOM.has(next.text)) && now().kind !== "op" ? atom() : deeper(plainExpression);
+	};
 	const plainExpression = () => {
 		const start = now().start;
 		if (is("lambda")) return lambda();
@@ -4937,9 +4964,9 @@ function canonical$1(module, imports, options) {
 }
 /** Assigns nothing but what Alembic reads as the header. */
 function isHeader(statement) {
-	if (statement.kind === "AnnAssign") return HEADER.has(statement.items[0].text) && statement.items[0].kind === "Name" && (!statement.items[2] || inert(statement.items[2]));
-	if (statement.kind !== "Assign" || !inert(statement.items.at(-1))) return false;
-	return boundBy(statement).every((name) => HEADER.has(name)) && boundBy(statement).length > 0;
+	if (statement.kind !== "Assign" && statement.kind !== "AnnAssign") return false;
+	const names = boundBy(statement);
+	return names.length > 0 && names.every((name) => HEADER.has(name));
 }
 /** The name of a definition that may stand anywhere: a function or class without decorators, or a constant. */
 function definedName(statement) {
@@ -5083,6 +5110,7 @@ async function readHistory(given) {
 	const { git, base, tree, environment, cache = /* @__PURE__ */ new Map() } = given;
 	const changed = changedFiles(git, base);
 	const baseTree = commitTree(git, base.commit);
+	for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => void 0);
 	const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
 	const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
 	const changedFiles$1 = await changed;
@@ -5101,7 +5129,7 @@ async function readHistory(given) {
 		})
 	};
 }
-// node_modules/postgres/src/query.js
+// ../../../work/main/node_modules/postgres/src/query.js
 const originCache = /* @__PURE__ */ new Map();
 const originStackCache = /* @__PURE__ */ new Map();
 const originError = Symbol("OriginError");
@@ -5235,7 +5263,7 @@ function cachedError(xs) {
 	Error.stackTraceLimit = x;
 	return originCache.get(xs);
 }
-// node_modules/postgres/src/errors.js
+// ../../../work/main/node_modules/postgres/src/errors.js
 var PostgresError = class extends Error {
 	constructor(x) {
 		super(x.message);
@@ -5278,7 +5306,7 @@ function notSupported(x) {
 	Error.captureStackTrace(error, notSupported);
 	return error;
 }
-// node_modules/postgres/src/types.js
+// ../../../work/main/node_modules/postgres/src/types.js
 const types = {
 	string: {
 		to: 25,
@@ -5556,7 +5584,7 @@ toKebab.value = { from: createJsonTransform(toKebab) };
 fromKebab.column = { to: fromKebab };
 const kebab = { ...toKebab };
 kebab.column.to = fromKebab;
-// node_modules/postgres/src/result.js
+// ../../../work/main/node_modules/postgres/src/result.js
 var Result = class extends Array {
 	constructor() {
 		super();
@@ -5587,7 +5615,7 @@ var Result = class extends Array {
 		return Array;
 	}
 };
-// node_modules/postgres/src/queue.js
+// ../../../work/main/node_modules/postgres/src/queue.js
 var queue_default = Queue;
 function Queue(initial = []) {
 	let xs = initial.slice();
@@ -5611,7 +5639,7 @@ function Queue(initial = []) {
 		}
 	};
 }
-// node_modules/postgres/src/bytes.js
+// ../../../work/main/node_modules/postgres/src/bytes.js
 const size = 256;
 let buffer = Buffer.allocUnsafe(size);
 const messages = "BCcDdEFfHPpQSX".split("").reduce((acc, x) => {
@@ -5682,7 +5710,7 @@ function reset() {
 	b.i = 0;
 	return b;
 }
-// node_modules/postgres/src/connection.js
+// ../../../work/main/node_modules/postgres/src/connection.js
 var connection_default = Connection;
 let uid = 1;
 const Sync = b().S().end();
@@ -6357,7 +6385,7 @@ function timer(fn, seconds) {
 		timer = null;
 	}
 }
-// node_modules/postgres/src/subscribe.js
+// ../../../work/main/node_modules/postgres/src/subscribe.js
 const noop = () => {};
 function Subscribe(postgres, options) {
 	const subscribers = /* @__PURE__ */ new Map(), slot = "postgresjs_" + Math.random().toString(36).slice(2), state = {};
@@ -6562,7 +6590,7 @@ function parseEvent(x) {
 	const [, command, path, key] = xs;
 	return (command || "*") + (path ? ":" + (path.indexOf(".") === -1 ? "public." + path : path) : "") + (key ? "=" + key : "");
 }
-// node_modules/postgres/src/large.js
+// ../../../work/main/node_modules/postgres/src/large.js
 function largeObject(sql, oid, mode = 393216) {
 	return new Promise(async (resolve, reject) => {
 		await sql.begin(async (sql) => {
@@ -6618,7 +6646,7 @@ function largeObject(sql, oid, mode = 393216) {
 		}).catch(reject);
 	});
 }
-// node_modules/postgres/src/index.js
+// ../../../work/main/node_modules/postgres/src/index.js
 Object.assign(Postgres, {
 	PostgresError,
 	toPascal,
@@ -7959,7 +7987,7 @@ function workTree(root) {
 	};
 	return {
 		list(folder) {
-			const relative = tidy(folder);
+			const relative = tidy$1(folder);
 			let listing = listings.get(relative);
 			if (!listing) listings.set(relative, listing = list(relative));
 			return listing;
@@ -7972,7 +8000,7 @@ function workTree(root) {
 	};
 }
 /** `a/./b/../c/` → `a/c`; the root is "". */
-const tidy = (folder) => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
+const tidy$1 = (folder) => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
 function isInside(folder, inner) {
 	const relative = path.relative(folder, inner);
 	return relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
@@ -8495,6 +8523,8 @@ function placeOf$3(revision, what) {
 		...span && { endLine: span.endLine }
 	};
 }
+/** An error is a warning where revisions may lie in folders that nobody knows. */
+const unlessUnknowable = (environment) => environment?.unknowable === void 0 ? {} : { severity: "warning" };
 /** A revision as another place of a finding; `commit` where it stands on the base branch only. */
 function relatedTo(revision, what, message, commit) {
 	const { file, line } = placeOf$3(revision, what);
@@ -8606,7 +8636,10 @@ var multiple_heads_default = rule({
 		if (surplus <= 0) return [];
 		const blamed = graph.heads.filter((head) => !meant.has(head)).map((head) => describeHead(head, graph, history)).sort((a, b) => a.rank - b.rank || b.order - a.order).slice(0, surplus);
 		const left = graph.heads.filter((head) => !blamed.some(({ id }) => id === head));
-		return blamed.map((head) => draftFor$1(head, otherHead(head.id, left, graph), graph, environment, history));
+		return blamed.map((head) => ({
+			...draftFor$1(head, otherHead(head.id, left, graph), graph, environment, history),
+			...unlessUnknowable(environment)
+		}));
 	}
 });
 function describeHead(id, graph, history) {
@@ -8735,8 +8768,8 @@ var missing_parent_default = rule({
 	severity: "error",
 	summary: "A revision builds on one that no file defines",
 	needs: ["graph"],
-	wants: ["history"],
-	judge: ({ graph, history }) => graph.missing.map(({ id, parent, from }) => {
+	wants: ["history", "environment"],
+	judge: ({ graph, history, environment }) => graph.missing.map(({ id, parent, from }) => {
 		const revision = graph.revisions.get(id);
 		const what = from === "down_revision" ? "down" : "dependsOn";
 		const span = revision.at[what];
@@ -8747,6 +8780,7 @@ var missing_parent_default = rule({
 		const insert = replaced && literal(revision, span, replaced);
 		return {
 			...placeOf$3(revision, what),
+			...unlessUnknowable(environment),
 			revision: id,
 			object: {
 				kind: from,
@@ -8892,12 +8926,14 @@ var unreadable_revision_default = rule({
 	severity: "error",
 	summary: "A file in a version folder is no revision that Alembic can load",
 	needs: ["graph"],
-	wants: ["history"],
-	judge: ({ graph, history }) => graph.unreadable.map((unreadable) => {
+	wants: ["history", "environment"],
+	judge: ({ graph, history, environment }) => graph.unreadable.flatMap((unreadable) => {
 		const { file, line, reason } = unreadable;
+		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false;
+		if (reason === "computed" && preexisting) return [];
 		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
 		const { message, help } = wording(unreadable);
-		return {
+		return [{
 			file,
 			line,
 			...revision !== void 0 && { revision },
@@ -8905,11 +8941,12 @@ var unreadable_revision_default = rule({
 				kind: "file",
 				name: file.slice(file.lastIndexOf("/") + 1)
 			},
+			...reason === "no-revision" && unlessUnknowable(environment),
 			...reason === "computed" && { severity: "notice" },
-			preexisting: history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false,
+			preexisting,
 			message,
 			help
-		};
+		}];
 	})
 });
 const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
@@ -9537,9 +9574,72 @@ var inserted_revision_default = rule({
 		});
 	}
 });
+// src/rules/raised.ts
+/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
+const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
+/** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
+function firstLine(message) {
+	const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
+	const unnamed = UNNAMED.exec(line);
+	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
+	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
+}
+/** The table whose constraint without a name cannot be dropped, where that is what was raised. */
+const tableOfUnnamed = ({ message }) => UNNAMED.exec(message.trim())?.[3];
+/** Names of settings that pydantic misses, as environment variables are written. */
+function missingSettings({ message }) {
+	return [...message.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm)].map(([, name]) => name.toUpperCase());
+}
+/** Addresses of Python's objects, which are others at every run. */
+const ADDRESS = / at 0x[0-9a-f]{6,}/g;
+/** What pydantic was given: an application's settings, its secrets among them. */
+const INPUT = /input_value=.*?(?=, input_type=|\]$)/gm;
+const tidy = (words) => words.replace(ADDRESS, "").replace(INPUT, "input_value=…").trim();
+/** Frames of libraries, of Python itself, of generated code, and ours. */
+const FOREIGN = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
+/** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
+function traceOf({ traceback, frames }) {
+	const parts = tidy(traceback).split(/\n(?= {2}File "|\S)/);
+	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN.test(part)) : parts;
+	const last = shown.findLastIndex((part) => part.startsWith("  File "));
+	return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
+}
+/** The message, the statement and, where there is no statement, the end of the traceback. */
+function evidenceOf({ raised }) {
+	const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
+	const message = tidy(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, ""));
+	if (raised.sql) return text`${name}: ${block(message)} It was executing ${block(raised.sql.trim(), "sql")}`;
+	const trace = traceOf(raised);
+	return trace.includes(message) ? text`${block(trace)}` : text`${name}: ${block(message)} ${block(trace)}`;
+}
 // src/rules/observed.ts
-/** The phases of the evidence with these ids, in the order of the itinerary. */
-const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.includes(phase.id));
+/** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
+const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
+/** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
+function withFirstError(phase) {
+	const { stop, steps } = phase;
+	if (stop?.raised.sqlstate !== "25P02") return phase;
+	const failed = (steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? []).find(({ error }) => error && error.sqlstate !== "25P02");
+	if (!failed?.error) return phase;
+	const { file, line, sql, error } = failed;
+	const { sqlstate: _, ...raised } = stop.raised;
+	return {
+		...phase,
+		stop: {
+			...stop,
+			...file !== void 0 && {
+				file,
+				line
+			},
+			raised: {
+				...raised,
+				type: "DatabaseError",
+				...error,
+				sql
+			}
+		}
+	};
+}
 /** Types and functions that only an extension provides, and its name. */
 const FROM_EXTENSION = new Map(Object.entries({
 	vector: "vector",
@@ -9594,27 +9694,6 @@ function causeOf(stop, is) {
 	if (missingRole(stop)) return "role";
 	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
 }
-/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
-const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
-/** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
-function firstLine(message) {
-	const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
-	const unnamed = UNNAMED.exec(line);
-	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
-	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
-}
-/** Addresses of Python's objects, which are others at every run. */
-const ADDRESS = / at 0x[0-9a-f]{6,}/g;
-/** The end of a traceback, without the frames of libraries where there are some of the project. */
-function traceOf({ traceback, frames }) {
-	const parts = traceback.replace(ADDRESS, "").trim().split(/\n(?= {2}File "|\S)/);
-	const own = parts.filter((part) => !/^ {2}File "[^"]*[/\\](?:site-packages|dist-packages|lib[/\\]python[\d.]+)[/\\]/.test(part));
-	return (frames.length > 0 ? own : parts).join("\n").split("\n").slice(-12).join("\n");
-}
-/** The message, the statement and, where there is no statement, the end of the traceback. */
-function evidenceOf({ raised }) {
-	return text`${raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type}: ${block(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, "").replace(ADDRESS, "").trim())} ${raised.sql ? text`It was executing ${block(raised.sql.trim(), "sql")}` : text`${block(traceOf(raised))}`}`;
-}
 /** The place of a function of a revision. */
 function placeOf$2(graph, revision, part) {
 	const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
@@ -9656,12 +9735,25 @@ const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
 const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
 // src/rules/environment-failed.ts
 /** What to do about an error that env.py, or what it imports, raised. */
-function wayOut$3({ type, message }) {
+function wayOut$3(raised) {
+	const { type, message } = raised;
 	const missing = /No module named '([^']+)'/.exec(message)?.[1];
 	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
 	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
-	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) return text`The application's settings want values: give them to the gate's step under ${code("env:")}; for a database URL any value does, since the gate puts its own server in its place.`;
+	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) {
+		const settings = missingSettings(raised);
+		const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
+		return text`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
+	}
+	if (raised.sqlstate && /\bPRAGMA\b/i.test(message)) return text`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
+	const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
+	if (raised.sqlstate && kind !== void 0) return text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;
 	return text`Run ${code("alembic current")} in the same folder with the same interpreter: it runs the same env.py and should show the same error.`;
+}
+/** The message's first line, which of pydantic says the least. */
+function whatIsWrong(raised) {
+	const settings = missingSettings(raised);
+	return settings.length === 0 ? text`${firstLine(raised.message)}` : text`the settings lack ${listOf(settings)}`;
 }
 var environment_failed_default = rule({
 	id: "environment-failed",
@@ -9674,7 +9766,7 @@ var environment_failed_default = rule({
 		"graph"
 	],
 	judge({ run, environment, graph }) {
-		const stop = run.phases.find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
 		if (!stop) return [];
 		const { file, line, raised } = stop;
 		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
@@ -9684,7 +9776,7 @@ var environment_failed_default = rule({
 			file: file ?? environment.config,
 			line: line ?? 1,
 			...revision !== void 0 && { revision },
-			message: text`${who}, so no migration can run: ${firstLine(raised.message)}`,
+			message: text`${who}, so no migration can run: ${whatIsWrong(raised)}`,
 			help: wayOut$3(raised),
 			evidence: evidenceOf(stop)
 		}];
@@ -9705,7 +9797,7 @@ var missing_extension_default = rule({
 	summary: "A migration needs an extension that the server does not have, or that nobody created",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
 		const extension = stop && missingExtension(stop);
 		if (!stop || extension === void 0) return [];
 		const absent = /not available|control file/.test(stop.raised.message);
@@ -9730,7 +9822,7 @@ var missing_role_default = rule({
 	summary: "A migration names a role that no revision creates",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = run.phases.find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
 		const role = stop && missingRole(stop);
 		if (!stop || role === void 0) return [];
 		return [{
@@ -9746,21 +9838,39 @@ var missing_role_default = rule({
 	}
 });
 // src/rules/missing-baseline.ts
+/** The revision at which a database of the base branch stands: what a dump of production is likely to have. */
+function headOf(graph, { base }, fallback) {
+	const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
+	return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
+}
 var missing_baseline_default = rule({
 	id: "missing-baseline",
 	family: "setup",
 	severity: "error",
 	summary: "The base branch's own revisions do not run from an empty database, so nothing can be judged",
-	needs: ["run", "environment"],
-	judge({ run, environment }) {
-		const stop = phasesOf(run, "base")[0]?.stop;
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
+		const [phase] = phasesOf(run, "base");
+		const stop = phase?.stop;
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
+		const where = baseline ? text`with the baseline that is given` : text`from an empty database`;
+		const place = placeOfStop(graph, stop, "upgrade");
 		return [{
 			file: environment.config,
 			line: 1,
-			message: text`The migrations do not start from an empty database: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
-			help: text`Give the gate the schema that the chain starts from: dump a database that stands at some revision with ${code("pg_dump --schema-only")}, commit the file, and name both in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${stop.revision}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
-			evidence: evidenceOf(stop)
+			message: text`The migrations do not start ${where}: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
+			help: text`Give the gate a schema that the chain can start from: dump one whose revision is ${baseline ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${headOf(graph, run, stop.revision)}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
+			evidence: evidenceOf(stop),
+			...place.file !== void 0 && { related: [{
+				file: place.file,
+				line: place.line,
+				message: text`this fails`
+			}] }
 		}];
 	}
 });
@@ -9862,7 +9972,7 @@ var downgrade_failed_default = rule({
 	})
 });
 function wayOut$2(run, { revision, raised }) {
-	const table = /DROP CONSTRAINT for constraint .*Table\('([^']+)'.* it has no name/s.exec(raised.message)?.[1];
+	const table = tableOfUnnamed(raised);
 	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
 	const names = constraintsOf(run, revision, table);
 	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
@@ -12823,6 +12933,7 @@ function foldConsequences(findings, families) {
 		if (cause === finding || !grave) return false;
 		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
 		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+		if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
 		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
 		if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
@@ -12838,7 +12949,8 @@ function foldConsequences(findings, families) {
 	};
 	for (const [finding, cause] of folded) {
 		if (!cause) continue;
-		addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
+		if (cause.rule === "missing-baseline") addEvidence(cause, text`Also: ${finding.message}`);
+		else addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
 	}
 	return findings.filter((finding) => !folded.get(finding));
 }
