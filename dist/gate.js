@@ -733,7 +733,7 @@ async function changedFiles(git, base) {
 	])]);
 	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
 }
-// ../../../work/main/node_modules/smol-toml/dist/error.js
+// node_modules/smol-toml/dist/error.js
 function getLineColFromPtr(string, ptr) {
 	let lines = string.slice(0, ptr).split(/\r?\n/);
 	return [lines.length, lines.pop().length + 1];
@@ -776,7 +776,7 @@ var TomlError = class TomlError extends Error {
 		});
 	}
 };
-// ../../../work/main/node_modules/smol-toml/dist/primitive.js
+// node_modules/smol-toml/dist/primitive.js
 /** @internal */
 function parseString(ctx) {
 	let startPtr = ctx.p;
@@ -848,7 +848,7 @@ function parseString(ctx) {
 	}
 	TomlError.x("unfinished string", ctx, startPtr);
 }
-// ../../../work/main/node_modules/smol-toml/dist/date.js
+// node_modules/smol-toml/dist/date.js
 let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
 var TomlDate = class TomlDate extends Date {
 	#hasDate = false;
@@ -947,7 +947,7 @@ var TomlDate = class TomlDate extends Date {
 		return date;
 	}
 };
-// ../../../work/main/node_modules/smol-toml/dist/extract.js
+// node_modules/smol-toml/dist/extract.js
 function isDigit(char, base = 10) {
 	return base === 16 ? char > 47 && char < 58 || char > 64 && char < 71 || char > 96 && char < 103 : char > 47 && char < 48 + base;
 }
@@ -1086,7 +1086,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
 		TomlError.x(e instanceof Error ? e.message : "" + e, ctx, errPtr);
 	}
 }
-// ../../../work/main/node_modules/smol-toml/dist/util.js
+// node_modules/smol-toml/dist/util.js
 /** @internal */
 function skipComment(ctx) {
 	for (; ctx.p < ctx.s.length; ctx.p++) {
@@ -1108,7 +1108,7 @@ function skipVoid(ctx, banNewLines, banComments) {
 		skipComment(ctx);
 	}
 }
-// ../../../work/main/node_modules/smol-toml/dist/struct.js
+// node_modules/smol-toml/dist/struct.js
 /** @internal */
 function parseKey(ctx, end = 61) {
 	let startPtr;
@@ -1203,7 +1203,7 @@ function parseArray(ctx) {
 	}
 	TomlError.x("unfinished array", ctx, startPtr);
 }
-// ../../../work/main/node_modules/smol-toml/dist/parse.js
+// node_modules/smol-toml/dist/parse.js
 function peekTable(ctx, key, table, meta, type) {
 	let t = table;
 	let m = meta;
@@ -5129,7 +5129,7 @@ async function readHistory(given) {
 		})
 	};
 }
-// ../../../work/main/node_modules/postgres/src/query.js
+// node_modules/postgres/src/query.js
 const originCache = /* @__PURE__ */ new Map();
 const originStackCache = /* @__PURE__ */ new Map();
 const originError = Symbol("OriginError");
@@ -5263,7 +5263,7 @@ function cachedError(xs) {
 	Error.stackTraceLimit = x;
 	return originCache.get(xs);
 }
-// ../../../work/main/node_modules/postgres/src/errors.js
+// node_modules/postgres/src/errors.js
 var PostgresError = class extends Error {
 	constructor(x) {
 		super(x.message);
@@ -5306,7 +5306,7 @@ function notSupported(x) {
 	Error.captureStackTrace(error, notSupported);
 	return error;
 }
-// ../../../work/main/node_modules/postgres/src/types.js
+// node_modules/postgres/src/types.js
 const types = {
 	string: {
 		to: 25,
@@ -5584,7 +5584,7 @@ toKebab.value = { from: createJsonTransform(toKebab) };
 fromKebab.column = { to: fromKebab };
 const kebab = { ...toKebab };
 kebab.column.to = fromKebab;
-// ../../../work/main/node_modules/postgres/src/result.js
+// node_modules/postgres/src/result.js
 var Result = class extends Array {
 	constructor() {
 		super();
@@ -5615,7 +5615,7 @@ var Result = class extends Array {
 		return Array;
 	}
 };
-// ../../../work/main/node_modules/postgres/src/queue.js
+// node_modules/postgres/src/queue.js
 var queue_default = Queue;
 function Queue(initial = []) {
 	let xs = initial.slice();
@@ -5639,7 +5639,7 @@ function Queue(initial = []) {
 		}
 	};
 }
-// ../../../work/main/node_modules/postgres/src/bytes.js
+// node_modules/postgres/src/bytes.js
 const size = 256;
 let buffer = Buffer.allocUnsafe(size);
 const messages = "BCcDdEFfHPpQSX".split("").reduce((acc, x) => {
@@ -5710,7 +5710,7 @@ function reset() {
 	b.i = 0;
 	return b;
 }
-// ../../../work/main/node_modules/postgres/src/connection.js
+// node_modules/postgres/src/connection.js
 var connection_default = Connection;
 let uid = 1;
 const Sync = b().S().end();
@@ -6385,7 +6385,7 @@ function timer(fn, seconds) {
 		timer = null;
 	}
 }
-// ../../../work/main/node_modules/postgres/src/subscribe.js
+// node_modules/postgres/src/subscribe.js
 const noop = () => {};
 function Subscribe(postgres, options) {
 	const subscribers = /* @__PURE__ */ new Map(), slot = "postgresjs_" + Math.random().toString(36).slice(2), state = {};
@@ -6590,7 +6590,7 @@ function parseEvent(x) {
 	const [, command, path, key] = xs;
 	return (command || "*") + (path ? ":" + (path.indexOf(".") === -1 ? "public." + path : path) : "") + (key ? "=" + key : "");
 }
-// ../../../work/main/node_modules/postgres/src/large.js
+// node_modules/postgres/src/large.js
 function largeObject(sql, oid, mode = 393216) {
 	return new Promise(async (resolve, reject) => {
 		await sql.begin(async (sql) => {
@@ -6646,7 +6646,7 @@ function largeObject(sql, oid, mode = 393216) {
 		}).catch(reject);
 	});
 }
-// ../../../work/main/node_modules/postgres/src/index.js
+// node_modules/postgres/src/index.js
 Object.assign(Postgres, {
 	PostgresError,
 	toPascal,

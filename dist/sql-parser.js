@@ -1,205 +1,205 @@
 import { t as __commonJSMin } from "./rolldown-runtime.js";
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Alias.js
+// node_modules/sql-parser-cst/lib/cst/Alias.js
 var require_Alias = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/AlterAction.js
+// node_modules/sql-parser-cst/lib/cst/AlterAction.js
 var require_AlterAction = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/AlterTable.js
+// node_modules/sql-parser-cst/lib/cst/AlterTable.js
 var require_AlterTable = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Analyze.js
+// node_modules/sql-parser-cst/lib/cst/Analyze.js
 var require_Analyze = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Base.js
+// node_modules/sql-parser-cst/lib/cst/Base.js
 var require_Base = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/dialects/Bigquery.js
+// node_modules/sql-parser-cst/lib/cst/dialects/Bigquery.js
 var require_Bigquery = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Cast.js
+// node_modules/sql-parser-cst/lib/cst/Cast.js
 var require_Cast = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Comment.js
+// node_modules/sql-parser-cst/lib/cst/Comment.js
 var require_Comment = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Constraint.js
+// node_modules/sql-parser-cst/lib/cst/Constraint.js
 var require_Constraint = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/CreateTable.js
+// node_modules/sql-parser-cst/lib/cst/CreateTable.js
 var require_CreateTable = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/DataType.js
+// node_modules/sql-parser-cst/lib/cst/DataType.js
 var require_DataType = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Dcl.js
+// node_modules/sql-parser-cst/lib/cst/Dcl.js
 var require_Dcl = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Delete.js
+// node_modules/sql-parser-cst/lib/cst/Delete.js
 var require_Delete = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Do.js
+// node_modules/sql-parser-cst/lib/cst/Do.js
 var require_Do = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Domain.js
+// node_modules/sql-parser-cst/lib/cst/Domain.js
 var require_Domain = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/DropTable.js
+// node_modules/sql-parser-cst/lib/cst/DropTable.js
 var require_DropTable = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Explain.js
+// node_modules/sql-parser-cst/lib/cst/Explain.js
 var require_Explain = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Expr.js
+// node_modules/sql-parser-cst/lib/cst/Expr.js
 var require_Expr = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Extension.js
+// node_modules/sql-parser-cst/lib/cst/Extension.js
 var require_Extension = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Function.js
+// node_modules/sql-parser-cst/lib/cst/Function.js
 var require_Function = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Index.js
+// node_modules/sql-parser-cst/lib/cst/Index.js
 var require_Index = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Insert.js
+// node_modules/sql-parser-cst/lib/cst/Insert.js
 var require_Insert = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Literal.js
+// node_modules/sql-parser-cst/lib/cst/Literal.js
 var require_Literal = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Merge.js
+// node_modules/sql-parser-cst/lib/cst/Merge.js
 var require_Merge = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/dialects/Mysql.js
+// node_modules/sql-parser-cst/lib/cst/dialects/Mysql.js
 var require_Mysql = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/dialects/Postgresql.js
+// node_modules/sql-parser-cst/lib/cst/dialects/Postgresql.js
 var require_Postgresql = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/OtherClauses.js
+// node_modules/sql-parser-cst/lib/cst/OtherClauses.js
 var require_OtherClauses = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Parameter.js
+// node_modules/sql-parser-cst/lib/cst/Parameter.js
 var require_Parameter = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Policy.js
+// node_modules/sql-parser-cst/lib/cst/Policy.js
 var require_Policy = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/PreparedStatements.js
+// node_modules/sql-parser-cst/lib/cst/PreparedStatements.js
 var require_PreparedStatements = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/ProcClause.js
+// node_modules/sql-parser-cst/lib/cst/ProcClause.js
 var require_ProcClause = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Procedure.js
+// node_modules/sql-parser-cst/lib/cst/Procedure.js
 var require_Procedure = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/ProceduralLanguage.js
+// node_modules/sql-parser-cst/lib/cst/ProceduralLanguage.js
 var require_ProceduralLanguage = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Program.js
+// node_modules/sql-parser-cst/lib/cst/Program.js
 var require_Program = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Publication.js
+// node_modules/sql-parser-cst/lib/cst/Publication.js
 var require_Publication = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/RenameTable.js
+// node_modules/sql-parser-cst/lib/cst/RenameTable.js
 var require_RenameTable = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Role.js
+// node_modules/sql-parser-cst/lib/cst/Role.js
 var require_Role = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Schema.js
+// node_modules/sql-parser-cst/lib/cst/Schema.js
 var require_Schema = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Select.js
+// node_modules/sql-parser-cst/lib/cst/Select.js
 var require_Select = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Sequence.js
+// node_modules/sql-parser-cst/lib/cst/Sequence.js
 var require_Sequence = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/dialects/Sqlite.js
+// node_modules/sql-parser-cst/lib/cst/dialects/Sqlite.js
 var require_Sqlite = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Statement.js
+// node_modules/sql-parser-cst/lib/cst/Statement.js
 var require_Statement = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Subscription.js
+// node_modules/sql-parser-cst/lib/cst/Subscription.js
 var require_Subscription = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Transaction.js
+// node_modules/sql-parser-cst/lib/cst/Transaction.js
 var require_Transaction = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Trigger.js
+// node_modules/sql-parser-cst/lib/cst/Trigger.js
 var require_Trigger = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Truncate.js
+// node_modules/sql-parser-cst/lib/cst/Truncate.js
 var require_Truncate = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Type.js
+// node_modules/sql-parser-cst/lib/cst/Type.js
 var require_Type = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Update.js
+// node_modules/sql-parser-cst/lib/cst/Update.js
 var require_Update = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/View.js
+// node_modules/sql-parser-cst/lib/cst/View.js
 var require_View = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/WindowFrame.js
+// node_modules/sql-parser-cst/lib/cst/WindowFrame.js
 var require_WindowFrame = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cst/Node.js
+// node_modules/sql-parser-cst/lib/cst/Node.js
 var require_Node = /* @__PURE__ */ __commonJSMin(((exports, module, this$3) => {
 	var __createBinding = this$3 && this$3.__createBinding || (Object.create ? (function(o, m, k, k2) {
 		if (k2 === void 0) k2 = k;
@@ -270,7 +270,7 @@ var require_Node = /* @__PURE__ */ __commonJSMin(((exports, module, this$3) => {
 	__exportStar(require_View(), exports);
 	__exportStar(require_WindowFrame(), exports);
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/generic.js
+// node_modules/sql-parser-cst/lib/utils/generic.js
 var require_generic = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.isObject = exports.isString = exports.isDefined = exports.last = exports.identity = void 0;
@@ -290,7 +290,7 @@ var require_generic = /* @__PURE__ */ __commonJSMin(((exports) => {
 	const isObject = (x) => typeof x === "object" && x !== null && !(x instanceof Array);
 	exports.isObject = isObject;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cstVisitor.js
+// node_modules/sql-parser-cst/lib/cstVisitor.js
 var require_cstVisitor = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.VisitorAction = void 0;
@@ -317,7 +317,7 @@ var require_cstVisitor = /* @__PURE__ */ __commonJSMin(((exports) => {
 	}
 	const isNode = (value) => (0, generic_1.isObject)(value) && (0, generic_1.isString)(value.type);
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/cstTransformer.js
+// node_modules/sql-parser-cst/lib/cstTransformer.js
 var require_cstTransformer = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.cstTransformer = cstTransformer;
@@ -336,7 +336,7 @@ var require_cstTransformer = /* @__PURE__ */ __commonJSMin(((exports) => {
 		};
 	}
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/bigquery.keywords.js
+// node_modules/sql-parser-cst/lib/keywords/bigquery.keywords.js
 var require_bigquery_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.bigqueryKeywords = void 0;
@@ -439,7 +439,7 @@ var require_bigquery_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 		WITHIN: true
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/mariadb.keywords.js
+// node_modules/sql-parser-cst/lib/keywords/mariadb.keywords.js
 var require_mariadb_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.mariadbKeywords = void 0;
@@ -696,7 +696,7 @@ var require_mariadb_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 		ZEROFILL: true
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/mysql.keywords.js
+// node_modules/sql-parser-cst/lib/keywords/mysql.keywords.js
 var require_mysql_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.mysqlKeywords = void 0;
@@ -965,7 +965,7 @@ var require_mysql_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 		ZEROFILL: true
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/sqlite.keywords.js
+// node_modules/sql-parser-cst/lib/keywords/sqlite.keywords.js
 var require_sqlite_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.sqliteKeywords = exports.keywordDefs = void 0;
@@ -1399,7 +1399,7 @@ var require_sqlite_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	};
 	exports.sqliteKeywords = Object.fromEntries(Object.entries(exports.keywordDefs).filter(([, contexts]) => contexts.length > 0).map(([k]) => [k, true]));
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/postgresql.keywords.js
+// node_modules/sql-parser-cst/lib/keywords/postgresql.keywords.js
 var require_postgresql_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.postgresqlRequiresAsKeywords = exports.postgresqlKeywords = void 0;
@@ -1746,7 +1746,7 @@ var require_postgresql_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	exports.postgresqlKeywords = Object.assign({}, Object.fromEntries(Object.entries(keywordDefs).filter(([_, def]) => def.reserved).map(([kw]) => [kw, true])));
 	exports.postgresqlRequiresAsKeywords = Object.assign(Object.assign({}, Object.fromEntries(Object.entries(keywordDefs).filter(([_, def]) => def.requiresAs || def.reserved).map(([kw]) => [kw, true]))), { SET: true });
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/keywords/index.js
+// node_modules/sql-parser-cst/lib/keywords/index.js
 var require_keywords$1 = /* @__PURE__ */ __commonJSMin(((exports, module, this$2) => {
 	var __createBinding = this$2 && this$2.__createBinding || (Object.create ? (function(o, m, k, k2) {
 		if (k2 === void 0) k2 = k;
@@ -1772,7 +1772,7 @@ var require_keywords$1 = /* @__PURE__ */ __commonJSMin(((exports, module, this$2
 	__exportStar(require_sqlite_keywords(), exports);
 	__exportStar(require_postgresql_keywords(), exports);
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/FormattedSyntaxError.js
+// node_modules/sql-parser-cst/lib/FormattedSyntaxError.js
 var require_FormattedSyntaxError = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.FormattedSyntaxError = void 0;
@@ -1845,7 +1845,7 @@ ${indent} | ${"^".padStart(colNr)}`;
 		return ch.charCodeAt(0).toString(16).toUpperCase();
 	}
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/whitespace.js
+// node_modules/sql-parser-cst/lib/utils/whitespace.js
 var require_whitespace = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.leading = leading;
@@ -1880,7 +1880,7 @@ var require_whitespace = /* @__PURE__ */ __commonJSMin(((exports) => {
 		return [...array.slice(0, -1), value];
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/list.js
+// node_modules/sql-parser-cst/lib/utils/list.js
 var require_list = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.readCommaSepList = void 0;
@@ -1896,7 +1896,7 @@ var require_list = /* @__PURE__ */ __commonJSMin(((exports) => {
 	};
 	exports.readCommaSepList = readCommaSepList;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/blob.js
+// node_modules/sql-parser-cst/lib/utils/blob.js
 var require_blob = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.parseTextBlob = exports.chunksFromRight = exports.parseBitBlob = exports.parseHexBlob = void 0;
@@ -1943,7 +1943,7 @@ var require_blob = /* @__PURE__ */ __commonJSMin(((exports) => {
 	};
 	exports.parseTextBlob = parseTextBlob;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/node.js
+// node_modules/sql-parser-cst/lib/utils/node.js
 var require_node = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.createListExpr = exports.createParenExpr = exports.createAlias = exports.createIdentifier = exports.createKeyword = void 0;
@@ -2153,7 +2153,7 @@ var require_node = /* @__PURE__ */ __commonJSMin(((exports) => {
 		};
 	}
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/read.js
+// node_modules/sql-parser-cst/lib/utils/read.js
 var require_read = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.read = void 0;
@@ -2192,7 +2192,7 @@ var require_read = /* @__PURE__ */ __commonJSMin(((exports) => {
 		block_comment: true
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/parserState.js
+// node_modules/sql-parser-cst/lib/utils/parserState.js
 var require_parserState = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.isEnabledWhitespace = exports.hasParamType = exports.isSqlite = exports.isPlpgsql = exports.isPostgresql = exports.isMariadb = exports.isMysql = exports.isBigquery = exports.getDialect = exports.setOptionsFunction = exports.getOptions = exports.setRangeFunction = exports.getRange = void 0;
@@ -2228,7 +2228,7 @@ var require_parserState = /* @__PURE__ */ __commonJSMin(((exports) => {
 	const isEnabledWhitespace = (ws) => (0, exports.getOptions)().includeComments && (ws.type === "line_comment" || ws.type === "block_comment") || (0, exports.getOptions)().includeNewlines && ws.type === "newline" || (0, exports.getOptions)().includeSpaces && ws.type === "space";
 	exports.isEnabledWhitespace = isEnabledWhitespace;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/keywords.js
+// node_modules/sql-parser-cst/lib/utils/keywords.js
 var require_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.isForbiddenImplicitAliasName = exports.isReservedKeyword = void 0;
@@ -2256,7 +2256,7 @@ var require_keywords = /* @__PURE__ */ __commonJSMin(((exports) => {
 	};
 	exports.isForbiddenImplicitAliasName = isForbiddenImplicitAliasName;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/loc.js
+// node_modules/sql-parser-cst/lib/utils/loc.js
 var require_loc = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.loc = void 0;
@@ -2268,7 +2268,7 @@ var require_loc = /* @__PURE__ */ __commonJSMin(((exports) => {
 	};
 	exports.loc = loc;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/utils/pgOperators.js
+// node_modules/sql-parser-cst/lib/utils/pgOperators.js
 var require_pgOperators = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.isPostgresqlOtherOperator = void 0;
@@ -2314,7 +2314,7 @@ var require_pgOperators = /* @__PURE__ */ __commonJSMin(((exports) => {
 		"="
 	];
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/parser.js
+// node_modules/sql-parser-cst/lib/parser.js
 var require_parser = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.PeggySyntaxError = exports.parse = void 0;
@@ -91505,7 +91505,7 @@ var require_parser = /* @__PURE__ */ __commonJSMin(((exports) => {
 	exports.parse = peggyParser.parse;
 	exports.PeggySyntaxError = peggyParser.SyntaxError;
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/alter_action.js
+// node_modules/sql-parser-cst/lib/showNode/alter_action.js
 var require_alter_action = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.alterActionMap = void 0;
@@ -91693,7 +91693,7 @@ var require_alter_action = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/alter_table.js
+// node_modules/sql-parser-cst/lib/showNode/alter_table.js
 var require_alter_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.alterTableMap = void 0;
@@ -91715,7 +91715,7 @@ var require_alter_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 		owned_by_clause: (node) => (0, show_1.show)([node.ownedByKw, node.owners])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/analyze.js
+// node_modules/sql-parser-cst/lib/showNode/analyze.js
 var require_analyze = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.analyzeMap = void 0;
@@ -91726,7 +91726,7 @@ var require_analyze = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.tables
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/base.js
+// node_modules/sql-parser-cst/lib/showNode/base.js
 var require_base = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.baseMap = void 0;
@@ -91744,7 +91744,7 @@ var require_base = /* @__PURE__ */ __commonJSMin(((exports) => {
 		program: (node) => (0, show_1.show)(node.statements, ";")
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/cast.js
+// node_modules/sql-parser-cst/lib/showNode/cast.js
 var require_cast = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.castMap = void 0;
@@ -91755,7 +91755,7 @@ var require_cast = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.to
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/comment.js
+// node_modules/sql-parser-cst/lib/showNode/comment.js
 var require_comment = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.commentMap = void 0;
@@ -91869,7 +91869,7 @@ var require_comment = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/constraint.js
+// node_modules/sql-parser-cst/lib/showNode/constraint.js
 var require_constraint = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.constraintMap = void 0;
@@ -91962,7 +91962,7 @@ var require_constraint = /* @__PURE__ */ __commonJSMin(((exports) => {
 		existing_index: (node) => (0, show_1.show)([node.usingIndexKw, node.index])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/create_table.js
+// node_modules/sql-parser-cst/lib/showNode/create_table.js
 var require_create_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.createTableMap = void 0;
@@ -92033,7 +92033,7 @@ var require_create_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 		create_table_server_clause: (node) => (0, show_1.show)([node.serverKw, node.name])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/data_type.js
+// node_modules/sql-parser-cst/lib/showNode/data_type.js
 var require_data_type = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.dataTypeMap = void 0;
@@ -92075,7 +92075,7 @@ var require_data_type = /* @__PURE__ */ __commonJSMin(((exports) => {
 		setof_data_type: (node) => (0, show_1.show)([node.setofKw, node.dataType])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/dcl.js
+// node_modules/sql-parser-cst/lib/showNode/dcl.js
 var require_dcl = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.dclMap = void 0;
@@ -92185,7 +92185,7 @@ var require_dcl = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/delete.js
+// node_modules/sql-parser-cst/lib/showNode/delete.js
 var require_delete = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.deleteMap = void 0;
@@ -92200,7 +92200,7 @@ var require_delete = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/do.js
+// node_modules/sql-parser-cst/lib/showNode/do.js
 var require_do = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.doMap = void 0;
@@ -92211,7 +92211,7 @@ var require_do = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.body
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/domain.js
+// node_modules/sql-parser-cst/lib/showNode/domain.js
 var require_domain = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.domainMap = void 0;
@@ -92237,7 +92237,7 @@ var require_domain = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/drop_table.js
+// node_modules/sql-parser-cst/lib/showNode/drop_table.js
 var require_drop_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.dropTableMap = void 0;
@@ -92251,7 +92251,7 @@ var require_drop_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.behaviorKw
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/explain.js
+// node_modules/sql-parser-cst/lib/showNode/explain.js
 var require_explain = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.explainMap = void 0;
@@ -92263,7 +92263,7 @@ var require_explain = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.statement
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/expr.js
+// node_modules/sql-parser-cst/lib/showNode/expr.js
 var require_expr = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.exprMap = void 0;
@@ -92415,7 +92415,7 @@ var require_expr = /* @__PURE__ */ __commonJSMin(((exports) => {
 		parameter: (node) => node.text
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/extension.js
+// node_modules/sql-parser-cst/lib/showNode/extension.js
 var require_extension = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.extensionMap = void 0;
@@ -92439,7 +92439,7 @@ var require_extension = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/function.js
+// node_modules/sql-parser-cst/lib/showNode/function.js
 var require_function = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.functionMap = void 0;
@@ -92495,7 +92495,7 @@ var require_function = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/index.js
+// node_modules/sql-parser-cst/lib/showNode/index.js
 var require_showNode = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.indexMap = void 0;
@@ -92562,7 +92562,7 @@ var require_showNode = /* @__PURE__ */ __commonJSMin(((exports) => {
 		reindex_option_verbose: (node) => (0, show_1.show)([node.verboseKw, node.value])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/insert.js
+// node_modules/sql-parser-cst/lib/showNode/insert.js
 var require_insert = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.insertMap = void 0;
@@ -92604,7 +92604,7 @@ var require_insert = /* @__PURE__ */ __commonJSMin(((exports) => {
 		on_duplicate_key_update_clause: (node) => (0, show_1.show)([node.onDuplicateKeyUpdateKw, node.assignments])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/merge.js
+// node_modules/sql-parser-cst/lib/showNode/merge.js
 var require_merge = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.mergeMap = void 0;
@@ -92640,7 +92640,7 @@ var require_merge = /* @__PURE__ */ __commonJSMin(((exports) => {
 		merge_action_insert_row_clause: (node) => (0, show_1.show)(node.rowKw)
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/policy.js
+// node_modules/sql-parser-cst/lib/showNode/policy.js
 var require_policy = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.policyMap = void 0;
@@ -92680,7 +92680,7 @@ var require_policy = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/prepared_statements.js
+// node_modules/sql-parser-cst/lib/showNode/prepared_statements.js
 var require_prepared_statements = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.preparedStatementsMap = void 0;
@@ -92715,7 +92715,7 @@ var require_prepared_statements = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/procedural_language.js
+// node_modules/sql-parser-cst/lib/showNode/procedural_language.js
 var require_procedural_language = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.proceduralLanguageMap = void 0;
@@ -92884,7 +92884,7 @@ var require_procedural_language = /* @__PURE__ */ __commonJSMin(((exports) => {
 		null_stmt: (node) => (0, show_1.show)([node.nullKw])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/procedure.js
+// node_modules/sql-parser-cst/lib/showNode/procedure.js
 var require_procedure = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.procedureMap = void 0;
@@ -92915,7 +92915,7 @@ var require_procedure = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/proc_clause.js
+// node_modules/sql-parser-cst/lib/showNode/proc_clause.js
 var require_proc_clause = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.procClauseMap = void 0;
@@ -92927,7 +92927,7 @@ var require_proc_clause = /* @__PURE__ */ __commonJSMin(((exports) => {
 		with_connection_clause: (node) => (0, show_1.show)([node.withConnectionKw, node.connection])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/publication.js
+// node_modules/sql-parser-cst/lib/showNode/publication.js
 var require_publication = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.publicationMap = void 0;
@@ -92963,7 +92963,7 @@ var require_publication = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/role.js
+// node_modules/sql-parser-cst/lib/showNode/role.js
 var require_role = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.roleMap = void 0;
@@ -93008,7 +93008,7 @@ var require_role = /* @__PURE__ */ __commonJSMin(((exports) => {
 		reset_role_stmt: (node) => (0, show_1.show)([node.resetRoleKw])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/schema.js
+// node_modules/sql-parser-cst/lib/showNode/schema.js
 var require_schema = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.schemaMap = void 0;
@@ -93036,7 +93036,7 @@ var require_schema = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/select.js
+// node_modules/sql-parser-cst/lib/showNode/select.js
 var require_select = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.selectMap = void 0;
@@ -93285,7 +93285,7 @@ var require_select = /* @__PURE__ */ __commonJSMin(((exports) => {
 		table_clause: (node) => (0, show_1.show)([node.tableKw, node.table])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/sequence.js
+// node_modules/sql-parser-cst/lib/showNode/sequence.js
 var require_sequence = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.sequenceMap = void 0;
@@ -93343,7 +93343,7 @@ var require_sequence = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/parameter.js
+// node_modules/sql-parser-cst/lib/showNode/parameter.js
 var require_parameter = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.parameterMap = void 0;
@@ -93381,7 +93381,7 @@ var require_parameter = /* @__PURE__ */ __commonJSMin(((exports) => {
 		boolean_on_off_literal: (node) => (0, show_1.show)([node.valueKw])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/type.js
+// node_modules/sql-parser-cst/lib/showNode/type.js
 var require_type = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.typeMap = void 0;
@@ -93407,7 +93407,7 @@ var require_type = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/transaction.js
+// node_modules/sql-parser-cst/lib/showNode/transaction.js
 var require_transaction = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.transactionMap = void 0;
@@ -93450,7 +93450,7 @@ var require_transaction = /* @__PURE__ */ __commonJSMin(((exports) => {
 		transaction_mode_isolation_level: (node) => (0, show_1.show)([node.isolationLevelKw, node.levelKw])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/trigger.js
+// node_modules/sql-parser-cst/lib/showNode/trigger.js
 var require_trigger = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.triggerMap = void 0;
@@ -93507,7 +93507,7 @@ var require_trigger = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/truncate.js
+// node_modules/sql-parser-cst/lib/showNode/truncate.js
 var require_truncate = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.truncateMap = void 0;
@@ -93520,7 +93520,7 @@ var require_truncate = /* @__PURE__ */ __commonJSMin(((exports) => {
 		node.behaviorKw
 	]) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/update.js
+// node_modules/sql-parser-cst/lib/showNode/update.js
 var require_update = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.updateMap = void 0;
@@ -93541,7 +93541,7 @@ var require_update = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/view.js
+// node_modules/sql-parser-cst/lib/showNode/view.js
 var require_view = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.viewMap = void 0;
@@ -93588,7 +93588,7 @@ var require_view = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/window_frame.js
+// node_modules/sql-parser-cst/lib/showNode/window_frame.js
 var require_window_frame = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.frameMap = void 0;
@@ -93612,7 +93612,7 @@ var require_window_frame = /* @__PURE__ */ __commonJSMin(((exports) => {
 		frame_exclusion: (node) => (0, show_1.show)([node.excludeKw, node.kindKw])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/rename_table.js
+// node_modules/sql-parser-cst/lib/showNode/rename_table.js
 var require_rename_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.renameTableMap = void 0;
@@ -93630,7 +93630,7 @@ var require_rename_table = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/other_clauses.js
+// node_modules/sql-parser-cst/lib/showNode/other_clauses.js
 var require_other_clauses = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.otherClausesMap = void 0;
@@ -93648,7 +93648,7 @@ var require_other_clauses = /* @__PURE__ */ __commonJSMin(((exports) => {
 		cluster_by_clause: (node) => (0, show_1.show)([node.clusterByKw, node.columns])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/subscription.js
+// node_modules/sql-parser-cst/lib/showNode/subscription.js
 var require_subscription = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.subscriptionMap = void 0;
@@ -93671,7 +93671,7 @@ var require_subscription = /* @__PURE__ */ __commonJSMin(((exports) => {
 		])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/dialects/bigquery.js
+// node_modules/sql-parser-cst/lib/showNode/dialects/bigquery.js
 var require_bigquery = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.bigqueryMap = void 0;
@@ -93773,7 +93773,7 @@ var require_bigquery = /* @__PURE__ */ __commonJSMin(((exports) => {
 		from_files_options: (node) => (0, show_1.show)([node.fromFilesKw, node.options])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/dialects/postgresql.js
+// node_modules/sql-parser-cst/lib/showNode/dialects/postgresql.js
 var require_postgresql = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.postgresqlMap = void 0;
@@ -93787,7 +93787,7 @@ var require_postgresql = /* @__PURE__ */ __commonJSMin(((exports) => {
 		postgresql_with_options: (node) => (0, show_1.show)([node.withKw, node.options])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/dialects/sqlite.js
+// node_modules/sql-parser-cst/lib/showNode/dialects/sqlite.js
 var require_sqlite = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.sqliteMap = void 0;
@@ -93820,14 +93820,14 @@ var require_sqlite = /* @__PURE__ */ __commonJSMin(((exports) => {
 		pragma_func_call: (node) => (0, show_1.show)([node.name, node.args])
 	};
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/dialects/mysql.js
+// node_modules/sql-parser-cst/lib/showNode/dialects/mysql.js
 var require_mysql = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.mysqlMap = void 0;
 	const show_1 = require_show();
 	exports.mysqlMap = { mysql_modifier: (node) => (0, show_1.show)(node.modifierKw) };
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/showNode/transformMap.js
+// node_modules/sql-parser-cst/lib/showNode/transformMap.js
 var require_transformMap = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.transformMap = void 0;
@@ -93879,7 +93879,7 @@ var require_transformMap = /* @__PURE__ */ __commonJSMin(((exports) => {
 	const mysql_1 = require_mysql();
 	exports.transformMap = Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign(Object.assign({}, base_1.baseMap), select_1.selectMap), window_frame_1.frameMap), insert_1.insertMap), update_1.updateMap), delete_1.deleteMap), truncate_1.truncateMap), merge_1.mergeMap), create_table_1.createTableMap), constraint_1.constraintMap), alter_table_1.alterTableMap), alter_action_1.alterActionMap), drop_table_1.dropTableMap), rename_table_1.renameTableMap), schema_1.schemaMap), view_1.viewMap), index_1.indexMap), trigger_1.triggerMap), sequence_1.sequenceMap), type_1.typeMap), domain_1.domainMap), role_1.roleMap), policy_1.policyMap), function_1.functionMap), procedure_1.procedureMap), proc_clause_1.procClauseMap), analyze_1.analyzeMap), cast_1.castMap), comment_1.commentMap), do_1.doMap), parameter_1.parameterMap), explain_1.explainMap), extension_1.extensionMap), transaction_1.transactionMap), dcl_1.dclMap), procedural_language_1.proceduralLanguageMap), prepared_statements_1.preparedStatementsMap), publication_1.publicationMap), subscription_1.subscriptionMap), other_clauses_1.otherClausesMap), sqlite_1.sqliteMap), bigquery_1.bigqueryMap), mysql_1.mysqlMap), postgresql_1.postgresqlMap), expr_1.exprMap), data_type_1.dataTypeMap);
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/show.js
+// node_modules/sql-parser-cst/lib/show.js
 var require_show = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.show = show;
@@ -93902,7 +93902,7 @@ var require_show = /* @__PURE__ */ __commonJSMin(((exports) => {
 	const showWhitespaceItem = (ws) => ws.text;
 	const showNode = (0, cstTransformer_1.cstTransformer)(transformMap_1.transformMap);
 }));
-// ../../../work/main/node_modules/sql-parser-cst/lib/ParserOptions.js
+// node_modules/sql-parser-cst/lib/ParserOptions.js
 var require_ParserOptions = /* @__PURE__ */ __commonJSMin(((exports) => {
 	Object.defineProperty(exports, "__esModule", { value: true });
 	exports.validDialectNames = void 0;
