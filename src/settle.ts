@@ -98,7 +98,12 @@ export function settle({ rules, environment, facts, settings, proof }: Judged): 
   return { findings: [...kept, ...unused].sort(worstFirst), notChecked: notChecked(facts, unknown) };
 }
 
-const UNUSED_IGNORE = { id: "unused-ignore", severity: "warning" } as const;
+/** What settle finds by itself. */
+export const UNUSED_IGNORE = {
+  id: "unused-ignore",
+  severity: "warning",
+  summary: "An ignore allows nothing any more, or is not understood",
+} as const;
 
 function complete(rule: Pick<Rule, "id" | "severity">, draft: Draft, environment: string): Finding {
   return {

@@ -1,9 +1,9 @@
 /** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
 import { randomUUID } from "node:crypto";
 import type { Finding, Place, Report, Severity } from "../finding.ts";
-import { count, plain, type Text } from "../text.ts";
-import { paragraphs } from "./document.ts";
-import { commandData, commandProperty, oneLine, visible } from "./escape.ts";
+import { count, plain } from "../text.ts";
+import { bare } from "./bare.ts";
+import { commandData, commandProperty, oneLine } from "./escape.ts";
 import { grouped, relatedPlace, shorten, worstFirst } from "./view.ts";
 
 /** What GitHub keeps of one step: so many of each level, and so much of a message. The rest is lost without a word. */
@@ -18,14 +18,6 @@ interface Annotation {
   place: Place;
   title: string;
   message: string;
-}
-
-/** Text where there is no mark-up: code bare, blocks between blank lines. */
-function bare(parts: Text): string {
-  const blocks = paragraphs(parts).map((block) =>
-    "code" in block ? visible(block.code).replace(/^\n+|\s+$/g, "") : oneLine(plain(block.paragraph)),
-  );
-  return blocks.join("\n\n");
 }
 
 /**

@@ -101,14 +101,19 @@ export function markdownFence(value: string, language = ""): string {
 
 const longestRun = (content: string) => Math.max(0, ...(content.match(/`+/g) ?? []).map((run) => run.length));
 
-/** Target of a Markdown link. Not for foreign URLs: only for ours, with foreign paths in them. */
-export function markdownUrl(base: string, ...path: string[]): string {
-  const segments = path.flatMap((part) => toUSVString(part).split("/"));
-  const encoded = segments.map((segment) =>
-    encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${codePoint(character).toString(16).toUpperCase()}`),
-  );
-  return [base.replace(/\/+$/, ""), ...encoded].join("/");
+/** A path of the repository as a relative URI: each segment encoded, nothing in it a scheme, a query or a fragment. */
+export function uriPath(path: string): string {
+  const encoded = toUSVString(path)
+    .split("/")
+    .map((segment) =>
+      encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${codePoint(character).toString(16).toUpperCase()}`),
+    );
+  return encoded.join("/");
 }
+
+/** Target of a Markdown link. Not for foreign URLs: only for ours, with foreign paths in them. */
+export const markdownUrl = (base: string, ...path: string[]): string =>
+  [base.replace(/\/+$/, ""), ...path.map(uriPath)].join("/");
 
 /** The quoted label of a node in a Mermaid flowchart, of these lines; an empty one would be a fault of the whole chart. */
 export function mermaidLabel(...lines: string[]): string {
@@ -117,3 +122,9 @@ export function mermaidLabel(...lines: string[]): string {
   );
   return `"${escaped.filter(Boolean).join("<br/>") || "…"}"`;
 }
+
+/** For XML and HTML, between tags and inside attributes: visible text, of characters that XML can hold at all. */
+export const xmlText = (value: string): string =>
+  visible(value)
+    .replace(/[&<>"']/g, entity)
+    .replace(/[\ufffe\uffff]/g, "\ufffd");

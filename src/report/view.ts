@@ -126,3 +126,13 @@ export function nodeLines({ id, label, state, head }: GraphReport["nodes"][numbe
   const notes = [state === "base" ? "" : state, head ? "head" : ""].filter(Boolean).join(", ");
   return [shorten(label, 60), label.includes(id) ? "" : shorten(id, 40), notes].filter(Boolean);
 }
+
+/** Makes values unique: the first of a kind stays as it is, the others get a number, `a`, `a-2`, `a-3`. */
+export function numbered(): (value: string) => string {
+  const seen = new Map<string, number>();
+  return (value) => {
+    const times = (seen.get(value) ?? 0) + 1;
+    seen.set(value, times);
+    return times === 1 ? value : `${value}-${times}`;
+  };
+}
