@@ -3,13 +3,13 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { writeFile } from "node:fs/promises";
+import { CATALOGUE, explain, pageOf, ruleList } from "./catalogue.ts";
 import { Failure } from "./failure.ts";
 import type { Report } from "./finding.ts";
 import { fix } from "./fix.ts";
 import { gate } from "./gate.ts";
-import { json } from "./report/json.ts";
-import { summary } from "./report/summary.ts";
-import { progress, sendTerminal, terminal } from "./report/terminal.ts";
+import { inFormat } from "./report/formats.ts";
+import { progress, sendTerminal } from "./report/terminal.ts";
 import { layer, readArguments, usage, type Settings } from "./settings.ts";
 import { code, text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
@@ -29,11 +29,13 @@ const sourceIn = (root: string) => (file: string) => {
   }
 };
 
-/** The report in a format that is no terminal's, or for a file. */
-function written(report: Report, format: Settings["format"], source: (file: string) => string | undefined): string {
-  if (format === "json") return json(report);
-  return format === "markdown" ? summary(report) : terminal(report, { colour: false, width: 100, source });
-}
+/** The report in a format, for a file or for a pipe. */
+const written = (report: Report, format: Settings["format"], root: string): string =>
+  inFormat(format, report, {
+    source: sourceIn(root),
+    version,
+    rules: format === "sarif" ? CATALOGUE.map((rule) => ({ ...rule, page: pageOf(rule.id) })) : [],
+  });
 
 async function main(argv: string[]): Promise<void> {
   const cwd = process.cwd();
@@ -41,9 +43,11 @@ async function main(argv: string[]): Promise<void> {
   let root = cwd;
   let settings = layer();
   try {
-    const { command, given, fix: how } = readArguments(argv);
+    const { command, given, fix: how, rule } = readArguments(argv);
     if (command === "help") return void process.stdout.write(usage(version));
     if (command === "version") return void process.stdout.write(`${version}\n`);
+    if (command === "rules") return void process.stdout.write(ruleList());
+    if (command === "explain") return void process.stdout.write(explain(rule));
     settings = layer(given);
     const world = { cwd, env: process.env, signal: abortedBySignals() };
     if (command === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
@@ -54,9 +58,9 @@ async function main(argv: string[]): Promise<void> {
     report = brokenReport(error);
   }
   const { format, output } = settings;
-  if (output === undefined && format !== "text") process.stdout.write(written(report, format, sourceIn(root)));
+  if (output === undefined && format !== "text") process.stdout.write(written(report, format, root));
   else {
-    if (output !== undefined) report = await save(output, report, written(report, format, sourceIn(root)), settings);
+    if (output !== undefined) report = await save(output, report, written(report, format, root), settings);
     sendTerminal(report, process.stdout, sourceIn(root));
   }
   process.exitCode = report.exitCode;

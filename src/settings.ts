@@ -9,7 +9,7 @@ import { Failure } from "./failure.ts";
 import type { Tree } from "./project/tree.ts";
 import { block, code, listOf, text, type Text } from "./text.ts";
 
-interface Option {
+export interface Option {
   kind: "text" | "list" | "flag" | "number" | "choice";
   choices?: readonly string[];
   /** What the value is called in the help: `FILE.sql`. */
@@ -72,7 +72,7 @@ export const OPTIONS = {
   "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
   format: {
     kind: "choice",
-    choices: ["text", "json", "markdown"],
+    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit"],
     help: "what the command line prints",
     perRun: true,
     atDesk: true,
@@ -127,7 +127,7 @@ export interface Settings {
   downgrades: "required" | "optional";
   expectedHeads?: number;
   failOn: "error" | "warning" | "never";
-  format: "text" | "json" | "markdown";
+  format: (typeof OPTIONS.format.choices)[number];
   output?: string;
   ignore: Ignore[];
 }
@@ -228,7 +228,10 @@ export const didYouMean = (wanted: string, names: readonly string[], dashes = ""
       )}.`;
 };
 
-export type Command = "check" | "fix" | "help" | "version";
+/** What a first argument may be beside a folder; `./fix` is a folder. */
+const COMMANDS = ["check", "fix", "rules", "explain"] as const;
+
+export type Command = (typeof COMMANDS)[number] | "help" | "version";
 
 /** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
 const FIX_FLAGS = ["yes", "merge"] as const;
@@ -243,6 +246,8 @@ export function readArguments(argv: readonly string[]): {
   command: Command;
   given: Given;
   fix: Record<(typeof FIX_FLAGS)[number], boolean>;
+  /** The rule that is to be explained. */
+  rule?: string;
 } {
   const flags = Object.entries<Option>(OPTIONS).filter(([name]) => name !== "directory");
   const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
@@ -252,13 +257,14 @@ export function readArguments(argv: readonly string[]): {
       multiple: kind === "list",
       ...(name === "x" ? { short: "x" } : {}),
     };
-  const isFix = argv.find((argument) => !argument.startsWith("-")) === "fix";
-  if (isFix) for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
+  const first = argv.find((argument) => !argument.startsWith("-"));
+  const named = COMMANDS.find((name) => name === first);
+  if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
   const known = Object.keys(options);
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const given: Given = {};
   const positionals: string[] = [];
-  let command: Command = isFix ? "fix" : "check";
+  let command: Command = named ?? "check";
   const fix = { yes: false, merge: false };
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
@@ -284,7 +290,8 @@ export function readArguments(argv: readonly string[]): {
     const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
     given[name] = kind === "list" ? [...((given[name] as string[]) ?? []), ...(value as string[])] : value;
   }
-  if (positionals[0] === "check" || positionals[0] === "fix") positionals.shift();
+  if (named) positionals.shift();
+  if (named === "explain") return { command, given, fix, ...(positionals[0] !== undefined && { rule: positionals[0] }) };
   if (positionals.length > 1)
     throw new Failure(
       2,
@@ -448,6 +455,8 @@ export function usage(version: string): string {
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
+       alembic-gate rules                                 lists the rules
+       alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
 
 ${rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`).join("\n")}
   ${"-h, --help".padEnd(width)}  this text

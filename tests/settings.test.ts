@@ -51,6 +51,13 @@ describe("arguments", () => {
     expect(() => readArguments(["--merge"])).toThrow("There is no flag --merge.");
   });
 
+  test("rules and explain are commands, and a folder may be called so", () => {
+    expect(readArguments(["rules"])).toMatchObject({ command: "rules", given: {} });
+    expect(readArguments(["explain", "new-base"])).toMatchObject({ command: "explain", rule: "new-base", given: {} });
+    expect(readArguments(["explain"]).rule).toBeUndefined();
+    expect(readArguments(["./rules"])).toMatchObject({ command: "check", given: { directory: "./rules" } });
+  });
+
   test("every kind of flag", () => {
     expect(given("--base", "main", "--static", "--timeout=30", "--scope", "all", "--postgres-version", "16")).toEqual({
       base: "main",

@@ -3,6 +3,7 @@ import type { EnvironmentReport, Finding, Report } from "../finding.ts";
 import { plain } from "../text.ts";
 import { bare } from "./bare.ts";
 import { oneLine, visible } from "./escape.ts";
+import { jsonOf } from "./json.ts";
 import { grouped, numbered, shorten } from "./view.ts";
 
 /** UTF-16 units of a description. */
@@ -29,10 +30,13 @@ export function gitlab(report: Report): string {
     }),
     ...report.environments.flatMap((environment) => environmentIssues(environment, unique)),
   ];
-  return `${JSON.stringify(issues, null, 2)}\n`;
+  return jsonOf(issues);
 }
 
-function environmentIssues({ name, config, findings, notChecked }: EnvironmentReport, unique: (value: string) => string): Issue[] {
+function environmentIssues(
+  { name, config, findings, notChecked }: EnvironmentReport,
+  unique: (value: string) => string,
+): Issue[] {
   const { own, preexisting } = grouped(findings);
   const of = (finding: Finding): Issue => {
     const { rule, message, help, fingerprint, file, line, endLine } = finding;

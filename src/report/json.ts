@@ -12,10 +12,11 @@ const escaped = (text: string) =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("");
 
-/** The report as JSON, indented, ended by a newline; characters that nobody can see are escaped. */
-export function json(report: Report): string {
-  return `${JSON.stringify(report, null, 2).replace(INVISIBLE, escaped)}\n`;
-}
+/** A value as JSON, indented, ended by a newline; characters that nobody can see are escaped. */
+export const jsonOf = (value: unknown): string => `${JSON.stringify(value, null, 2).replace(INVISIBLE, escaped)}\n`;
+
+/** The report as JSON. */
+export const json = (report: Report): string => jsonOf(report);
 
 /** Writes the report to a file, and makes its folder. */
 export async function sendJson(report: Report, file: string): Promise<void> {

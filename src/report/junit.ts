@@ -7,7 +7,7 @@ import { grouped, placeOf, shorten } from "./view.ts";
 
 /** UTF-16 units of an attribute, and of what stands between tags. */
 const ATTRIBUTE = 1_000;
-const BODY = 20_000;
+const BODY = 4_000;
 
 interface Case {
   name: string;
@@ -51,9 +51,10 @@ function environmentCases({ phases, findings, notChecked }: EnvironmentReport): 
     ...own.map((finding) => findingCase(finding)),
     ...ignored.map((finding) => findingCase(finding, `ignored: ${finding.suppressed!.reason}`)),
     ...preexisting.map((finding) => findingCase(finding, "on the base branch already, no reason to block")),
-    ...notChecked.map(
-      ({ what, reason }): Case => ({ name: `not checked: ${what}`, outcome: { tag: "skipped", message: plain(reason) } }),
-    ),
+    ...notChecked.map(({ what, reason }): Case => ({
+      name: `not checked: ${what}`,
+      outcome: { tag: "skipped", message: plain(reason) },
+    })),
   ];
 }
 
@@ -118,7 +119,7 @@ function written({ name, seconds, file, line, outcome, output }: Case, environme
   return element("testcase", attributes, inner);
 }
 
-const body = (value: string): string => xmlText(shorten(value, BODY));
+const body = (value: string): string => xmlText(shorten(value, BODY, "\n… (cut here: the JSON report has more)"));
 
 function element(tag: string, attributes: Record<string, string>, children: string[]): string {
   const written = Object.entries(attributes).map(([name, value]) => ` ${name}="${xmlText(shorten(oneLine(value), ATTRIBUTE))}"`);

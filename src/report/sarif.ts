@@ -3,10 +3,11 @@ import type { EnvironmentReport, Finding, Fix, Place, Related, Report, Severity 
 import { count, plain, type Text } from "../text.ts";
 import { bare } from "./bare.ts";
 import { oneLine, uriPath, visible } from "./escape.ts";
+import { jsonOf } from "./json.ts";
 import { grouped, numbered, relatedPlace, shorten } from "./view.ts";
 
 /** What SARIF needs to know of a rule. */
-export interface SarifRule {
+interface SarifRule {
   id: string;
   family: string;
   severity: Severity;
@@ -60,7 +61,7 @@ export function sarif(report: Report, { version, rules, pages }: SarifOptions): 
     results: shown.map(({ finding, environment }) => resultOf(finding, environment, index.get(finding.rule), unique)),
   };
   const log = { $schema: "https://json.schemastore.org/sarif-2.1.0.json", version: "2.1.0", runs: [run] };
-  return `${JSON.stringify(log, null, 2)}\n`;
+  return jsonOf(log);
 }
 
 const ruleOf = ({ id, family, severity, summary, page }: SarifRule, pages: string | undefined) => ({

@@ -1,0 +1,69 @@
+/** .pre-commit-hooks.yaml, installed and run by the real pre-commit. */
+import { execFile, execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeEnvironment } from "../scripts/python.js";
+import { root } from "./support/fixtures.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "hook-"));
+const hook = path.join(folder, "hook");
+const project = path.join(folder, "project");
+
+const git = (at: string, ...args: string[]) =>
+  execFileSync("git", ["-C", at, "-c", "user.name=t", "-c", "user.email=t@example.invalid", ...args], {
+    encoding: "utf8",
+  }).trim();
+
+/** Makes a repository of a folder. @returns its commit */
+function commitAll(at: string): string {
+  git(at, "init", "-q", "-b", "main");
+  git(at, "add", "-A");
+  git(at, "commit", "-qm", "all");
+  return git(at, "rev-parse", "HEAD");
+}
+
+const preCommit = (): Promise<{ code: number; said: string }> => {
+  const python = makeEnvironment("pre-commit");
+  const env = { ...process.env, PRE_COMMIT_HOME: path.join(folder, "cache"), npm_config_prefer_offline: "true" };
+  return new Promise((resolve) => {
+    execFile(python, ["-m", "pre_commit", "run"], { cwd: project, env }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, said: stdout + stderr });
+    });
+  });
+};
+
+const addRevision = (parent: string) => {
+  const source = `revision = "0123456789ab"\ndown_revision = "${parent}"\n\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n`;
+  writeFileSync(path.join(project, "migrations/versions/0123456789ab_one_more.py"), source);
+  git(project, "add", "-A");
+};
+
+beforeAll(() => {
+  for (const file of git(root, "ls-files", "--cached", "--others", "--exclude-standard").split("\n"))
+    if (!/^(fixtures|tests|bench)\//.test(file)) cpSync(path.join(root, file), path.join(hook, file));
+  const rev = commitAll(hook);
+  cpSync(path.join(root, "fixtures/projects/shop"), project, { recursive: true });
+  writeFileSync(
+    path.join(project, ".pre-commit-config.yaml"),
+    `repos:\n  - repo: ${hook}\n    rev: ${rev}\n    hooks:\n      - id: alembic-gate\n`,
+  );
+  commitAll(project);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test(
+  "a revision on the head passes, a second head is refused, and other files do not start it",
+  { timeout: 180_000 },
+  async () => {
+    addRevision("f4b8d60c1e27");
+    expect(await preCommit()).toMatchObject({ code: 0, said: expect.stringContaining("Passed") });
+    addRevision("e72a9c3d5b16");
+    expect(await preCommit()).toMatchObject({ code: 1, said: expect.stringContaining("error[multiple-heads]") });
+    git(project, "reset", "-q", "--hard");
+    writeFileSync(path.join(project, "README.md"), "Words.\n");
+    git(project, "add", "-A");
+    expect(await preCommit()).toMatchObject({ code: 0, said: expect.stringContaining("Skipped") });
+  },
+);
