@@ -153,7 +153,7 @@ function foldConsequences(findings: Finding[], families: ReadonlyMap<string, Fam
       const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
       if (cause === finding || !grave) return false;
       if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
-      if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+      if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed" && !cause.preexisting;
       if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
       if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
       if (families.get(finding.rule) !== "run" || finding.revision === undefined || cause.revision !== finding.revision)

@@ -13,6 +13,7 @@ from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from . import session
 from .errors import describe
 from .load import LoadError
+from .trials import Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,8 @@ class Runner:
     def run(self, request: Message) -> None:
         """Run env.py once; the last event is `run-end`."""
         run = self._run = _Run(request, self._channel, self._project, self._statements)
+        if "trials" in request:
+            run.trials = Trials(request["trials"], self._channel, self._project, self._statements, self._sources)
         self._statements.forget()
         escaped: BaseException | None = None
         started = time.perf_counter()
@@ -106,6 +109,8 @@ class _Run:
         self.contexts = 0
         self.aborted = False
         self.failure: BaseException | None = None
+        self.trials: Trials | None = None
+        self._arguments: dict[str, Any] = {}
         self._revisions: list[str] = request["revisions"]
         self._pauses: bool = request["pause"]
         self._channel = channel
@@ -146,7 +151,10 @@ class _Run:
                     unreported=self._statements.unreported,
                     inTransaction=session.state(dbapi) != session.IDLE,
                 )
-                if self._pauses:
+                if self.trials is not None:
+                    if not self.trials.run(identifier, context, self._arguments, self._pause) or self.trials.over:
+                        return
+                elif self._pauses:
                     self._pause(dbapi)
         finally:
             self.expected |= maintainer.heads
@@ -173,6 +181,7 @@ class _Run:
         @functools.wraps(function)
         def watched(**named: Any) -> None:
             self._statements.begin(identifier, file)
+            self._arguments = named
             try:
                 function(**named)
             except BaseException as error:

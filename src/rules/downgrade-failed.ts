@@ -1,7 +1,7 @@
 import type { Evidence, Stop } from "../run/evidence.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
 import { below, command } from "./commands.ts";
-import { bareName, causeOf, phasesOf, stopped } from "./observed.ts";
+import { bareName, causeOf, phasesOf, stopped, stopsGoingDown } from "./observed.ts";
 import { firstLine, tableOfUnnamed } from "./raised.ts";
 import { rule } from "./rule.ts";
 
@@ -12,10 +12,10 @@ export default rule({
   summary: "downgrade() raises right after its own upgrade()",
   needs: ["run", "graph", "environment"],
   judge: ({ run, graph, environment }) =>
-    phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-      const is = stop?.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
+    stopsGoingDown(run).flatMap((stop) => {
+      const is = stop.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
       // A missing one is for missing-downgrade to say.
-      if (!stop || !["fault", "extension", "role"].includes(causeOf(stop, is)) || is === "missing") return [];
+      if (!["fault", "extension", "role"].includes(causeOf(stop, is)) || is === "missing") return [];
       const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision!)))}`;
       return [
         stopped(
@@ -23,11 +23,13 @@ export default rule({
           stop,
           "downgrade",
           text`downgrade() of ${code(stop.revision!)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`,
-          text`${wayOut(run, stop)} ${repeat}`,
+          text`${stop.passesAlone ? ALONE : wayOut(run, stop)} ${repeat}`,
         ),
       ];
     }),
 });
+
+const ALONE = text`Right after its own upgrade() it passes: what the downgrade of a later revision left behind stands in its way. Look at the database when it stops, and mend the later one.`;
 
 function wayOut(run: Evidence, { revision, raised }: Stop): Text {
   const table = tableOfUnnamed(raised);

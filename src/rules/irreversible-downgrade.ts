@@ -1,5 +1,5 @@
 import { code, text } from "../text.ts";
-import { causeOf, phasesOf, stopped } from "./observed.ts";
+import { causeOf, stopped, stopsGoingDown } from "./observed.ts";
 import { rule } from "./rule.ts";
 
 export default rule({
@@ -9,16 +9,16 @@ export default rule({
   summary: "downgrade() refuses on purpose",
   needs: ["run", "graph"],
   judge: ({ run, graph }) =>
-    phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-      const is = stop?.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
-      if (!stop || causeOf(stop, is) !== "irreversible" || is === "missing") return [];
+    stopsGoingDown(run).flatMap((stop) => {
+      const is = stop.revision === undefined ? undefined : graph.revisions.get(stop.revision)?.downgradeIs;
+      if (causeOf(stop, is) !== "irreversible" || is === "missing") return [];
       return [
         stopped(
           graph,
           stop,
           "downgrade",
           text`downgrade() of ${code(stop.revision!)} refuses on purpose: this release cannot be rolled back past it.`,
-          text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`,
+          text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`,
         ),
       ];
     }),

@@ -1,5 +1,5 @@
 import { listOf, code, text } from "../text.ts";
-import { phasesOf, placeOf } from "./observed.ts";
+import { placeOf, stopsGoingDown } from "./observed.ts";
 import { rule } from "./rule.ts";
 import { changeIn } from "./tracing.ts";
 import { isMinor, unrestored } from "./unrestored.ts";
@@ -14,8 +14,8 @@ export default rule({
     // Enum labels and extensions stay by nature; leftover-after-downgrade names them.
     const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
     const isMissing = (revision: string) => graph.revisions.get(revision)?.downgradeIs === "missing";
-    const stopped = phasesOf(run, "downgrade", "history-downgrade")
-      .flatMap(({ stop }) => stop?.revision ?? [])
+    const stopped = stopsGoingDown(run)
+      .flatMap(({ revision }) => revision ?? [])
       .filter(isMissing);
     return [...new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
       const found = revision === undefined ? undefined : graph.revisions.get(revision);

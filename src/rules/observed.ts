@@ -2,7 +2,7 @@
 import type { Draft, Place } from "../finding.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
-import type { Evidence, Phase, PhaseId, Stop } from "../run/evidence.ts";
+import type { Evidence, Phase, PhaseId, Step, Stop } from "../run/evidence.ts";
 import type { Raised } from "../run/protocol.ts";
 import type { Text } from "../text.ts";
 import { evidenceOf } from "./raised.ts";
@@ -11,19 +11,31 @@ import { evidenceOf } from "./raised.ts";
 export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] =>
   run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
 
+/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
+export const stopsGoingDown = (run: Evidence): Stop[] =>
+  phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [
+    ...(stop ? [stop] : []),
+    ...stops,
+  ]);
+
 /** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
 function withFirstError(phase: Phase): Phase {
-  const { stop, steps } = phase;
-  if (stop?.raised.sqlstate !== "25P02") return phase;
-  const statements = steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? [];
-  const failed = statements.find(({ error }) => error && error.sqlstate !== "25P02");
-  if (!failed?.error) return phase;
-  const { file, line, sql, error } = failed;
-  const { sqlstate: _, ...raised } = stop.raised;
+  const { stop, stops, steps } = phase;
   return {
     ...phase,
-    stop: { ...stop, ...(file !== undefined && { file, line }), raised: { ...raised, type: "DatabaseError", ...error, sql } },
+    ...(stop && { stop: firstErrorOf(stop, steps) }),
+    ...(stops && { stops: stops.map((one) => firstErrorOf(one, steps)) }),
   };
+}
+
+function firstErrorOf(stop: Stop, steps: readonly Step[]): Stop {
+  if (stop.raised.sqlstate !== "25P02") return stop;
+  const statements = steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? [];
+  const failed = statements.find(({ error }) => error && error.sqlstate !== "25P02");
+  if (!failed?.error) return stop;
+  const { file, line, sql, error } = failed;
+  const { sqlstate: _, ...raised } = stop.raised;
+  return { ...stop, ...(file !== undefined && { file, line }), raised: { ...raised, type: "DatabaseError", ...error, sql } };
 }
 
 /** What stopped a phase, by the kind of mend that it needs. */

@@ -9,11 +9,14 @@ export default rule({
   summary: "Nothing moved within the time limit",
   needs: ["run", "graph"],
   judge: ({ run, graph }) =>
-    phasesOf(run, "prepare", "base", "upgrade", "downgrade", "upgrade-again", "history-downgrade", "history-upgrade").flatMap(
-      ({ id, stop }) => {
-        if (!stop?.timedOut) return [];
+    phasesOf(run)
+      .flatMap(({ id, stop, stops = [] }) => {
+        const direction = id.includes("downgrade") ? ("downgrade" as const) : ("upgrade" as const);
+        return [...(stop ? [{ stop, direction }] : []), ...stops.map((one) => ({ stop: one, direction: "downgrade" as const }))];
+      })
+      .flatMap(({ stop, direction }) => {
+        if (!stop.timedOut) return [];
         const { seconds, statement, waitingFor } = stop.timedOut;
-        const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
         const who = stop.revision === undefined ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
         return [
           {
@@ -24,6 +27,5 @@ export default rule({
             ...(statement && { evidence: text`It was executing ${block(statement, "sql")}` }),
           },
         ];
-      },
-    ),
+      }),
 });

@@ -23,6 +23,10 @@ export function unrestored(run: Evidence): Unrestored[] {
     const owner = downgrade!.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
     found.push({ revision: owner?.revision ?? ownerAmong(downgrade!, run, difference), difference });
   }
+  // Where a downgrade of the pull request failed, each of them was tried by itself.
+  const each = phasesOf(run, "history-each")[0];
+  for (const { revision, differences } of each?.unrestored ?? [])
+    found.push(...differences.filter((one) => !goesLater(each!, revision, one)).map((difference) => ({ revision, difference })));
   const known = new Set(found.map(({ difference }) => key(difference)));
   for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
     if (known.has(key(difference))) continue;
@@ -30,6 +34,13 @@ export function unrestored(run: Evidence): Unrestored[] {
     found.push({ revision: origin?.revision, difference });
   }
   return withoutRenames(found);
+}
+
+/** Whether the downgrade of an earlier revision deals with an object as well: what a later one leaves may be its business. */
+function goesLater({ planned, steps }: Phase, revision: string, { name }: Difference): boolean {
+  const earlier = new Set(planned.slice(0, planned.indexOf(revision)));
+  const named = mentions(bareName(name));
+  return steps.some((step) => earlier.has(step.revision) && step.statements.some(({ sql }) => named.test(sql)));
 }
 
 /**

@@ -72,6 +72,8 @@ interface RunOptions {
   onBegin?(revision: string): void;
   /** Called after each step, before the next one begins. */
   onStep?(step: StepControl): Promise<"go" | "abort">;
+  /** Goes up only: tries downgrade() of these right after their upgrade(); `onStep` is then called for those that are watched, after that. */
+  trials?: Run["trials"];
   /** Called before a hanging process is killed: the server can still be asked who waits for whom. */
   onHang?(): Promise<Partial<Hang> | undefined>;
 }
@@ -104,6 +106,8 @@ export interface RunResult {
   unreported: number;
   connects: { dialect: string; driver: string; wanted: string }[];
   foreign: ({ wanted: string } & Place)[];
+  /** What was tried, in this order. `kept`: it could not be taken back, or was cut off. */
+  trials: { step: Step; kept: boolean; raised?: Raised; place?: Required<Place> }[];
   seconds: number;
   /** It failed, not in the database, in a process that had run env.py before: a fresh process may not fail. */
   freshProcessMayHelp: boolean;
@@ -265,16 +269,29 @@ export function startDriver(options: DriverOptions): Driver {
     const hear = (event: Event) => {
       record.hear(event);
       if (event.type === "step") wanted.onBegin?.(event.revision);
-      if (event.type === "step-end" && wanted.onStep) void decide(event);
+      if (event.type === "step-end" && wanted.onStep && (!trials || event.direction === "downgrade")) void decide(event);
     };
-    const { direction, connection, transactionPerMigration = false } = wanted;
+    const { direction, connection, transactionPerMigration = false, trials } = wanted;
     const pause = wanted.onStep !== undefined;
-    const request: Run = { type: "run", direction, revisions: [...wanted.revisions], connection, transactionPerMigration, pause };
+    const request: Run = {
+      type: "run",
+      direction,
+      revisions: [...wanted.revisions],
+      connection,
+      transactionPerMigration,
+      pause,
+      ...(trials && { trials }),
+    };
     const end = await ask(request, ["run-end"], hear, () => paused);
     running = false;
     if (ourFault) throw ourFault.error;
 
     const result = record.result((performance.now() - started) / 1000);
+    for (const trial of result.trials) {
+      const file = revisions.find(({ id }) => id === trial.step.revision)?.file;
+      const place = trial.raised && placeOf(trial.raised, load.root, file);
+      if (place) trial.place = place;
+    }
     if (typeof end === "number") {
       const at = await where();
       const asked = await Promise.race([

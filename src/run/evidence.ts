@@ -35,9 +35,19 @@ export interface Stop {
   line?: number;
   /** Set when nothing moved any more within the time limit: what it waited for. */
   timedOut?: { seconds: number; statement?: string; waitingFor?: string };
+  /** A downgrade() that passes where it is run by itself, right after its own upgrade(). */
+  passesAlone?: true;
 }
 
-export type PhaseId = "prepare" | "base" | "upgrade" | "downgrade" | "upgrade-again" | "history-downgrade" | "history-upgrade";
+export type PhaseId =
+  | "prepare"
+  | "base"
+  | "upgrade"
+  | "downgrade"
+  | "upgrade-again"
+  | "history-downgrade"
+  | "history-upgrade"
+  | "history-each";
 
 export interface Phase {
   id: PhaseId;
@@ -50,6 +60,8 @@ export interface Phase {
   seconds: number;
   steps: Step[];
   stop?: Stop;
+  /** Of the phase that tries each downgrade() by itself: what stopped single ones. Its steps are those downgrades. */
+  stops?: Stop[];
   /** Version rows found, and those that the ended steps must leave; of equal content in a sound project. */
   rows?: { found: string[]; expected: string[] };
   /** The catalog after the phase, compared with the state that should have come back. */

@@ -3,6 +3,7 @@
  *
  *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H?
  *   copy of H:  downgrade base ─► empty? ─ upgrade head ─► H?
+ *   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
  *   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
@@ -13,8 +14,9 @@ import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase, PhaseId } from "./evidence.ts";
+import { tryEach } from "./each.ts";
 import { openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
-import { watchStates } from "./states.ts";
+import { watchStates, type States } from "./states.ts";
 
 export interface Plan {
   /** Ids that the base branch has; all others are the pull request's. */
@@ -41,7 +43,7 @@ export interface Ports {
   progress(phase: string, revision?: string): void;
 }
 
-const TITLES: Record<PhaseId, string> = {
+const TITLES: Record<Exclude<PhaseId, "history-each">, string> = {
   prepare: "an empty database",
   base: "the base branch's revisions",
   upgrade: "the pull request's revisions, up",
@@ -51,7 +53,7 @@ const TITLES: Record<PhaseId, string> = {
   "history-upgrade": "upgrade head once more",
 };
 
-const phaseOf = (id: PhaseId, planned: readonly string[]): Phase => ({
+const phaseOf = (id: keyof typeof TITLES, planned: readonly string[]): Phase => ({
   id,
   title: TITLES[id],
   planned: [...planned],
@@ -130,7 +132,7 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     }
     if (!reached) {
       if (ports.base && !baseLab)
-        evidence.onBase = await baseHistory(ports, evidence, phases.base, { scripts: plan.scripts, empty });
+        evidence.onBase = await baseHistory(plan, ports, evidence, phases.base, { scripts: plan.scripts, empty });
       return end(text`the base branch's revisions do not run from an empty database`);
     }
     const b0 = await lab.snapshot(main);
@@ -168,11 +170,18 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     // On a server of somebody else's all databases share their roles: what `main` still owns would keep a role from being dropped.
     if (scratch.server.provider === "url") await scratch.drop(main);
     // The whole history, on a database of its own: nothing that fails here hides what came before.
-    const proof = () => (copy ? baseHistory(ports, evidence, phases.base, { database: copy, empty, b0 }) : undefined);
+    let each: Promise<Phase | undefined> = Promise.resolve(undefined);
+    const proof = () => (copy ? baseHistory(plan, ports, evidence, phases.base, { database: copy, empty, b0, each }) : undefined);
     const down = await historyDown(lab, whole, phases.down, empty);
-    // The base branch's own files take their time to load: they begin while the pull request's go up again.
+    if (phases.downgrade.stop || phases.down.stop) {
+      const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
+      const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
+      each = goOn(lab, plan, ports, evidence, { order: all, tried, added, since: states.changesSince });
+    }
+    // The base branch's own files take their time to load: they begin while the pull request's run on.
     const early = isSuspicious(phases.down) ? proof() : undefined;
     early?.catch(() => {});
+    await each;
     if (down) await historyUp(lab, whole, phases.up, reachedHead);
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
@@ -215,6 +224,66 @@ function compared(phase: Phase, what: string, before: Catalog, after: Catalog): 
 
 const isSuspicious = ({ stop, compared }: Phase): boolean => stop !== undefined || (compared?.differences.length ?? 0) > 0;
 
+/** Seconds that going on after a failure may take, however quick the history was. */
+const LEAST_SECONDS = 2;
+
+/**
+ * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
+ *
+ * @param since what differs from the state before one of the added revisions
+ * @returns the phase, which is part of the evidence then; undefined where there is nothing to try
+ */
+async function goOn(
+  lab: Laboratory,
+  plan: Plan,
+  ports: Ports,
+  evidence: Evidence,
+  {
+    order,
+    tried: wanted,
+    added,
+    since,
+  }: { order: readonly string[]; tried: readonly string[]; added: readonly string[]; since: States["changesSince"] },
+): Promise<Phase | undefined> {
+  const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
+  const cutOff = known
+    .filter(({ timedOut, raised }) => timedOut || raised.type === "ProcessDied")
+    .map(({ revision }) => revision);
+  const tried = wanted.filter((id) => !cutOff.includes(id));
+  if (tried.length === 0) return undefined;
+  const history = evidence.phases.filter(({ id }) => ["base", "upgrade", "history-downgrade"].includes(id));
+  const { phase, untried } = await tryEach(lab, {
+    order,
+    tried,
+    watched: tried.filter((id) => added.includes(id)),
+    seconds: Math.max(
+      LEAST_SECONDS,
+      history.reduce((sum, { seconds }) => sum + seconds, 0),
+    ),
+    fresh: () => freshDatabase(lab, plan, ports),
+    drop: ports.scratch.drop,
+    unrestored: since,
+  });
+  for (const stop of known) {
+    const passed = phase.steps.some(({ revision, ended }) => revision === stop.revision && ended);
+    if (passed) stop.passesAlone = true;
+  }
+  phase.stops = phase.stops!.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
+  evidence.phases.push(phase);
+  if (untried) evidence.notes.push(untried);
+  return phase;
+}
+
+/** A database as the first revision finds it. */
+async function freshDatabase(lab: Laboratory, plan: Plan, ports: Ports): Promise<Database> {
+  const database = await firstDatabase(plan, ports);
+  if (plan.baseline) {
+    await lab.run(phaseOf("prepare", []), database, { own: true });
+    await lab.stamp(database, plan.baseline);
+  }
+  return database;
+}
+
 /** Downgrade base; true: it came to its end. */
 async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
   const ended = await lab.run(phase, database, { own: false });
@@ -230,14 +299,21 @@ async function historyUp(lab: Laboratory, database: Database, phase: Phase, head
 /**
  * What the base branch's own files do on their own, to tell old faults from new ones.
  *
+ * It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
+ * left out there, since nobody knows whose fault it is.
+ *
  * @param from B0 where it was reached; else the base revisions are run from an empty database first
  */
 async function baseHistory(
-  { base, scratch, progress }: Ports,
+  plan: Plan,
+  ports: Ports,
   evidence: Evidence,
   applied: Phase,
-  from: { database: Database; empty: Catalog; b0: Catalog } | { scripts: readonly Script[]; empty: Catalog },
+  from:
+    | { database: Database; empty: Catalog; b0: Catalog; each: Promise<Phase | undefined> }
+    | { scripts: readonly Script[]; empty: Catalog },
 ): Promise<Evidence | undefined> {
+  const { base, scratch, progress } = ports;
   const driver = await base!();
   if (!driver) return undefined;
   const { order } = await driver.loaded;
@@ -263,6 +339,22 @@ async function baseHistory(
       // What was applied before counts: objects are traced to the revisions that made them.
       phases[0].steps = applied.steps;
       if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
+      const each = await from.each;
+      const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id));
+      if (each && tried.length > 0) {
+        const { phase } = await tryEach(lab, {
+          order: planned,
+          tried,
+          watched: [],
+          seconds: Math.max(LEAST_SECONDS, 2 * each.seconds),
+          fresh: () => freshDatabase(lab, plan, { ...ports, imported: undefined }),
+          drop: scratch.drop,
+          unrestored: () => [],
+        });
+        observed.phases.push(phase);
+        const unknown = tried.filter((id) => !phase.planned.includes(id));
+        each.stops = each.stops!.filter(({ revision }) => !unknown.includes(revision!));
+      }
     } else {
       const database = await prepared(scratch, from.scripts, "base");
       await lab.run(phases[0], database, { own: false });

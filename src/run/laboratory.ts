@@ -5,6 +5,7 @@ import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
 import type { Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
+import type { Run } from "./protocol.ts";
 
 /** A file of SQL. */
 export interface Script {
@@ -22,6 +23,18 @@ interface RunOptions {
 export interface Laboratory {
   /** Runs the planned revisions of a phase and records what happened. True: they ran to their end, and the version rows are right. */
   run(phase: Phase, database: Database, options: RunOptions): Promise<boolean>;
+  /**
+   * Goes up and tries downgrades on the way, which are taken back.
+   *
+   * @param revisions in the order in which they go up; each commits on its own
+   * @param trial told of the catalog after each watched downgrade
+   */
+  goUpTrying(
+    revisions: readonly string[],
+    database: Database,
+    trials: NonNullable<Run["trials"]>,
+    progress: { title: string; after(revision: string, catalog: Catalog): void },
+  ): Promise<RunResult>;
   snapshot(database: Database): Promise<Catalog>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
@@ -74,41 +87,45 @@ export async function openLaboratory(
     return [...new Set(rows)].sort();
   };
 
-  const run: Laboratory["run"] = async (phase, database, { own, after }) => {
-    const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
-    progress(phase.title);
-    const started = performance.now();
-    const attempt = () =>
-      driver.run({
-        direction,
-        revisions: phase.planned,
-        connection: database.connection,
-        ...(!own && { transactionPerMigration: true }),
-        onBegin: (revision) => progress(phase.title, revision),
-        ...(after && {
-          onStep: async (step: StepControl) => {
-            // The state after the last step is seen when all is committed.
-            if (step.revision !== phase.planned.at(-1))
-              after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
-            return "go" as const;
-          },
-        }),
-        onHang: () => whatHangs(scratch, database),
-      });
+  /** One run, in a process that can do it. */
+  const perform = async (options: Parameters<Driver["run"]>[0]): Promise<RunResult> => {
     // What hung was killed, and what died is dead: the phases after it need not suffer for it.
     if (gone) driver = await start();
-    let result = await attempt();
+    let result = await driver.run(options);
     // Some env.py cannot run twice in one process (tables declared on an imported Base): a fresh one decides.
     if (result.freshProcessMayHelp && result.steps.length === 0) {
       await driver.stop();
       driver = await start();
-      result = await attempt();
+      result = await driver.run(options);
     }
     gone = result.died || result.hung !== undefined;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
     evidence.dbapi ??= result.connects[0]?.driver;
     evidence.dialect ??= result.connects[0]?.dialect;
     evidence.foreign.push(...result.foreign);
+    return result;
+  };
+
+  const run: Laboratory["run"] = async (phase, database, { own, after }) => {
+    const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
+    progress(phase.title);
+    const started = performance.now();
+    const result = await perform({
+      direction,
+      revisions: phase.planned,
+      connection: database.connection,
+      ...(!own && { transactionPerMigration: true }),
+      onBegin: (revision) => progress(phase.title, revision),
+      ...(after && {
+        onStep: async (step: StepControl) => {
+          // The state after the last step is seen when all is committed.
+          if (step.revision !== phase.planned.at(-1))
+            after(step.revision, await snapshot(database, step.inTransaction ? step.query : undefined));
+          return "go" as const;
+        },
+      }),
+      onHang: () => whatHangs(scratch, database),
+    });
     phase.steps = result.steps;
     phase.rows = { found: await versionRows(database), expected: [...result.expected].sort() };
     phase.stop = stopOf(result);
@@ -120,6 +137,20 @@ export async function openLaboratory(
 
   return {
     run,
+    goUpTrying: (revisions, database, trials, { title, after }) =>
+      perform({
+        direction: "upgrade",
+        revisions,
+        connection: database.connection,
+        transactionPerMigration: true,
+        trials,
+        onBegin: (revision) => progress(title, revision),
+        onStep: async ({ revision, inTransaction, query }) => {
+          after(revision, await snapshot(database, inTransaction ? query : undefined));
+          return "go";
+        },
+        onHang: () => whatHangs(scratch, database),
+      }),
     snapshot: (database) => snapshot(database),
     async stamp(database, revision) {
       for (const table of await findVersionTables(database)) {

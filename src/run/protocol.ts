@@ -41,6 +41,14 @@ export interface Run {
   transactionPerMigration?: boolean;
   /** Stop after each step (`step-end`) until `go` or `abort`; `query` is answered meanwhile. */
   pause: boolean;
+  /** Only while going up: downgrade() of some revisions is tried where their upgrade() has just been committed, and taken back. */
+  trials?: {
+    revisions: string[];
+    /** Stop after these, while their work is there to be looked at, until `go` or `abort`. */
+    watched: string[];
+    /** After so many seconds nothing more is tried, and the run ends. */
+    seconds: number;
+  };
 }
 
 /** While paused: runs SQL on the migration's own connection and answers `rows` with the first column of the first row, as text. */
@@ -186,6 +194,12 @@ export type Event =
       unreported: number;
       inTransaction: boolean;
     }
+  /** The downgrade() of a revision that has just gone up begins. What it executes belongs to the revision. */
+  | { type: "trial"; revision: string }
+  /**
+   * It ended, or raised, and was taken back. `kept`: it could not be taken back, since something in it commits: the run ends there.
+   */
+  | { type: "trial-end"; revision: string; seconds: number; kept: boolean; raised?: Raised }
   | { type: "rows"; value: string | null; error?: string }
   /** The statement that has not ended yet and its seconds, or else the line that is being executed. */
   | {

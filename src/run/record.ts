@@ -19,6 +19,7 @@ export function startRecord(root: string): Record {
   const versionTables: RunResult["versionTables"] = [];
   const connects: RunResult["connects"] = [];
   const foreign: RunResult["foreign"] = [];
+  const trials: RunResult["trials"] = [];
   let unreported = 0;
   let open: Step | undefined;
 
@@ -48,6 +49,18 @@ export function startRecord(root: string): Record {
           unreported += event.unreported;
           open = undefined;
           break;
+        case "trial":
+          open = { revision: event.revision, direction: "downgrade", ended: false, seconds: 0, statements: [] };
+          trials.push({ step: open, kept: true });
+          break;
+        case "trial-end": {
+          const { raised, kept, seconds } = event;
+          const trial = trials.at(-1);
+          if (trial) Object.assign(trial.step, { ended: raised === undefined, seconds });
+          if (trial) Object.assign(trial, { kept, ...(raised && { raised }) });
+          open = undefined;
+          break;
+        }
         case "context": {
           const { versionTable: name, versionTableSchema: schema } = event;
           if (!versionTables.some((table) => table.name === name && table.schema === schema))
@@ -74,6 +87,7 @@ export function startRecord(root: string): Record {
       contexts: 0,
       connects,
       foreign,
+      trials,
       unreported,
       seconds,
       freshProcessMayHelp: false,

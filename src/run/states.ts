@@ -14,6 +14,8 @@ export interface States {
   reach(head: Catalog): void;
   /** What a revision's upgrade did. */
   effectOf(revision: string): Difference[] | undefined;
+  /** What differs from the state before a revision's upgrade; nothing where that state is not known. */
+  changesSince(revision: string, catalog: Catalog): Difference[];
   /** Whose downgrade did not bring back what was there before, given what differs after the last step down. */
   unrestored(differences: Difference[]): { revision: string; differences: Difference[] }[];
 }
@@ -32,13 +34,17 @@ export function watchStates(before: Catalog, revisions: readonly string[]): Stat
     states.set(revision, { before: last, after });
     last = after;
   };
-  const down = (revision: string, after: Catalog) => {
+  const changesSince = (revision: string, after: Catalog) => {
     const state = states.get(revision);
-    const differences = state ? compareCatalogs(state.before, after) : [];
+    return state ? compareCatalogs(state.before, after) : [];
+  };
+  const down = (revision: string, after: Catalog) => {
+    const differences = changesSince(revision, after);
     if (differences.length > 0) unrestored.push({ revision, differences });
   };
   return {
     ...(each && { up, down }),
+    changesSince,
     reach(head) {
       if (each || single) states.set(revisions.at(-1)!, { before: last, after: head });
     },

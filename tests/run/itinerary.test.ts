@@ -1,53 +1,12 @@
 /** The itinerary on a real Postgres, with small projects that each test writes. */
 import path from "node:path";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { openScratch } from "../../src/postgres/scratch.ts";
-import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
-import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
+import { describe, expect, test } from "vitest";
+import type { Evidence, Phase } from "../../src/run/evidence.ts";
 import { plain } from "../../src/text.ts";
-import { alembicFiles, revision, syncEnv, type RevisionOptions } from "../support/alembic.ts";
-import { drive, table } from "../support/driver.ts";
+import { syncEnv } from "../support/alembic.ts";
+import { table } from "../support/driver.ts";
 import { writeFiles } from "../support/files.ts";
-
-type Revisions = Record<string, RevisionOptions>;
-
-interface Project {
-  /** What the base branch has, in files of its own where `fromBaseFiles` is set. */
-  base: Revisions;
-  /** What the pull request adds, or changes. */
-  head?: Revisions;
-  /** What it deletes. */
-  deleted?: string[];
-  env?: string;
-  /** Files beside those of Alembic. */
-  files?: Record<string, string>;
-  plan?: Partial<Plan>;
-  /** Seconds after which a run hangs. */
-  timeout?: number;
-}
-
-const filesOf = (revisions: Revisions, { env, files }: Project) => ({
-  ...alembicFiles(Object.fromEntries(Object.entries(revisions).map(([id, options]) => [id, revision(id, options)])), env),
-  ...files,
-});
-
-/** Runs the itinerary; `phase` finds a phase of it. */
-async function run(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
-  const { base, head = {}, deleted = [], plan, timeout = 20 } = project;
-  const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
-  const scratch = await openScratch({ ...inject("postgres"), stop: async () => {} });
-  onTestFinished(() => scratch.close());
-  const progress: string[] = [];
-  const ports: Ports = {
-    scratch,
-    head: () => drive(filesOf(after, project), { timeout }),
-    ...(plan?.fromBaseFiles !== undefined && { base: () => drive(filesOf(base, project), { timeout }) }),
-    progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
-  };
-  const whole = { base: new Set(Object.keys(base)), fromBaseFiles: false, scripts: [], postgresIsMeant: true, ...plan };
-  const evidence = await travel(whole, ports);
-  return { ...evidence, progress, phase: (id) => evidence.phases.find((phase) => phase.id === id)! };
-}
+import { runItinerary as run, type Revisions } from "../support/itinerary.ts";
 
 /** Each phase with its state and, where it was not run, the reason. */
 const outline = ({ phases }: Evidence) =>
@@ -255,6 +214,7 @@ describe("where it stops", () => {
       "upgrade-again": "the downgrade before it failed",
       "history-downgrade": "failed",
       "history-upgrade": "downgrade base failed, so there is nothing to upgrade from",
+      "history-each": "failed",
     });
     expect(evidence.phase("downgrade").stop).toMatchObject({ revision: "b", line: 13 });
   });
@@ -265,6 +225,7 @@ describe("where it stops", () => {
       ...ok,
       "history-downgrade": "failed",
       "history-upgrade": "downgrade base failed, so there is nothing to upgrade from",
+      "history-each": "failed",
     });
     expect(evidence.phase("history-downgrade")).toMatchObject({ stop: { revision: "a" }, rows: { found: ["a"] } });
   });

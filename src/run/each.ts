@@ -1,0 +1,94 @@
+/**
+ * Goes on where a way down stopped: each downgrade() is tried by itself, right after its own upgrade(), on a new database that goes up.
+ * What one of them leaves or breaks is taken back, so no fault hides another, whatever their number.
+ */
+import type { Catalog, Difference } from "../postgres/catalog.ts";
+import type { Database } from "../postgres/scratch.ts";
+import { count, listOf, text, type Text } from "../text.ts";
+import type { RunResult } from "./driver.ts";
+import type { Phase, Stop } from "./evidence.ts";
+import type { Laboratory } from "./laboratory.ts";
+
+export interface Each {
+  /** In the order in which they go up; the last is the uppermost that is tried. */
+  order: readonly string[];
+  tried: readonly string[];
+  /** After these the catalog is looked at as well. */
+  watched: readonly string[];
+  /** At most so long all together. */
+  seconds: number;
+  /** A database as the first revision finds it. */
+  fresh(): Promise<Database>;
+  drop(database: Database): Promise<void>;
+  /** What a downgrade did not bring back, given the catalog after it. */
+  unrestored(revision: string, after: Catalog): Difference[];
+}
+
+/**
+ * @returns the phase with what each downgrade did, and why some could not be tried, if so
+ */
+export async function tryEach(
+  lab: Laboratory,
+  options: Each,
+): Promise<{ phase: Phase; untried?: { what: string; reason: Text } }> {
+  const { order, tried, watched, seconds, fresh, drop } = options;
+  const started = performance.now();
+  const spent = () => (performance.now() - started) / 1000;
+  const open = new Set(tried);
+  const stops: Stop[] = [];
+  const phase: Phase = {
+    id: "history-each",
+    title: "each downgrade by itself",
+    planned: [],
+    state: "ok",
+    seconds: 0,
+    steps: [],
+    stops,
+    unrestored: [],
+  };
+  const after = (revision: string, catalog: Catalog) => {
+    const differences = options.unrestored(revision, catalog);
+    if (differences.length > 0) phase.unrestored.push({ revision, differences });
+  };
+  let reason = text`the time for it was up: as long as the history itself had taken`;
+  while (open.size > 0 && spent() < seconds) {
+    const database = await fresh();
+    const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
+    const trials = { revisions: [...open], watched: [...watched], seconds: seconds - spent() };
+    const result = await lab.goUpTrying(revisions, database, trials, { title: phase.title, after });
+    await drop(database);
+    for (const [index, { step }] of result.trials.entries()) {
+      const stop = stopOfTrial(result, index);
+      if (stop) stops.push(stop);
+      open.delete(step.revision);
+      phase.planned.push(step.revision);
+      phase.steps.push(step);
+    }
+    // What could not be taken back, or ended the process, has spoilt the database and nothing else.
+    if (result.trials.at(-1)?.kept) continue;
+    const stuck = result.steps.find(({ ended }) => !ended)?.revision;
+    if (stuck !== undefined) reason = text`the upgrades below them do not run with a transaction for each`;
+    break;
+  }
+  phase.state = stops.length > 0 ? "failed" : "ok";
+  phase.seconds = spent();
+  if (open.size === 0) return { phase };
+  const left = tried.filter((id) => open.has(id));
+  return {
+    phase,
+    untried: {
+      what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
+      reason: text`${reason}: ${listOf(left, 10)}`,
+    },
+  };
+}
+
+/** What stopped the trial, where something did. */
+function stopOfTrial({ trials, hung, died, raised, place }: RunResult, index: number): Stop | undefined {
+  const { step, raised: own, place: at } = trials[index]!;
+  const { revision } = step;
+  const cutOff = index === trials.length - 1 && !step.ended && !own && (hung !== undefined || died);
+  const what = own ?? (cutOff ? (raised ?? { type: "Hang", message: "nothing moved", frames: [], traceback: "" }) : undefined);
+  if (!what) return undefined;
+  return { revision, raised: what, ...(at ?? (cutOff ? place : undefined)), ...(cutOff && hung && { timedOut: hung }) };
+}

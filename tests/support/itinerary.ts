@@ -1,0 +1,47 @@
+/** The itinerary with projects that a test writes itself. */
+import { inject, onTestFinished } from "vitest";
+import { openScratch } from "../../src/postgres/scratch.ts";
+import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
+import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
+import { alembicFiles, revision, type RevisionOptions } from "./alembic.ts";
+import { drive } from "./driver.ts";
+
+export type Revisions = Record<string, RevisionOptions>;
+
+interface Project {
+  /** What the base branch has, in files of its own where `fromBaseFiles` is set. */
+  base: Revisions;
+  /** What the pull request adds, or changes. */
+  head?: Revisions;
+  /** What it deletes. */
+  deleted?: string[];
+  env?: string;
+  /** Files beside those of Alembic. */
+  files?: Record<string, string>;
+  plan?: Partial<Plan>;
+  /** Seconds after which a run hangs. */
+  timeout?: number;
+}
+
+const filesOf = (revisions: Revisions, { env, files }: Project) => ({
+  ...alembicFiles(Object.fromEntries(Object.entries(revisions).map(([id, options]) => [id, revision(id, options)])), env),
+  ...files,
+});
+
+/** Runs the itinerary; `phase` finds a phase of it. */
+export async function runItinerary(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
+  const { base, head = {}, deleted = [], plan, timeout = 20 } = project;
+  const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
+  const scratch = await openScratch({ ...inject("postgres"), stop: async () => {} });
+  onTestFinished(() => scratch.close());
+  const progress: string[] = [];
+  const ports: Ports = {
+    scratch,
+    head: () => drive(filesOf(after, project), { timeout }),
+    ...(plan?.fromBaseFiles !== undefined && { base: () => drive(filesOf(base, project), { timeout }) }),
+    progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
+  };
+  const whole = { base: new Set(Object.keys(base)), fromBaseFiles: false, scripts: [], postgresIsMeant: true, ...plan };
+  const evidence = await travel(whole, ports);
+  return { ...evidence, progress, phase: (id) => evidence.phases.find((phase) => phase.id === id)! };
+}
