@@ -76,7 +76,8 @@ class Trials:
                 raise _TakenBack
         except _TakenBack:
             pass
-        except Exception as error:  # noqa: BLE001 -- the end of a transaction that the revision had ended itself
+        except Exception as error:
+            # The revision had ended the transaction itself.
             raised = raised or error
         if session.state(dbapi) != session.IDLE:
             # env.py began the transaction itself: Alembic leaves it alone then.

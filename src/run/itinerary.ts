@@ -246,10 +246,10 @@ async function goOn(
   }: { order: readonly string[]; tried: readonly string[]; added: readonly string[]; since: States["changesSince"] },
 ): Promise<Phase | undefined> {
   const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
-  const cutOff = known
-    .filter(({ timedOut, raised }) => timedOut || raised.type === "ProcessDied")
-    .map(({ revision }) => revision);
-  const tried = wanted.filter((id) => !cutOff.includes(id));
+  const cutOff = new Set(
+    known.flatMap(({ timedOut, raised, revision }) => (timedOut || raised.type === "ProcessDied" ? [revision] : [])),
+  );
+  const tried = wanted.filter((id) => !cutOff.has(id));
   if (tried.length === 0) return undefined;
   const history = evidence.phases.filter(({ id }) => ["base", "upgrade", "history-downgrade"].includes(id));
   const { phase, untried } = await tryEach(lab, {
@@ -352,8 +352,8 @@ async function baseHistory(
           unrestored: () => [],
         });
         observed.phases.push(phase);
-        const unknown = tried.filter((id) => !phase.planned.includes(id));
-        each.stops = each.stops!.filter(({ revision }) => !unknown.includes(revision!));
+        const judged = new Set(phase.planned);
+        each.stops = each.stops!.filter(({ revision }) => !tried.includes(revision!) || judged.has(revision!));
       }
     } else {
       const database = await prepared(scratch, from.scripts, "base");
