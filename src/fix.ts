@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { Failure } from "./failure.ts";
 import type { Fix, Report } from "./finding.ts";
 import { gate } from "./gate.ts";
-import { openProject } from "./opening.ts";
+import { openCheckout, openProject } from "./opening.ts";
 import { findInterpreter } from "./project/interpreter.ts";
 import { visible } from "./report/escape.ts";
 import type { Given } from "./settings.ts";
@@ -78,7 +78,7 @@ function difference(file: string, before: string, after: string): string[] {
 
 /** Has the project's own alembic write merge revisions, from its own template. */
 async function mergeHeads(report: Report, given: Given, write: boolean, world: World): Promise<string> {
-  const { root, environments } = await openProject(given, world);
+  const { root, environments } = await openProject(given, await openCheckout(given, world));
   const said: string[] = [];
   for (const { environment, settings } of environments) {
     const found = report.environments.find(({ name }) => name === environment.name);

@@ -11,13 +11,13 @@ import { Failure } from "./failure.ts";
 import { changedFiles, findBase, type BaseFact } from "./history/base.ts";
 import { commitTree } from "./history/git.ts";
 import { readHistory } from "./history/history.ts";
-import { movedFrom, openProject, serverFor, type LazyServer, type Project } from "./opening.ts";
+import { movedFrom, openCheckout, openProject, serverFor, type Checkout, type LazyServer, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
 import { baseFilesOf, interpreterOf, observe, observeEdits, proofOf, type BaseFiles } from "./running.ts";
-import type { Given } from "./settings.ts";
+import { layer, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
@@ -35,11 +35,15 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
   const clock = stopwatch();
   let root = world.cwd;
   try {
-    const project = await clock.time("project", () => openProject(given, world));
-    root = project.root;
+    const checkout = await clock.time("project", () => openCheckout(given, world));
+    root = checkout.root;
+    // git looks for the base meanwhile; what is wrong with the project is told first.
+    const finding = clock.time("base", () => baseOf(checkout, layer(given), world));
+    finding.catch(() => {});
+    const project = await clock.time("project", () => openProject(given, checkout));
     if (!project.settings.static)
       for (const target of project.environments) interpreterOf({ target, project, world }).catch(() => {});
-    const base = await clock.time("base", () => baseOf(project, world));
+    const base = await finding;
     const touched = await clock.time("changes", () => touches(project, base));
     if (!touched) return { report: untouched(project, clock.timings()), root };
     const server = serverFor(project, world);
@@ -63,7 +67,7 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
 }
 
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, root, settings }: Project, { event }: World): Promise<BaseFact> {
+async function baseOf({ git, root }: Checkout, settings: Settings, { event }: World): Promise<BaseFact> {
   if (settings.scope === "all")
     return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
   if (!git && event) {

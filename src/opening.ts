@@ -21,8 +21,16 @@ export interface Project {
   environments: { environment: Environment; settings: Settings }[];
 }
 
-/** @throws Failure (exit code 2) for a folder that is none, bad settings, or no environment */
-export async function openProject(given: Given, { cwd }: World): Promise<Project> {
+/** The folder that is checked, and the checkout around it. */
+export interface Checkout {
+  /** Absolute. */
+  folder: string;
+  root: string;
+  git?: Git;
+}
+
+/** @throws Failure (exit code 2) for a folder that is none */
+export async function openCheckout(given: Given, { cwd }: Pick<World, "cwd">): Promise<Checkout> {
   const folder = path.resolve(cwd, typeof given.directory === "string" ? given.directory : ".");
   const isFolder = await stat(folder).then(
     (found) => found.isDirectory(),
@@ -35,7 +43,11 @@ export async function openProject(given: Given, { cwd }: World): Promise<Project
       text`Name the folder of the project, or leave it out for the current one.`,
     );
   const git = await openGit(folder);
-  const root = git?.root ?? folder;
+  return { folder, root: git?.root ?? folder, ...(git && { git }) };
+}
+
+/** @throws Failure (exit code 2) for bad settings, or no environment */
+export async function openProject(given: Given, { folder, root, git }: Checkout): Promise<Project> {
   const directory = path.relative(root, folder).split(path.sep).join("/");
   const tree = workTree(root);
   const settingsOf = async (place: string) => layer(given, (await readSettingsFile(tree, place)).given);

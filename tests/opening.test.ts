@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from "vitest";
-import { openProject, serverFor } from "../src/opening.ts";
+import { openCheckout, openProject, serverFor } from "../src/opening.ts";
 import { layer } from "../src/settings.ts";
 import { plain } from "../src/text.ts";
 import type { World } from "../src/world.ts";
@@ -14,7 +14,7 @@ const files = alembicFiles({ a: revision("a") });
 describe("the project", () => {
   test("is the folder itself where there is no checkout", async () => {
     const root = await writeFiles(files);
-    const project = await openProject({}, world(root));
+    const project = await openProject({}, await openCheckout({}, world(root)));
     expect(project).toMatchObject({ root, environments: [{ environment: { name: "alembic.ini" } }] });
     expect(project).not.toHaveProperty("git");
   });
@@ -31,7 +31,7 @@ describe("the project", () => {
       "b/alembic-gate.toml": "timeout = 20",
     });
     const timeouts = async (given: Parameters<typeof openProject>[0]) => {
-      const { environments, settings } = await openProject(given, world(root));
+      const { environments, settings } = await openProject(given, await openCheckout(given, world(root)));
       const own = environments.map(({ environment, settings: { timeout, postgresVersion } }) => [
         environment.name,
         timeout,
@@ -47,7 +47,7 @@ describe("the project", () => {
   test("a folder that is none, or a file, is wrong use", async () => {
     const root = await writeFiles(files);
     for (const directory of ["nowhere", "alembic.ini"]) {
-      const error = await openProject({ directory }, world(root)).catch((error: unknown) => error);
+      const error = await openCheckout({ directory }, world(root)).catch((error: unknown) => error);
       expect(error).toMatchObject({ exitCode: 2, message: expect.stringContaining("There is no folder") });
     }
   });

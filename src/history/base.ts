@@ -269,8 +269,16 @@ function sameText(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0 || plain(a) === plain(b);
 }
 
-/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. */
-export async function changedFiles(git: Git, base: Base): Promise<string[]> {
+const changes = new WeakMap<Base, Promise<string[]>>();
+
+/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. git is asked once for each base. */
+export function changedFiles(git: Git, base: Base): Promise<string[]> {
+  const known = changes.get(base) ?? filesChangedSince(git, base);
+  changes.set(base, known);
+  return known;
+}
+
+async function filesChangedSince(git: Git, base: Base): Promise<string[]> {
   const from = base.mergeBase ?? base.commit;
   const answers = await Promise.all([
     git.run([

@@ -156,10 +156,20 @@ export async function openGit(directory: string): Promise<Git | undefined> {
 /** Folders that are nobody's own source. */
 const FOREIGN_FOLDERS = /(^|\/)(node_modules|__pycache__|site-packages)\//;
 
-/** The tree of one commit. Blobs are read through one git process, which ends with ours. */
+const trees = new WeakMap<Git, Map<string, IdentifiedTree>>();
+
+/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
 export function commitTree(git: Git, commit: string): IdentifiedTree {
+  const known = trees.get(git) ?? new Map<string, IdentifiedTree>();
+  const tree = known.get(commit) ?? openTree(git, commit);
+  trees.set(git, known.set(commit, tree));
+  return tree;
+}
+
+function openTree(git: Git, commit: string): IdentifiedTree {
   const listings = new Map<string, Promise<Map<string, string>>>();
-  const blobs = blobReader(git);
+  const reader = blobReader(git);
+  const blobs = new Map<string, Promise<Uint8Array | undefined>>();
 
   /** Path to blob id, of plain files below a folder or of one file. */
   const look = (place: string): Promise<Map<string, string>> => {
@@ -194,7 +204,10 @@ export function commitTree(git: Git, commit: string): IdentifiedTree {
     },
     async read(file) {
       const blob = await id(file);
-      return blob === undefined ? undefined : blobs(blob);
+      if (blob === undefined) return undefined;
+      let bytes = blobs.get(blob);
+      if (!bytes) blobs.set(blob, (bytes = reader(blob)));
+      return bytes;
     },
   };
 }

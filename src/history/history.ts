@@ -146,8 +146,12 @@ export async function readHistory(given: {
   const { git, base, tree, environment, cache = new Map() } = given;
   const changed = filesChanged(git, base);
   const baseTree = commitTree(git, base.commit);
-  // git lists while we read; whoever asks for the listing later gets it, or its error.
+  // git lists and reads while we read; whoever asks later gets it, or its error.
   for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => undefined);
+  changed.then(
+    (files) => files.forEach((file) => file.endsWith(".py") && baseTree.read(file).catch(() => undefined)),
+    () => undefined,
+  );
   const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
   // Afterwards, so that files that are the same on both sides are found in the cache.
   const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);

@@ -192,17 +192,23 @@ export const blobId = (bytes: Uint8Array, algorithm: "sha1" | "sha256" = "sha1")
  * @param cache share one between two trees of a repository: files that are the same in both are read once
  */
 export async function readGraph(tree: IdentifiedTree, environment: Environment, cache: ReadCache = new Map()): Promise<Graph> {
-  const read = await Promise.all(
-    (await revisionFiles(tree, environment)).map(async (file) => {
-      const known = await tree.id?.(file);
-      const hit = known === undefined ? undefined : cache.get(`${known}:${file}`);
-      if (hit) return hit;
-      const bytes = await tree.read(file);
-      if (!bytes) return undefined;
-      const key = `${known ?? blobId(bytes)}:${file}`;
-      if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
-      return cache.get(key);
-    }),
-  );
+  const files = await revisionFiles(tree, environment);
+  const read: (Revision | Unreadable | undefined)[] = [];
+  const unread: Promise<void>[] = [];
+  for (const [index, file] of files.entries()) {
+    const known = await tree.id?.(file);
+    const key = known === undefined ? undefined : `${known}:${file}`;
+    if (key !== undefined && cache.has(key)) read[index] = cache.get(key);
+    else unread.push(readInto(index, file, key));
+  }
+  await Promise.all(unread);
   return buildGraph(read.filter((file) => file !== undefined));
+
+  async function readInto(index: number, file: string, known: string | undefined): Promise<void> {
+    const bytes = await tree.read(file);
+    if (!bytes) return;
+    const key = known ?? `${blobId(bytes)}:${file}`;
+    if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
+    read[index] = cache.get(key);
+  }
 }

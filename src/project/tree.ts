@@ -1,6 +1,7 @@
 /** A tree of files, read only: the working tree, or a commit. Everything static reads through this. */
 import { execFile } from "node:child_process";
-import { lstat, readdir, readFile, realpath } from "node:fs/promises";
+import { lstatSync, readFileSync } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 
 export interface Tree {
@@ -23,6 +24,7 @@ const ENVIRONMENT_MARKS = new Set(["pyvenv.cfg", "conda-meta"]);
  */
 export function workTree(root: string): Tree {
   const listings = new Map<string, Promise<string[]>>();
+  const folders = new Map<string, Promise<string | undefined>>();
   let ignored: Promise<ReadonlySet<string>> | undefined;
   let realRoot: Promise<string> | undefined;
 
@@ -65,12 +67,23 @@ export function workTree(root: string): Tree {
       return listing;
     },
     async read(file) {
-      const absolute = await locate(file);
-      // A named pipe would be read for ever.
-      if (absolute === undefined || !(await lstat(absolute)).isFile()) return undefined;
-      return readFile(absolute);
+      const { dir, base } = path.parse(path.join(".", file));
+      let folder = folders.get(dir);
+      if (!folder) folders.set(dir, (folder = locate(dir)));
+      const place = await folder;
+      return place === undefined ? undefined : bytesOf(path.join(place, base));
     },
   };
+}
+
+/** The bytes of a file that is no link; a named pipe would be read for ever. At once, since waiting for hundreds of files takes far longer than reading them. */
+function bytesOf(absolute: string): Uint8Array | undefined {
+  try {
+    if (!lstatSync(absolute).isFile()) return undefined;
+  } catch {
+    return undefined;
+  }
+  return readFileSync(absolute);
 }
 
 /** `a/./b/../c/` → `a/c`; the root is "". */
