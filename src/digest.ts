@@ -1,7 +1,8 @@
 /** Facts in the shape in which the report shows them: the touched part of the graph, the phases, what happens to the schema. Pure. */
-import type { GraphReport, PhaseReport, SchemaReport } from "./finding.ts";
+import type { GraphReport, ObjectDifference, PhaseReport, SchemaReport } from "./finding.ts";
 import type { History } from "./history/history.ts";
-import { describeAll } from "./postgres/describe.ts";
+import type { Difference, Value } from "./postgres/catalog.ts";
+import { describeAll, valueText } from "./postgres/describe.ts";
 import type { Graph } from "./project/graph.ts";
 import type { Evidence } from "./run/evidence.ts";
 
@@ -33,19 +34,50 @@ export function graphReport(graph: Graph, history: History | undefined): GraphRe
   };
 }
 
+/** More objects than this no reviewer compares. */
+const MOST_OBJECTS = 100;
+
+/** UTF-16 units of a value: a function's body may be of any length. */
+const LONGEST_VALUE = 2_000;
+
+const inWords = (value: Value): string => {
+  const words = valueText(value);
+  return words.length > LONGEST_VALUE ? `${words.slice(0, LONGEST_VALUE)}…` : words;
+};
+
+/** The first differences, object by object. A value that is unset on one side is absent there. */
+const objectDifferences = (differences: readonly Difference[]): ObjectDifference[] =>
+  differences.slice(0, MOST_OBJECTS).map(({ change, kind, name, properties }) => ({
+    change,
+    kind,
+    name,
+    properties: properties.map(({ name: property, before, after }) => ({
+      name: property,
+      ...(before !== null && { before: inWords(before) }),
+      ...(after !== null && { after: inWords(after) }),
+    })),
+  }));
+
 /** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
 export function phaseReports({ phases }: Evidence): PhaseReport[] {
   return phases
     .filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0))
-    .map(({ id, title, planned, seconds, state, compared, steps }) => ({
+    .map(({ id, title, planned, seconds, state, compared, steps, stop }) => ({
       id,
       title,
       revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
       seconds,
       outcome: state,
-      ...(compared && id !== "upgrade" && { compared: { with: compared.with, differences: compared.differences.length } }),
+      ...(compared && id !== "upgrade" && { compared: comparison(compared) }),
+      ...(stop?.revision !== undefined && { stoppedAt: stop.revision }),
     }));
 }
+
+const comparison = ({ with: other, differences }: { with: string; differences: Difference[] }): PhaseReport["compared"] => ({
+  with: other,
+  differences: differences.length,
+  ...(differences.length > 0 && { objects: objectDifferences(differences) }),
+});
 
 /** What the pull request does to the schema, and the SQL that its upgrades executed. */
 export function schemaReport({ phases, schema }: Evidence): SchemaReport | undefined {
@@ -54,5 +86,5 @@ export function schemaReport({ phases, schema }: Evidence): SchemaReport | undef
   const sql = steps.flatMap(({ revision, statements }) =>
     statements.map((statement) => ({ revision, statement: statement.sql.trim() })),
   );
-  return { changes: describeAll(schema), sql };
+  return { changes: describeAll(schema), ...(schema.length > 0 && { objects: objectDifferences(schema) }), sql };
 }

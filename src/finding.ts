@@ -63,6 +63,14 @@ export interface NotChecked {
   reason: Text;
 }
 
+/** An object of the catalog that is not the same on both sides, its properties in words; a side on which it is not has none. */
+export interface ObjectDifference {
+  change: "added" | "removed" | "changed";
+  kind: string;
+  name: string;
+  properties: { name: string; before?: string; after?: string }[];
+}
+
 /** One row of the table of phases. */
 export interface PhaseReport {
   id: string;
@@ -71,7 +79,14 @@ export interface PhaseReport {
   seconds: number;
   outcome: "ok" | "failed" | "not-run";
   /** What the catalog was compared with, and how it came out. */
-  compared?: { with: string; differences: number };
+  compared?: {
+    with: string;
+    differences: number;
+    /** The first of them. */
+    objects?: ObjectDifference[];
+  };
+  /** The revision that stopped it. */
+  stoppedAt?: string;
   reason?: Text;
 }
 
@@ -85,6 +100,8 @@ export interface GraphReport {
 /** What the pull request does to the schema. */
 export interface SchemaReport {
   changes: Text[];
+  /** The same, object by object; the first of them. */
+  objects?: ObjectDifference[];
   /** The SQL that the pull request's upgrades executed. */
   sql: { revision: string; statement: string }[];
 }

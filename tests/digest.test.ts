@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { graphReport, phaseReports, schemaReport } from "../src/digest.ts";
+import type { Difference } from "../src/postgres/catalog.ts";
 import { compareHistory, type Base } from "../src/history/history.ts";
 import type { Graph } from "../src/project/graph.ts";
 import { plain, text } from "../src/text.ts";
@@ -50,6 +51,50 @@ describe("the graph", () => {
       ["b", "base"],
       ["a", "base"],
     ]);
+  });
+});
+
+describe("what differs", () => {
+  const changed = {
+    change: "changed" as const,
+    kind: "column",
+    name: "public.t.a",
+    properties: [
+      { name: "nullable", before: false, after: true },
+      { name: "default", before: null, after: "0" },
+      { name: "comment", before: "x".repeat(5000), after: null },
+    ],
+  };
+  const compared = (differences: Difference[]) =>
+    phaseReports(evidence([phase("downgrade", { planned: ["b"], steps: [step("b")], compared: { with: "x", differences } })]))[0]!
+      .compared;
+
+  test("is told object by object, in words, what is unset left out and what is long cut", () => {
+    expect(compared([changed])).toEqual({
+      with: "x",
+      differences: 1,
+      objects: [
+        {
+          change: "changed",
+          kind: "column",
+          name: "public.t.a",
+          properties: [
+            { name: "nullable", before: "no", after: "yes" },
+            { name: "default", after: "0" },
+            { name: "comment", before: `${"x".repeat(2000)}…` },
+          ],
+        },
+      ],
+    });
+    expect(compared([])).toEqual({ with: "x", differences: 0 });
+  });
+  test("is counted as a whole where it is too much to tell", () => {
+    const many = compared(Array.from({ length: 250 }, () => changed))!;
+    expect([many.differences, many.objects?.length]).toEqual([250, 100]);
+  });
+  test("a phase that was stopped says by which revision", () => {
+    const stop = { revision: "b", raised: { type: "E", message: "", frames: [], traceback: "" } };
+    expect(phaseReports(evidence([phase("upgrade", { planned: ["b"], state: "failed", stop })]))[0]!.stoppedAt).toBe("b");
   });
 });
 

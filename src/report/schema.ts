@@ -91,6 +91,27 @@ const finding = named(
   }),
 );
 
+const objects = about(
+  "The objects that are not the same, the first of them.",
+  z.optional(
+    z.array(
+      named(
+        "difference",
+        "An object of the catalog that is not the same on both sides.",
+        z.object({
+          change: z.enum(["added", "removed", "changed"]),
+          kind: z.string(),
+          name: z.string(),
+          properties: about(
+            "In words; a value is absent on the side where it is unset.",
+            z.array(z.object({ name: z.string(), before: z.optional(z.string()), after: z.optional(z.string()) })),
+          ),
+        }),
+      ),
+    ),
+  ),
+);
+
 const phase = named(
   "phase",
   "A part of the round trip.",
@@ -102,8 +123,9 @@ const phase = named(
     outcome: z.enum(["ok", "failed", "not-run"]),
     compared: about(
       "What the catalog was compared with afterwards, and how many objects differ.",
-      z.optional(z.object({ with: z.string(), differences: z.int().check(z.nonnegative()) })),
+      z.optional(z.object({ with: z.string(), differences: z.int().check(z.nonnegative()), objects })),
     ),
+    stoppedAt: about("The revision that stopped it.", z.optional(z.string())),
     reason: z.optional(text),
   }),
 );
@@ -144,7 +166,9 @@ const environment = named(
     phases: z.array(phase),
     schema: about(
       "What the pull request does to the schema.",
-      z.optional(z.object({ changes: z.array(text), sql: z.array(z.object({ revision: z.string(), statement: z.string() })) })),
+      z.optional(
+        z.object({ changes: z.array(text), objects, sql: z.array(z.object({ revision: z.string(), statement: z.string() })) }),
+      ),
     ),
     findings: about("Worst first.", z.array(finding)),
     notChecked: about("What was not judged, and why.", z.array(z.object({ what: z.string(), reason: text }))),
