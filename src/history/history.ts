@@ -130,6 +130,11 @@ async function onBase(
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 
+/** Has git read what revisions were before. */
+async function readAhead(baseTree: IdentifiedTree, changed: Promise<readonly string[]>): Promise<void> {
+  await Promise.all((await changed).filter((file) => file.endsWith(".py")).map((file) => baseTree.read(file)));
+}
+
 /**
  * Reads both sides of one environment and compares them.
  *
@@ -148,10 +153,7 @@ export async function readHistory(given: {
   const baseTree = commitTree(git, base.commit);
   // git lists and reads while we read; whoever asks later gets it, or its error.
   for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => undefined);
-  changed.then(
-    (files) => files.forEach((file) => file.endsWith(".py") && baseTree.read(file).catch(() => undefined)),
-    () => undefined,
-  );
+  readAhead(baseTree, changed).catch(() => undefined);
   const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
   // Afterwards, so that files that are the same on both sides are found in the cache.
   const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
