@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ class Project:
             self.script = ScriptDirectory.from_config(config)
             # The template for several databases names them here.
             databases = config.file_config.get(config.config_ini_section, "databases", fallback="")
-            self._databases = databases.replace(",", " ").split()
+            self._several = len(databases.replace(",", " ").split()) > 1 or self._names_engines()
         with _stage("revisions"), _alembic_warnings(self.warnings):
             self._ordered: list[Script] = list(reversed(self.at_or_below("heads")))
             self._scripts = {script.revision: script for script in self._ordered}
@@ -82,9 +82,16 @@ class Project:
             "bases": list(self.script.get_bases()),
             "order": [script.revision for script in self._ordered],
             "versionFolders": [os.path.abspath(folder) for folder in self.script._version_locations],
-            "databases": self._databases,
+            "several": self._several,
             "warnings": self.warnings,
         }
+
+    def _names_engines(self) -> bool:
+        """Tell env.py of the templates for several databases, which say to each revision whose turn it is."""
+        file = os.path.join(self.script.dir, "env.py")
+        with suppress(OSError), open(file, encoding="utf-8", errors="replace") as lines:
+            return "engine_name=" in lines.read()
+        return False
 
     def revision(self, identifier: str) -> Script:
         """Return a revision; its file is executed anew for every run, as by a command of its own."""

@@ -64,6 +64,8 @@ class Redirect:
         self._channel = channel
         self._statements = statements
         self._target: dict[str, Any] | None = None
+        # By where they were to lead, where env.py opens several databases.
+        self._targets: dict[str, dict[str, Any]] | None = None
         self._loading = True
         self._told: set[tuple[str, ...]] = set()
         self._homes: set[str] = set()
@@ -73,9 +75,13 @@ class Redirect:
         drivers.install(self)
 
     @contextmanager
-    def to(self, target: dict[str, Any]) -> Iterator[None]:
-        """Connect to this database while the block runs; what is open afterwards is closed, as at a process's end."""
+    def to(self, target: dict[str, Any], *, several: bool) -> Iterator[None]:
+        """Connect to this database while the block runs; what is open afterwards is closed, as at a process's end.
+
+        `several`: each place that the project connects to has a database of its own, which Node is asked for.
+        """
         self._target = target
+        self._targets = {} if several else None
         self._told.clear()
         os.environ.update(_libpq_environment(target))
         try:
@@ -105,10 +111,13 @@ class Redirect:
         ForeignConnectionError where the place is none that can be stood in for.
         """
         target = self._expect_target()
-        ours = {"host": target["host"], "port": target["port"], "user": target["user"], database: target["database"]}
-        if all(str(wanted.get(name)) == str(value) for name, value in ours.items()):
-            return wanted
+        for known in (target, *(self._targets or {}).values()):
+            if all(str(wanted.get(name)) == str(value) for name, value in _ours(known, database).items()):
+                return wanted
         self._admit(wanted, driver, url)
+        if self._targets is not None:
+            target = self._target_of(_place(wanted) if url is None else _place_of(url))
+        ours = _ours(target, database)
         kept = {
             name: value
             for name, value in wanted.items()
@@ -144,6 +153,12 @@ class Redirect:
             raise self.refuse("a database while no migrations run")
         return self._target
 
+    def _target_of(self, place: str) -> dict[str, Any]:
+        if place not in self._targets:
+            self._channel.send("need-connection", wanted=place)
+            self._targets[place] = self._channel.receive()["connection"]
+        return self._targets[place]
+
     def _admit(self, wanted: dict[str, Any], driver: str, url: URL | None) -> None:
         """Learn from env.py where the project's database is; a revision that wants another host is refused."""
         host = _host(wanted)
@@ -168,8 +183,8 @@ class Redirect:
         arguments = self.arguments(wanted, driver=dialect.driver, database=database, url=url)
         connection = self.opened(dialect.connect(**arguments))
         found = session.query(connection, "SELECT current_database()")
-        if self._target is not None and found != self._target["database"]:
-            message = f"connected to {found} instead of {self._target['database']}"
+        if found != arguments[database]:
+            message = f"connected to {found} instead of {arguments[database]}"
             raise RuntimeError(message)
         return connection
 
@@ -250,6 +265,14 @@ def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
 def _is_routing(name: str, value: Any) -> bool:
     """Tell options that a proxy of a hosting service reads from those of the server."""
     return name == "options" and isinstance(value, str) and not value.lstrip().startswith("-")
+
+
+def _ours(target: dict[str, Any], database: str) -> dict[str, Any]:
+    return {"host": target["host"], "port": target["port"], "user": target["user"], database: target["database"]}
+
+
+def _place_of(url: URL) -> str:
+    return _place({"host": url.host, "port": url.port, "database": url.database})
 
 
 def _parse_dsn(positional: list[Any]) -> dict[str, Any]:

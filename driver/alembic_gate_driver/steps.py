@@ -53,7 +53,7 @@ class Runner:
         self._statements.forget()
         escaped: BaseException | None = None
         started = time.perf_counter()
-        with self._redirect.to(request["connection"]):
+        with self._redirect.to(request["connection"], several=request.get("several", False)):
             try:
                 with self._project.command(run.direction, run.target) as config:
                     script = self._project.script

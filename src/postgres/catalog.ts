@@ -48,7 +48,8 @@ export function catalogQuery(): string {
 /** An identifier as people write it: quoted only where it would mean another one without. */
 const identifier = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
-const keyOf = ({ kind, name }: Pick<CatalogObject, "kind" | "name">): string => `${kind} ${name}`;
+/** The key of an object in a catalog. */
+export const keyOf = ({ kind, name }: Pick<CatalogObject, "kind" | "name">): string => `${kind} ${name}`;
 
 /** A row of the query. Besides these it has properties: a column each, underscores being spaces. */
 interface Row {

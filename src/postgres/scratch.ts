@@ -39,6 +39,9 @@ export interface Scratch {
   drop(database: Database): Promise<void>;
   /** Runs SQL: one statement with parameters `$1`, `$2`, …, or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
+  /** Only where env.py opens several databases: see src/run/several.ts. */
+  connectionFor?(database: Database, place: string): Promise<Connection>;
+  parts?(database: Database): { label: string; database: Database }[];
   /** The sessions in a database that are in the midst of something, and what they wait for. */
   whoBlocks(database: Database): Promise<Session[]>;
   /** The roles that the database's server knows, sorted; the built-in ones aside. */

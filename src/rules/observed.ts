@@ -142,9 +142,9 @@ export function stopped(graph: Graph, stop: Stop, direction: "upgrade" | "downgr
   };
 }
 
-/** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
+/** The parts of a qualified name as SQL has them, its arguments and the label of its database aside: `public`, `"odd.name"`. */
 export const nameParts = (name: string): string[] =>
-  /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)![0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
+  /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name.replace(/^\[[^\]]*\] /, ""))![0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
 
 /** An identifier without its quotes. */
 export const unquoted = (identifier: string): string =>

@@ -14,7 +14,7 @@ export default rule({
           {
             file: environment.config,
             line: 1,
-            message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on one Postgres database only: its revisions were not run.`,
+            message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres only: its revisions were not run.`,
             help: text`Judge the graph and the history alone: ${code("static: true")}.`,
           },
         ],

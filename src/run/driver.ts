@@ -34,8 +34,8 @@ interface Loaded {
   /** Alembic's own order, from the bases up. */
   order: readonly string[];
   versionFolders: readonly string[];
-  /** More than one where env.py migrates several databases, which one scratch database cannot stand in for. */
-  databases: readonly string[];
+  /** env.py migrates several databases in one run, which one scratch database cannot stand in for. */
+  several: boolean;
   /** What Alembic warned of: duplicate ids, missing parents. */
   warnings: readonly string[];
   /** The project connected to a database while it was imported: from this line. */
@@ -69,6 +69,8 @@ interface RunOptions {
   connection: Connection;
   /** Each revision commits on its own, whatever env.py says. */
   transactionPerMigration?: boolean;
+  /** Where env.py opens several databases: gives the one for a place, `db:5432/billing`. */
+  connectionFor?(place: string): Promise<Connection>;
   onBegin?(revision: string): void;
   /** Called after each step, before the next one begins. */
   onStep?(step: StepControl): Promise<"go" | "abort">;
@@ -220,7 +222,7 @@ export function startDriver(options: DriverOptions): Driver {
       bases: event.bases,
       order: event.order,
       versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
-      databases: event.databases,
+      several: event.several,
       warnings: event.warnings,
       ...(connectsAtImport && { connectsAtImport }),
       ancestors: (revision) => ancestorsOf(revision, event.revisions),
@@ -266,8 +268,20 @@ export function startDriver(options: DriverOptions): Driver {
         paused = false;
       }
     };
+    const lend = async (place: string) => {
+      paused = true;
+      try {
+        python.send({ type: "connection", connection: await wanted.connectionFor!(place) });
+      } catch (error) {
+        ourFault = { error };
+        python.kill();
+      } finally {
+        paused = false;
+      }
+    };
     const hear = (event: Event) => {
       record.hear(event);
+      if (event.type === "need-connection" && event.wanted !== undefined) void lend(event.wanted);
       if (event.type === "step") wanted.onBegin?.(event.revision);
       if (event.type === "step-end" && wanted.onStep && (!trials || event.direction === "downgrade")) void decide(event);
     };
@@ -281,6 +295,7 @@ export function startDriver(options: DriverOptions): Driver {
       transactionPerMigration,
       pause,
       ...(trials && { trials }),
+      ...(wanted.connectionFor && { several: true }),
     };
     const end = await ask(request, ["run-end"], hear, () => paused);
     running = false;

@@ -90,7 +90,7 @@ export interface Evidence {
   schema?: Difference[];
   /** The dialect of the URL that env.py asked for: `postgresql`. */
   dialect?: string;
-  /** What the project runs on, where that is not one Postgres database: `mysql`, `2 databases`. */
+  /** What the project runs on, where that is not Postgres: `mysql`. */
   unsupported?: string;
   /** What the base branch's own files did, where old revisions looked faulty. */
   onBase?: Evidence;

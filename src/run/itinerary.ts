@@ -16,6 +16,7 @@ import type { Driver } from "./driver.ts";
 import type { Evidence, Phase, PhaseId } from "./evidence.ts";
 import { tryEach } from "./each.ts";
 import { openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
+import { several } from "./several.ts";
 import { watchStates, type States } from "./states.ts";
 
 export interface Plan {
@@ -71,10 +72,13 @@ const reversed = (ids: readonly string[]): string[] => [...ids].reverse();
  * @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
  * @throws Failure where our own side fails (the server is gone, a driver cannot be started)
  */
-export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
-  const { scratch } = ports;
-  const head = await ports.head();
+export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
+  const head = await given.head();
   const loaded = await head.loaded;
+  const make = (name: string) => prepared(given.scratch, plan.scripts, name);
+  // Several databases in one would wait for each other for ever.
+  const ports = loaded.several ? { ...given, scratch: several(given.scratch, make) } : given;
+  const { scratch } = ports;
   // What the baseline stands for is never run.
   const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
   const all = loaded.order.filter((id) => !below.has(id));
@@ -111,9 +115,6 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
   const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   try {
-    // Two of them in one scratch database would wait for each other for ever.
-    if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
-    if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     // An empty database, as env.py leaves it with no revision at all.
     let main = await firstDatabase(plan, ports);
     if (!(await lab.run(phases.prepare, main, { own: true }))) return end(text`env.py could not be run`);
@@ -145,7 +146,7 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     const copy = ports.base && (await scratch.clone(main, "base"));
 
     // The pull request's revisions, as the project runs them.
-    const states = watchStates(b0, added);
+    const states = watchStates(b0, added, !loaded.several);
     let reachedHead = b0;
     if (added.length > 0) {
       if (!(await lab.run(phases.upgrade, main, { own: true, after: states.up })))
@@ -176,7 +177,12 @@ export async function travel(plan: Plan, ports: Ports): Promise<Evidence> {
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
       const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
-      each = goOn(lab, plan, ports, evidence, { order: all, tried, added, since: states.changesSince });
+      each = goOn(lab, plan, ports, evidence, {
+        order: all,
+        tried,
+        watched: loaded.several ? [] : added,
+        since: states.changesSince,
+      });
     }
     // The base branch's own files take their time to load: they begin while the pull request's run on.
     const early = isSuspicious(phases.down) ? proof() : undefined;
@@ -225,7 +231,7 @@ function compared(phase: Phase, what: string, before: Catalog, after: Catalog): 
 const isSuspicious = ({ stop, compared }: Phase): boolean => stop !== undefined || (compared?.differences.length ?? 0) > 0;
 
 /** Seconds that going on after a failure may take, however quick the history was. */
-const LEAST_SECONDS = 2;
+const LEAST_SECONDS = 4;
 
 /**
  * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
@@ -241,9 +247,9 @@ async function goOn(
   {
     order,
     tried: wanted,
-    added,
+    watched,
     since,
-  }: { order: readonly string[]; tried: readonly string[]; added: readonly string[]; since: States["changesSince"] },
+  }: { order: readonly string[]; tried: readonly string[]; watched: readonly string[]; since: States["changesSince"] },
 ): Promise<Phase | undefined> {
   const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
   const cutOff = new Set(
@@ -255,7 +261,7 @@ async function goOn(
   const { phase, untried } = await tryEach(lab, {
     order,
     tried,
-    watched: tried.filter((id) => added.includes(id)),
+    watched: tried.filter((id) => watched.includes(id)),
     seconds: Math.max(
       LEAST_SECONDS,
       history.reduce((sum, { seconds }) => sum + seconds, 0),

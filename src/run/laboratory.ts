@@ -3,6 +3,7 @@ import { Failure } from "../failure.ts";
 import { catalogQuery, parseCatalog, withoutTables, type Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
+import { joined } from "./several.ts";
 import type { Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
 import type { Run } from "./protocol.ts";
@@ -72,17 +73,30 @@ export async function openLaboratory(
     );
   };
 
+  const partsOf = (database: Database) => scratch.parts?.(database) ?? [{ label: "", database }];
+
   const snapshot = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
+    const parts = partsOf(database);
+    if (parts.length > 1)
+      return joined(await Promise.all(parts.map(async (part) => ({ ...part, catalog: await snapshotOf(part.database) }))));
+    return snapshotOf(database, query);
+  };
+
+  const snapshotOf = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
     const json = query ? await query(catalogQuery()) : Object.values((await scratch.query(database, catalogQuery()))[0]!)[0];
     return withoutTables(parseCatalog(json as string), query ? versionTables : await findVersionTables(database));
   };
 
   const versionRows = async (database: Database): Promise<string[]> => {
     const rows: string[] = [];
-    for (const table of await findVersionTables(database)) {
-      rows.push(
-        ...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)),
-      );
+    for (const part of partsOf(database)) {
+      for (const table of await findVersionTables(part.database)) {
+        rows.push(
+          ...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) =>
+            String(row.version_num),
+          ),
+        );
+      }
     }
     return [...new Set(rows)].sort();
   };
@@ -106,6 +120,11 @@ export async function openLaboratory(
     return result;
   };
 
+  const where = (database: Database) => ({
+    connection: database.connection,
+    ...(scratch.connectionFor && { connectionFor: (place: string) => scratch.connectionFor!(database, place) }),
+  });
+
   const run: Laboratory["run"] = async (phase, database, { own, after }) => {
     const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
     progress(phase.title);
@@ -113,7 +132,7 @@ export async function openLaboratory(
     const result = await perform({
       direction,
       revisions: phase.planned,
-      connection: database.connection,
+      ...where(database),
       ...(!own && { transactionPerMigration: true }),
       onBegin: (revision) => progress(phase.title, revision),
       ...(after && {
@@ -141,7 +160,7 @@ export async function openLaboratory(
       perform({
         direction: "upgrade",
         revisions,
-        connection: database.connection,
+        ...where(database),
         transactionPerMigration: true,
         trials,
         onBegin: (revision) => progress(title, revision),
@@ -153,11 +172,15 @@ export async function openLaboratory(
       }),
     snapshot: (database) => snapshot(database),
     async stamp(database, revision) {
-      for (const table of await findVersionTables(database)) {
-        const name = quoted(table);
-        await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [
-          revision,
-        ]);
+      for (const part of partsOf(database)) {
+        for (const table of await findVersionTables(part.database)) {
+          const name = quoted(table);
+          await scratch.query(
+            part.database,
+            `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`,
+            [revision],
+          );
+        }
       }
     },
     stop: () => driver.stop(),

@@ -39,6 +39,8 @@ export interface Run {
   connection: Connection;
   /** true: each revision commits on its own, whatever env.py says; absent: as the project runs. */
   transactionPerMigration?: boolean;
+  /** Ask for a connection for each place that env.py connects to, by `need-connection`. */
+  several?: true;
   /** Stop after each step (`step-end`) until `go` or `abort`; `query` is answered meanwhile. */
   pause: boolean;
   /** Only while going up: downgrade() of some revisions is tried where their upgrade() has just been committed, and taken back. */
@@ -131,8 +133,8 @@ export interface LoadedRevision {
 export type Event =
   | { type: "hello"; python: string; alembic: string; sqlalchemy: string }
   /**
-   * `order` is Alembic's own order from the bases to the heads; `databases` are those that the ini names where env.py, made
-   * from the template `multidb`, migrates several.
+   * `order` is Alembic's own order from the bases to the heads; `several`: env.py, made from a template such as `multidb`, migrates
+   * several databases in one run.
    */
   | {
       type: "graph";
@@ -141,7 +143,7 @@ export type Event =
       bases: string[];
       order: string[];
       versionFolders: string[];
-      databases: string[];
+      several: boolean;
       warnings: string[];
     }
   /**
@@ -149,8 +151,11 @@ export type Event =
    * `dialect` what the URL named (`postgresql`, `sqlite`), `driver` what was used.
    */
   | { type: "connect"; dialect: string; driver: string; wanted: string }
-  /** The project connects while it is being loaded, before a run has named a database. Answered by `connection`. */
-  | { type: "need-connection"; file?: string; line?: number }
+  /**
+   * The project connects while it is being loaded, before a run has named a database; or to a further place, `wanted`, in a run with
+   * several databases. Answered by `connection`.
+   */
+  | { type: "need-connection"; wanted?: string; file?: string; line?: number }
   /** A connection that was refused: no Postgres, or a host that is not the project's own and that a revision wants to reach. */
   | { type: "foreign-connection"; wanted: string; file?: string; line?: number }
   /** env.py configured a context: where its version rows are. */

@@ -23,12 +23,13 @@ export interface States {
 /**
  * @param before the catalog before the first of the revisions
  * @param revisions in the order in which they go up
+ * @param between false: what is between them cannot be seen
  */
-export function watchStates(before: Catalog, revisions: readonly string[]): States {
+export function watchStates(before: Catalog, revisions: readonly string[], between = true): States {
   const states = new Map<string, { before: Catalog; after: Catalog }>();
   const unrestored: { revision: string; differences: Difference[] }[] = [];
   const single = revisions.length === 1;
-  const each = revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
+  const each = between && revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
   let last = before;
   const up = (revision: string, after: Catalog) => {
     states.set(revision, { before: last, after });

@@ -239,9 +239,13 @@ op.execute("select broken")`;
   expect(result.steps[2]!.statements.at(-1)).toMatchObject({ sql: "select broken", error: { sqlstate: "42703" } });
 });
 
-test("env.py for several databases can be told", async () => {
-  const driver = await drive({ ...alembicFiles({ a: revision("a") }), "alembic.ini": `${ini}databases = one, two\n` });
-  expect((await driver.loaded).databases).toEqual(["one", "two"]);
+test.each([
+  ["the ini", `${ini}databases = one, two\n`, syncEnv(), true],
+  ["the arguments of revisions", ini, syncEnv().replace("run_migrations()", 'run_migrations(engine_name="one")'), true],
+  ["neither", ini, syncEnv(), false],
+])("env.py for several databases is told by %s", async (_, content, env, several) => {
+  const driver = await drive({ ...alembicFiles({ a: revision("a") }, env), "alembic.ini": content });
+  expect((await driver.loaded).several).toBe(several);
 });
 
 test("a syntax error in env.py has its line", async () => {

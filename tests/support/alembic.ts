@@ -9,6 +9,8 @@ export interface RevisionOptions {
   downgrade?: string | null;
   /** Lines above the functions. */
   head?: string;
+  /** What both functions take. */
+  takes?: string;
 }
 
 const python = (value: string | string[] | undefined): string =>
@@ -19,7 +21,7 @@ const body = (lines: string): string => lines.replaceAll(/^(?=.)/gm, "    ");
 /** One revision file. The first line of upgrade() is line 10 where `head` is empty. */
 export function revision(
   id: string,
-  { down, dependsOn, upgrade = "pass", downgrade = "pass", head = "" }: RevisionOptions = {},
+  { down, dependsOn, upgrade = "pass", downgrade = "pass", head = "", takes = "" }: RevisionOptions = {},
 ): string {
   return `import sqlalchemy as sa
 from alembic import op
@@ -29,9 +31,9 @@ down_revision = ${python(down)}
 branch_labels = None
 depends_on = ${python(dependsOn)}
 
-def upgrade():
+def upgrade(${takes}):
 ${body(upgrade)}
-${downgrade === null ? "" : `\ndef downgrade():\n${body(downgrade)}\n`}`;
+${downgrade === null ? "" : `\ndef downgrade(${takes}):\n${body(downgrade)}\n`}`;
 }
 
 /** env.py of the generic template; `url` is Python code. */

@@ -1,12 +1,20 @@
 /** Drivers of small projects that a test writes itself. */
+import path from "node:path";
 import { inject, onTestFinished } from "vitest";
 import { startDriver, type Driver, type DriverOptions } from "../../src/run/driver.ts";
 import { writeFiles } from "./files.ts";
 
-type Options = Partial<Omit<DriverOptions, "load">> & { load?: Partial<DriverOptions["load"]> };
+export type Options = Partial<Omit<DriverOptions, "load">> & {
+  load?: Partial<DriverOptions["load"]>;
+  /** Relative to the folder. */
+  config?: string;
+};
 
 /** A driver for files in a new folder; it ends with the test. */
-export async function drive(files: Record<string, string>, { load, ...options }: Options = {}): Promise<Driver> {
+export async function drive(
+  files: Record<string, string>,
+  { load, config = "alembic.ini", ...options }: Options = {},
+): Promise<Driver> {
   const root = await writeFiles(files);
   const driver = startDriver({
     python: [inject("pythons").default],
@@ -16,7 +24,7 @@ export async function drive(files: Record<string, string>, { load, ...options }:
     ...options,
     load: {
       type: "load",
-      config: `${root}/alembic.ini`,
+      config: path.join(root, config),
       format: "ini",
       section: "alembic",
       kind: "alembic",

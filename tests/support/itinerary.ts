@@ -4,7 +4,7 @@ import { openScratch } from "../../src/postgres/scratch.ts";
 import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
 import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
 import { alembicFiles, revision, type RevisionOptions } from "./alembic.ts";
-import { drive } from "./driver.ts";
+import { drive, type Options } from "./driver.ts";
 
 export type Revisions = Record<string, RevisionOptions>;
 
@@ -21,6 +21,7 @@ interface Project {
   plan?: Partial<Plan>;
   /** Seconds after which a run hangs. */
   timeout?: number;
+  driver?: Options;
 }
 
 const filesOf = (revisions: Revisions, { env, files }: Project) => ({
@@ -31,14 +32,15 @@ const filesOf = (revisions: Revisions, { env, files }: Project) => ({
 /** Runs the itinerary; `phase` finds a phase of it. */
 export async function runItinerary(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
   const { base, head = {}, deleted = [], plan, timeout = 20 } = project;
+  const start = (revisions: Revisions) => drive(filesOf(revisions, project), { timeout, ...project.driver });
   const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
   const scratch = await openScratch({ ...inject("postgres"), stop: async () => {} });
   onTestFinished(() => scratch.close());
   const progress: string[] = [];
   const ports: Ports = {
     scratch,
-    head: () => drive(filesOf(after, project), { timeout }),
-    ...(plan?.fromBaseFiles !== undefined && { base: () => drive(filesOf(base, project), { timeout }) }),
+    head: () => start(after),
+    ...(plan?.fromBaseFiles !== undefined && { base: () => start(base) }),
     progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
   };
   const whole = { base: new Set(Object.keys(base)), fromBaseFiles: false, scripts: [], postgresIsMeant: true, ...plan };

@@ -1,0 +1,73 @@
+/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
+import { keyOf, type Catalog, type CatalogObject } from "../postgres/catalog.ts";
+import type { Database, Scratch } from "../postgres/scratch.ts";
+import type { Connection } from "../postgres/server.ts";
+
+/** A scratch database that stands for several; the first place that was asked for is the database itself. */
+export interface Several extends Scratch {
+  /** The database for a place that env.py connects to, `db:5432/billing`; it is made when it is first asked for. */
+  connectionFor(database: Database, place: string): Promise<Connection>;
+  /** All that stand behind a database, with the name that tells them apart: none for the first. */
+  parts(database: Database): { label: string; database: Database }[];
+}
+
+/** @param make makes a further database, as empty as the first one was */
+export function several(scratch: Scratch, make: (name: string) => Promise<Database>): Several {
+  const places = new Map<string, Map<string, Database>>();
+  const of = (database: Database): Map<string, Database> => {
+    const known = places.get(database.name) ?? new Map<string, Database>();
+    places.set(database.name, known);
+    return known;
+  };
+  const others = (database: Database) => [...of(database).values()].filter(({ name }) => name !== database.name);
+  return {
+    ...scratch,
+    async connectionFor(database, place) {
+      const known = of(database);
+      const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf(place)));
+      known.set(place, found);
+      return found.connection;
+    },
+    parts: (database) =>
+      of(database).size === 0
+        ? [{ label: "", database }]
+        : [...of(database)].map(([place, part], index) => ({ label: index === 0 ? "" : nameOf(place), database: part })),
+    async clone(from, name) {
+      const copy = await scratch.clone(from, name);
+      for (const [place, part] of of(from))
+        of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf(place)}`));
+      return copy;
+    },
+    async drop(database) {
+      for (const part of [database, ...others(database)]) await scratch.drop(part);
+      places.delete(database.name);
+    },
+    whoBlocks: async (database) =>
+      (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat(),
+  };
+}
+
+/** The database's name in a place. */
+const nameOf = (place: string): string => place.slice(place.lastIndexOf("/") + 1);
+
+/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
+export function joined(catalogs: readonly { label: string; catalog: Catalog }[]): Catalog {
+  const whole = new Map<string, CatalogObject>();
+  for (const { label, catalog } of catalogs) {
+    const labelled = (name: string) => (label === "" ? name : `[${label}] ${name}`);
+    const renamed = (key: string) => {
+      const object = catalog.get(key);
+      return object ? keyOf({ kind: object.kind, name: labelled(object.name) }) : key;
+    };
+    for (const [key, object] of catalog) {
+      const copy: CatalogObject = {
+        ...object,
+        name: labelled(object.name),
+        ...(object.parent !== undefined && { parent: renamed(object.parent) }),
+        ...(object.origins && { origins: object.origins.map(renamed) }),
+      };
+      whole.set(renamed(key), copy);
+    }
+  }
+  return whole;
+}

@@ -1,0 +1,114 @@
+/** Several databases in one env.py, made from Alembic's own template and from Flask-Migrate's. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, inject, test } from "vitest";
+import { runItinerary, type Revisions } from "../support/itinerary.ts";
+
+/** A file of a package that the tests' Python has. */
+function packaged(name: string, ...file: string[]): string {
+  const print = `import ${name}, os; print(os.path.dirname(${name}.__file__))`;
+  const folder = execFileSync(inject("pythons").default, ["-c", print], { encoding: "utf8" }).trim();
+  return readFileSync(path.join(folder, "templates", ...file), "utf8");
+}
+
+const logging = `
+[loggers]
+keys = root
+[handlers]
+keys =
+[formatters]
+keys =
+[logger_root]
+handlers =
+`;
+const iniFor = (users: string, orders: string) => `[alembic]
+script_location = migrations
+databases = users, orders
+[users]
+sqlalchemy.url = postgresql+psycopg2://app:secret@db.internal/${users}
+[orders]
+sqlalchemy.url = postgresql+psycopg2://app:secret@other.internal:5433/${orders}
+${logging}`;
+
+/** A revision that does something else in each database. */
+const each = (parts: Record<string, [up: string, down: string]>) => {
+  const branches = (index: 0 | 1) =>
+    Object.entries(parts)
+      .map(([name, lines]) => `if engine_name == "${name}":\n    ${lines[index]}`)
+      .join("\n");
+  return { upgrade: branches(0), downgrade: branches(1), takes: "engine_name" };
+};
+const makes = (name: string): [string, string] => [
+  `op.create_table("${name}", sa.Column("id", sa.Integer, primary_key=True))`,
+  `op.drop_table("${name}")`,
+];
+
+const project = (base: Revisions, head: Revisions, ini = iniFor("users", "orders")) => ({
+  base,
+  head,
+  env: packaged("alembic", "multidb", "env.py"),
+  files: { "alembic.ini": ini },
+  timeout: 8,
+});
+const base = { a: each({ users: makes("people"), orders: makes("lines") }) };
+const outline = (phases: { id: string; state: string }[]) => new Set(phases.map(({ state }) => state));
+
+describe("Alembic's template", () => {
+  test("goes the whole way, each database by itself", async () => {
+    const head = { b: { down: "a", ...each({ users: makes("names"), orders: makes("names") }) } };
+    const evidence = await runItinerary(project(base, head));
+    expect(outline(evidence.phases)).toEqual(new Set(["ok"]));
+    expect(evidence.schema!.map(({ name }) => name)).toEqual(["[orders] public.names", "public.names"]);
+    expect(evidence.phases.map(({ rows }) => rows!.found.join())).toEqual(["", "a", "b", "a", "b", "", "b"]);
+    expect(evidence.unsupported).toBeUndefined();
+  });
+
+  test("with two databases of one name on two servers", async () => {
+    const evidence = await runItinerary(project(base, {}, iniFor("app", "app")));
+    expect(evidence.phase("history-upgrade").state).toBe("ok");
+  });
+
+  test("what one database keeps is seen, and said where", async () => {
+    const head = { b: { down: "a", ...each({ users: makes("names"), orders: [makes("names")[0], "pass"] }) } };
+    const evidence = await runItinerary(project(base, head));
+    const left = evidence.phase("downgrade").compared!.differences.map(({ change, name }) => `${change} ${name}`);
+    expect(left).toEqual(["added [orders] public.names"]);
+    expect(evidence.phase("upgrade-again").stop).toMatchObject({ revision: "b", raised: { sqlstate: "42P07" } });
+  });
+
+  test("each downgrade is tried by itself in all of them where one fails", async () => {
+    const fails = 'op.execute("SELECT 1 / 0")';
+    const head = { b: { down: "a", ...each({ users: makes("names"), orders: [makes("names")[0], fails] }) } };
+    const old = { a: each({ users: makes("people"), orders: [makes("lines")[0], fails] }) };
+    const evidence = await runItinerary(project(old, head));
+    expect(evidence.phase("downgrade").stop).toMatchObject({ revision: "b" });
+    expect(evidence.phase("history-each").stops!.map(({ revision }) => revision)).toEqual(["a"]);
+  });
+});
+
+test("Flask-Migrate's template, with the databases that the application binds", async () => {
+  const app = `from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+app = Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql://app:secret@db.internal/shop"
+app.config["SQLALCHEMY_BINDS"] = {"billing": "postgresql://app:secret@db.internal/billing"}
+db = SQLAlchemy(app)
+Migrate(app, db)
+`;
+  const env = packaged("flask_migrate", "flask-multidb", "env.py");
+  const ini = packaged("flask_migrate", "flask-multidb", "alembic.ini.mako");
+  const revisions = { a: each({ "": makes("people"), billing: makes("invoices") }) };
+  const evidence = await runItinerary({
+    base: revisions,
+    head: { b: { down: "a", ...each({ billing: makes("payments") }) } },
+    env,
+    files: { "app.py": app, "migrations/alembic.ini": ini },
+    timeout: 8,
+    driver: { config: "migrations/alembic.ini", load: { kind: "flask-migrate" } },
+  });
+  expect(outline(evidence.phases)).toEqual(new Set(["ok"]));
+  expect(evidence.schema!.map(({ name }) => name)).toEqual(["[billing] public.payments"]);
+});
