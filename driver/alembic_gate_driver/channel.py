@@ -1,4 +1,4 @@
-"""The two descriptors that lead to Node: requests come in on 3, events go out on 4."""
+"""Descriptors that lead to Node: requests come in on 3, events go out on 4; 5 and 6 are for a copy of the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, BinaryIO, Callable
 
 Message = dict[str, Any]
 
@@ -28,14 +28,34 @@ class Channel:
     """
 
     def __init__(self) -> None:
+        # Where a copy of this process will listen and talk.
+        self._spare = (_claim(5), _claim(6))
+        self._immediate: dict[str, Callable[[], None]] = {}
+        self._inputs: list[BinaryIO] = []
+        self._open(_claim(3), _claim(4))
+
+    def _open(self, requests: int, events: int) -> None:
         self._process = os.getpid()
-        self._input = os.fdopen(_claim(3), "rb")
-        self._output = _claim(4)
+        self._ends = (requests, events)
+        # An earlier one stays referred to: its lock may be held by a thread that a copy of the process does not have.
+        self._inputs.append(os.fdopen(requests, "rb"))
+        self._output = events
         self._lock = threading.Lock()
         self._kept = bytearray()
         self._sent = 0.0
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._immediate: dict[str, Callable[[], None]] = {}
+
+    def take_spare(self) -> None:
+        """In a copy of the process: talk through descriptors of its own, and let go of the original's."""
+        for descriptor in self._ends:
+            os.close(descriptor)
+        self._open(*self._spare)
+        self.listen()
+
+    def give_spare(self) -> None:
+        """In the original: leave the spare descriptors to the copy alone."""
+        for descriptor in self._spare:
+            os.close(descriptor)
 
     def answer_at_once(self, request: str, handler: Callable[[], None]) -> None:
         """Call the handler in the reading thread, whatever the main thread is doing."""
@@ -66,7 +86,7 @@ class Channel:
         return self._requests.get()
 
     def _read(self) -> None:
-        for line in self._input:
+        for line in self._inputs[-1]:
             request = json.loads(line)
             handler = self._immediate.get(request["type"])
             if handler is None:

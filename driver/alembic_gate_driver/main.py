@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .channel import Channel, silence_standard_output
+from .copy import make_copy
 from .errors import Sources, describe
 
 if TYPE_CHECKING:
@@ -68,4 +69,7 @@ def _serve(channel: Channel, load: Message) -> None:
         request = channel.receive()
         if request["type"] == "bye":
             return
-        runner.run(request)
+        if request["type"] == "copy":
+            make_copy(channel)
+        else:
+            runner.run(request)

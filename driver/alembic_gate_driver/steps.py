@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from alembic.runtime import migration
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
+from alembic.util import CommandError
+from sqlalchemy import bindparam
 
 from . import session
 from .errors import describe
@@ -215,6 +217,23 @@ class _LastHeads(HeadMaintainer):
     def __init__(self, context: MigrationContext, heads: Any) -> None:
         super().__init__(context, heads)
         _LastHeads.made = self
+        self._update = (
+            context._version.update()
+            .values(version_num=bindparam("upper"))
+            .where(context._version.c.version_num == bindparam("lower"))
+        )
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        # Alembic writes the ids into the statement, which is then compiled anew at each step.
+        self.heads.remove(from_)
+        self.heads.add(to_)
+        updated = self.context.connection.execute(self._update, {"lower": from_, "upper": to_})
+        if self.context.dialect.supports_sane_rowcount and updated.rowcount != 1:
+            message = (
+                f"Online migration expected to match one row when updating '{from_}' to '{to_}' "
+                f"in '{self.context.version_table}'; {updated.rowcount} found"
+            )
+            raise CommandError(message)
 
 
 migration.HeadMaintainer = _LastHeads

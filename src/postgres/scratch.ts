@@ -46,8 +46,8 @@ export interface Scratch {
   whoBlocks(database: Database): Promise<Session[]>;
   /** The roles that the database's server knows, sorted; the built-in ones aside. */
   roles(database: Database): Promise<string[]>;
-  /** Drops the roles that are not in `keep`. Returns those that cannot be dropped, as something in a database still belongs to them. */
-  dropRoles(database: Database, keep: readonly string[]): Promise<string[]>;
+  /** Drops all databases of this run, to begin anew; on a given server also the roles made since the run began that `isOurs` knows. */
+  restart(isOurs: (role: string) => boolean): Promise<void>;
   /** Drops all databases of this run and disconnects; safe to call twice. */
   close(): Promise<void>;
 }
@@ -164,16 +164,21 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     await release(home);
   };
 
+  const dropAll = async (databases: [name: string, home: Server][]) => {
+    for (const [name, home] of databases) await drop({ name, connection: { ...home, database: name } });
+  };
+  /** The roles of a given server that were not there when the run began. */
+  const madeRoles = async () => (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
+
   const abort = () => void leaveAll(0).catch(() => {});
   signal?.addEventListener("abort", abort, { once: true });
 
   const end = async () => {
     signal?.removeEventListener("abort", abort);
     // Our own server takes its databases with it when it stops.
-    const ours = [...homes].filter(([, home]) => home !== server || !server.another);
-    for (const [name, home] of ours) await drop({ name, connection: { ...home, database: name } });
+    await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
     if (!server.another) {
-      const made = (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
+      const made = await madeRoles();
       if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
     }
     await leaveAll(1);
@@ -216,13 +221,16 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     // A connection of its own: ours may be what is blocked.
     whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),
     roles: (database) => rolesOf(clientOf(homeOf(database))),
-    async dropRoles(database, keep) {
-      const client = clientOf(homeOf(database));
-      const left: string[] = [];
-      for (const role of await rolesOf(client)) {
-        if (!keep.includes(role)) await client.unsafe(`drop role ${quote(role)}`).catch(() => left.push(role));
+    async restart(isOurs) {
+      await dropAll([...homes]);
+      if (server.another) return;
+      for (const role of await madeRoles()) {
+        // One that something in a database of somebody else belongs to stays.
+        if (isOurs(role))
+          await clientOf(server)
+            .unsafe(`drop role ${quote(role)}`)
+            .catch(() => {});
       }
-      return left;
     },
     close: () => (closing ??= end()),
   };

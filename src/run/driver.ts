@@ -5,7 +5,7 @@ import { block, code, text } from "../text.ts";
 import type { Statement, Step } from "./evidence.ts";
 import { diesAtLoad, failedToLoad, hangsAtLoad, stopped } from "./load-error.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
-import { startProcess, type ProcessOptions } from "./process.ts";
+import { startProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
 import type { Connection, Event, Load, LoadedRevision, Raised, Request, Run } from "./protocol.ts";
 import { startRecord } from "./record.ts";
 
@@ -120,6 +120,11 @@ export interface Driver {
   loaded: Promise<Loaded>;
   /** One at a time. What the project does wrong is in the result; rejects only where `onStep` does, or the driver is gone already. */
   run(options: RunOptions): Promise<RunResult>;
+  /**
+   * A copy of the process as it is now, once and while nothing runs: a second one with the project loaded, at no cost.
+   * Undefined where it cannot be copied.
+   */
+  copy(): Promise<Driver | undefined>;
   /** Ends the process and all that it started; safe to call twice. */
   stop(): Promise<void>;
   /** The end of what the project wrote to stdout and stderr. */
@@ -131,10 +136,19 @@ const grace = { leaving: 1000, asking: 5000 };
 
 /** Starts the process at once; it loads the project on its own. */
 export function startDriver(options: DriverOptions): Driver {
+  return driverOf(options, (hear) => startProcess(options, hear));
+}
+
+/** @param known what a copy has loaded already */
+function driverOf(
+  options: DriverOptions,
+  start: (hear: (event: Event) => void) => PythonProcess,
+  known?: Promise<Loaded>,
+): Driver {
   const { load } = options;
   const listeners = new Set<(event: Event) => void>();
   let lastEvent = performance.now();
-  const python = startProcess(options, (event) => {
+  const python = start((event) => {
     lastEvent = performance.now();
     for (const listener of listeners) listener(event);
   });
@@ -229,7 +243,7 @@ export function startDriver(options: DriverOptions): Driver {
     };
   };
 
-  const loaded = loadProject();
+  const loaded = known ?? loadProject();
   loaded.catch(() => {});
 
   const query = async (sql: string): Promise<string | null> => {
@@ -338,6 +352,16 @@ export function startDriver(options: DriverOptions): Driver {
     };
   };
 
+  const copy = async (): Promise<Driver | undefined> => {
+    await loaded;
+    const copied = next("copied");
+    python.send({ type: "copy" });
+    const answer = await Promise.race([copied, python.ended]);
+    if (typeof answer === "string" || answer.process === null) return undefined;
+    const id = answer.process;
+    return driverOf(options, (hear) => python.copy(id, hear), loaded);
+  };
+
   const stop = async () => {
     if (!gone && !running) {
       python.send({ type: "bye" });
@@ -353,6 +377,7 @@ export function startDriver(options: DriverOptions): Driver {
   return {
     loaded,
     run,
+    copy,
     stop: () => (stopping ??= stop()),
     get log() {
       return python.log();

@@ -1,21 +1,23 @@
 /**
  * The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
  *
- *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H?
- *   copy of H:  downgrade base ─► empty? ─ upgrade head ─► H?
+ *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
  *   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
  *   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
-import type { Catalog, Difference } from "../postgres/catalog.ts";
+import { availableParallelism } from "node:os";
+import type { Catalog } from "../postgres/catalog.ts";
 import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
-import type { Evidence, Phase, PhaseId } from "./evidence.ts";
+import type { Evidence, Phase } from "./evidence.ts";
 import { tryEach } from "./each.ts";
+import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
 import { openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
+import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { several } from "./several.ts";
 import { watchStates, type States } from "./states.ts";
 
@@ -44,41 +46,46 @@ export interface Ports {
   progress(phase: string, revision?: string): void;
 }
 
-const TITLES: Record<Exclude<PhaseId, "history-each">, string> = {
-  prepare: "an empty database",
-  base: "the base branch's revisions",
-  upgrade: "the pull request's revisions, up",
-  downgrade: "the pull request's revisions, down",
-  "upgrade-again": "the pull request's revisions, up again",
-  "history-downgrade": "downgrade base",
-  "history-upgrade": "upgrade head once more",
-};
-
-const phaseOf = (id: keyof typeof TITLES, planned: readonly string[]): Phase => ({
-  id,
-  title: TITLES[id],
-  planned: [...planned],
-  state: "not-run",
-  seconds: 0,
-  steps: [],
-  unrestored: [],
-});
+/**
+ * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
+ * change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
+ * unique_violation and "tuple concurrently updated".
+ */
+const DISTURBANCES = new Set(["42710", "42704", "2BP01", "55006", "23505", "XX000"]);
 
 const reversed = (ids: readonly string[]): string[] => [...ids].reverse();
 
 /**
- * Runs the itinerary.
+ * Runs the itinerary, the whole history beside it where the project's process can be copied.
  *
  * @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
  * @throws Failure where our own side fails (the server is gone, a driver cannot be started)
  */
 export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const head = await given.head();
-  const loaded = await head.loaded;
   const make = (name: string) => prepared(given.scratch, plan.scripts, name);
   // Several databases in one would wait for each other for ever.
-  const ports = loaded.several ? { ...given, scratch: several(given.scratch, make) } : given;
+  const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
+  const twin = availableParallelism() > 1 ? await head.copy() : undefined;
+  const { evidence, history } = await journey(plan, ports, head, twin);
+  const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
+  if (scratch.server.provider !== "url" || !disturbed) return evidence;
+  const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+  await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
+  return (await journey(plan, ports, await ports.head())).evidence;
+}
+
+interface Journey {
+  evidence: Evidence;
+  /** The history beside it. */
+  history: Running | undefined;
+}
+
+/** @param twin a process for the history beside it */
+async function journey(plan: Plan, ports: Ports, head: Driver, twin?: Driver): Promise<Journey> {
+  const { scratch } = ports;
+  const loaded = await head.loaded;
   // What the baseline stands for is never run.
   const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
   const all = loaded.order.filter((id) => !below.has(id));
@@ -106,30 +113,44 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
     foreign: [],
     notes: [],
   };
+  let history: Running | undefined;
   /** Ends the journey: what was not run carries the reason. */
-  const end = (reason: Text): Evidence => {
+  const end = (reason: Text): Journey => {
     for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
-    return evidence;
+    return { evidence, history };
   };
 
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
   const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
+  /** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
+  const begin = async (phase: Phase): Promise<Database | undefined> => {
+    const database = await firstDatabase(plan, ports);
+    if (!(await lab.run(phase, database, { own: true }))) return undefined;
+    if (plan.baseline) await lab.stamp(database, plan.baseline);
+    return database;
+  };
   try {
+    if (twin) {
+      const start = beginningWith(twin, ports.head);
+      const create = () => firstDatabase(plan, ports, "history");
+      history = startHistory({ scratch, start, create, ...(plan.baseline && { baseline: plan.baseline }), revisions: all });
+    }
     // An empty database, as env.py leaves it with no revision at all.
-    let main = await firstDatabase(plan, ports);
-    if (!(await lab.run(phases.prepare, main, { own: true }))) return end(text`env.py could not be run`);
+    let main = await begin(phases.prepare);
+    if (!main) return end(text`env.py could not be run`);
     if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant))
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
-    if (plan.baseline) await lab.stamp(main, plan.baseline);
     const empty = await lab.snapshot(main);
 
     // B0 is production: every applied revision committed on its own.
-    let reached = await (baseLab ?? lab).run(phases.base, main, { own: false });
+    let own = false;
+    let reached = await (baseLab ?? lab).run(phases.base, main, { own });
     if (!reached && phases.base.stop?.revision !== undefined && !baseLab && !plan.baseline) {
       // Some revisions only work in the project's own transaction mode: that is what production ran.
+      own = true;
       main = await firstDatabase(plan, ports);
-      reached = await lab.run(phases.base, main, { own: true });
+      reached = await lab.run(phases.base, main, { own });
     }
     if (!reached) {
       if (ports.base && !baseLab)
@@ -148,32 +169,52 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
     // The pull request's revisions, as the project runs them.
     const states = watchStates(b0, added, !loaded.several);
     let reachedHead = b0;
+    let isAtHead = true;
     if (added.length > 0) {
       if (!(await lab.run(phases.upgrade, main, { own: true, after: states.up })))
         return end(text`upgrade head failed, so head was not reached`);
       states.reach((reachedHead = await lab.snapshot(main)));
       evidence.schema = compareCatalogs(b0, reachedHead);
       for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-    } else
-      for (const phase of [phases.upgrade, phases.downgrade, phases.again])
-        phase.reason = text`the pull request adds no revision`;
-    const whole = await scratch.clone(main, "whole");
-
-    if (added.length > 0) {
+      isAtHead = false;
       if (await lab.run(phases.downgrade, main, { own: true, after: states.down })) {
         const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
         phases.downgrade.unrestored = states.unrestored(differences);
         if (await lab.run(phases.again, main, { own: true }))
-          compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
+          isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
       } else phases.again.reason = text`the downgrade before it failed`;
-    }
+    } else
+      for (const phase of [phases.upgrade, phases.downgrade, phases.again])
+        phase.reason = text`the pull request adds no revision`;
 
-    // On a server of somebody else's all databases share their roles: what `main` still owns would keep a role from being dropped.
-    if (scratch.server.provider === "url") await scratch.drop(main);
-    // The whole history, on a database of its own: nothing that fails here hides what came before.
+    const beside = await history?.outcome;
+    if (beside) {
+      compared(beside.down, "the empty database", empty, beside.bottom);
+      compared(beside.up, "the first upgrade", reachedHead, beside.top);
+      if (!isSuspicious(beside.down) && !isSuspicious(beside.up)) {
+        Object.assign(phases.down, beside.down);
+        Object.assign(phases.up, beside.up);
+        evidence.foreign.push(...beside.foreign);
+        return end(text`it was not run`);
+      }
+    }
+    // Roles of a given server are dropped only when nothing belongs to them any more.
+    await history?.stop();
+
+    // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
+    if (!isAtHead) {
+      const before = main;
+      if (copy) main = await scratch.clone(copy, "whole");
+      else {
+        main = (await begin(phaseOf("prepare", []))) ?? before;
+        await (baseLab ?? lab).run(phaseOf("base", applied), main, { own });
+      }
+      if (scratch.server.provider === "url") await scratch.drop(before);
+      await lab.run(phaseOf("upgrade", added), main, { own: true });
+    }
     let each: Promise<Phase | undefined> = Promise.resolve(undefined);
     const proof = () => (copy ? baseHistory(plan, ports, evidence, phases.base, { database: copy, empty, b0, each }) : undefined);
-    const down = await historyDown(lab, whole, phases.down, empty);
+    const down = await historyDown(lab, main, phases.down, empty);
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
       const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
@@ -188,11 +229,11 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
     const early = isSuspicious(phases.down) ? proof() : undefined;
     early?.catch(() => {});
     await each;
-    if (down) await historyUp(lab, whole, phases.up, reachedHead);
+    if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
-    await Promise.all([lab.stop(), baseLab?.stop()]);
+    await Promise.all([lab.stop(), baseLab?.stop(), twin?.stop(), history?.stop()]);
   }
 }
 
@@ -203,12 +244,12 @@ const isPostgres = (dialect: string, meant: boolean): boolean =>
  * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
  * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
  */
-async function firstDatabase({ scripts, baseline }: Plan, { scratch, imported }: Ports): Promise<Database> {
-  if (!imported) return prepared(scratch, scripts);
+async function firstDatabase({ scripts, baseline }: Plan, { scratch, imported }: Ports, name = "main"): Promise<Database> {
+  if (!imported) return prepared(scratch, scripts, name);
   const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
   const rows = exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : [];
   const migrated = rows.some((row) => row.version_num !== baseline);
-  return migrated ? prepared(scratch, scripts) : scratch.clone(imported, "main");
+  return migrated ? prepared(scratch, scripts, name) : scratch.clone(imported, name);
 }
 
 /** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
@@ -220,15 +261,6 @@ function beginningWith(first: Driver, start: () => Promise<Driver | undefined>):
     return driver;
   };
 }
-
-/** Records what a catalog differs in from the one that should have come back. */
-function compared(phase: Phase, what: string, before: Catalog, after: Catalog): Difference[] {
-  const differences = compareCatalogs(before, after);
-  phase.compared = { with: what, differences };
-  return differences;
-}
-
-const isSuspicious = ({ stop, compared }: Phase): boolean => stop !== undefined || (compared?.differences.length ?? 0) > 0;
 
 /** Seconds that going on after a failure may take, however quick the history was. */
 const LEAST_SECONDS = 4;
@@ -288,18 +320,6 @@ async function freshDatabase(lab: Laboratory, plan: Plan, ports: Ports): Promise
     await lab.stamp(database, plan.baseline);
   }
   return database;
-}
-
-/** Downgrade base; true: it came to its end. */
-async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
-  const ended = await lab.run(phase, database, { own: false });
-  if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-  return ended;
-}
-
-/** Upgrade head in the project's own transactions, as a new database gets it. */
-async function historyUp(lab: Laboratory, database: Database, phase: Phase, head: Catalog): Promise<void> {
-  if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The Python process: lines of JSON on two descriptors of its own, what it prints, and its end. */
+/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -27,6 +27,8 @@ export interface PythonProcess {
   kill(): void;
   /** The end of what it wrote to stdout and stderr. */
   log(): string;
+  /** The copy that it has made of itself: its own requests and events, and a log that both share. */
+  copy(id: number, hear: (event: Event) => void): PythonProcess;
 }
 
 const logBytes = 65_536;
@@ -56,51 +58,92 @@ export function startProcess(
     cwd: directory,
     env: projectEnvironment(env),
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
   });
-  const outgoing = child.stdio[3] as Writable;
-  const readable = [child.stdout, child.stderr, child.stdio[4]] as Readable[];
-  for (const stream of [...readable, outgoing]) stream.on("error", () => {});
+  const ends: unknown[] = child.stdio;
+  const outgoing = ends[3] as Writable;
+  const readable = [child.stdout, child.stderr, ends[4]] as Readable[];
+  const ofCopy = { outgoing: ends[5] as Writable, incoming: ends[6] as Readable };
+  for (const stream of [...readable, outgoing, ...Object.values(ofCopy)]) stream.on("error", () => {});
 
-  createInterface({ input: readable[2]! }).on("line", (line) => {
-    // What was killed in the midst of a line left half of it.
-    if (line.endsWith("}")) hear(JSON.parse(line) as Event);
-  });
-  let log = Buffer.alloc(0);
+  listen(readable[2]!, hear);
+  let written = Buffer.alloc(0);
   for (const stream of readable.slice(0, 2)) {
     stream.on("data", (chunk: Buffer) => {
-      log = Buffer.concat([log, chunk]);
-      if (log.length > 2 * logBytes) log = log.subarray(-logBytes);
+      written = Buffer.concat([written, chunk]);
+      if (written.length > 2 * logBytes) written = written.subarray(-logBytes);
     });
   }
 
+  let copied = false;
   const drained = Promise.all(readable.map((stream) => once(stream, "close")));
   const ended = new Promise<string>((resolve) => {
     const finish = async (status: number | null, signal: NodeJS.Signals | null) => {
       await Promise.race([drained, sleep(draining, undefined, { ref: false })]);
-      for (const stream of readable) stream.destroy();
+      for (const stream of copied ? readable : [...readable, ...Object.values(ofCopy)]) stream.destroy();
       resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
     };
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (status, signal) => void finish(status, signal));
   });
 
+  const log = () => written.subarray(-logBytes).toString("utf8").trim();
+
   return {
     started: child.pid !== undefined,
     ended,
-    send(request) {
-      outgoing.write(`${JSON.stringify(request)}\n`);
-    },
+    send: sender(outgoing),
     kill() {
-      if (child.pid === undefined) return;
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // Nobody of the group is left.
-      }
+      if (child.pid !== undefined) killed(-child.pid);
     },
-    log: () => log.subarray(-logBytes).toString("utf8").trim(),
+    log,
+    copy(id, hearCopy) {
+      copied = true;
+      listen(ofCopy.incoming, hearCopy);
+      let gone = false;
+      // It is no child of ours: that it let go of its end is all that is heard of it.
+      const copyEnded = once(ofCopy.incoming, "close").then(() => {
+        gone = true;
+        return "ended";
+      });
+      return {
+        started: true,
+        ended: copyEnded,
+        send: sender(ofCopy.outgoing),
+        kill() {
+          if (gone) return;
+          killed(id);
+          setTimeout(() => ofCopy.incoming.destroy(), draining).unref();
+        },
+        log,
+        copy: () => {
+          throw new Error("a copy is not copied");
+        },
+      };
+    },
   };
+}
+
+function listen(input: Readable, hear: (event: Event) => void): void {
+  createInterface({ input }).on("line", (line) => {
+    // What was killed in the midst of a line left half of it.
+    if (line.endsWith("}")) hear(JSON.parse(line) as Event);
+  });
+}
+
+const sender =
+  (output: Writable) =>
+  (request: Request): void => {
+    output.write(`${JSON.stringify(request)}\n`);
+  };
+
+/** Kills a process or, where the id is negative, a whole group. */
+function killed(id: number): void {
+  try {
+    process.kill(id, "SIGKILL");
+  } catch {
+    // Nobody of that name is left.
+  }
 }
 
 /** driver/ lies beside src/ and beside dist/. */

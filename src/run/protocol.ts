@@ -70,6 +70,8 @@ export type Request =
   | { type: "connection"; connection: Connection | null }
   /** Asks what the process is waiting for; answered by `where` at once, even while a statement hangs. */
   | { type: "where" }
+  /** Asks for a copy of the process, which listens on descriptor 5 and talks on 6. Answered by `copied`; only while nothing runs. */
+  | { type: "copy" }
   | { type: "bye" };
 
 interface Frame {
@@ -222,6 +224,8 @@ export type Event =
    * `contexts`: how often migrations were run by env.py.
    */
   | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
+  /** `process`: the id of the copy; null: the project has threads, so it cannot be copied. */
+  | { type: "copied"; process: number | null }
   | { type: "sql"; revision: string; upgrade: Rendering; downgrade: Rendering }
   /** The driver could not load the project (before `graph`). `stage`: what it was doing. */
   | { type: "failed"; stage: "import-alembic" | "config" | "app" | "revisions"; raised: Raised };

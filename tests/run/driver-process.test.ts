@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, inject, test } from "vitest";
-import { startDriver } from "../../src/run/driver.ts";
+import { describe, expect, inject, test } from "vitest";
+import { startDriver, type Driver } from "../../src/run/driver.ts";
+import type { Connection } from "../../src/run/protocol.ts";
 import { alembicFiles, asyncEnv, ini, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table } from "../support/driver.ts";
 import { writeFiles } from "../support/files.ts";
@@ -152,7 +153,7 @@ test("the process ends when Node is gone, even while a statement hangs", async (
   const root = await writeFiles(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
   const child = spawn(inject("pythons").default, [path.resolve("driver")], {
     cwd: root,
-    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
   });
   const input = child.stdio[3] as NodeJS.WritableStream;
   const output = child.stdio[4] as NodeJS.ReadableStream;
@@ -353,4 +354,78 @@ test("adds to sys.path what the command line adds, and the working directory at 
   await withDot.loaded;
   await withDot.stop();
   expect(withDot.log).toMatch(/^\['\.', /);
+});
+
+describe("a copy of the process", () => {
+  const two = { a: revision("a", table("ta")), b: revision("b", { down: "a", ...table("tb") }) };
+
+  test("runs beside the original, on a database of its own", async () => {
+    const [first, second] = [await createDatabase(), await createDatabase()];
+    const driver = await drive(alembicFiles(two));
+    const copy = (await driver.copy())!;
+    expect((await copy.loaded).order).toEqual(["a", "b"]);
+    const run = (
+      driver: Driver,
+      direction: "upgrade" | "downgrade",
+      revisions: string[],
+      { connection }: { connection: Connection },
+    ) => driver.run({ direction, revisions, connection });
+    for (const [direction, revisions, tables] of [
+      ["upgrade", ["a", "b"], ["ta", "tb"]],
+      ["downgrade", ["b"], ["ta"]],
+    ] as const) {
+      const results = await Promise.all([
+        run(driver, direction, [...revisions], first),
+        run(copy, direction, [...revisions], second),
+      ]);
+      expect(results.map(({ raised, steps }) => [raised, steps.length])).toEqual([
+        [undefined, revisions.length],
+        [undefined, revisions.length],
+      ]);
+      for (const database of [first, second])
+        expect(await database.query("select relname from pg_class where relname in ('ta', 'tb') order by 1")).toEqual(
+          tables.map((relname) => ({ relname })),
+        );
+    }
+    await copy.stop();
+    expect(await run(driver, "upgrade", ["b"], first)).toMatchObject({ died: false, expected: ["b"] });
+  });
+
+  test("goes with the original", async () => {
+    const database = await createDatabase();
+    const driver = await drive(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
+    const copy = (await driver.copy())!;
+    const running = copy.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
+    await sleep(300);
+    await driver.stop();
+    expect(await running).toMatchObject({ died: true, begunNotEnded: "a" });
+    await copy.stop();
+  });
+
+  test("is ended in the midst of a run without harm to the original", async () => {
+    const database = await createDatabase();
+    const driver = await drive(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
+    const copy = (await driver.copy())!;
+    const running = copy.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
+    await sleep(300);
+    await copy.stop();
+    expect(await running).toMatchObject({ died: true });
+    expect(await driver.run({ direction: "upgrade", revisions: [], connection: database.connection })).toMatchObject({
+      died: false,
+    });
+  });
+
+  test("is not made of a project that runs threads", async () => {
+    const head = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()";
+    const driver = await drive(alembicFiles({ a: revision("a", { head }) }));
+    expect(await driver.copy()).toBeUndefined();
+    expect(await driver.copy()).toBeUndefined();
+  });
+
+  test("is not made of a process that is gone", async () => {
+    const driver = await drive(alembicFiles(two));
+    await driver.loaded;
+    await driver.stop();
+    expect(await driver.copy()).toBeUndefined();
+  });
 });

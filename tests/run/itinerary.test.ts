@@ -263,7 +263,8 @@ describe("where it stops", () => {
   test("a revision that hangs is ended, and the rest is still run", async () => {
     const mark = path.join(await writeFiles({}), "mark");
     const downgrade = `import pathlib
-if not pathlib.Path("${mark}").exists():
+database = op.get_bind().scalar(sa.text("SELECT current_database()"))
+if "main" in database and not pathlib.Path("${mark}").exists():
     pathlib.Path("${mark}").touch()
     op.execute("SELECT pg_sleep(600)")
 op.drop_table("tb")`;
@@ -272,7 +273,7 @@ op.drop_table("tb")`;
     expect(evidence.phase("downgrade").stop).toMatchObject({
       revision: "b",
       file: "migrations/versions/b.py",
-      line: 16,
+      line: 17,
       timedOut: { statement: "SELECT pg_sleep(600)" },
     });
   });
@@ -439,5 +440,33 @@ describe("a baseline", () => {
       exitCode: 2,
       place: { file: "schema.sql", line: 2 },
     });
+  });
+});
+
+describe("the whole history beside the rest", () => {
+  const database = 'op.get_bind().scalar(sa.text("SELECT current_database()"))';
+
+  test("counts for nothing where it fails: then it is run afterwards", async () => {
+    const upgrade = `assert "history" not in ${database}\nop.create_table("tb", sa.Column("id", sa.Integer, primary_key=True))`;
+    const evidence = await run({ base: a, head: { b: { down: "a", ...table("tb"), upgrade } } });
+    expect(outline(evidence)).toEqual(ok);
+    expect(stepsOf(evidence.phase("history-upgrade"))).toEqual(["a", "b"]);
+    expect(differencesOf(evidence.phase("history-upgrade"))).toEqual([]);
+  });
+
+  test("counts for nothing where it leaves something behind: that is seen on the way back from H", async () => {
+    const evidence = await run({
+      base: { a: { ...table("ta"), downgrade: "pass" } },
+      head: { b: { down: "a", ...table("tb") } },
+    });
+    expect(differencesOf(evidence.phase("history-downgrade"))).toEqual(["added table public.ta"]);
+    expect(evidence.phase("history-upgrade").stop).toMatchObject({ revision: "a", raised: { sqlstate: "42P07" } });
+  });
+
+  test("is not in the way of the rest where both make the same role on one server", async () => {
+    const role = `role_${Math.random().toString(36).slice(2)}`;
+    const make = { upgrade: `op.execute("CREATE ROLE ${role}")`, downgrade: `op.execute("DROP ROLE ${role}")` };
+    const evidence = await run({ base: { a: make }, head: { b: { down: "a", ...table("tb") } } });
+    expect(outline(evidence)).toEqual(ok);
   });
 });
