@@ -72,7 +72,7 @@ export const OPTIONS = {
   "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
   format: {
     kind: "choice",
-    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit"],
+    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit", "html"],
     help: "what the command line prints",
     perRun: true,
     atDesk: true,
