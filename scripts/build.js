@@ -26,7 +26,10 @@ export async function build(folder = path.join(root, "dist")) {
     chunkFileNames: "[name].js",
     comments: { legal: false },
     codeSplitting: {
-      groups: [{ name: "gate", test: /src\/(?!action|cli|run\/sql-parser|report\/(annotations|outputs))/ }],
+      // Not the dist-src/ of packages, which belong to the chunks that need them.
+      groups: [
+        { name: "gate", test: /^(?!.*node_modules).*src\/(?!action|cli|run\/sql-parser|github\/octokit|report\/outputs)/ },
+      ],
     },
   });
   await bundle.close();

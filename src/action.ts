@@ -1,18 +1,23 @@
-/** Entry of the action: inputs → gate → annotations, job summary, outputs. Its exit code is the verdict. */
+/** Entry of the action: inputs → gate → annotations, job summary, outputs; then what needs a token. Its exit code is the verdict. */
 import { readFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { gate } from "./gate.ts";
+import { githubRun } from "./github/run.ts";
+import { sendToGitHub } from "./github/send.ts";
 import type { GitEvent } from "./history/base.ts";
-import { fenced, sendAnnotations } from "./report/annotations.ts";
+import { fenced, noticeCommand, sendAnnotations } from "./report/annotations.ts";
+import { paragraphs } from "./report/document.ts";
 import { sendJson } from "./report/json.ts";
 import { outputs } from "./report/outputs.ts";
 import { sendSummary } from "./report/summary.ts";
 import { terminal } from "./report/terminal.ts";
-import { readInputs } from "./settings.ts";
-import { block, code, text } from "./text.ts";
+import { markdown } from "./report/markdown.ts";
+import { layer, readInputs, type Given } from "./settings.ts";
+import { block, code, text, type Text } from "./text.ts";
 import { brokenReport } from "./verdict.ts";
 import { abortedBySignals } from "./world.ts";
 
@@ -49,24 +54,58 @@ function links(): { rules?: string; source?: string } {
   };
 }
 
+/** GitHub shows ten notices of a step; one is kept for what could not be sent. */
+const RESERVED = 1;
+
 /** Writes the report to every place that needs no token. */
-async function send(report: Report): Promise<void> {
+async function write(report: Report): Promise<void> {
   const file = path.join(env.RUNNER_TEMP ?? tmpdir(), "alembic-gate-report.json");
   await sendJson(report, file);
   process.stdout.write(fenced(terminal(report, { colour: true, width: 120 })));
-  sendAnnotations(report, (line) => process.stdout.write(line));
+  sendAnnotations(report, (line) => process.stdout.write(line), RESERVED);
   if (env.GITHUB_STEP_SUMMARY) await sendSummary(report, env.GITHUB_STEP_SUMMARY, links());
   const { setOutput } = await import("@actions/core");
   if (env.GITHUB_OUTPUT) for (const [name, value] of Object.entries(outputs(report, file))) setOutput(name, value);
   process.exitCode = report.exitCode;
 }
 
-try {
+/** Sends the report where a token is needed; what could not be sent is one notice, and changes nothing else. */
+async function send(report: Report, root: string, given: Given, event: GitEvent): Promise<void> {
+  const run = githubRun(env, event.payload, event.token);
+  if (!run) return;
+  const { comment, directory, config, name, postgresVersion } = layer(given);
+  const selection = [directory === "." ? "" : directory, ...config, ...name, postgresVersion ?? ""];
+  const owner = { workflow: run.workflow, job: run.job, environment: selection.filter((part) => part !== "").join(" ") };
+  const source = (file: string) => readIn(root, file);
+  const missing = await sendToGitHub(report, { run, env, comment, owner, links: links(), source, reserved: RESERVED });
+  if (missing) await tell(missing);
+}
+
+function readIn(root: string, file: string): string | undefined {
+  try {
+    return readFileSync(path.join(root, file), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+async function tell(notice: Text): Promise<void> {
+  process.stdout.write(`${noticeCommand(notice)}\n`);
+  if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, `\n${markdown(paragraphs(notice))}`);
+}
+
+async function main(): Promise<void> {
   const event = readEvent();
   const given = readInputs(env);
+  const signal = abortedBySignals();
   const cwd = env.GITHUB_WORKSPACE ?? process.cwd();
-  const { report } = await gate(given, { cwd, env, event, signal: abortedBySignals(), progress: () => {} });
-  await send(report);
+  const { report, root } = await gate(given, { cwd, env, event, signal, progress: () => {} });
+  await write(report);
+  if (!signal.aborted) await send(report, root, given, event);
+}
+
+try {
+  await main();
 } catch (error) {
-  await send(brokenReport(error));
+  await write(brokenReport(error));
 }

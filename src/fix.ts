@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
+import { edited } from "./edits.ts";
 import { Failure } from "./failure.ts";
 import type { Fix, Report } from "./finding.ts";
 import { gate } from "./gate.ts";
@@ -54,17 +55,6 @@ async function applyFix(root: string, { title, edits }: Fix, write: boolean): Pr
     if (write) await writeFile(path.join(root, file), after);
   }
   return `${lines.join("\n")}\n`;
-}
-
-/** The text with all edits made; undefined where something else stands in their place. */
-export function edited(source: string, edits: Fix["edits"]): string | undefined {
-  let result = source;
-  // From the end, so that the offsets of the others stay right.
-  for (const { start, end, expected, insert } of edits.toSorted((a, b) => b.start - a.start)) {
-    if (result.slice(start, end) !== expected) return undefined;
-    result = result.slice(0, start) + insert + result.slice(end);
-  }
-  return result;
 }
 
 /** The lines that differ, of two texts with the same number of lines. */

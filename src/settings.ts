@@ -19,6 +19,8 @@ export interface Option {
   perRun?: boolean;
   /** Only for the command line: the action writes to the places that GitHub has. */
   atDesk?: boolean;
+  /** Only for the action. */
+  onGitHub?: boolean;
 }
 
 /** Every setting. action.yml lists the same names but those of the desk; a test compares them. */
@@ -70,9 +72,16 @@ export const OPTIONS = {
   },
   "expected-heads": { kind: "number", value: "N", help: "how many heads are meant" },
   "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
+  comment: {
+    kind: "choice",
+    choices: ["auto", "always", "never"],
+    help: "the comment on the pull request: auto, when there is something to say",
+    perRun: true,
+    onGitHub: true,
+  },
   format: {
     kind: "choice",
-    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit", "html"],
+    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit"],
     help: "what the command line prints",
     perRun: true,
     atDesk: true,
@@ -127,6 +136,7 @@ export interface Settings {
   downgrades: "required" | "optional";
   expectedHeads?: number;
   failOn: "error" | "warning" | "never";
+  comment: (typeof OPTIONS.comment.choices)[number];
   format: (typeof OPTIONS.format.choices)[number];
   output?: string;
   ignore: Ignore[];
@@ -145,6 +155,7 @@ const DEFAULTS: Settings = {
   timeout: 120,
   downgrades: "required",
   failOn: "error",
+  comment: "auto",
   format: "text",
   ignore: [],
 };
@@ -249,7 +260,7 @@ export function readArguments(argv: readonly string[]): {
   /** The rule that is to be explained. */
   rule?: string;
 } {
-  const flags = Object.entries<Option>(OPTIONS).filter(([name]) => name !== "directory");
+  const flags = Object.entries<Option>(OPTIONS).filter(([name, { onGitHub }]) => name !== "directory" && !onGitHub);
   const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
   for (const [name, { kind }] of flags)
     options[name] = {
@@ -302,6 +313,9 @@ export function readArguments(argv: readonly string[]): {
   return { command, given, fix };
 }
 
+/** Inputs that carry what the runner knows; nobody sets them but for the token. */
+const RUNNERS = new Set(["token", "check-run-id"]);
+
 /**
  * Reads the inputs of the action from INPUT_* variables; an empty one is unset.
  *
@@ -313,7 +327,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Given {
   for (const [variable, raw] of Object.entries(env)) {
     if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
     const name = variable.slice("INPUT_".length).toLowerCase();
-    if (name === "token") continue;
+    if (RUNNERS.has(name)) continue;
     if (!isName(name) || !inputs.includes(name))
       throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, inputs));
     given[name] = check(name, raw.trim(), { label: text`The input ${code(name)}` });
@@ -381,9 +395,15 @@ function checkTable(table: Record<string, unknown>, file: string, source: string
       throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
     } else if (!names.includes(name)) {
       const sentence = text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
-      const { atDesk } = OPTIONS[name] as Option;
+      const { atDesk, onGitHub } = OPTIONS[name] as Option;
       const flag = name === "directory" ? text`an argument` : text`${code(`--${name}`)}`;
-      throw new Failure(2, sentence, text`Give it as ${flag}${atDesk ? "" : " or as an input of the action"}.`, place);
+      const ways = [...(onGitHub ? [] : [flag]), ...(atDesk ? [] : [text`an input of the action`])];
+      throw new Failure(
+        2,
+        sentence,
+        text`Give it as ${ways.flatMap((way, index) => (index === 0 ? way : text` or as ${way}`))}.`,
+        place,
+      );
     } else {
       const value = check(name, raw, { label: text`${code(name)} in ${code(file)}`, ...place });
       if (value !== undefined) given[name] = value;
@@ -440,8 +460,8 @@ function checkIgnores(raw: unknown, whole: { file: string; line?: number }, sour
 
 /** The help of the command line. */
 export function usage(version: string): string {
-  const rows = Object.entries<Option>(OPTIONS).flatMap(([name, { kind, choices, value, help }]) =>
-    name === "directory"
+  const rows = Object.entries<Option>(OPTIONS).flatMap(([name, { kind, choices, value, help, onGitHub }]) =>
+    name === "directory" || onGitHub
       ? []
       : [
           [

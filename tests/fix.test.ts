@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { edited, fix } from "../src/fix.ts";
+import { edited } from "../src/edits.ts";
+import { fix } from "../src/fix.ts";
 import { loadCase } from "./support/fixtures.ts";
 import { git, makeRepository } from "./support/repository.ts";
 import { makeEnvironment } from "../scripts/python.js";

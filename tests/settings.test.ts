@@ -380,12 +380,13 @@ describe("what people read", () => {
   test("action.yml lists every setting, and the token", () => {
     const action = readFileSync(path.join(root, "action.yml"), "utf8");
     const inputs = /^inputs:\n(.*?)^outputs:/ms.exec(action)![1]!;
-    expect([...inputs.matchAll(/^ {2}(\S+):$/gm)].map(([, name]) => name)).toEqual([...names, "token"]);
+    expect([...inputs.matchAll(/^ {2}(\S+):$/gm)].map(([, name]) => name)).toEqual([...names, "token", "check-run-id"]);
   });
 
   test("action.yml gives no input a default that would hide the project's own settings", () => {
     const action = readFileSync(path.join(root, "action.yml"), "utf8");
-    expect([...action.matchAll(/^ +default: .*$/gm)].map(([line]) => line.trim())).toEqual(["default: ${{ github.token }}"]);
+    const defaults = [...action.matchAll(/^ +default: (.*)$/gm)].map(([, value]) => value);
+    expect(defaults).toEqual(["${{ github.token }}", "${{ job.check_run_id }}"]);
   });
 
   test("the README's table names every setting, and its text what is for the command line", () => {
@@ -399,7 +400,8 @@ describe("what people read", () => {
   test("the help lists every flag", () => {
     const help = usage("1.2.3");
     expect(help).toMatch(/^alembic-gate 1\.2\.3: /);
-    for (const name of Object.keys(OPTIONS)) if (name !== "directory") expect(help).toMatch(new RegExp(`^  --${name}\\b`, "m"));
+    for (const [name, option] of Object.entries(OPTIONS))
+      if (name !== "directory" && !("onGitHub" in option)) expect(help).toMatch(new RegExp(`^  --${name}\\b`, "m"));
     expect(help).not.toContain("undefined");
   });
 });

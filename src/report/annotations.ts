@@ -1,7 +1,7 @@
 /** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
 import { randomUUID } from "node:crypto";
 import type { Finding, Place, Report, Severity } from "../finding.ts";
-import { count, plain } from "../text.ts";
+import { count, plain, type Text } from "../text.ts";
 import { bare } from "./bare.ts";
 import { commandData, commandProperty, oneLine } from "./escape.ts";
 import { grouped, relatedPlace, shorten, worstFirst } from "./view.ts";
@@ -13,7 +13,7 @@ const TITLE = 255;
 
 const CUT = "\n\n(Cut here: the job summary has more.)";
 
-interface Annotation {
+export interface Annotation {
   level: Severity;
   place: Place;
   title: string;
@@ -24,8 +24,20 @@ interface Annotation {
  * Lines of `::error file=…::…` for the runner's log, worst first and within GitHub's limits; what does not fit is counted in a last
  * notice. Only the pull request's own findings: what the base branch has already, and what an ignore allows, is left to the summary.
  * A report that is not green has at least one error.
+ *
+ * @param reserved how many of GitHub's ten notices the sender wants for itself
  */
-export function annotations(report: Report): string[] {
+export function annotations(report: Report, reserved = 0): string[] {
+  const { shown, hidden } = chosen(report, reserved);
+  const of = (level: Severity) => hidden.filter((annotation) => annotation.level === level).length;
+  const rest = hidden.length > 0 ? [theRest([of("error"), "error"], [of("warning"), "warning"], [of("notice"), "notice"])] : [];
+  return [...shown, ...rest].map(command);
+}
+
+/** What GitHub would not show of one step, worst first: for the job's check run, which may have more. */
+export const furtherAnnotations = (report: Report, reserved = 0): Annotation[] => chosen(report, reserved).hidden;
+
+function chosen(report: Report, reserved: number): { shown: Annotation[]; hidden: Annotation[] } {
   const several = report.environments.length > 1;
   const own = worstFirst(report.environments.flatMap((environment) => grouped(environment.findings).own));
   const all = [...report.failures.map(ofFailure), ...own.map((finding) => ofFinding(finding, several))];
@@ -33,22 +45,19 @@ export function annotations(report: Report): string[] {
     all.unshift({ level: "error", place: {}, title: "alembic-gate", message: bare(report.headline) });
   }
   const of = (level: Severity) => all.filter((annotation) => annotation.level === level);
-  const crowded = (["error", "warning", "notice"] as const).some((level) => of(level).length > PER_LEVEL);
-  const errors = of("error").slice(0, PER_LEVEL);
-  const warnings = of("warning").slice(0, PER_LEVEL);
-  const notices = of("notice").slice(0, crowded ? PER_LEVEL - 1 : PER_LEVEL);
-  const hidden = [
-    [of("error").length - errors.length, "error"],
-    [of("warning").length - warnings.length, "warning"],
-    [of("notice").length - notices.length, "notice"],
-  ] as const;
-  if (crowded) notices.push(rest(hidden));
-  return [...errors, ...warnings, ...notices].map(command);
+  const crowded =
+    of("error").length > PER_LEVEL || of("warning").length > PER_LEVEL || of("notice").length > PER_LEVEL - reserved;
+  const shown = [
+    ...of("error").slice(0, PER_LEVEL),
+    ...of("warning").slice(0, PER_LEVEL),
+    ...of("notice").slice(0, PER_LEVEL - reserved - (crowded ? 1 : 0)),
+  ];
+  return { shown, hidden: all.filter((annotation) => !shown.includes(annotation)) };
 }
 
 /** Prints the annotations to the runner's log. */
-export function sendAnnotations(report: Report, write: (line: string) => void): void {
-  for (const line of annotations(report)) write(`${line}\n`);
+export function sendAnnotations(report: Report, write: (line: string) => void, reserved = 0): void {
+  for (const line of annotations(report, reserved)) write(`${line}\n`);
 }
 
 /** Foreign text for the runner's log, in which the runner then looks for no commands. */
@@ -73,13 +82,17 @@ function ofFinding(finding: Finding, several: boolean): Annotation {
   };
 }
 
-function rest(hidden: readonly (readonly [number, string])[]): Annotation {
+function theRest(...hidden: [number, string][]): Annotation {
   const counted = hidden.filter(([number]) => number > 0).map(([number, noun]) => count(number, `more ${noun}`));
   const message = `${counted.join(", ")}: GitHub shows ${PER_LEVEL} of each kind for one step. The rest is in the job summary and the JSON report.`;
   return { level: "notice", place: {}, title: "alembic-gate", message };
 }
 
 const together = (texts: string[]): string => texts.filter(Boolean).join("\n\n");
+
+/** A notice about the sending itself. */
+export const noticeCommand = (parts: Text): string =>
+  command({ level: "notice", place: {}, title: "alembic-gate", message: bare(parts) });
 
 function command({ level, place: { file, line, endLine, column, endColumn }, title, message }: Annotation): string {
   const oneLined = endLine === undefined || endLine === line;

@@ -4,7 +4,6 @@ import type { Settings } from "../settings.ts";
 import { gitlab } from "./gitlab.ts";
 import { json } from "./json.ts";
 import { junit } from "./junit.ts";
-import { page } from "./page/page.ts";
 import { sarif, type SarifOptions } from "./sarif.ts";
 import { summary } from "./summary.ts";
 import { terminal } from "./terminal.ts";
@@ -35,7 +34,5 @@ export function inFormat(format: Settings["format"], report: Report, options: Fo
       return gitlab(report);
     case "junit":
       return junit(report);
-    case "html":
-      return page(report, options);
   }
 }

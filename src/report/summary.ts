@@ -28,7 +28,7 @@ export interface SummaryOptions {
 }
 
 /** How much of everything is written; the rest is counted. Lengths in UTF-16 units. */
-interface Room {
+interface Size {
   failures: number;
   environments: number;
   findings: number;
@@ -40,8 +40,15 @@ interface Room {
   block: number;
 }
 
+export interface Room extends Size {
+  /** Where the rest can be read. */
+  rest: string;
+  /** Without what blocks nobody: ignored and pre-existing findings, the phases. */
+  brief: boolean;
+}
+
 /** From what people can read down to what always fits. */
-const ROOMS: Room[] = [
+export const SIZES: readonly Size[] = [
   { failures: 10, environments: 50, findings: 200, details: 50, changes: 100, statements: 200, message: 2_000, block: 12_000 },
   { failures: 10, environments: 20, findings: 50, details: 10, changes: 50, statements: 50, message: 1_000, block: 3_000 },
   { failures: 5, environments: 10, findings: 20, details: 4, changes: 10, statements: 5, message: 500, block: 1_000 },
@@ -49,14 +56,20 @@ const ROOMS: Room[] = [
   { failures: 0, environments: 0, findings: 0, details: 0, changes: 0, statements: 0, message: 60, block: 0 },
 ];
 
+const ROOMS: readonly Room[] = SIZES.map((size) => ({ ...size, rest: "the JSON report", brief: false }));
+
 /** The runner counts the whole file; the difference is for what others of the same step have written. */
 const LIMIT = 1_000_000;
 
 /** The report as Markdown of at most `limit` bytes; what does not fit is counted, never dropped in silence. */
 export function summary(report: Report, options: SummaryOptions = {}): string {
-  const limit = options.limit ?? LIMIT;
-  for (const room of ROOMS) {
-    const written = markdown(document(report, options, room));
+  return fitting(ROOMS, options.limit ?? LIMIT, (room) => markdown(document(report, options, room)));
+}
+
+/** What is written with the first room in which it is at most `limit` bytes long; nothing where none is small enough. */
+export function fitting(rooms: readonly Room[], limit: number, write: (room: Room) => string): string {
+  for (const room of rooms) {
+    const written = write(room);
     if (Buffer.byteLength(written) <= limit) return written;
   }
   return "";
@@ -81,16 +94,17 @@ const joined = (lines: Line[], by = " · "): Line => lines.flatMap((line, index)
 /** The summary as a document. */
 export function document(report: Report, options: SummaryOptions = {}, room: Room = ROOMS[0]!): Block[] {
   const alone = report.environments.length === 1;
+  const top = room.brief ? 3 : 2;
   const shown = report.environments.slice(0, room.environments);
   return [
-    { heading: [...icon(VERDICT[report.verdict]), ...shortenText(report.headline, room.message)], level: 2 },
+    { heading: [...icon(VERDICT[report.verdict]), ...shortenText(report.headline, room.message)], level: top },
     ...counted(tally(report)),
     ...failures(report, options, room),
     ...shown.flatMap((environment) => [
-      ...(alone ? [] : [{ heading: [code(shorten(environment.name, room.message))], level: 3 } as const]),
-      ...environmentBlocks(environment, alone ? 3 : 4, options, room),
+      ...(alone ? [] : [{ heading: [code(shorten(environment.name, room.message))], level: room.brief ? 4 : 3 } as const]),
+      ...environmentBlocks(environment, alone && !room.brief ? 3 : 4, options, room),
     ]),
-    ...rest(report.environments.length - shown.length, "environment"),
+    ...rest(report.environments.length - shown.length, "environment", room),
   ];
 }
 
@@ -102,8 +116,8 @@ function counted(counts: Tally): Block[] {
 }
 
 /** What was left out for want of room. */
-const rest = (number: number, noun: string): Block[] =>
-  number > 0 ? [{ small: text`… and ${count(number, `more ${noun}`)}, in the JSON report.` }] : [];
+const rest = (number: number, noun: string, room: Room): Block[] =>
+  number > 0 ? [{ small: text`… and ${count(number, `more ${noun}`)}, in ${room.rest}.` }] : [];
 
 /** The paragraphs of a Text, its blocks cut to the room that there is. */
 const prose = (parts: Text, room: Room): Block[] =>
@@ -143,7 +157,7 @@ function failures(report: Report, options: SummaryOptions, room: Room): Block[] 
         ...prose(help, room),
       ];
     }),
-    ...rest(report.failures.length - shown.length, "failure"),
+    ...rest(report.failures.length - shown.length, "failure", room),
   ];
 }
 
@@ -159,14 +173,28 @@ function environmentBlocks(environment: EnvironmentReport, level: 3 | 4, options
     ...findingBlocks(own, options, room, telling ? graph : [], true),
     ...(environment.schema ? schemaBlocks(environment.schema, heading("What this pull request does to the schema"), room) : []),
     ...notCheckedBlocks(environment, heading("Not checked"), room),
+    ...(room.brief ? [] : background(ignored, preexisting, telling ? [] : graph, environment.phases, options, room)),
+    { small: joined(circumstances(environment)) },
+  ];
+}
+
+/** What blocks nobody, behind a click. */
+function background(
+  ignored: readonly Finding[],
+  preexisting: readonly Finding[],
+  graph: Block[],
+  phases: readonly PhaseReport[],
+  options: SummaryOptions,
+  room: Room,
+): Block[] {
+  return [
     ...folded([...icon("ignored"), say(count(ignored.length, "ignored finding"))], ignoredBlocks(ignored, options, room)),
     ...folded(
       [say(`${count(preexisting.length, "pre-existing fault")}: on the base branch already, no reason to block`)],
       findingBlocks(preexisting, options, room, [], false),
     ),
-    ...(telling ? [] : folded([say("The touched part of the history")], graph)),
-    ...phaseBlocks(environment.phases, room),
-    { small: joined(circumstances(environment)) },
+    ...folded([say("The touched part of the history")], graph),
+    ...phaseBlocks(phases, room),
   ];
 }
 
@@ -195,11 +223,11 @@ function findingBlocks(
   ];
   return [
     { head: [[], text`Rule`, text`Place`, text`Finding`], rows: shown.map(row) },
-    ...rest(findings.length - shown.length, "finding"),
+    ...rest(findings.length - shown.length, "finding", room),
     ...picture,
     ...detailed.flatMap((finding, index) => findingDetails(finding, options, room, open && finding.blocks && index < 3)),
     ...(detailed.length > 0 && detailed.length < shown.length
-      ? [{ small: text`Details of the first ${detailed.length} only; those of the others are in the JSON report.` }]
+      ? [{ small: text`Details of the first ${detailed.length} only; those of the others are in ${room.rest}.` }]
       : []),
   ];
 }
@@ -239,7 +267,7 @@ function ignoredBlocks(findings: readonly Finding[], options: SummaryOptions, ro
       finding.file === undefined ? [] : [say(" "), ...place({ ...finding, file: finding.file }, placeOf(finding)!, options)];
     return [...ruleName(finding.rule, options), ...at, say(` – ${shorten(finding.suppressed!.reason, room.message)}`)];
   });
-  return items.length > 0 ? [{ items }, ...rest(findings.length - shown.length, "finding")] : [];
+  return items.length > 0 ? [{ items }, ...rest(findings.length - shown.length, "finding", room)] : [];
 }
 
 function schemaBlocks({ changes, sql }: SchemaReport, heading: Block, room: Room): Block[] {
@@ -262,10 +290,10 @@ function schemaBlocks({ changes, sql }: SchemaReport, heading: Block, room: Room
     shown.length > 0
       ? { items: shown.map((change) => shortenText(change, room.message)) }
       : { paragraph: text`Nothing that the catalog shows.` },
-    ...rest(changes.length - shown.length, "change"),
+    ...rest(changes.length - shown.length, "change", room),
     ...folded(text`The SQL that it executed (${count(sql.length, "statement")})`, [
       ...executed,
-      ...rest(sql.length - statements.length, "statement"),
+      ...rest(sql.length - statements.length, "statement", room),
     ]),
   ];
 }
@@ -282,7 +310,7 @@ function notCheckedBlocks({ notChecked }: EnvironmentReport, heading: Block, roo
         ...shortenText(reason, room.message),
       ]),
     },
-    ...rest(notChecked.length - shown.length, "thing"),
+    ...rest(notChecked.length - shown.length, "thing", room),
   ];
   return notChecked.length <= 5
     ? [heading, ...list]

@@ -189,7 +189,10 @@ describe("on a given server", () => {
     const scratch = await openScratch(given, { say: (note) => said.push(plain(note)) });
     const roles = ["phase_a", "phase_b", "phase_c"];
     const first = await scratch.create("roles");
-    await scratch.query(first, "create role phase_a; create role phase_c; create table t (id int); alter table t owner to phase_a");
+    await scratch.query(
+      first,
+      "create role phase_a; create role phase_c; create table t (id int); alter table t owner to phase_a",
+    );
     await scratch.restart((role) => role !== "phase_c");
     expect(await databases()).toEqual(others);
     const again = await scratch.create("roles");

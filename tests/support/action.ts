@@ -66,6 +66,12 @@ export function actionNode(): string {
   return node;
 }
 
+/** What the runner puts in for the expressions that are defaults in action.yml. */
+const RUNNERS_OWN: Record<string, string> = {
+  "${{ github.token }}": "ghs_made_up_for_tests",
+  "${{ job.check_run_id }}": "77",
+};
+
 /** The names and defaults of the inputs in action.yml, as the runner reads them. */
 function declaredInputs(): Map<string, string> {
   const lines = readFileSync(path.join(root, "action.yml"), "utf8").split("\n");
@@ -76,8 +82,7 @@ function declaredInputs(): Map<string, string> {
     const key = /^ {2}([\w-]+):$/.exec(line)?.[1];
     const value = /^ {4}default: (.*)$/.exec(line)?.[1];
     if (key !== undefined) inputs.set((name = key), "");
-    else if (value !== undefined)
-      inputs.set(name, value === "${{ github.token }}" ? "ghs_made_up_for_tests" : value.replace(/^(["'])(.*)\1$/, "$2"));
+    else if (value !== undefined) inputs.set(name, RUNNERS_OWN[value] ?? value.replace(/^(["'])(.*)\1$/, "$2"));
   }
   return inputs;
 }

@@ -1,0 +1,246 @@
+/** Brings a report to the pull request: the comment, suggestions, and the annotations that a step may not print. Verdicts never depend on it. */
+import type { Report } from "../finding.ts";
+import { checkRunOutputs } from "../report/check-run.ts";
+import { comment, saysSomething } from "../report/comment.ts";
+import { markdownUrl } from "../report/escape.ts";
+import { readMarker, type Marks, type Owner } from "../report/marker.ts";
+import type { SummaryOptions } from "../report/summary.ts";
+import { fixable, suggestions, type Suggestion } from "../report/suggestions.ts";
+import { count, type Text } from "../text.ts";
+import type { Api } from "./octokit.ts";
+import type { GitHubRun, PullRequest } from "./run.ts";
+import { noticeOf, troubleOf, type Permission, type Trouble } from "./trouble.ts";
+
+export interface Sending {
+  run: GitHubRun;
+  env: NodeJS.ProcessEnv;
+  /** `auto`: when there is something to say, or was. */
+  comment: "auto" | "always" | "never";
+  owner: Owner;
+  links: SummaryOptions;
+  /** A file of the tree that was judged. */
+  source(file: string): string | undefined;
+  /** How many notices the step keeps for itself; see annotations.ts. */
+  reserved: number;
+  /** The report comes from a run of the pull request's own code. */
+  secondHand?: boolean;
+}
+
+/** Milliseconds for everything together. */
+const PATIENCE = 90_000;
+
+/** GitHub takes more, but nobody reads more. */
+const PER_REVIEW = 30;
+
+/** Pages of a hundred that are read to find our own comment. */
+const PAGES = 5;
+
+/**
+ * Sends what there is to send.
+ *
+ * @returns what could not be sent and why, as one notice; nothing where all went well
+ */
+export async function sendToGitHub(report: Report, sending: Sending): Promise<Text | undefined> {
+  const { run, env } = sending;
+  const outputs = run.checkRun === undefined ? [] : checkRunOutputs(report, sending.reserved);
+  const pull = sending.comment === "never" ? undefined : run.pull;
+  if (outputs.length === 0 && !pull) return undefined;
+  const troubles = await attempt("everything", "pull-requests: write", async () => {
+    const { connect } = await import("./octokit.ts");
+    const api = await connect(run, env, AbortSignal.timeout(PATIENCE));
+    const done = await Promise.all([
+      outputs.length > 0 ? sendAnnotationsTo(api, run, outputs) : [],
+      pull ? sendComment(api, report, sending, pull) : [],
+    ]);
+    return done.flat();
+  });
+  return noticeOf(troubles, run.pull?.fork ?? false);
+}
+
+/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
+async function attempt(what: string, permission: Permission, work: () => Promise<Trouble[] | void>): Promise<Trouble[]> {
+  try {
+    return (await work()) ?? [];
+  } catch (error) {
+    return [troubleOf(error, what, permission)];
+  }
+}
+
+function sendAnnotationsTo(api: Api, run: GitHubRun, outputs: ReturnType<typeof checkRunOutputs>): Promise<Trouble[]> {
+  const number = outputs.reduce((sum, { annotations }) => sum + annotations.length, 0);
+  return attempt(count(number, "further annotation"), "checks: write", async () => {
+    for (const output of outputs) {
+      await api.rest.checks.update({ owner: run.owner, repo: run.repo, check_run_id: run.checkRun!, output });
+    }
+  });
+}
+
+interface OwnComment {
+  id: number;
+  body: string;
+  marks: Marks;
+}
+
+/** The first comment that is ours; undefined where none is. */
+async function findComment(
+  api: Api,
+  sending: Sending,
+  pull: PullRequest,
+  kind: string,
+  mine: Authorship,
+): Promise<OwnComment | undefined> {
+  const { owner, repo } = sending.run;
+  for (let page = 1; page <= PAGES; page++) {
+    const { data } = await api.rest.issues.listComments({ owner, repo, issue_number: pull.number, per_page: 100, page });
+    for (const { id, body = "", user } of data) {
+      const marks = mine(user) ? readMarker(body, kind, sending.owner) : undefined;
+      if (marks) return { id, body, marks };
+    }
+    if (data.length < 100) return undefined;
+  }
+  return undefined;
+}
+
+/** Whether an author is ourselves. */
+type Authorship = (author: { login: string; type?: string } | null | undefined) => boolean;
+
+/**
+ * Which authors are we. A job's token, or an app's, writes as a bot and may not ask who it is; a person's token may.
+ * What a person writes with our marker in it is never taken for ours.
+ */
+async function authorship(api: Api, { token }: GitHubRun): Promise<Authorship> {
+  if (token.startsWith("ghs_")) return (author) => author?.type === "Bot";
+  const me = await api.rest.users.getAuthenticated().then(
+    ({ data }) => data.login,
+    () => undefined,
+  );
+  return (author) => (me === undefined ? author?.type === "Bot" : author?.login === me);
+}
+
+async function sendComment(api: Api, report: Report, sending: Sending, pull: PullRequest): Promise<Trouble[]> {
+  const { run } = sending;
+  const where = { owner: run.owner, repo: run.repo };
+  const something = saysSomething(report);
+  const mine = await authorship(api, run);
+  let found: OwnComment | undefined;
+  try {
+    found = await findComment(api, sending, pull, "comment", mine);
+  } catch (error) {
+    // Where nothing is to be said, nothing is missing.
+    return something || sending.comment === "always"
+      ? [troubleOf(error, "the comment on the pull request", "pull-requests: write")]
+      : [];
+  }
+  const [id = 0, attempts = 0] = (found?.marks.run ?? "").split(".").map(Number);
+  const later = id > run.id || (id === run.id && attempts > run.attempt);
+  // Another job of the same run, told to check the same, found something: that is not mended.
+  const sibling = id === run.id && attempts === run.attempt && found?.marks.state === "open" && !something;
+  if (later || sibling || (!found && !something && sending.comment !== "always")) return [];
+  const mended = !something && found !== undefined && found.marks.state !== "green";
+  const written = comment(report, {
+    ...sending.links,
+    owner: sending.owner,
+    run,
+    mended,
+    page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
+    commit: pull.head,
+    ...(sending.secondHand && { secondHand: true }),
+  });
+  const posted = await attempt("the comment on the pull request", "pull-requests: write", async () => {
+    if (found) await api.rest.issues.updateComment({ ...where, comment_id: found.id, body: written });
+    // A second attempt might make a second comment.
+    else await api.rest.issues.createComment({ ...where, issue_number: pull.number, body: written, request: { retries: 0 } });
+  });
+  // Suggestions come with a comment or after one: without any there is none to look for.
+  if (posted.length > 0 || sending.secondHand || (!found && fixable(report).length === 0)) return posted;
+  return [...posted, ...(await sendSuggestions(api, report, sending, pull, mine))];
+}
+
+interface OwnSuggestion {
+  id: number;
+  body: string;
+  fingerprint: string;
+  /** Its lines are still in the diff. */
+  current: boolean;
+  path: string;
+  line?: number;
+}
+
+/** Posts new suggestions, brings old ones up to date, and says of those that nobody needs any more that it is so. */
+async function sendSuggestions(
+  api: Api,
+  report: Report,
+  sending: Sending,
+  pull: PullRequest,
+  mine: Authorship,
+): Promise<Trouble[]> {
+  const where = { owner: sending.run.owner, repo: sending.run.repo, pull_number: pull.number };
+  return attempt("suggestions", "pull-requests: write", async () => {
+    const wanted = fixable(report).length > 0 ? suggestions(report, await diffOf(api, sending, pull), sending.owner) : [];
+    const there = await ownSuggestions(api, sending, pull, mine);
+    const fresh: Suggestion[] = [];
+    for (const suggestion of wanted) {
+      const old = there.find(({ fingerprint, current }) => current && fingerprint === suggestion.fingerprint);
+      if (!old || old.path !== suggestion.path || old.line !== suggestion.line) fresh.push(suggestion);
+      else {
+        there.splice(there.indexOf(old), 1);
+        if (old.body.trimEnd() !== suggestion.body.trimEnd()) await rewrite(api, sending.run, old.id, suggestion.body);
+      }
+    }
+    for (const { id, body } of there) await rewrite(api, sending.run, id, withdrawn(body));
+    const comments = fresh.slice(0, PER_REVIEW).map(({ path, line, startLine, body }) => ({
+      path,
+      line,
+      side: "RIGHT",
+      body,
+      ...(startLine !== undefined && { start_line: startLine, start_side: "RIGHT" }),
+    }));
+    if (comments.length === 0) return;
+    const more = fresh.length - comments.length;
+    const body = `The Alembic gate can mend ${comments.length === 1 ? "this" : count(comments.length, "thing")}${more > 0 ? `, and ${more} more: \`alembic-gate fix\` does it` : ""}.`;
+    await api.rest.pulls.createReview({
+      ...where,
+      commit_id: pull.head,
+      event: "COMMENT",
+      body,
+      comments,
+      request: { retries: 0 },
+    });
+  });
+}
+
+/** Marks of suggestions that are no longer wanted. */
+const WITHDRAWN = "~~Suggestion~~ No longer needed.";
+
+/** The marker stays, so that it is known; what could be committed goes. */
+const withdrawn = (body: string): string => `${body.split("\n", 1)[0]}\n${WITHDRAWN}\n`;
+
+const rewrite = (api: Api, { owner, repo }: GitHubRun, id: number, body: string) =>
+  api.rest.pulls.updateReviewComment({ owner, repo, comment_id: id, body });
+
+async function ownSuggestions(api: Api, sending: Sending, pull: PullRequest, mine: Authorship): Promise<OwnSuggestion[]> {
+  const { owner, repo } = sending.run;
+  const found: OwnSuggestion[] = [];
+  for (let page = 1; page <= PAGES; page++) {
+    const { data } = await api.rest.pulls.listReviewComments({ owner, repo, pull_number: pull.number, per_page: 100, page });
+    for (const { id, body, user, line, path } of data) {
+      const marks = mine(user) && !body.includes(WITHDRAWN) ? readMarker(body, "suggestion", sending.owner) : undefined;
+      if (marks?.fingerprint === undefined) continue;
+      const place = typeof line === "number" ? { current: true, line } : { current: false };
+      found.push({ id, body, fingerprint: marks.fingerprint, path, ...place });
+    }
+    if (data.length < 100) break;
+  }
+  return found;
+}
+
+async function diffOf(api: Api, sending: Sending, pull: PullRequest): Promise<Parameters<typeof suggestions>[1]> {
+  const { owner, repo } = sending.run;
+  const patches = new Map<string, string>();
+  for (let page = 1; page <= PAGES; page++) {
+    const { data } = await api.rest.pulls.listFiles({ owner, repo, pull_number: pull.number, per_page: 100, page });
+    for (const { filename, patch } of data) if (patch !== undefined) patches.set(filename, patch);
+    if (data.length < 100) break;
+  }
+  return { source: sending.source, patches };
+}

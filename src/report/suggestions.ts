@@ -1,0 +1,116 @@
+/** Suggestions that a reviewer can commit with a click: for findings whose mend is known and whose lines are in the diff. */
+import { edited } from "../edits.ts";
+import type { Finding, Report } from "../finding.ts";
+import { markdownCode, markdownText, visible } from "./escape.ts";
+import { marker, type Owner } from "./marker.ts";
+import { grouped, shorten } from "./view.ts";
+
+export interface Suggestion {
+  fingerprint: string;
+  path: string;
+  /** The last line that it replaces, on the pull request's side of the diff; 1-based. */
+  line: number;
+  /** The first one, where there are several. */
+  startLine?: number;
+  /** Markdown, its marker first. */
+  body: string;
+}
+
+export interface Diff {
+  /** A file of the tree that was judged; undefined where it cannot be read. */
+  source(file: string): string | undefined;
+  /** Hunks by file, as GitHub gives them. A file that is too large for a diff has none. */
+  patches: ReadonlyMap<string, string>;
+}
+
+/** More lines than this nobody reads in a suggestion. */
+const LINES = 60;
+
+/** Own findings with a fix, whether the diff has their lines or not. */
+export function fixable(report: Report): Finding[] {
+  const own = report.environments.flatMap(({ findings }) => grouped(findings).own);
+  return own.filter(({ fix }) => fix !== undefined && fix.edits.length > 0);
+}
+
+/** What can be suggested, worst first; of several findings with the same mend one. */
+export function suggestions(report: Report, diff: Diff, owner: Owner): Suggestion[] {
+  const seen = new Set<string>();
+  return fixable(report).flatMap((finding) => {
+    const suggestion = suggestionFor(finding, diff, owner);
+    const key = suggestion && JSON.stringify([suggestion.path, suggestion.line]);
+    if (!key || seen.has(key) || seen.has(finding.fingerprint)) return [];
+    seen.add(key).add(finding.fingerprint);
+    return [suggestion];
+  });
+}
+
+function suggestionFor(finding: Finding, { source, patches }: Diff, owner: Owner): Suggestion | undefined {
+  const { edits, title } = finding.fix!;
+  const path = edits[0]!.file;
+  const patch = patches.get(path);
+  const before = source(path);
+  if (patch === undefined || before === undefined || edits.some(({ file }) => file !== path)) return undefined;
+  const after = edited(before, edits);
+  // GitHub would write other line ends than the file has, and nobody could see what is invisible.
+  if (after === undefined || before.includes("\r") || visible(after) !== after) return undefined;
+  const change = changedLines(before.split("\n"), after.split("\n"));
+  if (!change || change.before.length > LINES || change.after.length > LINES) return undefined;
+  const first = findLines(change.before, change.first, rightSide(patch));
+  if (first === undefined) return undefined;
+  const mark = marker("suggestion", owner, { fingerprint: finding.fingerprint });
+  const line = first + change.before.length - 1;
+  return {
+    fingerprint: finding.fingerprint,
+    path,
+    line,
+    ...(line > first && { startLine: first }),
+    body: `${mark}\n${markdownCode(finding.rule)}: ${markdownText(shorten(title, 200))}\n\n${fenced(change.after)}\n`,
+  };
+}
+
+function fenced(lines: readonly string[]): string {
+  const longest = Math.max(2, ...lines.flatMap((line) => (line.match(/`+/g) ?? []).map((run) => run.length)));
+  const fence = "`".repeat(longest + 1);
+  return [`${fence}suggestion`, ...lines, fence].join("\n");
+}
+
+/** The lines that differ; of an insertion also the line before it, since a suggestion replaces lines. */
+function changedLines(
+  before: readonly string[],
+  after: readonly string[],
+): { first: number; before: string[]; after: string[] } | undefined {
+  const shorter = Math.min(before.length, after.length);
+  let same = 0;
+  while (same < shorter && before[same] === after[same]) same++;
+  if (same === before.length && same === after.length) return undefined;
+  let tail = 0;
+  while (tail < shorter - same && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+  if (same + tail === before.length) {
+    if (same > 0) same--;
+    else tail--;
+  }
+  return { first: same + 1, before: before.slice(same, before.length - tail), after: after.slice(same, after.length - tail) };
+}
+
+/** The lines of a diff that the pull request's side has, by their numbers. */
+export function rightSide(patch: string): Map<number, string> {
+  const lines = new Map<number, string>();
+  let number = 0;
+  for (const line of patch.split("\n")) {
+    const hunk = /^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(line);
+    if (hunk) number = Number(hunk[1]);
+    else if (number > 0 && (line.startsWith("+") || line.startsWith(" "))) lines.set(number++, line.slice(1));
+  }
+  return lines;
+}
+
+/**
+ * The number of the first of these lines in the diff: where they stand in the merged file, or else the one place where the pull
+ * request's own file has them, since what landed on the base branch may have moved them.
+ */
+function findLines(wanted: readonly string[], at: number, lines: ReadonlyMap<number, string>): number | undefined {
+  const stands = (first: number) => wanted.every((line, index) => lines.get(first + index) === line);
+  if (stands(at)) return at;
+  const [only, ...others] = [...lines.keys()].filter(stands);
+  return others.length === 0 ? only : undefined;
+}

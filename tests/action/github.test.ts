@@ -1,0 +1,307 @@
+/** What the action brings to a pull request with its token, and that nothing which GitHub says to it changes a verdict. */
+import { rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { pullRequestEvent, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
+import { loadCase } from "../support/fixtures.ts";
+import { BOT, patchesOf, withGitHub, type FakeGitHub } from "../support/github-api.ts";
+import { ANSWERS } from "../support/github-answers.ts";
+import { makeCase } from "../support/made.ts";
+import { makeRepository, type Repository } from "../support/repository.ts";
+
+const repositories = new Map<string, Promise<Repository>>();
+afterAll(async () => {
+  await Promise.all([...repositories.values()].map(async (repository) => (await repository).remove()));
+});
+
+/** A checkout of a case that no test changes. */
+function checkout(name: string): Promise<Repository> {
+  const made = repositories.get(name) ?? makeRepository(loadCase(name), { checkout: "merge" });
+  repositories.set(name, made);
+  return made;
+}
+
+interface Options {
+  inputs?: Record<string, string>;
+  event?: (repository: Repository) => GitHubEvent;
+  env?: Record<string, string>;
+}
+
+/** Runs the action, statically since nothing here needs a database, with GitHub at its side. */
+async function run(github: FakeGitHub, name: string | Repository, { inputs, event, env }: Options = {}): Promise<ActionRun> {
+  const repository = typeof name === "string" ? await checkout(name) : name;
+  github.patches = await patchesOf(repository);
+  return runAction({
+    folder: repository.folder,
+    inputs: { static: "true", ...inputs },
+    event: (event ?? pullRequestEvent)(repository),
+    env: { GITHUB_API_URL: github.url, ...env },
+  });
+}
+
+const RED = "two-heads";
+const GREEN = "clean-two-revisions";
+const notices = ({ annotations }: ActionRun) =>
+  annotations.filter(({ level }) => level === "notice").map(({ message }) => message);
+const posts = ({ calls }: FakeGitHub) => calls.filter(({ method }) => method !== "GET").map(({ operation }) => operation);
+
+test.concurrent("what is wrong is said in one comment, with a suggestion", () =>
+  withGitHub(async (github) => {
+    const result = await run(github, RED);
+    expect(result).toMatchObject({ exitCode: 1, left: [], leaked: "" });
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]!.body).toMatch(/^<!-- alembic-gate comment .*-->\n### ❌ /);
+    expect(github.comments[0]!.body).toContain("multiple-heads");
+    expect(github.comments[0]!.body).toContain("https://github.com/octo/shop/actions/runs/1");
+    expect(github.reviewComments).toHaveLength(1);
+    expect(github.reviewComments[0]!.body).toMatch(/```suggestion\n[^`]*down_revision[^`]*\n```/);
+    expect(notices(result)).toEqual([]);
+  }));
+
+test.concurrent("the comment is updated in place, and no suggestion comes twice", () =>
+  withGitHub(async (github) => {
+    await run(github, RED);
+    const [first, suggestion] = [github.comments[0]!.body, github.reviewComments[0]!.body];
+    await run(github, RED, { env: { GITHUB_RUN_ID: "2" } });
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]!.body).not.toBe(first);
+    expect(github.reviewComments.map(({ body }) => body)).toEqual([suggestion]);
+  }));
+
+test.concurrent("after the mend the comment says so and folds, and the suggestion is taken back", () =>
+  withGitHub(async (github) => {
+    await run(github, RED);
+    await run(github, GREEN, { env: { GITHUB_RUN_ID: "2" } });
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]!.body).toMatch(/-->\n### ✅ What the Alembic gate found here is gone\n\n<details><summary>/);
+    expect(github.reviewComments[0]!.body).toContain("No longer needed");
+    expect(github.reviewComments[0]!.body).not.toContain("```suggestion");
+    const before = github.calls.length;
+    await run(github, RED, { env: { GITHUB_RUN_ID: "3" } });
+    expect(github.comments[0]!.body).toMatch(/### ❌/);
+    expect(github.reviewComments).toHaveLength(2);
+    expect(github.calls.length - before).toBeLessThanOrEqual(6);
+  }));
+
+test.concurrent("a run that was overtaken by a later one leaves its comment alone", () =>
+  withGitHub(async (github) => {
+    await run(github, RED, { env: { GITHUB_RUN_ID: "9" } });
+    const { body } = github.comments[0]!;
+    await run(github, GREEN, { env: { GITHUB_RUN_ID: "8" } });
+    expect(github.comments[0]!.body).toBe(body);
+  }));
+
+test.concurrent("another job of the same run that found nothing does not call it mended", () =>
+  withGitHub(async (github) => {
+    await run(github, RED);
+    const { body } = github.comments[0]!;
+    await run(github, GREEN);
+    expect(github.comments[0]!.body).toBe(body);
+  }));
+
+test.concurrent("jobs and workflows have comments of their own", () =>
+  withGitHub(async (github) => {
+    await run(github, RED);
+    await run(github, RED, { env: { GITHUB_JOB: "other" } });
+    await run(github, RED, { env: { GITHUB_WORKFLOW: "a --> b" } });
+    await run(github, RED, { inputs: { config: "alembic.ini" } });
+    await run(github, RED, { inputs: { config: "alembic.ini" }, env: { GITHUB_RUN_ID: "2" } });
+    expect(github.comments).toHaveLength(4);
+  }));
+
+describe.concurrent("nothing to say", () => {
+  test("posts nothing, and asks little", () =>
+    withGitHub(async (github) => {
+      const result = await run(github, GREEN);
+      expect(result).toMatchObject({ exitCode: 0, left: [] });
+      expect(posts(github)).toEqual([]);
+      expect(github.calls.length).toBeLessThanOrEqual(6);
+      expect(notices(result)).toEqual([]);
+    }));
+
+  test("comment: always posts it all the same", () =>
+    withGitHub(async (github) => {
+      await run(github, GREEN, { inputs: { comment: "always" } });
+      await run(github, GREEN, { inputs: { comment: "always" }, env: { GITHUB_RUN_ID: "2" } });
+      expect(github.comments).toHaveLength(1);
+      expect(github.comments[0]!.body).toMatch(/-->\n### ✅ No finding blocks/);
+    }));
+
+  test("comment: never asks nobody", () =>
+    withGitHub(async (github) => {
+      expect(await run(github, RED, { inputs: { comment: "never" } })).toMatchObject({ exitCode: 1 });
+      expect(github.calls).toEqual([]);
+    }));
+
+  test("without a pull request there is nobody to tell", () =>
+    withGitHub(async (github) => {
+      const push = ({ base, merge }: Repository): GitHubEvent => ({
+        name: "push",
+        sha: merge,
+        ref: "refs/heads/main",
+        payload: { before: base, after: merge, repository: { full_name: "octo/shop", default_branch: "main" } },
+      });
+      expect(await run(github, RED, { event: push })).toMatchObject({ exitCode: 1 });
+      expect(github.calls).toEqual([]);
+    }));
+});
+
+test.concurrent.for(["labeled", "unlabeled", "opened"])("a pull request that was %s is judged", (action) =>
+  withGitHub(async (github) => {
+    const event = (repository: Repository) => {
+      const given = pullRequestEvent(repository);
+      return { ...given, payload: { ...(given.payload as object), action, label: { name: "migrations" } } };
+    };
+    expect(await run(github, RED, { event })).toMatchObject({ exitCode: 1 });
+    expect(github.comments).toHaveLength(1);
+  }),
+);
+
+test.concurrent("what a person writes with our marker in it is not ours", () =>
+  withGitHub(async (github) => {
+    await run(github, RED);
+    const { body } = github.comments[0]!;
+    github.comments.splice(0, 1, { id: 5, user: { login: "mallory", type: "User" }, body });
+    github.comments.push({ id: 6, user: BOT, body: `> ${body}` });
+    await run(github, RED, { env: { GITHUB_RUN_ID: "2" } });
+    expect(github.comments).toHaveLength(3);
+    expect(github.comments[0]!.body).toBe(body);
+    expect(github.comments[2]!.user).toEqual(BOT);
+  }));
+
+test.concurrent("our comment is found below a hundred others", () =>
+  withGitHub(async (github) => {
+    for (let id = 1; id <= 130; id++) github.comments.push({ id, user: { login: "ada", type: "User" }, body: "Nice" });
+    await run(github, RED);
+    await run(github, RED, { env: { GITHUB_RUN_ID: "2" } });
+    expect(github.comments).toHaveLength(131);
+  }));
+
+/** Many revisions that cannot be read: each is a finding. */
+async function crowded(): Promise<Repository & { files: string[] }> {
+  const changes = Object.fromEntries(
+    Array.from({ length: 65 }, (_, index) => [
+      `migrations/versions/${1000 + index}_broken.py`,
+      `revision = "${1000 + index}"\ndown_revision = "f4b8d60c1e27"\n\ndef upgrade(:\n`,
+    ]),
+  );
+  const made = await makeCase("shop", changes);
+  const repository = await makeRepository(made, { checkout: "merge" });
+  await rm(made.folder, { recursive: true });
+  return { ...repository, files: Object.keys(changes) };
+}
+
+test.concurrent("annotations beyond a step's ten go to the job's own check run, fifty a request", () =>
+  withGitHub(async (github) => {
+    const repository = await crowded();
+    try {
+      const result = await run(github, repository, { inputs: { comment: "never" } });
+      expect(result).toMatchObject({ exitCode: 1, dropped: [] });
+      const errors = Number(result.outputs.errors);
+      expect(errors).toBeGreaterThan(110);
+      expect(github.annotations.map(({ length }) => length)).toEqual([50, 50, errors - 110]);
+      expect(new Set(github.calls.map(({ url }) => url))).toEqual(new Set(["/repos/octo/shop/check-runs/77"]));
+      const printed = result.annotations.flatMap(({ file, level }) => (level === "error" ? [file] : []));
+      const sent = github.annotations.flat().map((annotation) => (annotation as { path: string }).path);
+      expect([...new Set([...printed, ...sent])].toSorted()).toEqual(repository.files.toSorted());
+    } finally {
+      await repository.remove();
+    }
+  }));
+
+test.concurrent("without a number of the check run the step's annotations are all there are", () =>
+  withGitHub(async (github) => {
+    const repository = await crowded();
+    try {
+      const inputs = { comment: "never", "check-run-id": "" };
+      expect(await run(github, repository, { inputs })).toMatchObject({ exitCode: 1 });
+      expect(github.calls).toEqual([]);
+    } finally {
+      await repository.remove();
+    }
+  }));
+
+describe.concurrent("the verdict stands", () => {
+  test.for(Object.entries(ANSWERS))("whatever is asked, GitHub says: %s", ([, { answer, said }]) =>
+    withGitHub(async (github) => {
+      github.instead = () => answer;
+      const result = await run(github, RED);
+      expect(result).toMatchObject({ exitCode: 1, left: [], leaked: "", outputs: { verdict: "fail" } });
+      const [notice, ...others] = notices(result).filter((message) => message.startsWith("The verdict stands"));
+      expect(others).toEqual([]);
+      expect(notice).toContain(said);
+      expect(result.summary).toContain("The verdict stands");
+      expect(result.commands.filter(({ data }) => data === "x")).toEqual([]);
+    }),
+  );
+
+  test("where GitHub never answers", () =>
+    withGitHub(async (github) => {
+      github.instead = () => "hang";
+      const result = await run(github, RED);
+      expect(result).toMatchObject({ exitCode: 1, outputs: { verdict: "fail" } });
+      expect(notices(result).join()).toContain("no answer within 10 seconds");
+    }));
+
+  test("where nobody listens, and that takes no time", () =>
+    withGitHub(async (github) => {
+      const result = await run(github, RED, { env: { GITHUB_API_URL: "http://127.0.0.1:11" } });
+      expect(result).toMatchObject({ exitCode: 1, outputs: { verdict: "fail" } });
+      expect(notices(result).join()).toContain("it cannot be reached (");
+    }));
+
+  test("a green verdict where nothing may be asked stays silent", () =>
+    withGitHub(async (github) => {
+      github.instead = () => ({ status: 403, body: { message: "Resource not accessible by integration" } });
+      const result = await run(github, GREEN);
+      expect(result).toMatchObject({ exitCode: 0, annotations: [] });
+    }));
+
+  test("all that is missing is one notice with all permissions", () =>
+    withGitHub(async (github) => {
+      const repository = await crowded();
+      try {
+        github.instead = () => ({ status: 403, body: { message: "Resource not accessible by integration" } });
+        const result = await run(github, repository);
+        const [notice, ...others] = notices(result).filter((message) => message.startsWith("The verdict stands"));
+        expect(others).toEqual([]);
+        expect(notice).toContain("permissions:\n  contents: read\n  checks: write\n  pull-requests: write");
+        expect(result.dropped).toEqual([]);
+      } finally {
+        await repository.remove();
+      }
+    }));
+
+  test("a fork's run is told what can post for it", () =>
+    withGitHub(async (github) => {
+      github.instead = () => ({ status: 403, body: { message: "Resource not accessible by integration" } });
+      const event = (repository: Repository) => {
+        const given = pullRequestEvent(repository);
+        const payload = structuredClone(given.payload) as { pull_request: { head: { repo: object } } };
+        payload.pull_request.head.repo = { full_name: "mallory/shop", fork: true };
+        return { ...given, payload };
+      };
+      const result = await run(github, RED, { event });
+      expect(result).toMatchObject({ exitCode: 1 });
+      expect(notices(result).join()).toContain("alembic-gate report --from report.json");
+      expect(notices(result).join()).not.toContain("permissions:");
+    }));
+});
+
+test.concurrent("a suggestion follows the lines that the pull request's own file has", () =>
+  withGitHub(async (github) => {
+    const repository = await makeRepository(loadCase(RED), { checkout: "merge" });
+    try {
+      // As if something had landed above: the merged file is longer than the pull request's own.
+      const result = await run(github, repository);
+      const { file } = result.annotations.find(({ level }) => level === "error")!;
+      const [comment] = github.reviewComments.splice(0);
+      const place = path.join(repository.folder, file!);
+      const { readFile } = await import("node:fs/promises");
+      await writeFile(place, `# landed\n${await readFile(place, "utf8")}`);
+      await run(github, repository, { env: { GITHUB_RUN_ID: "2" } });
+      expect(github.reviewComments[0]).toMatchObject({ path: comment!.path, line: comment!.line });
+    } finally {
+      await repository.remove();
+    }
+  }));

@@ -1,0 +1,113 @@
+/** Sending, call by call: what is refused costs one notice, and the rest is sent. */
+import { describe, expect, test, vi } from "vitest";
+import type { Report } from "../../src/finding.ts";
+import type { GitHubRun } from "../../src/github/run.ts";
+import { sendToGitHub, type Sending } from "../../src/github/send.ts";
+import { plain, text } from "../../src/text.ts";
+import { environment, finding, green } from "../report/samples.ts";
+import { ANSWERS } from "../support/github-answers.ts";
+import { withGitHub, type FakeGitHub } from "../support/github-api.ts";
+
+// They wait, for GitHub asks for pauses, and take no time of the processor.
+vi.setConfig({ maxConcurrency: 30 });
+
+const FILE = "versions/2.py";
+const SOURCE = 'revision = "2"\ndown_revision = "0"\n';
+const PATCH = `@@ -0,0 +1,2 @@\n+revision = "2"\n+down_revision = "0"`;
+
+const fixable = finding("multiple-heads", "error", text`two heads`, {
+  file: FILE,
+  line: 2,
+  revision: "2",
+  fix: { title: "Build 2 on 1", edits: [{ file: FILE, start: 32, end: 33, expected: "0", insert: "1" }] },
+});
+const further = Array.from({ length: 20 }, (_, line) =>
+  finding("a", "error", text`number ${line}`, { file: FILE, line: line + 1, revision: `${line}` }),
+);
+const red: Report = {
+  ...green,
+  verdict: "fail",
+  exitCode: 1,
+  environments: [environment({ findings: [fixable, ...further] })],
+};
+
+let runs = 0;
+const runOf = (github: FakeGitHub, more: Partial<GitHubRun> = {}): GitHubRun => ({
+  apiUrl: github.url,
+  serverUrl: "https://github.example",
+  owner: "octo",
+  repo: "shop",
+  token: "ghs_made_up_for_tests",
+  workflow: "CI",
+  job: "migrations",
+  id: ++runs,
+  attempt: 1,
+  checkRun: 77,
+  pull: { number: 1, head: "5f0c2d7be1f4c9a2a3b7e8d9c0b1a2f3e4d5c6b7", base: "main", fork: false },
+  ...more,
+});
+
+async function send(github: FakeGitHub, report: Report, more: Partial<Sending> = {}): Promise<string> {
+  github.patches.set(FILE, PATCH);
+  const notice = await sendToGitHub(report, {
+    run: runOf(github),
+    env: {},
+    comment: "auto",
+    owner: { workflow: "CI", job: "migrations", environment: "" },
+    links: {},
+    source: (file) => (file === FILE ? SOURCE : undefined),
+    reserved: 1,
+    ...more,
+  });
+  return notice ? plain(notice) : "";
+}
+
+/** Every call that the action makes, what it does then without, and the permission that it needs. */
+const CALLS: Record<string, { missing: string; permission: string; before?: boolean }> = {
+  "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": {
+    missing: "the comment on the pull request",
+    permission: "pull-requests: write",
+  },
+  "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": {
+    missing: "the comment on the pull request",
+    permission: "pull-requests: write",
+  },
+  "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": {
+    missing: "the comment on the pull request",
+    permission: "pull-requests: write",
+    before: true,
+  },
+  "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": { missing: "suggestions", permission: "pull-requests: write" },
+  "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments": { missing: "suggestions", permission: "pull-requests: write" },
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": { missing: "suggestions", permission: "pull-requests: write" },
+  "PATCH /repos/{owner}/{repo}/pulls/comments/{comment_id}": {
+    missing: "suggestions",
+    permission: "pull-requests: write",
+    before: true,
+  },
+  "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": {
+    missing: "11 further annotations",
+    permission: "checks: write",
+  },
+};
+
+describe.concurrent.for(Object.entries(CALLS))("%s", ([operation, { missing, permission, before }]) => {
+  test.for(Object.entries(ANSWERS))("%s", ([, { answer, said }]) =>
+    withGitHub(async (github) => {
+      if (before) {
+        await send(github, red);
+        github.reviewComments[0]!.body += "\nedited";
+      }
+      const [calls, comments, annotations] = [github.calls.length, github.comments.length, github.annotations.length];
+      github.instead = (asked) => (asked === operation ? answer : undefined);
+      const notice = await send(github, red);
+      expect(github.calls.slice(calls).map((call) => call.operation)).toContain(operation);
+      expect(notice).toContain(missing);
+      expect(notice).toContain(said);
+      if (said === "lacks") expect(notice).toContain(`permissions:\n  contents: read\n  ${permission}`);
+      // What has nothing to do with it is sent all the same.
+      if (missing !== "the comment on the pull request" && !before) expect(github.comments.length).toBe(comments + 1);
+      if (permission !== "checks: write") expect(github.annotations.length).toBe(annotations + 1);
+    }),
+  );
+});
