@@ -34,7 +34,7 @@ const written = (report: Report, format: Settings["format"], root: string): stri
   inFormat(format, report, {
     source: sourceIn(root),
     version,
-    rules: format === "sarif" ? CATALOGUE.map((rule) => ({ ...rule, page: pageOf(rule.id) })) : [],
+    rules: CATALOGUE.map((rule) => ({ ...rule, page: format === "sarif" ? pageOf(rule.id) : "" })),
   });
 
 async function main(argv: string[]): Promise<void> {

@@ -29,6 +29,7 @@ export function graphReport(graph: Graph, history: History | undefined): GraphRe
       parents: parentsOf(id).filter((parent) => shown.includes(parent)),
       state: changed.get(id) ?? "base",
       head: heads.has(id),
+      ...(parentsOf(id).some((parent) => !shown.includes(parent)) && { earlier: true as const }),
     })),
     omitted: new Set([...graph.revisions.keys(), ...wanted]).size - shown.length,
   };

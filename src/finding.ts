@@ -92,7 +92,15 @@ export interface PhaseReport {
 
 /** The touched part of the revision graph, for drawing. */
 export interface GraphReport {
-  nodes: { id: string; label: string; parents: string[]; state: "base" | "new" | "edited" | "deleted"; head: boolean }[];
+  nodes: {
+    id: string;
+    label: string;
+    parents: string[];
+    state: "base" | "new" | "edited" | "deleted";
+    head: boolean;
+    /** It has parents that are left out. */
+    earlier?: true;
+  }[];
   /** How many revisions are left out. */
   omitted: number;
 }

@@ -81,7 +81,7 @@ export const OPTIONS = {
   },
   format: {
     kind: "choice",
-    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit"],
+    choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit", "html"],
     help: "what the command line prints",
     perRun: true,
     atDesk: true,

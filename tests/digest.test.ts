@@ -16,7 +16,7 @@ describe("the graph", () => {
     expect(graphReport(after, historyOf(before, after))).toEqual({
       nodes: [
         { id: "d", label: "", parents: ["c"], state: "new", head: true },
-        { id: "c", label: "", parents: [], state: "base", head: false },
+        { id: "c", label: "", parents: [], state: "base", head: false, earlier: true },
       ],
       omitted: 2,
     });

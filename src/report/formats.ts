@@ -4,6 +4,7 @@ import type { Settings } from "../settings.ts";
 import { gitlab } from "./gitlab.ts";
 import { json } from "./json.ts";
 import { junit } from "./junit.ts";
+import { page } from "./page/page.ts";
 import { sarif, type SarifOptions } from "./sarif.ts";
 import { summary } from "./summary.ts";
 import { terminal } from "./terminal.ts";
@@ -34,5 +35,7 @@ export function inFormat(format: Settings["format"], report: Report, options: Fo
       return gitlab(report);
     case "junit":
       return junit(report);
+    case "html":
+      return page(report, options);
   }
 }

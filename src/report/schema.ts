@@ -141,6 +141,7 @@ const graph = named(
         parents: z.array(z.string()),
         state: z.enum(["base", "new", "edited", "deleted"]),
         head: z.boolean(),
+        earlier: about("It has parents that are left out.", z.optional(z.literal(true))),
       }),
     ),
     omitted: total("How many revisions are left out."),
