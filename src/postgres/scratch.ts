@@ -37,7 +37,7 @@ export interface Scratch {
   clone(from: Database, name: string): Promise<Database>;
   /** Disconnects everybody and drops it. */
   drop(database: Database): Promise<void>;
-  /** Runs SQL: one statement with parameters `$1`, `$2`, …, or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
+  /** Runs SQL: one statement with parameters `$1`, `$2`, …, or with none in a list, which is planned once; or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
   /** Only where env.py opens several databases: see src/run/several.ts. */
   connectionFor?(database: Database, place: string): Promise<Connection>;
@@ -215,8 +215,12 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
       );
     },
     drop,
-    async query<R extends Row>(database: Database, sql: string, parameters: readonly unknown[] = []) {
-      return [...(await clientOf(homeOf(database), database.name).unsafe<R[]>(sql, parameters as never[]))];
+    async query<R extends Row>(database: Database, sql: string, parameters?: readonly unknown[]) {
+      const client = clientOf(homeOf(database), database.name);
+      if (!parameters) return [...(await client.unsafe<R[]>(sql))];
+      // Without `simple`, which its types do not know, a statement that has no parameters would be planned each time.
+      const options: object = { prepare: true, simple: false };
+      return [...(await client.unsafe<R[]>(sql, parameters as never[], options))];
     },
     // A connection of its own: ours may be what is blocked.
     whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),

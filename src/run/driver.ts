@@ -139,11 +139,11 @@ export function startDriver(options: DriverOptions): Driver {
   return driverOf(options, (hear) => startProcess(options, hear));
 }
 
-/** @param known what a copy has loaded already */
+/** @param original what a copy has got already: what was loaded, and how often env.py has run */
 function driverOf(
   options: DriverOptions,
   start: (hear: (event: Event) => void) => PythonProcess,
-  known?: Promise<Loaded>,
+  original?: { loaded: Promise<Loaded>; runs: number },
 ): Driver {
   const { load } = options;
   const listeners = new Set<(event: Event) => void>();
@@ -243,7 +243,7 @@ function driverOf(
     };
   };
 
-  const loaded = known ?? loadProject();
+  const loaded = original?.loaded ?? loadProject();
   loaded.catch(() => {});
 
   const query = async (sql: string): Promise<string | null> => {
@@ -255,7 +255,7 @@ function driverOf(
     return answer.value;
   };
 
-  let runs = 0;
+  let runs = original?.runs ?? 0;
   let running = false;
 
   const run = async (wanted: RunOptions): Promise<RunResult> => {
@@ -359,7 +359,7 @@ function driverOf(
     const answer = await Promise.race([copied, python.ended]);
     if (typeof answer === "string" || answer.process === null) return undefined;
     const id = answer.process;
-    return driverOf(options, (hear) => python.copy(id, hear), loaded);
+    return driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
   };
 
   const stop = async () => {

@@ -40,6 +40,8 @@ export interface Ports {
   head(): Promise<Driver>;
   /** The same with the base branch's files; absent where the pull request only adds revisions, or there is no base. Undefined where they do not load. */
   base?(): Promise<Driver | undefined>;
+  /** Databases in which the scripts have run already; the first ones that are needed are taken from here. */
+  made: Database[];
   /** The database that the project connected to while it was imported, if it did. */
   imported?: Database;
   /** Called at every phase and step. */
@@ -67,13 +69,15 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   // Several databases in one would wait for each other for ever.
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
-  const twin = availableParallelism() > 1 ? await head.copy() : undefined;
-  const { evidence, history } = await journey(plan, ports, head, twin);
+  const shared = scratch.server.provider === "url";
+  // What the project made while it was imported cannot be made again in this process.
+  const together = availableParallelism() > 1 && !(shared && ports.imported);
+  const { evidence, history } = await journey(plan, ports, head, { together });
   const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
-  if (scratch.server.provider !== "url" || !disturbed) return evidence;
+  if (!shared || !disturbed) return evidence;
   const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
   await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
-  return (await journey(plan, ports, await ports.head())).evidence;
+  return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
 
 interface Journey {
@@ -82,8 +86,8 @@ interface Journey {
   history: Running | undefined;
 }
 
-/** @param twin a process for the history beside it */
-async function journey(plan: Plan, ports: Ports, head: Driver, twin?: Driver): Promise<Journey> {
+/** @param options `together`: run the whole history beside it, where that is possible */
+async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { together: boolean }): Promise<Journey> {
   const { scratch } = ports;
   const loaded = await head.loaded;
   // What the baseline stands for is never run.
@@ -130,17 +134,18 @@ async function journey(plan: Plan, ports: Ports, head: Driver, twin?: Driver): P
     return database;
   };
   try {
-    if (twin) {
-      const start = beginningWith(twin, ports.head);
-      const create = () => firstDatabase(plan, ports, "history");
-      history = startHistory({ scratch, start, create, ...(plan.baseline && { baseline: plan.baseline }), revisions: all });
-    }
     // An empty database, as env.py leaves it with no revision at all.
     let main = await begin(phases.prepare);
     if (!main) return end(text`env.py could not be run`);
     if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant))
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
+    const twin = together ? await lab.copyProcess() : undefined;
+    if (twin) {
+      const start = beginningWith(twin, ports.head);
+      const create = () => firstDatabase(plan, ports, "history");
+      history = startHistory({ scratch, start, create, ...(plan.baseline && { baseline: plan.baseline }), revisions: all });
+    }
     const empty = await lab.snapshot(main);
 
     // B0 is production: every applied revision committed on its own.
@@ -233,7 +238,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, twin?: Driver): P
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
-    await Promise.all([lab.stop(), baseLab?.stop(), twin?.stop(), history?.stop()]);
+    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop()]);
   }
 }
 
@@ -244,12 +249,14 @@ const isPostgres = (dialect: string, meant: boolean): boolean =>
  * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
  * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
  */
-async function firstDatabase({ scripts, baseline }: Plan, { scratch, imported }: Ports, name = "main"): Promise<Database> {
-  if (!imported) return prepared(scratch, scripts, name);
+async function firstDatabase(plan: Plan, ports: Ports, name = "main"): Promise<Database> {
+  const { scratch, imported, made } = ports;
+  const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+  if (!imported) return create();
   const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
   const rows = exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : [];
-  const migrated = rows.some((row) => row.version_num !== baseline);
-  return migrated ? prepared(scratch, scripts, name) : scratch.clone(imported, name);
+  const migrated = rows.some((row) => row.version_num !== plan.baseline);
+  return migrated ? create() : scratch.clone(imported, name);
 }
 
 /** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */

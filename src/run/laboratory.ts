@@ -39,6 +39,8 @@ export interface Laboratory {
   snapshot(database: Database): Promise<Catalog>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
+  /** A second process with the project loaded; undefined where the first one cannot be copied. */
+  copyProcess(): Promise<Driver | undefined>;
   stop(): Promise<void>;
 }
 
@@ -83,8 +85,8 @@ export async function openLaboratory(
   };
 
   const snapshotOf = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
-    const json = query ? await query(catalogQuery()) : Object.values((await scratch.query(database, catalogQuery()))[0]!)[0];
-    return withoutTables(parseCatalog(json as string), query ? versionTables : await findVersionTables(database));
+    const json = query ? await query(catalogQuery()) : await readCatalog(scratch, database);
+    return withoutTables(parseCatalog(json!), query ? versionTables : await findVersionTables(database));
   };
 
   const versionRows = async (database: Database): Promise<string[]> => {
@@ -183,9 +185,13 @@ export async function openLaboratory(
         }
       }
     },
+    copyProcess: () => driver.copy(),
     stop: () => driver.stop(),
   };
 }
+
+const readCatalog = async (scratch: Scratch, database: Database): Promise<string> =>
+  Object.values((await scratch.query<Record<string, string>>(database, catalogQuery(), []))[0]!)[0]!;
 
 const quoted = ({ schema, name }: VersionTable): string =>
   [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
@@ -220,6 +226,13 @@ async function whatHangs(scratch: Scratch, database: Database): Promise<{ statem
 export async function prepared(scratch: Scratch, scripts: readonly Script[], name = "main"): Promise<Database> {
   const database = await scratch.create(name);
   for (const script of scripts) await runScript(scratch, database, script);
+  return database;
+}
+
+/** A database like this, made ahead of its time: the server has planned what reads the catalog, and knows its own tables. */
+export async function preparedAhead(scratch: Scratch, scripts: readonly Script[]): Promise<Database> {
+  const database = await prepared(scratch, scripts);
+  await readCatalog(scratch, database);
   return database;
 }
 

@@ -12,7 +12,7 @@ import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
-import { prepared } from "./laboratory.ts";
+import { prepared, preparedAhead } from "./laboratory.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -56,6 +56,9 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   let opened: Promise<Scratch> | undefined;
   const scratchOf = () =>
     (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
+  // Made while the project loads.
+  const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts));
+  ahead.catch(() => {});
   const drivers: Driver[] = [];
   const imported = new Map<string, Promise<Database>>();
   const importDatabase = (root: string) => {
@@ -110,6 +113,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
       { base, fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
       {
         scratch,
+        made: [await ahead],
         head: async () => {
           const driver = first ?? start(task.root);
           first = undefined;

@@ -39,6 +39,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
   const progress: string[] = [];
   const ports: Ports = {
     scratch,
+    made: [],
     head: () => start(after),
     ...(plan?.fromBaseFiles !== undefined && { base: () => start(base) }),
     progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
