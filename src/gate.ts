@@ -8,10 +8,9 @@
 import { graphReport, phaseReports, schemaReport } from "./digest.ts";
 import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
-import { changedFiles, findBase, type BaseFact } from "./history/base.ts";
-import { commitTree } from "./history/git.ts";
+import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
 import { readHistory } from "./history/history.ts";
-import { movedFrom, openCheckout, openProject, serverFor, type Checkout, type LazyServer, type Project } from "./opening.ts";
+import { openCheckout, openProject, serverFor, type Checkout, type LazyServer, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
@@ -142,7 +141,15 @@ async function judge(
   if (edits) facts.edits = edits;
   if (observed) facts.run = observed;
   const proof = proofOf(environment, facts, rules);
-  const settled = settle({ rules, environment: environment.name, facts, settings, ...(proof && { proof }) });
+  const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
+  const settled = settle({
+    rules,
+    environment: environment.name,
+    facts,
+    settings,
+    ...(proof && { proof }),
+    ...(label !== undefined && { allowedBy: label }),
+  });
   return { report: reportOf(target, facts, settled), failures };
 }
 
@@ -156,13 +163,12 @@ async function read({ environment, settings }: Target, project: Project, base: B
     edits: { known: false, reason: text`no project code was run (${code("static")})` },
   } as const;
   if (git && base.known) {
-    const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));
     const { graph, history } = await readHistory({
       git,
       base: base.value,
       tree,
       environment,
-      ...(baseEnvironment && { baseEnvironment }),
+      released: settings.released,
     });
     return { ...others, graph: { known: true, value: graph }, history: { known: true, value: history } };
   }

@@ -89,25 +89,3 @@ export function serverFor(
     },
   };
 }
-
-/**
- * Where the base branch has an environment whose folders it does not know: the whole project may have moved.
- *
- * @returns undefined where nothing moved, or where it cannot be told from what
- */
-export async function movedFrom(
-  environment: Environment,
-  { environments }: Project,
-  base: Tree,
-): Promise<Environment | undefined> {
-  const lists = await Promise.all(environment.versionFolders.map((folder) => base.list(folder)));
-  if (lists.some((files) => files.length > 0)) return undefined;
-  const there = await findEnvironments(base, { directory: "" }).catch((error: unknown) => {
-    // A base branch without any environment: this pull request brings the first.
-    if (error instanceof Failure) return [];
-    throw error;
-  });
-  const here = new Set(environments.flatMap(({ environment }) => environment.versionFolders));
-  const gone = there.filter(({ versionFolders }) => !versionFolders.some((folder) => here.has(folder)));
-  return gone.length === 1 ? gone[0] : undefined;
-}

@@ -80,6 +80,9 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
     const history = facts.history.known ? facts.history.value : undefined;
     return {
       base: new Set(history?.graph.revisions.keys()),
+      editedDowngrades: [...(history?.changes.values() ?? [])].flatMap(({ id, edited }) =>
+        edited?.functions.includes("downgrade") ? [id] : [],
+      ),
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),

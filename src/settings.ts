@@ -71,6 +71,16 @@ export const OPTIONS = {
     help: "optional: a team that never goes back gets notices only",
   },
   "expected-heads": { kind: "number", value: "N", help: "how many heads are meant" },
+  released: {
+    kind: "choice",
+    choices: ["base", "tags"],
+    help: "tags: a revision that no tag contains may still be changed",
+  },
+  "allow-label": {
+    kind: "text",
+    value: "LABEL",
+    help: "label of pull requests that may change applied revisions (migration-history-allowed)",
+  },
   "fail-on": { kind: "choice", choices: ["error", "warning", "never"], help: "which findings make the job fail", perRun: true },
   comment: {
     kind: "choice",
@@ -135,6 +145,10 @@ export interface Settings {
   timeout: number;
   downgrades: "required" | "optional";
   expectedHeads?: number;
+  /** Which revisions of the base branch count as applied: all of them, or those that a tag contains. */
+  released: "base" | "tags";
+  /** Name of the label that allows what a pull request does to applied revisions. */
+  allowLabel: string;
   failOn: "error" | "warning" | "never";
   comment: (typeof OPTIONS.comment.choices)[number];
   format: (typeof OPTIONS.format.choices)[number];
@@ -154,6 +168,8 @@ const DEFAULTS: Settings = {
   setupSql: [],
   timeout: 120,
   downgrades: "required",
+  released: "base",
+  allowLabel: "migration-history-allowed",
   failOn: "error",
   comment: "auto",
   format: "text",

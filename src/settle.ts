@@ -33,6 +33,8 @@ export interface Judged {
   settings: Pick<Settings, "ignore" | "downgrades" | "failOn">;
   /** Absent: nothing is known about the base's own faults, and every fault counts as the pull request's. */
   proof?: Proof;
+  /** The label of the pull request that allows what it does to applied revisions. */
+  allowedBy?: string;
 }
 
 /** The fingerprint of a finding: of rule, environment, revision and object, never of line or text. */
@@ -73,7 +75,7 @@ export function ask({ rules, environment, facts }: Pick<Judged, "rules" | "envir
  *
  * @returns the findings, worst first, and what could not be judged, with the reason
  */
-export function settle({ rules, environment, facts, settings, proof }: Judged): {
+export function settle({ rules, environment, facts, settings, proof, allowedBy }: Judged): {
   findings: Finding[];
   notChecked: NotChecked[];
 } {
@@ -90,6 +92,11 @@ export function settle({ rules, environment, facts, settings, proof }: Judged): 
     complete(UNUSED_IGNORE, draft, environment),
   );
   const families = new Map(rules.map(({ id, family }) => [id, family]));
+  if (allowedBy !== undefined) {
+    for (const finding of told)
+      if (families.get(finding.rule) === "history" && finding.severity !== "notice")
+        finding.suppressed ??= { reason: `the pull request has the label ${allowedBy}` };
+  }
   const kept = foldConsequences(told, families);
   for (const finding of kept) {
     const grave = finding.severity === "error" || (finding.severity === "warning" && settings.failOn === "warning");
@@ -186,6 +193,9 @@ function notChecked(facts: FactsOf, unknown: Map<string, { rules: string[]; reas
   }));
   if (facts.environment.known && facts.environment.value.unknowable !== undefined) {
     result.push({ what: "revisions that the files do not show", reason: text`${facts.environment.value.unknowable}` });
+  }
+  if (facts.history.known && facts.history.value.releasedUnknown) {
+    result.push({ what: "which revisions are released", reason: facts.history.value.releasedUnknown });
   }
   if (!facts.run.known) return result;
   const { phases, order, base, notes } = facts.run.value;

@@ -45,6 +45,21 @@ const ignore = (rule: string, revision?: string) => ({
   ...(revision && { revision }),
 });
 
+test("the label of the pull request allows what it does to applied revisions, and nothing else", () => {
+  const rules = [
+    says("edited-revision", draft("edited", { revision: "a" }), draft("same", { revision: "b", severity: "notice" })),
+    says("multiple-heads", draft("heads")),
+  ];
+  const judged = { rules, environment: "alembic.ini", facts: everything, settings: layer({}) };
+  const { findings } = settle({ ...judged, allowedBy: "allowed" });
+  expect(findings.map(brief)).toMatchObject([
+    { message: "heads", is: "blocks" },
+    { message: "same", is: "shown" },
+    { message: "edited", is: "suppressed" },
+  ]);
+  expect(findings[2]!.suppressed).toEqual({ reason: "the pull request has the label allowed" });
+});
+
 test("a finding is its draft, completed", () => {
   const { findings } = settled([says("upgrade-failed", draft("it fails", { file: "x.py", line: 3, revision: "c" }))]);
   expect(findings).toEqual([

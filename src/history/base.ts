@@ -40,6 +40,12 @@ function at(value: unknown, ...keys: string[]): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** The labels of the pull request that the event is about; events of a merge queue and pushes tell none. */
+export function labelsOf(event: GitEvent | undefined): string[] {
+  const { pull_request: request } = (event?.payload ?? {}) as { pull_request?: { labels?: unknown } };
+  return Array.isArray(request?.labels) ? request.labels.flatMap((label) => at(label, "name") ?? []) : [];
+}
+
 /** The same, where it is a commit id that exists (pushes of new branches come from 000…). */
 function commitAt(value: unknown, ...keys: string[]): string | undefined {
   const found = at(value, ...keys);

@@ -1,12 +1,15 @@
 /** What the pull request does to the revisions that the base branch has. Facts only; the rules judge. */
 import { Failure } from "../failure.ts";
 import { findEnvironments, type Environment } from "../project/environment.ts";
-import { readGraph, type Graph, type IdentifiedTree, type ReadCache } from "../project/graph.ts";
+import { blobId, readGraph, type Graph, type IdentifiedTree, type ReadCache } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
+import type { Settings } from "../settings.ts";
+import type { Text } from "../text.ts";
 import { changedFiles as filesChanged, mergedTree, type Base } from "./base.ts";
 import { compareBodies, sameWork, type Comparison } from "./cosmetic.ts";
 import { commitTree, type Git } from "./git.ts";
 import { helpersOf } from "./helpers.ts";
+import { landingOf, replacedBy, unreleasedOf, type Landing } from "./past.ts";
 
 export type { Base } from "./base.ts";
 
@@ -29,6 +32,8 @@ export interface Change {
   labelsChanged: boolean;
   /** The new revision that took its place with the same body or in the same file, where this one vanished: its id was changed. */
   becameId?: string;
+  /** Edited to exactly what the base branch had before this commit of its own. */
+  restores?: Landing;
 }
 
 export interface History {
@@ -39,6 +44,12 @@ export interface History {
   added: readonly string[];
   /** Files that differ between base and head, relative to the root. */
   changedFiles: readonly string[];
+  /** When heads of the base branch landed there, where the pull request leaves several heads. */
+  landed: ReadonlyMap<string, Landing>;
+  /** Of the revisions that the pull request changes, those that no tag contains, where tags are what counts as released. */
+  unreleased: ReadonlySet<string>;
+  /** Why nobody can tell which ones are released, where that is asked for. */
+  releasedUnknown?: Text;
 }
 
 const sameSet = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((item) => b.includes(item));
@@ -64,7 +75,7 @@ export function compareHistory(given: {
     const after = doubles?.find(({ file }) => file === before.file) ?? headGraph.revisions.get(id);
     changes.set(id, after ? compare(before, after, helpers) : { ...vanished(before), ...becameOf(before, added, headGraph) });
   }
-  return { base, graph: baseGraph, changes, added, changedFiles };
+  return { base, graph: baseGraph, changes, added, changedFiles, landed: new Map(), unreleased: new Set() };
 }
 
 function compare(before: Revision, after: Revision, helpers: readonly string[]): Change {
@@ -146,9 +157,10 @@ export async function readHistory(given: {
   base: Base;
   tree: IdentifiedTree;
   environment: Environment;
+  released?: Settings["released"];
   cache?: ReadCache;
 }): Promise<{ graph: Graph; history: History }> {
-  const { git, base, tree, environment, cache = new Map() } = given;
+  const { git, base, tree, environment, released, cache = new Map() } = given;
   const changed = filesChanged(git, base);
   const baseTree = commitTree(git, base.commit);
   // git lists and reads while we read; whoever asks later gets it, or its error.
@@ -168,5 +180,55 @@ export async function readHistory(given: {
   );
   const known = await Promise.all(candidates.map((file) => baseTree.id!(file)));
   const helpers = candidates.filter((_, index) => known[index] !== undefined);
-  return { graph, history: compareHistory({ base, baseGraph, headGraph: graph, changedFiles, helpers }) };
+  const history = compareHistory({ base, baseGraph, headGraph: graph, changedFiles, helpers });
+  const folders = [...baseEnvironment.versionFolders, ...environment.versionFolders];
+  return { graph, history: { ...history, ...(await past({ git, tree, graph, history, folders, released })) } };
+}
+
+/** More edits than this are no reverts of single ones. */
+const MOST_RESTORED = 20;
+
+/** What the base branch's commits tell, asked only where something follows from it. */
+async function past(given: {
+  git: Git;
+  tree: IdentifiedTree;
+  graph: Graph;
+  history: History;
+  folders: readonly string[];
+  released: Settings["released"] | undefined;
+}): Promise<Pick<History, "changes" | "landed" | "unreleased" | "releasedUnknown">> {
+  const { git, tree, graph, history, folders, released } = given;
+  const tip = history.base.commit;
+  const rivals = graph.heads.length > 1 ? graph.heads.filter((head) => history.graph.revisions.has(head)) : [];
+  const landings = rivals.map(
+    async (id) => [id, await landingOf(git, history.base, history.graph.revisions.get(id)!.file)] as const,
+  );
+  const changed = [...history.changes.values()].filter(
+    ({ body, reparented, dependenciesChanged, helpers }) =>
+      body === "edited" || body === "deleted" || reparented || dependenciesChanged || helpers,
+  );
+  const edited = changed.filter(({ body, edited }) => body === "edited" && !edited!.settingsOnly);
+  const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after }) => {
+    const bytes = await tree.read(after!.file);
+    return [id, bytes && (await replacedBy(git, tip, before.file, blobId(bytes, git.objectFormat)))] as const;
+  });
+  const tagged =
+    released === "tags"
+      ? unreleasedOf(
+          git,
+          changed.map(({ before }) => before),
+          folders,
+        )
+      : undefined;
+  const unreleased = await tagged;
+  const restores = new Map(await Promise.all(restored));
+  const found = (entry: readonly [string, Landing | undefined]): entry is readonly [string, Landing] => entry[1] !== undefined;
+  return {
+    changes: new Map(
+      [...history.changes].map(([id, change]) => [id, { ...change, ...(restores.get(id) && { restores: restores.get(id)! }) }]),
+    ),
+    landed: new Map((await Promise.all(landings)).filter(found)),
+    unreleased: unreleased?.known ? unreleased.value : new Set(),
+    ...(unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }),
+  };
 }

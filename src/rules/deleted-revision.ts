@@ -2,18 +2,19 @@ import type { Draft, Place } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Graph } from "../project/graph.ts";
 import { block, code, count, listOf, text, type Text } from "../text.ts";
-import { allow, placeOf, quoted, relatedTo } from "./lineage.ts";
-import { rule } from "./rule.ts";
+import { alembic, allow, allowInSettings, placeOf, quoted, relatedTo, sqlText, unreleased } from "./lineage.ts";
+import { rule, type Facts } from "./rule.ts";
 
 export default rule({
   id: "deleted-revision",
   family: "history",
   severity: "error",
   summary: "A revision that the base branch has was deleted",
-  needs: ["graph", "history"],
-  judge({ graph, history }) {
+  needs: ["graph", "history", "environment"],
+  wants: ["run", "settings"],
+  judge({ graph, history, ...others }) {
     const deleted = [...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === undefined);
-    return groups(deleted, history.graph).map((group) => draftFor(group, graph, history));
+    return groups(deleted, history.graph).map((group) => draftFor(group, graph, history, others));
   },
 });
 
@@ -40,7 +41,12 @@ function groups(deleted: readonly Change[], base: Graph): Change[][] {
   });
 }
 
-function draftFor(group: readonly Change[], graph: Graph, history: History): Draft {
+function draftFor(
+  group: readonly Change[],
+  graph: Graph,
+  history: History,
+  { environment, settings }: Pick<Facts, "environment"> & Partial<Facts>,
+): Draft {
   const ids = new Set(group.map(({ id }) => id));
   const base = history.graph;
   const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
@@ -71,19 +77,33 @@ function draftFor(group: readonly Change[], graph: Graph, history: History): Dra
     : children[0]?.after
       ? placeOf(children[0].after, "down")
       : {};
+  const related = group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit));
+  const one = group.length === 1;
+  const [it, did] = one ? ["it", "it did"] : ["them", "they did"];
+  if (group.every(({ id }) => history.unreleased.has(id)))
+    return unreleased({ ...place, revision: named, related }, [...ids], what);
+  const allowing =
+    place.file === undefined ? allowInSettings("deleted-revision", named, settings) : allow("deleted-revision", settings);
+  const below = [...new Set(group.flatMap(({ before }) => before.down))].filter((parent) => !ids.has(parent));
+  const tail = stranded && !substitute && children.length === 0;
+  const help = beginning
+    ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}`
+    : tail
+      ? text`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted(below[0]!) : "base"}`), "sh")}${allowing}`
+      : text`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
   return {
     ...place,
     revision: named,
     ...(beginning && { severity: "warning" as const }),
-    message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${group.length === 1 ? "its" : "their"} place` : text``}: ${consequence}.`,
-    help: beginning
-      ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allow("deleted-revision")}`
-      : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${
-          substitute && group.length > 1 ? text`A squash is right once every database is stamped with the new revision. ` : text``
-        }${allow("deleted-revision")}`,
-    related: group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit)),
+    message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text``}: ${consequence}.`,
+    help,
+    related,
   };
 }
+
+/** How databases get over a squash. */
+const squash = (substitute: string, last: string): Text =>
+  text`A squash is right once every database stands at ${code(last)} and is told the new name before the next deployment:${block(`UPDATE alembic_version SET version_num = ${sqlText(substitute)} WHERE version_num = ${sqlText(last)};`, "sql")}`;
 
 /** The deleted files as a shell takes them. */
 function filesOf(group: readonly Change[], { base }: History): string {

@@ -1,11 +1,14 @@
 import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
+import type { Landing } from "../history/past.ts";
 import type { Edit, Edits, Effect } from "../run/effect.ts";
 import type { Evidence, Step } from "../run/evidence.ts";
 import { folded } from "../run/sql.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
-import { allow, quoted } from "./lineage.ts";
-import { rule } from "./rule.ts";
+import { allow, landingText, placeOf, quoted, relatedTo, unreleased } from "./lineage.ts";
+import { phasesOf, stopsGoingDown } from "./observed.ts";
+import { rule, type Facts } from "./rule.ts";
+import { unrestored } from "./unrestored.ts";
 
 export default rule({
   id: "edited-revision",
@@ -13,17 +16,94 @@ export default rule({
   severity: "error",
   summary: "A revision that the base branch has was changed in what it does",
   needs: ["history"],
-  wants: ["edits", "run"],
-  judge: ({ history, edits, run }) => [
-    ...[...history.changes.values()]
-      .filter(({ body }) => body === "edited")
-      .map((change) => {
-        const edit = edits?.get(change.id);
-        return edit ? byEffect(change, edit, history, run) : byCode(change, history, text`nothing was run`);
-      }),
-    ...throughHelpers(history, edits, run),
-  ],
+  wants: ["edits", "run", "settings"],
+  judge({ history, edits, run, settings }) {
+    const facts = { history, run, settings };
+    return [
+      ...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => ofBody(change, edits, facts)),
+      ...[...history.changes.values()]
+        .filter(({ labelsChanged, after }) => labelsChanged && after)
+        .map((change) => ofLabels(change, history)),
+      ...throughHelpers(facts, edits),
+    ];
+  },
 });
+
+interface Known {
+  history: History;
+  run?: Evidence;
+  settings?: Facts["settings"];
+}
+
+function ofBody(change: Change, edits: Edits | undefined, facts: Known): Draft {
+  const { history, run } = facts;
+  const edit = edits?.get(change.id);
+  const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text`nothing was run`);
+  if (draft.severity === "notice") return draft;
+  if (history.unreleased.has(change.id)) {
+    const { message: _message, help: _help, ...rest } = draft;
+    return unreleased(rest, [change.id], text`${code(change.id)} does something else now than on the base branch`);
+  }
+  if (change.restores) return reverted(change, change.restores, draft, facts);
+  const downgradeOnly = edit
+    ? edit.upgrade.kind === "same" || change.edited!.functions.every((name) => name === "downgrade")
+    : change.edited!.functions.every((name) => name === "downgrade");
+  return downgradeOnly && mends(change.id, run) ? mended(change, draft) : draft;
+}
+
+/** Edited to what the base branch had before: which databases are right depends on when they ran it. */
+function reverted(change: Change, restores: Landing, draft: Draft, { settings }: Known): Draft {
+  return {
+    ...draft,
+    message: text`${code(change.id)} is applied already, and does again what it did on the base branch before ${landingText(restores)}: databases that ran it before that commit are right again, those that ran it since are not.`,
+    help: text`If nothing was released between that commit and now, this is how to take an edit back: allow it. Otherwise a new revision has to bring both kinds of databases to the same state. ${allow("edited-revision", settings)}`,
+  };
+}
+
+/** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
+function mends(id: string, run: Evidence | undefined): boolean {
+  if (!run?.onBase) return false;
+  const isFaulty = (one: Evidence) =>
+    stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
+  const passes = phasesOf(run, "history-downgrade", "history-each").some(({ steps }) =>
+    steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade"),
+  );
+  return passes && isFaulty(run.onBase) && !isFaulty(run);
+}
+
+function mended({ id }: Change, draft: Draft): Draft {
+  return {
+    ...draft,
+    severity: "notice",
+    message: text`${code(id)} is applied already, and its ${code("downgrade()")} is mended: on the base branch it fails or leaves something behind, now it does neither; ${code("upgrade()")} does what it did.`,
+    help: text`Nothing needs to be done: databases that have ${code(id)} stay as they are, and go back properly from now on.`,
+  };
+}
+
+/** Databases hold no labels: what changes is how commands name the branch. */
+function ofLabels({ id, before, after }: Change, history: History): Draft {
+  const gone = before.labels.filter((label) => !after!.labels.includes(label));
+  const fresh = after!.labels.filter((label) => !before.labels.includes(label));
+  const object = { kind: "header", name: "branch_labels" };
+  const place = { ...placeOf(after!, "labels"), revision: id, object };
+  const related = [relatedTo(before, "labels", text`what the base branch has`, history.base.commit)];
+  if (gone.length === 0) {
+    return {
+      ...place,
+      severity: "notice",
+      message: text`${code(id)}, which is applied already, has the new ${gone.length + fresh.length === 1 ? "label" : "labels"} ${listOf(fresh)}; databases hold no labels, so none of them changes.`,
+      help: text`Nothing needs to be done.`,
+      related,
+    };
+  }
+  return {
+    ...place,
+    severity: "warning",
+    message: text`${code(id)}, which is applied already, has lost the ${gone.length === 1 ? "label" : "labels"} ${listOf(gone)}: no database changes, but every command and every ${code("depends_on")} outside of this repository that says ${code(`${gone[0]}@head`)} stops.`,
+    help: text`Look for the label in scripts and deployments, or keep it.`,
+    related,
+  };
+}
 
 /** Where the change stands, and what databases have run. */
 function places({ id, before, after, edited }: Change, history: History): Pick<Draft, "file" | "line" | "revision" | "related"> {
@@ -42,11 +122,14 @@ function places({ id, before, after, edited }: Change, history: History): Pick<D
   };
 }
 
+const MENDS =
+  "A run on the base branch's files would prove that the old one fails or leaves something behind, and this one does not: that is no fault. ";
+
 const takeBack = ({ before }: Change, history: History): Text =>
   text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted(before.file)}`, "sh")}`;
 
 /** What the code alone tells. */
-function byCode(change: Change, history: History, reason: Text): Draft {
+function byCode(change: Change, { history, settings }: Known, reason: Text): Draft {
   const { functions, importsOnly, settingsOnly } = change.edited!;
   const { problem } = change.before;
   if (settingsOnly) {
@@ -62,7 +145,7 @@ function byCode(change: Change, history: History, reason: Text): Draft {
       ...places(change, history),
       severity: "warning",
       message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
-      help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision")}`,
+      help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision", settings)}`,
     };
   }
   if (importsOnly) {
@@ -70,18 +153,19 @@ function byCode(change: Change, history: History, reason: Text): Draft {
       ...places(change, history),
       severity: "warning",
       message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
-      help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision")}`,
+      help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision", settings)}`,
     };
   }
   return {
     ...places(change, history),
     message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-    help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision")}`,
+    help: text`${takeBack(change, history)}${functions.every((name) => name === "downgrade") ? MENDS : ""}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision", settings)}`,
   };
 }
 
 /** What the statements of both versions tell. */
-function byEffect(change: Change, edit: Edit, history: History, run: Evidence | undefined): Draft {
+function byEffect(change: Change, edit: Edit, facts: Known): Draft {
+  const { history, run, settings } = facts;
   const { id } = change;
   // Where no other code changed, upgrade() need not be asked.
   const onlyDowngrade = change.edited!.functions.every((name) => name === "downgrade");
@@ -96,14 +180,14 @@ function byEffect(change: Change, edit: Edit, history: History, run: Evidence | 
       return {
         ...place,
         message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
-        help: text`${takeBack(change, history)}${allow("edited-revision")}`,
+        help: text`${takeBack(change, history)}${allow("edited-revision", settings)}`,
         evidence: verdict.evidence,
       };
     case "downgrade":
       return {
         ...place,
-        message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: going back does something else than it did when the revision was released.`,
-        help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it. ${allow("edited-revision")}`,
+        message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: databases that have it stay as they are, but going back does something else than it did when the revision was released.`,
+        help: text`${takeBack(change, history)}${MENDS}${allow("edited-revision", settings)}`,
         evidence: verdict.evidence,
       };
     case "same-schema":
@@ -115,12 +199,12 @@ function byEffect(change: Change, edit: Edit, history: History, run: Evidence | 
         evidence: verdict.evidence,
       };
     case "unknown":
-      if (!verdict.rendered && !verdict.evidence) return byCode(change, history, verdict.reason);
+      if (!verdict.rendered && !verdict.evidence) return byCode(change, facts, verdict.reason);
       return {
         ...place,
         severity: "warning",
         message: text`${code(id)} is applied already, and ${whatChanged(change.edited!.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
-        help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision")}`,
+        help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision", settings)}`,
         ...(verdict.evidence && { evidence: verdict.evidence }),
       };
     case "settings":
@@ -230,20 +314,21 @@ function whatChanged(functions: readonly string[]): Text {
 
 function consequence(functions: readonly string[]): string {
   return functions.every((name) => name === "downgrade")
-    ? "going back does something else than it did when the revision was released"
+    ? "databases that have it stay as they are, but going back does something else than it did when the revision was released"
     : "databases that have it keep what it did before, new ones get something else";
 }
 
 /** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
-function throughHelpers(history: History, edits: Edits | undefined, run: Evidence | undefined): Draft[] {
+function throughHelpers({ history, run, settings }: Known, edits: Edits | undefined): Draft[] {
   const users = new Map<string, string[]>();
   for (const { id, helpers } of history.changes.values())
     for (const file of helpers ?? []) users.set(file, [...(users.get(file) ?? []), id]);
   return [...users].flatMap(([file, ids]) => {
-    const verdicts = ids.map((id) => ({ id, verdict: edits?.has(id) ? judged(id, edits.get(id)!, run) : undefined }));
+    const told = ids.filter((id) => !history.unreleased.has(id));
+    const verdicts = told.map((id) => ({ id, verdict: edits?.has(id) ? judged(id, edits.get(id)!, run) : undefined }));
     const of = (...kinds: Judgement["kind"][]) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
     const different = of("upgrade", "downgrade").map(({ id, verdict }) =>
-      differently(file, id, verdict as Judgement & { evidence: Text }, history),
+      differently(file, id, verdict as Judgement & { evidence: Text }, history, settings),
     );
     const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
     const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
@@ -257,6 +342,7 @@ function throughHelpers(history: History, edits: Edits | undefined, run: Evidenc
               unclear.map(({ id }) => id),
               reason,
               history,
+              settings,
             ),
           ]
         : []),
@@ -275,18 +361,30 @@ const helper = (file: string): Pick<Draft, "object" | "related"> => ({
   related: [{ file, message: text`the file that changed` }],
 });
 
-function differently(file: string, id: string, { kind, evidence }: { kind: string; evidence: Text }, history: History): Draft {
+function differently(
+  file: string,
+  id: string,
+  { kind, evidence }: { kind: string; evidence: Text },
+  history: History,
+  settings: Known["settings"],
+): Draft {
   return {
     ...at(id, history),
     ...helper(file),
     revision: id,
     message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
-    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`,
     evidence,
   };
 }
 
-function unclearly(file: string, ids: readonly string[], reason: Text | undefined, history: History): Draft {
+function unclearly(
+  file: string,
+  ids: readonly string[],
+  reason: Text | undefined,
+  history: History,
+  settings: Known["settings"],
+): Draft {
   const one = ids.length === 1;
   const why = reason ? text`, since ${reason}` : text` from the code`;
   return {
@@ -295,7 +393,7 @@ function unclearly(file: string, ids: readonly string[], reason: Text | undefine
     severity: "warning",
     ...(one && { revision: ids[0]! }),
     message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
-    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
+    help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`,
   };
 }
 

@@ -1,10 +1,12 @@
 /** Look-ups in graphs and histories that the rules about them share. Pure. */
-import type { Place, Related } from "../finding.ts";
+import type { Draft, Place, Related } from "../finding.ts";
 import type { History } from "../history/history.ts";
+import type { Landing } from "../history/past.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision, ValueSpan } from "../project/revision.ts";
-import { code, text, type Text } from "../text.ts";
+import { block, code, text, type Text } from "../text.ts";
+import type { Facts } from "./rule.ts";
 
 /** The line of an assignment, or of the id where the file has no such assignment. */
 export function placeOf(revision: Revision, what: keyof Revision["at"]): Place {
@@ -115,12 +117,36 @@ export function literal(revision: Revision, span: ValueSpan | undefined, ids: re
   return strings.length === 0 ? "None" : strings.length === 1 ? strings[0]! : `(${strings.join(", ")})`;
 }
 
+/** A text as SQL has it. */
+export const sqlText = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
 /** Parents for people: `a`, `a and b`, nothing. */
 export const parentsText = (ids: readonly string[]): Text =>
   ids.length === 0
     ? text`nothing`
     : ids.flatMap((id, index) => [...(index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`), code(id)]);
 
-/** How to allow a finding, for the end of its help. */
-export const allow = (rule: string): Text =>
-  text`If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+/** How to allow a finding about applied revisions, for the end of its help. */
+export const allow = (rule: string, settings?: Facts["settings"]): Text =>
+  text`If it is right all the same, since no database has run it yet, say, give the reason on the line (${code(`# alembic-gate: ignore[${rule}] -- reason`)})${byLabel(settings)}.`;
+
+/** The same for a finding that stands on no line: an entry of the settings. */
+export const allowInSettings = (rule: string, revision: string, settings?: Facts["settings"]): Text =>
+  text`If it is right all the same, since no database has run it yet, say, give the reason in ${code("alembic-gate.toml")}${byLabel(settings)}:${block(`[[ignore]]\nrule = ${JSON.stringify(rule)}\nrevision = ${JSON.stringify(revision)}\nreason = "…"`, "toml")}`;
+
+const byLabel = (settings: Facts["settings"] | undefined): Text =>
+  settings?.allowLabel === undefined ? text`` : text`, or give the pull request the label ${code(settings.allowLabel)}`;
+
+/** A change of revisions that no tag contains, where the settings say that only tags are released. */
+export function unreleased(draft: Omit<Draft, "message" | "help">, ids: readonly string[], what: Text): Draft {
+  const it = ids.length === 1 ? "it" : "them";
+  return {
+    ...draft,
+    severity: "notice",
+    message: text`${what}; no tag contains ${it}, so ${ids.length === 1 ? "it counts" : "they count"} as not released (${code("released: tags")}).`,
+    help: text`Only databases that ran the base branch itself have the old version: make those anew, or take them down below ${it} first.`,
+  };
+}
+
+/** `abc123def456 (2026-11-20)`. */
+export const landingText = ({ commit, date }: Landing): Text => text`${code(commit.slice(0, 12))} (${date})`;

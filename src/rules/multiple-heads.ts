@@ -3,7 +3,7 @@ import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
-import { block, code, text } from "../text.ts";
+import { block, code, count, text, type Text } from "../text.ts";
 import { alembic, literal, parentsText, placeOf, quoted, relatedTo, unlessUnknowable, withAncestors } from "./lineage.ts";
 import { rule } from "./rule.ts";
 
@@ -18,6 +18,7 @@ export default rule({
     // With an id that stands for two revisions nobody can tell what the heads are: duplicate-revision comes first.
     const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
     if (!graph.complete || doubled) return [];
+    if (history && joined(graph, history).length > 0) return joined(graph, history);
     const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
     const meant = meantBranches(graph, environment, history);
     const surplus = graph.heads.length - meant.size - allowed;
@@ -31,6 +32,21 @@ export default rule({
     }));
   },
 });
+
+/** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
+function joined(graph: Graph, history: History): Draft[] {
+  if (graph.heads.length >= history.graph.heads.length) return [];
+  return history.added
+    .map((id) => graph.revisions.get(id)!)
+    .filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1)
+    .map((revision) => ({
+      ...placeOf(revision, "down"),
+      severity: "notice",
+      revision: revision.id,
+      message: text`${code(revision.id)} joins ${parentsText(revision.down)}: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}.`,
+      help: text`Nothing needs to be done: databases run what they lack of each branch, whichever they stand at.`,
+    }));
+}
 
 interface Head {
   id: string;
@@ -149,8 +165,8 @@ function draftFor(
   const instead = !rival
     ? builds
     : entry.down.length === 0
-      ? text`starts from nothing beside the head ${code(rival.id)}`
-      : text`${builds} and not on the head ${code(rival.id)}`;
+      ? text`starts from nothing beside the head ${code(rival.id)}${landedText(rival.id, history)}`
+      : text`${builds} and not on the head ${code(rival.id)}${landedText(rival.id, history)}`;
   const parents = rival && parentsOnTopOf(rival.id, entry, graph);
   const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
   return {
@@ -161,6 +177,13 @@ function draftFor(
     related,
     ...(parents && { fix: onTopOf(entry, parents) }),
   };
+}
+
+/** When the other head came to the base branch, and whether the branch was cut before that. */
+function landedText(id: string, history: History | undefined): Text {
+  const landing = history?.landed.get(id);
+  if (!landing) return history?.graph.revisions.has(id) ? text`, which the base branch has` : text``;
+  return text`, which landed on the base branch on ${landing.date} (${code(landing.commit.slice(0, 12))}${landing.afterCut ? ", after this branch was cut" : ""})`;
 }
 
 /** The parents that put a revision on a head. A merge keeps those that the head does not come from. */

@@ -1,6 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Graph } from "../project/graph.ts";
+import type { Evidence } from "../run/evidence.ts";
 import { block, code, count, listOf, text, type Text } from "../text.ts";
 import {
   allow,
@@ -10,10 +11,12 @@ import {
   placeOf,
   relatedTo,
   repairsHeads,
+  sqlText,
+  unreleased,
   withAncestors,
   withPredecessors,
 } from "./lineage.ts";
-import { rule } from "./rule.ts";
+import { rule, type Facts } from "./rule.ts";
 
 export default rule({
   id: "reparented-revision",
@@ -21,17 +24,20 @@ export default rule({
   severity: "error",
   summary: "A revision that the base branch has builds on another one now",
   needs: ["graph", "history"],
-  judge({ graph, history }) {
+  wants: ["run", "settings"],
+  judge({ graph, history, run, settings }) {
     return [...history.changes.values()].flatMap((change): Draft[] => {
       if (!change.after || (!change.reparented && !change.dependenciesChanged)) return [];
       // What was a dependency may become a parent: the same revisions come before it, whatever the header calls them.
       const moreHeads = graph.heads.length > history.graph.heads.length;
       if (!moreHeads && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
-      if (!change.reparented) return [depends(change, history)];
+      const free = history.unreleased.has(change.id);
+      if (!change.reparented) return [free ? untagged(change, "dependsOn", history) : depends(change, history, settings)];
       if (followsFromOthers(change.id, graph, history)) return [];
       const gone = brokenOnBase(change, graph, history);
       if (gone) return [mended(change, gone, history)];
-      return [repairsHeads(change.id, { graph, history }) ? repair(change, graph, history) : moved(change, graph, history)];
+      if (repairsHeads(change.id, { graph, history })) return [repair(change, graph, history, run)];
+      return [free ? untagged(change, "down", history) : moved(change, graph, history, settings)];
     });
   },
 });
@@ -64,7 +70,21 @@ function mended({ id, before, after, reparented }: Change, why: Text, history: H
   };
 }
 
-function moved({ id, before, after, reparented }: Change, graph: Graph, history: History): Draft {
+function untagged({ id, before, after }: Change, what: "down" | "dependsOn", history: History): Draft {
+  const place = {
+    ...placeOf(after!, what),
+    revision: id,
+    related: [relatedTo(before, what, text`what the base branch has`, history.base.commit)],
+  };
+  return unreleased(place, [id], text`${code(id)} comes after other revisions now than on the base branch`);
+}
+
+function moved(
+  { id, before, after, reparented }: Change,
+  graph: Graph,
+  history: History,
+  settings: Facts["settings"] | undefined,
+): Draft {
   const earlier = withPredecessors(history.graph, [id]);
   const later = withPredecessors(graph, [id]);
   const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
@@ -82,36 +102,65 @@ function moved({ id, before, after, reparented }: Change, graph: Graph, history:
     ...placeOf(after!, "down"),
     revision: id,
     message: text`${code(id)} is applied already and ${parents}: ${consequence}.`,
-    help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after!, after!.at.down, before.down)}`, "python")}${allow("reparented-revision")}`,
+    help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after!, after!.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
     related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)],
   };
 }
 
-function repair({ id, before, after, reparented }: Change, graph: Graph, history: History): Draft {
+/** Which databases a repair leaves without something, and what brings it to them. */
+function repair({ id, before, after, reparented }: Change, graph: Graph, history: History, run: Evidence | undefined): Draft {
   const earlier = withAncestors(history.graph, reparented!.before);
   const gained = [...withAncestors(graph, reparented!.after)].filter(
     (one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id,
   );
+  const first = gained.length === 1;
   const heads = history.graph.heads.filter((head) => gained.includes(head));
-  const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = '${head.replaceAll("'", "''")}';`).join("\n");
+  // Whoever stands above it on the branch that was moved, and has not run the other one.
+  const above = history.graph.heads.filter((head) => withAncestors(history.graph, [head]).has(id));
+  const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = ${sqlText(head)};`).join("\n");
+  const both =
+    rows === ""
+      ? text``
+      : text` Where both branches were run, only the upper one may stay in the version table, or Alembic stops with "overlaps":${block(rows, "sql")}`;
   return {
     ...placeOf(after!, "down"),
     severity: "notice",
     revision: id,
-    message: text`${code(id)} builds on ${parentsText(reparented!.after)} now, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}: a repair, which a database that ran only one of the branches will not notice.`,
-    help: text`A database that has ${code(id)} and not ${listOf(gained, 3)} never runs ${gained.length === 1 ? "it" : "them"}; look with ${code("alembic current")} wherever the base branch was deployed.${rows === "" ? text`` : text` Where both branches were run, only the upper one may stay in the version table:${block(rows, "sql")}`}`,
+    message: text`${code(id)} builds on ${parentsText(reparented!.after)} now: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}${
+      gained.length === 0
+        ? text``
+        : text`; databases that have ${code(id)} and not ${listOf(gained, 3)} will skip ${first ? "it" : "them"} without a word`
+    }.`,
+    help:
+      gained.length === 0
+        ? text`Nothing needs to be done.`
+        : text`Before the merge, look with ${code("alembic current")} wherever the base branch was deployed. A database whose version table names ${listOf(above.length > 0 ? above : [id], 3)} alone lacks ${listOf(gained, 3)}: ${bring(gained, run)}${both}`,
     related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)],
   };
 }
 
-function depends({ id, before, after }: Change, history: History): Draft {
+/** What brings skipped revisions to a database: the SQL that they executed in the run, else the command that runs them in time. */
+function bring(gained: readonly string[], run: Evidence | undefined): Text {
+  const steps = (run?.phases ?? [])
+    .filter(({ id }) => id === "base")
+    .flatMap(({ steps }) => steps)
+    .filter(({ revision, ended }) => ended && gained.includes(revision));
+  const statements = steps.flatMap(({ statements }) => statements.filter(({ error }) => !error));
+  const known = steps.length === gained.length && statements.every(({ parameters }) => parameters === null);
+  const before = text`run ${code("alembic upgrade heads")} there with the base branch's files, as long as it has both branches`;
+  return known && statements.length > 0
+    ? text`${before}, or afterwards:${block(statements.map(({ sql }) => `${sql.trim().replace(/;$/, "")};`).join("\n"), "sql")}`
+    : text`${before}.`;
+}
+
+function depends({ id, before, after }: Change, history: History, settings: Facts["settings"] | undefined): Draft {
   return {
     ...placeOf(after!, "dependsOn"),
     severity: "warning",
     revision: id,
     object: { kind: "header", name: "depends_on" },
     message: text`${code(id)} is applied already and depends on ${parentsText(after!.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
-    help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. ${allow("reparented-revision")}`,
+    help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. No database changes by itself. ${allow("reparented-revision", settings)}`,
     related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)],
   };
 }

@@ -19,7 +19,7 @@ export interface Facts {
   /** What edited revisions would execute, before and after. */
   edits: Edits;
   /** What the settings say about what is meant. */
-  settings: { expectedHeads?: number };
+  settings: { expectedHeads?: number; allowLabel?: string };
 }
 
 /** Each fact, known or not. */

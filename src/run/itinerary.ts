@@ -26,6 +26,8 @@ export interface Plan {
   base: ReadonlySet<string>;
   /** B0 is built from the base branch's own files: applied revisions differ there. */
   fromBaseFiles: boolean;
+  /** Applied revisions whose downgrade() was edited: whether the base branch's works is to be seen too. */
+  editedDowngrades: readonly string[];
   /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
   scripts: readonly Script[];
   /** The revision that this schema stands for. */
@@ -231,7 +233,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       });
     }
     // The base branch's own files take their time to load: they begin while the pull request's run on.
-    const early = isSuspicious(phases.down) ? proof() : undefined;
+    const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : undefined;
     early?.catch(() => {});
     await each;
     if (down) await historyUp(lab, main, phases.up, reachedHead);
@@ -373,20 +375,23 @@ async function baseHistory(
       phases[0].steps = applied.steps;
       if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
       const each = await from.each;
-      const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id));
-      if (each && tried.length > 0) {
+      const reached = new Set(phases[1].steps.map(({ revision }) => revision));
+      const tried = planned.filter(
+        (id) => each?.stops?.some(({ revision }) => revision === id) || (plan.editedDowngrades.includes(id) && !reached.has(id)),
+      );
+      if (tried.length > 0) {
         const { phase } = await tryEach(lab, {
           order: planned,
           tried,
           watched: [],
-          seconds: Math.max(LEAST_SECONDS, 2 * each.seconds),
+          seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
           fresh: () => freshDatabase(lab, plan, { ...ports, imported: undefined }),
           drop: scratch.drop,
           unrestored: () => [],
         });
         observed.phases.push(phase);
         const judged = new Set(phase.planned);
-        each.stops = each.stops!.filter(({ revision }) => !tried.includes(revision!) || judged.has(revision!));
+        if (each) each.stops = each.stops!.filter(({ revision }) => !tried.includes(revision!) || judged.has(revision!));
       }
     } else {
       const database = await prepared(scratch, from.scripts, "base");

@@ -36,6 +36,8 @@ export interface Applied {
   base: ReadonlySet<string>;
   /** Applied revisions differ: what production has comes from the base branch's files. */
   fromBaseFiles: boolean;
+  /** Applied revisions whose downgrade() was edited. */
+  editedDowngrades: readonly string[];
   /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
   baseRoot?(): Promise<string>;
 }
@@ -107,10 +109,10 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   try {
     const applied = await task.applied;
     if (!applied) return undefined;
-    const { base, fromBaseFiles, baseRoot } = applied;
+    const { baseRoot, ...what } = applied;
     const [scratch] = await Promise.all([scratchOf(), loaded]);
     const evidence = await travel(
-      { base, fromBaseFiles, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
+      { ...what, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
       {
         scratch,
         made: [await ahead],

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { compareHistory } from "../../src/history/history.ts";
 import editedRevision from "../../src/rules/edited-revision.ts";
 import type { Edit, Effect } from "../../src/run/effect.ts";
-import type { Evidence } from "../../src/run/evidence.ts";
+import type { Evidence, Phase } from "../../src/run/evidence.ts";
 import { plain, text } from "../../src/text.ts";
-import { added, evidence, graphOf, phase, said, statement, step } from "../support/evidence.ts";
+import { added, evidence, graphOf, phase, raised, said, statement, step } from "../support/evidence.ts";
 
 const same: Effect = { kind: "same" };
 const ddl: Effect = { kind: "different", before: ["DROP TABLE a"], after: ["DROP TABLE b"], data: false };
@@ -76,7 +76,7 @@ describe("an edited revision", () => {
     });
     expect(one(same, ddl)).toMatchObject({
       severity: "error",
-      said: expect.stringContaining("its downgrade() executes other SQL now: going back"),
+      said: expect.stringContaining("its downgrade() executes other SQL now: databases that have it stay as they are"),
     });
     expect(one(ddl, dml).evidence).toContain("downgrade() executes other SQL too");
     // Nobody knows upgrade(); what is known counts.
@@ -139,5 +139,28 @@ describe("a changed helper", () => {
     expect(judge(undefined, { of })).toMatchObject([
       { severity: "warning", said: expect.stringContaining("nobody can tell from the code") },
     ]);
+  });
+});
+
+describe("a downgrade that the base branch's run shows to be faulty", () => {
+  const down = (ended: boolean, stopped: boolean) =>
+    phase("history-downgrade", {
+      steps: [step("a", { direction: "downgrade", ended })],
+      ...(stopped && { state: "failed", stop: { revision: "a", raised: raised() } }),
+    });
+  const edit: Record<string, Edit> = { a: { upgrade: same, downgrade: ddl } };
+  const told = (head: Phase, base?: Phase) =>
+    judge(edit, { run: evidence([head], base ? { onBase: evidence([base]) } : {}) })[0]!;
+
+  test("and works now is mended", () => {
+    expect(told(down(true, false), down(false, true))).toMatchObject({
+      severity: "notice",
+      said: expect.stringContaining("its downgrade() is mended"),
+    });
+  });
+  test("but still fails, or worked before, or was not run there, is an edit", () => {
+    expect(told(down(false, true), down(false, true)).severity).toBe("error");
+    expect(told(down(true, false), down(true, false)).severity).toBe("error");
+    expect(told(down(true, false)).severity).toBe("error");
   });
 });

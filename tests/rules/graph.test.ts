@@ -36,7 +36,7 @@ describe("multiple-heads", () => {
     ["a merge of two new ones", main, chain(["m", "c"], ["n", "c"], ["o", ["m", "n"]]), []],
     ["two heads that the base has already", twoHeads, chain(["n", "c"]), []],
     ["a third head", twoHeads, chain(["n", "a"]), [["error", "n_.py:2", "n"]]],
-    ["heads that are merged", twoHeads, chain(["n", ["c", "d"]]), []],
+    ["heads that are merged, which is told", twoHeads, chain(["n", ["c", "d"]]), [["notice", "n_.py:2", "n"]]],
     ["a new labelled branch", main, chain(["n", null, { labels: "audit" }]), []],
     ["a new labelled branch from the middle", main, chain(["n", "b", { labels: "audit" }], ["m", "n"]), []],
     [
@@ -94,7 +94,7 @@ describe("multiple-heads", () => {
     const facts = await sides(main, head);
     const [draft] = draftsOf(multipleHeads, facts);
     expect(plain(draft!.message)).toBe(
-      "n builds on b and not on the head c: there are 2 heads once it is merged, and alembic upgrade head refuses to run.",
+      "n builds on b and not on the head c, which the base branch has: there are 2 heads once it is merged, and alembic upgrade head refuses to run.",
     );
     expect(plain(draft!.help)).toBe(
       "Build on that head:\ndown_revision = 'c'\nor, where this revision has been run somewhere already, join the heads with a merge revision:\nalembic merge -m \"merge heads\" c n",

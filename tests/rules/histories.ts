@@ -65,7 +65,10 @@ export async function sides(
 /** A finding in a few words: severity, place, revision. */
 export type Told = [severity: Severity, place: string, revision?: string, preexisting?: "preexisting"];
 
-export function draftsOf(rule: Rule, facts: Partial<Sides> & { settings?: { expectedHeads?: number } }): Draft[] {
+export function draftsOf(
+  rule: Rule,
+  facts: Partial<Sides> & { settings?: { expectedHeads?: number; allowLabel?: string } },
+): Draft[] {
   return rule.judge(facts as never);
 }
 

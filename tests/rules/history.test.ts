@@ -6,6 +6,7 @@ import renamedRevisionId from "../../src/rules/renamed-revision-id.ts";
 import reparentedRevision from "../../src/rules/reparented-revision.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { plain } from "../../src/text.ts";
+import { evidence, phase, statement, step } from "../support/evidence.ts";
 import { chain, draftsOf, file, sentences, sides, told, type Files, type Told } from "./histories.ts";
 
 const RULES: Rule[] = [editedRevision, reparentedRevision, renamedRevisionId, deletedRevision, insertedRevision];
@@ -121,7 +122,7 @@ describe("reparented-revision", () => {
     const drafts = draftsOf(reparentedRevision, facts);
     expect(told(reparentedRevision, drafts)).toEqual([["notice", "e_.py:2", "e"]]);
     expect(sentences(drafts)).toEqual([
-      "e builds on d now, which leaves 1 head where the base branch has 2: a repair, which a database that ran only one of the branches will not notice.",
+      "e builds on d now: a repair of heads, which leaves 1 head where the base branch has 2; databases that have e and not d will skip it without a word.",
     ]);
     expect(plain(drafts[0]!.help)).toContain("DELETE FROM alembic_version WHERE version_num = 'd';");
   });
@@ -258,4 +259,74 @@ describe("deleted-revision", () => {
       ["error", "-", "e"],
     ]);
   });
+});
+
+describe("what no tag contains", () => {
+  const untagged = async (head: Files, ...ids: string[]) => {
+    const facts = await sides(main, head);
+    const history = { ...facts.history, unreleased: new Set(ids) };
+    return RULES.flatMap((rule) => draftsOf(rule, { ...facts, history }).map((draft) => [draft.severity, plain(draft.message)]));
+  };
+  const tail = "no tag contains it, so it counts as not released (released: tags).";
+  test.each<[string, Files, string, string]>([
+    ["edited", { ...main, ...chain(["d", "c", { body: "op.f()" }]) }, "d", "d does something else now than on the base branch"],
+    ["re-parented", { ...main, ...chain(["d", "b"]) }, "d", "d comes after other revisions now than on the base branch"],
+    ["another dependency", { ...main, ...chain(["d", "c", { dependsOn: "a" }]) }, "", ""],
+    ["inserted below", { ...main, ...chain(["n", "c"], ["d", "n"]) }, "d", "n stands below d"],
+    ["deleted", without(main, "d"), "d", "d is deleted"],
+    ["renamed", { ...without(main, "d"), "versions/d_.py": file("n", "c") }, "d", "d is called n now"],
+  ])("%s", async (_, head, id, said) => {
+    expect(await untagged(head, id)).toEqual(id === "" ? [] : [["notice", `${said}; ${tail}`]]);
+    const others = (await untagged(head, "a")).map(([severity]) => severity);
+    expect(others.every((severity) => severity !== "notice")).toBe(true);
+  });
+});
+
+describe("how it is allowed", () => {
+  const settings = { allowLabel: "go-on" };
+  test("on the line or by the label; where there is no line, in the settings", async () => {
+    const helps = async (rule: Rule, head: Files) => {
+      const facts = await sides(main, head);
+      return draftsOf(rule, { ...facts, settings }).map(({ help }) => plain(help));
+    };
+    const [edited] = await helps(editedRevision, { ...main, ...chain(["d", "c", { body: "op.f()" }]) });
+    expect(edited).toContain(
+      "give the reason on the line (# alembic-gate: ignore[edited-revision] -- reason), or give the pull request the label go-on.",
+    );
+    const [deleted] = await helps(deletedRevision, without(main, "c", "d"));
+    expect(deleted).toContain('[[ignore]]\nrule = "deleted-revision"\nrevision = "d"\nreason = "…"');
+    expect(deleted).toContain("label go-on");
+    expect(deleted).toContain("take them down first, with the base branch's files:\nalembic downgrade b");
+  });
+});
+
+describe("labels", () => {
+  const labelled = { ...main, ...chain(["d", "c", { labels: "x" }]) };
+  test("a new one is a notice, one that is gone a warning", async () => {
+    expect(await all(main, labelled)).toEqual({ "edited-revision": [["notice", "d_.py:3", "d"]] });
+    expect(await all(labelled, main)).toEqual({ "edited-revision": [["warning", "d_.py:3", "d"]] });
+    const [draft] = draftsOf(editedRevision, await sides(labelled, main));
+    expect(plain(draft!.message)).toContain("has lost the label x: no database changes, but every command");
+  });
+});
+
+test("an edit that brings back what was there before says since when it was not", async () => {
+  const facts = await sides(main, { ...main, ...chain(["d", "c", { body: "op.f()" }]) });
+  const changes = new Map(facts.history.changes);
+  changes.set("d", { ...changes.get("d")!, restores: { commit: "abc123".padEnd(40, "0"), date: "2026-01-02" } });
+  const [draft] = draftsOf(editedRevision, { ...facts, history: { ...facts.history, changes } });
+  expect(draft!.severity).toBeUndefined();
+  expect(plain(draft!.message)).toContain("does again what it did on the base branch before abc123000000 (2026-01-02)");
+});
+
+test("a repair of heads names who skips what, with the SQL of the run", async () => {
+  const base = { ...main, ...chain(["e", "c"]) };
+  const facts = await sides(base, { ...base, ...chain(["e", "d"]) });
+  const run = evidence([phase("base", { steps: [step("d", { statements: [statement("CREATE TABLE d ();")] }), step("e")] })]);
+  const [draft] = draftsOf(reparentedRevision, { ...facts, ...({ run } as object) });
+  expect(plain(draft!.message)).toContain("databases that have e and not d will skip it without a word");
+  const help = plain(draft!.help);
+  expect(help).toContain("A database whose version table names e alone lacks d");
+  expect(help).toContain("or afterwards:\nCREATE TABLE d ();");
+  expect(help).toContain("DELETE FROM alembic_version WHERE version_num = 'd';");
 });

@@ -44,7 +44,14 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     ...(plan?.fromBaseFiles !== undefined && { base: () => start(base) }),
     progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
   };
-  const whole = { base: new Set(Object.keys(base)), fromBaseFiles: false, scripts: [], postgresIsMeant: true, ...plan };
+  const whole = {
+    base: new Set(Object.keys(base)),
+    fromBaseFiles: false,
+    editedDowngrades: [],
+    scripts: [],
+    postgresIsMeant: true,
+    ...plan,
+  };
   const evidence = await travel(whole, ports);
   return { ...evidence, progress, phase: (id) => evidence.phases.find((phase) => phase.id === id)! };
 }
