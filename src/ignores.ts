@@ -1,4 +1,4 @@
-/** What people allow, with a reason: comments in revisions, and entries of the settings file. */
+/** What people allow, with a reason: comments in revisions and models, and entries of the settings file. */
 import type { Draft, Finding } from "./finding.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
@@ -50,7 +50,8 @@ function fromSettings(findings: readonly Finding[], asked: Asked): Draft[] {
 
 function fromComments(findings: readonly Finding[], asked: Asked): Draft[] {
   if (!asked.facts.graph.known) return [];
-  return [...asked.facts.graph.value.revisions.values()].flatMap(({ file, source }) => {
+  const models = asked.facts.run.known ? (asked.facts.run.value.models?.sources ?? []) : [];
+  return [...asked.facts.graph.value.revisions.values(), ...models].flatMap(({ file, source }) => {
     if (!source.includes("alembic-gate:")) return [];
     const lines = source.split(/\r\n|\r|\n/);
     const about = findings.filter((finding) => finding.file === file);

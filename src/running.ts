@@ -83,6 +83,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
       editedDowngrades: [...(history?.changes.values() ?? [])].flatMap(({ id, edited }) =>
         edited?.functions.includes("downgrade") ? [id] : [],
       ),
+      changed: history?.changedFiles ?? [],
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),

@@ -43,7 +43,7 @@ export const OPTIONS = {
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {
     kind: "list",
-    choices: ["graph", "history", "run", "setup"],
+    choices: ["graph", "history", "run", "drift", "setup"],
     value: "FAMILY",
     help: "only rules of these families",
     perRun: true,

@@ -40,7 +40,7 @@ test("a sound pull request passes, and the report says what ran and on what", as
     heads: ["b"],
     revisions: { total: 2, added: ["b"], changed: [] },
     findings: [],
-    notChecked: [],
+    notChecked: [{ what: "whether the models match the migrations" }],
   });
   expect(environment!.phases.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok", "ok"]);
   expect(environment!.server).toMatch(/^PostgreSQL \d+.*\(url\)$/);

@@ -19,6 +19,7 @@ class Sources:
     """Tells the project's own files from everybody else's."""
 
     def __init__(self, root: str) -> None:
+        self.root = root
         self._roots = tuple({os.path.join(folder, "") for folder in (root, os.path.realpath(root))})
         installed = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
         # The interpreter's prefix may be an ancestor of the project: /usr and /usr/src/app.

@@ -56,20 +56,20 @@ class Project:
             self._scripts = {script.revision: script for script in self._ordered}
 
     @contextmanager
-    def command(self, name: str, target: str) -> Iterator[Config]:
+    def command(self, name: str, *arguments: str) -> Iterator[Config]:
         """Give what one command would have: sys.argv, an application's context, and a Config of its own."""
         before = sys.argv
         try:
             if self._app is None:
-                sys.argv = ["alembic", *self._arguments(name, target)]
+                sys.argv = ["alembic", *self._arguments(name, *arguments)]
                 with _stage("config"):
                     config = CapturedConfig.of(sys.argv[1:])
                 yield config
             else:
-                sys.argv = ["flask", "db", name, target]
+                sys.argv = ["flask", "db", name, *arguments]
                 with self._app.app_context():
                     with _stage("config"):
-                        config = self._flask_config()
+                        config = self._flask_config(["autogenerate"] if "--autogenerate" in arguments else [])
                     yield config
         finally:
             sys.argv = before
@@ -119,16 +119,17 @@ class Project:
         """Remember which revisions' modules a run may have changed."""
         self._used.update(identifiers)
 
-    def _arguments(self, name: str, target: str) -> list[str]:
+    def _arguments(self, *command: str) -> list[str]:
         extra = [f"-x{argument}" for argument in self._request["x"]]
-        return ["-c", self._config_file, "-n", self._request["section"], *extra, name, target]
+        return ["-c", self._config_file, "-n", self._request["section"], *extra, *command]
 
-    def _flask_config(self) -> Config:
+    def _flask_config(self, options: list[str]) -> Config:
         migrate = self._app.extensions["migrate"]
         directory = os.path.dirname(self._config_file)
         # As `flask db` without --directory, where the application means the same folder.
         same = os.path.abspath(migrate.directory) == os.path.abspath(directory)
-        return migrate.migrate.get_config(None if same else directory, x_arg=self._request["x"])
+        named = {"opts": options} if options else {}
+        return migrate.migrate.get_config(None if same else directory, x_arg=self._request["x"], **named)
 
 
 class CapturedConfig(CommandLine):

@@ -36,6 +36,7 @@ def _serve(channel: Channel, load: Message) -> None:
         import sqlalchemy
 
         from . import load as loading
+        from . import relocate
         from .redirect import Redirect
         from .statements import Statements
         from .steps import Runner
@@ -56,6 +57,8 @@ def _serve(channel: Channel, load: Message) -> None:
         except BaseException as error:
             channel.send("failed", stage="config", raised=describe(error, sources))
         return
+    if load.get("insteadOf"):
+        relocate.install(load["insteadOf"], load["root"])
     try:
         project = loading.Project(load)
         graph = project.graph()
@@ -71,5 +74,10 @@ def _serve(channel: Channel, load: Message) -> None:
             return
         if request["type"] == "copy":
             make_copy(channel)
+        elif request["type"] == "check":
+            # Autogenerate is imported for those alone who need it.
+            from .models import Comparer
+
+            Comparer(channel, project, redirect, sources, load.get("insteadOf")).check(request)
         else:
             runner.run(request)

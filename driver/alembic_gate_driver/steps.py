@@ -96,6 +96,7 @@ class Runner:
                 versionTableSchema=context.version_table_schema,
                 transactionPerMigration=bool(context._transaction_per_migration),
                 dialect=context.dialect.name,
+                models=context.opts.get("target_metadata") is not None,
             )
 
         EnvironmentContext.configure = configure

@@ -27,6 +27,7 @@ import leftoverAfterDowngrade from "./leftover-after-downgrade.ts";
 import schemaNotRestored from "./schema-not-restored.ts";
 import secondUpgradeDiffers from "./second-upgrade-differs.ts";
 import hiddenFailure from "./hidden-failure.ts";
+import modelDrift from "./model-drift.ts";
 import type { Rule } from "./rule.ts";
 
 export const RULES: readonly Rule[] = [
@@ -58,4 +59,5 @@ export const RULES: readonly Rule[] = [
   schemaNotRestored,
   secondUpgradeDiffers,
   hiddenFailure,
+  modelDrift,
 ];

@@ -1,4 +1,5 @@
 /** The other end of driver/: loads a project in a Python process, runs its migrations there, and tells what happened. */
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 import { block, code, text } from "../text.ts";
@@ -6,7 +7,7 @@ import type { Statement, Step } from "./evidence.ts";
 import { diesAtLoad, failedToLoad, hangsAtLoad, stopped } from "./load-error.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
 import { startProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
-import type { Connection, Event, Load, LoadedRevision, Raised, Request, Run } from "./protocol.ts";
+import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
 import { startRecord } from "./record.ts";
 
 export { LoadError } from "./load-error.ts";
@@ -104,6 +105,8 @@ export interface RunResult {
   versionTables: { schema: string | null; name: string }[];
   /** How often env.py ran migrations; 0: it never did. */
   contexts: number;
+  /** env.py gave models to compare the database with. */
+  models: boolean;
   /** Statements that are not in `steps`, since there were thousands of them. */
   unreported: number;
   connects: { dialect: string; driver: string; wanted: string }[];
@@ -113,6 +116,29 @@ export interface RunResult {
   seconds: number;
   /** It failed, not in the database, in a process that had run env.py before: a fresh process may not fail. */
   freshProcessMayHelp: boolean;
+}
+
+export interface CheckOptions extends Pick<RunOptions, "connection" | "connectionFor"> {
+  /** Files that may declare models and that nobody imports, relative to the root. */
+  changed?: readonly string[];
+  /** What the models declare of these tables is told as well. */
+  tables?: readonly string[];
+}
+
+/** The models, compared with a database. Files are relative to the root. */
+export interface Comparison {
+  /** What kept autogenerate from comparing. */
+  raised?: Raised;
+  /** How many contexts had models. */
+  contexts: number;
+  differences: ModelDifference[];
+  /** Definitions by table. */
+  declared: Readonly<Record<string, string>>;
+  /** The project's files with models. */
+  sources: readonly string[];
+  /** Files with models that come from another tree than the root's. */
+  strays: readonly string[];
+  seconds: number;
 }
 
 export interface Driver {
@@ -125,6 +151,8 @@ export interface Driver {
    * Undefined where it cannot be copied.
    */
   copy(): Promise<Driver | undefined>;
+  /** Compares the models with a database, as autogenerate does. What the project does wrong is in the result. */
+  check(options: CheckOptions): Promise<Comparison>;
   /** Ends the process and all that it started; safe to call twice. */
   stop(): Promise<void>;
   /** The end of what the project wrote to stdout and stderr. */
@@ -133,6 +161,8 @@ export interface Driver {
 
 /** How long, in milliseconds, a process that was told to leave may take, and an answer about one that hangs. */
 const grace = { leaving: 1000, asking: 5000 };
+
+const nothing: Comparison = { contexts: 0, differences: [], declared: {}, sources: [], strays: [], seconds: 0 };
 
 /** Starts the process at once; it loads the project on its own. */
 export function startDriver(options: DriverOptions): Driver {
@@ -362,6 +392,46 @@ function driverOf(
     return driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
   };
 
+  const check = async ({ connection, connectionFor, changed = [], tables = [] }: CheckOptions): Promise<Comparison> => {
+    await loaded;
+    if (running) throw new Error("a run is under way");
+    running = true;
+    runs++;
+    const files = changed.map((file) => path.join(load.root, file));
+    const request: Check = {
+      type: "check",
+      connection,
+      changed: files,
+      tables: [...tables],
+      ...(connectionFor && { several: true }),
+    };
+    const hear = (event: Event) => {
+      if (event.type !== "need-connection" || event.wanted === undefined) return;
+      connectionFor!(event.wanted).then((given) => python.send({ type: "connection", connection: given }), python.kill);
+    };
+    const answer = await ask(request, ["differences"], hear, () => false);
+    running = false;
+    if (typeof answer !== "object") {
+      python.kill();
+      await python.ended;
+      const silent = typeof answer === "number";
+      const what = silent ? `nothing happened for ${Math.round(answer)} seconds` : `the Python process ${answer}`;
+      return { ...nothing, raised: stopped(silent ? "Hang" : "ProcessDied", what, python.log()) };
+    }
+    const { type: _, ...comparison } = answer;
+    const relative = (file: string) => relativeTo(load.root, file);
+    return {
+      ...comparison,
+      sources: comparison.sources.map(relative),
+      differences: comparison.differences.map((one) => ({
+        ...one,
+        ...relativePlace(load.root, one),
+        ...(one.kind === "module" && { name: relative(one.name!) }),
+        ...(one.unimported && { unimported: { ...one.unimported, file: relative(one.unimported.file) } }),
+      })),
+    };
+  };
+
   const stop = async () => {
     if (!gone && !running) {
       python.send({ type: "bye" });
@@ -378,6 +448,7 @@ function driverOf(
     loaded,
     run,
     copy,
+    check,
     stop: () => (stopping ??= stop()),
     get log() {
       return python.log();

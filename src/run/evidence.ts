@@ -1,7 +1,7 @@
 /** What was observed while the migrations ran. No judgement: the rules read this. */
 import type { Difference } from "../postgres/catalog.ts";
 import type { Text } from "../text.ts";
-import type { Raised } from "./protocol.ts";
+import type { ModelDifference, Raised } from "./protocol.ts";
 
 /** One statement that a revision executed. Files are relative to the root where they are in it. */
 export interface Statement {
@@ -70,6 +70,16 @@ export interface Phase {
   unrestored: { revision: string; differences: Difference[] }[];
 }
 
+/** The models at head, compared with the database there. */
+export interface Models {
+  /** `old`: the base branch's models differ from its database in the same. */
+  differences: (ModelDifference & { old: boolean })[];
+  /** Files in which there are new ones: comments in them may allow these. */
+  sources?: { file: string; source: string }[];
+  /** Why it is not known what the base branch has of them; `old` is then a guess. */
+  baseUnknown?: Text;
+}
+
 export interface Evidence {
   /** `16.4`. */
   serverVersion: string;
@@ -88,6 +98,8 @@ export interface Evidence {
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];
+  /** Absent where there are none, or head was not reached. */
+  models?: Models;
   /** The dialect of the URL that env.py asked for: `postgresql`. */
   dialect?: string;
   /** What the project runs on, where that is not Postgres: `mysql`. */

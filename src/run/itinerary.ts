@@ -16,8 +16,9 @@ import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { tryEach } from "./each.ts";
 import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
-import { openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
+import { connectionsOf, openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
+import { compareBase, shared, watchModels } from "./models.ts";
 import { several } from "./several.ts";
 import { watchStates, type States } from "./states.ts";
 
@@ -32,6 +33,8 @@ export interface Plan {
   scripts: readonly Script[];
   /** The revision that this schema stands for. */
   baseline?: string;
+  /** Files that the pull request changes, relative to the root. */
+  changed: readonly string[];
   /** The repository or the settings name Postgres: a URL of SQLite is then the fallback of a developer's machine. */
   postgresIsMeant: boolean;
 }
@@ -127,6 +130,9 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   };
 
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
+  // A process that compared the base branch's models may then run its history.
+  const baseProcess = ports.base && shared(ports.base);
+  const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
   const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   /** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
   const begin = async (phase: Phase): Promise<Database | undefined> => {
@@ -161,7 +167,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     }
     if (!reached) {
       if (ports.base && !baseLab)
-        evidence.onBase = await baseHistory(plan, ports, evidence, phases.base, { scripts: plan.scripts, empty });
+        evidence.onBase = await baseHistory(plan, files, evidence, phases.base, { scripts: plan.scripts, empty });
       return end(text`the base branch's revisions do not run from an empty database`);
     }
     const b0 = await lab.snapshot(main);
@@ -184,9 +190,27 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       evidence.schema = compareCatalogs(b0, reachedHead);
       for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
       isAtHead = false;
+    }
+    const models = await watchModels({
+      lab,
+      main,
+      schema: evidence.schema ?? [],
+      changed: plan.changed,
+      everythingIsNew: plan.base.size === 0,
+      ...(copy && {
+        onBase: (tables, changed) => compareBase(baseProcess!, { ...connectionsOf(scratch, copy), tables, changed }),
+      }),
+    });
+    /** B0 once more. */
+    const again = async () => {
+      const database = await begin(phaseOf("prepare", []));
+      return database && (await lab.run(phaseOf("base", applied), database, { own })) ? database : undefined;
+    };
+    if (added.length > 0) {
       if (await lab.run(phases.downgrade, main, { own: true, after: states.down })) {
         const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
         phases.downgrade.unrestored = states.unrestored(differences);
+        if (differences.length === 0) await models.cameBack(main);
         if (await lab.run(phases.again, main, { own: true }))
           isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
       } else phases.again.reason = text`the downgrade before it failed`;
@@ -202,6 +226,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         Object.assign(phases.down, beside.down);
         Object.assign(phases.up, beside.up);
         evidence.foreign.push(...beside.foreign);
+        await models.settle(evidence, again);
         return end(text`it was not run`);
       }
     }
@@ -211,16 +236,20 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
     if (!isAtHead) {
       const before = main;
+      await models.copyIsFree;
       if (copy) main = await scratch.clone(copy, "whole");
       else {
         main = (await begin(phaseOf("prepare", []))) ?? before;
-        await (baseLab ?? lab).run(phaseOf("base", applied), main, { own });
+        if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
       }
       if (scratch.server.provider === "url") await scratch.drop(before);
       await lab.run(phaseOf("upgrade", added), main, { own: true });
     }
     let each: Promise<Phase | undefined> = Promise.resolve(undefined);
-    const proof = () => (copy ? baseHistory(plan, ports, evidence, phases.base, { database: copy, empty, b0, each }) : undefined);
+    const proof = async () => {
+      await models.copyIsFree;
+      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, empty, b0, each });
+    };
     const down = await historyDown(lab, main, phases.down, empty);
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
@@ -238,9 +267,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     await each;
     if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
+    await models.settle(evidence, again);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
-    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop()]);
+    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop(), baseProcess?.stop()]);
   }
 }
 

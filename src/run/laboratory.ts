@@ -4,7 +4,7 @@ import { catalogQuery, parseCatalog, withoutTables, type Catalog } from "../post
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
 import { joined } from "./several.ts";
-import type { Driver, RunResult, StepControl } from "./driver.ts";
+import type { CheckOptions, Comparison, Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
 import type { Run } from "./protocol.ts";
 
@@ -37,6 +37,8 @@ export interface Laboratory {
     progress: { title: string; after(revision: string, catalog: Catalog): void },
   ): Promise<RunResult>;
   snapshot(database: Database): Promise<Catalog>;
+  /** Compares the models with a database; undefined where env.py gives none. */
+  check(database: Database, options: Omit<CheckOptions, "connection" | "connectionFor">): Promise<Comparison | undefined>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
   /** A second process with the project loaded; undefined where the first one cannot be copied. */
@@ -62,6 +64,7 @@ export async function openLaboratory(
   let driver = await start();
   let gone = false;
   let versionTables: RunResult["versionTables"] = [];
+  let models = false;
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
     const found = await scratch.query<{ schema: string; name: string }>(
@@ -116,16 +119,12 @@ export async function openLaboratory(
     }
     gone = result.died || result.hung !== undefined;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
+    models ||= result.models;
     evidence.dbapi ??= result.connects[0]?.driver;
     evidence.dialect ??= result.connects[0]?.dialect;
     evidence.foreign.push(...result.foreign);
     return result;
   };
-
-  const where = (database: Database) => ({
-    connection: database.connection,
-    ...(scratch.connectionFor && { connectionFor: (place: string) => scratch.connectionFor!(database, place) }),
-  });
 
   const run: Laboratory["run"] = async (phase, database, { own, after }) => {
     const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
@@ -134,7 +133,7 @@ export async function openLaboratory(
     const result = await perform({
       direction,
       revisions: phase.planned,
-      ...where(database),
+      ...connectionsOf(scratch, database),
       ...(!own && { transactionPerMigration: true }),
       onBegin: (revision) => progress(phase.title, revision),
       ...(after && {
@@ -162,7 +161,7 @@ export async function openLaboratory(
       perform({
         direction: "upgrade",
         revisions,
-        ...where(database),
+        ...connectionsOf(scratch, database),
         transactionPerMigration: true,
         trials,
         onBegin: (revision) => progress(title, revision),
@@ -173,6 +172,21 @@ export async function openLaboratory(
         onHang: () => whatHangs(scratch, database),
       }),
     snapshot: (database) => snapshot(database),
+    async check(database, options) {
+      if (!models) return undefined;
+      if (gone) driver = await start();
+      const attempt = () => driver.check({ ...options, ...connectionsOf(scratch, database) });
+      let comparison = await attempt();
+      gone = isDead(comparison);
+      if (!gone && comparison.raised && comparison.raised.sqlstate === undefined) {
+        // As for runs: some env.py cannot run twice in one process.
+        await driver.stop();
+        driver = await start();
+        comparison = await attempt();
+        gone = isDead(comparison);
+      }
+      return comparison;
+    },
     async stamp(database, revision) {
       for (const part of partsOf(database)) {
         for (const table of await findVersionTables(part.database)) {
@@ -192,6 +206,14 @@ export async function openLaboratory(
 
 const readCatalog = async (scratch: Scratch, database: Database): Promise<string> =>
   Object.values((await scratch.query<Record<string, string>>(database, catalogQuery(), []))[0]!)[0]!;
+
+/** Where a run connects to: one database, or one for each place that env.py wants. */
+export const connectionsOf = (scratch: Scratch, database: Database) => ({
+  connection: database.connection,
+  ...(scratch.connectionFor && { connectionFor: (place: string) => scratch.connectionFor!(database, place) }),
+});
+
+const isDead = ({ raised }: Comparison): boolean => raised?.type === "Hang" || raised?.type === "ProcessDied";
 
 const quoted = ({ schema, name }: VersionTable): string =>
   [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");

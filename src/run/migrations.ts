@@ -9,7 +9,7 @@ import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, Models } from "./evidence.ts";
 import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
@@ -34,6 +34,8 @@ export interface Migrations {
 export interface Applied {
   /** Ids that the base branch has applied. */
   base: ReadonlySet<string>;
+  /** Files that the pull request changes, relative to the root. */
+  changed: readonly string[];
   /** Applied revisions differ: what production has comes from the base branch's files. */
   fromBaseFiles: boolean;
   /** Applied revisions whose downgrade() was edited. */
@@ -82,6 +84,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         kind: environment.kind,
         x: settings.x,
         root,
+        ...(root !== task.root && { insteadOf: task.root }),
       },
       env: task.env,
       signal,
@@ -127,6 +130,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
           task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
       },
     );
+    if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
     const { connectsAtImport } = await loaded;
     if (connectsAtImport) {
       const where =
@@ -150,6 +154,17 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     await Promise.all(drivers.map((driver) => driver.stop()));
     await (await opened?.catch(() => undefined))?.close();
   }
+}
+
+/** The files with models that differ since the pull request. */
+async function sourcesOf({ differences }: Models, root: string): Promise<{ file: string; source: string }[]> {
+  const fresh = differences.filter(({ old }) => !old);
+  const files = new Set(fresh.flatMap(({ file, unimported }) => unimported?.file ?? file ?? []));
+  const read = [...files].map(async (file) => ({
+    file,
+    source: await readFile(path.resolve(root, file), "utf8").catch(() => ""),
+  }));
+  return Promise.all(read);
 }
 
 async function script(root: string, file: string, setting: string): Promise<{ file: string; sql: string }> {

@@ -18,6 +18,8 @@ export interface Load {
   x: string[];
   /** Absolute root of the tree under test; frames in it are the project's. */
   root: string;
+  /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
+  insteadOf?: string;
 }
 
 /**
@@ -59,10 +61,22 @@ interface Query {
   sql: string;
 }
 
+/** Runs env.py once, for autogenerate to compare the models with a database. Answered by `differences`. */
+export interface Check {
+  type: "check";
+  connection: Connection;
+  several?: true;
+  /** Absolute paths of Python files that may declare models and that nobody imports. */
+  changed: string[];
+  /** What the models declare of these tables is told as well. */
+  tables: string[];
+}
+
 export type Request =
   | Load
   | Render
   | Run
+  | Check
   | Query
   | { type: "go" }
   | { type: "abort" }
@@ -105,6 +119,44 @@ export interface RenderedStatement {
   parameters: string[][];
   /** True: a question whose answer only a database knows, and nothing else; the rendering ends here. */
   asks?: boolean;
+}
+
+/** Something in which the models and a database differ. `from` is the database's, `to` the models' version of it, in words. */
+export interface ModelDifference {
+  /** `module`: models in a file that nothing imports; `operation`: what an extension of autogenerate finds. */
+  kind:
+    | "table"
+    | "column"
+    | "index"
+    | "unique constraint"
+    | "foreign key"
+    | "check constraint"
+    | "primary key"
+    | "constraint"
+    | "module"
+    | "operation";
+  /** The database lacks it, has it without a model, or has it otherwise. */
+  change: "missing" | "extra" | "differs";
+  /** `users`, `sales.users`. */
+  table: string | null;
+  /** Of the column, index, constraint; null for the table itself. Constraints without a name are described. */
+  name: string | null;
+  /** What of a column or table differs. */
+  property?: "type" | "nullable" | "default" | "comment";
+  from?: string | null;
+  to?: string | null;
+  /** The name that a constraint has, if any. */
+  called?: string;
+  /** The class that is mapped to the table. */
+  model?: string;
+  /** What autogenerate would write. */
+  operation: string;
+  /** The operation was tried, and it changed nothing in the database. */
+  same?: boolean;
+  file?: string;
+  line?: number;
+  /** Where a model of a table stands that the database has, in a file that nothing imports. */
+  unimported?: { file: string; line: number; model: string };
 }
 
 /** What a function would execute on tables without any rows. */
@@ -167,6 +219,8 @@ export type Event =
       versionTableSchema: string | null;
       transactionPerMigration: boolean;
       dialect: string;
+      /** There are models to compare with. */
+      models: boolean;
     }
   | { type: "step"; revision: string; direction: "upgrade" | "downgrade" }
   | {
@@ -226,6 +280,20 @@ export type Event =
   | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
   /** `process`: the id of the copy; null: the project has threads, so it cannot be copied. */
   | { type: "copied"; process: number | null }
+  /**
+   * `contexts`: how many of them had models; `declared`: definitions by table; `sources`: the project's files with models;
+   * `strays`: files with models that come from the tree that `root` stands instead of.
+   */
+  | {
+      type: "differences";
+      raised?: Raised;
+      contexts: number;
+      differences: ModelDifference[];
+      declared: Record<string, string>;
+      sources: string[];
+      strays: string[];
+      seconds: number;
+    }
   | { type: "sql"; revision: string; upgrade: Rendering; downgrade: Rendering }
   /** The driver could not load the project (before `graph`). `stage`: what it was doing. */
   | { type: "failed"; stage: "import-alembic" | "config" | "app" | "revisions"; raised: Raised };

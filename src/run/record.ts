@@ -21,6 +21,7 @@ export function startRecord(root: string): Record {
   const foreign: RunResult["foreign"] = [];
   const trials: RunResult["trials"] = [];
   let unreported = 0;
+  let models = false;
   let open: Step | undefined;
 
   const statement = (event: StatementEvent): Statement => ({
@@ -63,6 +64,7 @@ export function startRecord(root: string): Record {
         }
         case "context": {
           const { versionTable: name, versionTableSchema: schema } = event;
+          models ||= event.models;
           if (!versionTables.some((table) => table.name === name && table.schema === schema))
             versionTables.push({ schema, name });
           break;
@@ -85,6 +87,7 @@ export function startRecord(root: string): Record {
       expected: [],
       versionTables,
       contexts: 0,
+      models,
       connects,
       foreign,
       trials,

@@ -60,7 +60,7 @@ describe("a sound project", () => {
       dbapi: "psycopg2",
       dialect: "postgresql",
       foreign: [],
-      notes: [],
+      notes: [{ what: "whether the models match the migrations" }],
     });
     expect(evidence.progress).toContain("the pull request's revisions, up · d");
   });

@@ -48,6 +48,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     base: new Set(Object.keys(base)),
     fromBaseFiles: false,
     editedDowngrades: [],
+    changed: [],
     scripts: [],
     postgresIsMeant: true,
     ...plan,

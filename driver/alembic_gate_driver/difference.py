@@ -1,0 +1,296 @@
+"""What autogenerate finds, as data: an entry for each thing that differs, with the operations that it would write."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import render
+from alembic.operations import Operations, ops
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.runtime.migration import MigrationContext
+
+    from .places import Places
+
+# How long it may take, in seconds, to try what the operations would change.
+_TRYING = 1.0
+
+_CONSTRAINTS = {
+    "CreateUniqueConstraintOp": "unique constraint",
+    "CreateForeignKeyOp": "foreign key",
+    "CreateCheckConstraintOp": "check constraint",
+    "CreatePrimaryKeyOp": "primary key",
+}
+_CONSTRAINT_TYPES = {
+    "unique": "unique constraint",
+    "foreignkey": "foreign key",
+    "check": "check constraint",
+    "primary": "primary key",
+}
+
+# All that a table is made of, names of unnamed things aside.
+_DEFINITION = """
+SELECT string_agg(line, chr(10) ORDER BY line) FROM (
+  SELECT concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+    pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum), a.attcollation) AS line
+  FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE a.attrelid = to_regclass(:name) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(:name)
+  UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass(:name)
+  UNION ALL SELECT obj_description(to_regclass(:name), 'pg_class')
+) AS lines
+"""
+
+
+class Differences:
+    """Collects operations of one context."""
+
+    def __init__(self, context: MigrationContext, autogenerate: AutogenContext, places: Places) -> None:
+        self._context = context
+        self._autogenerate = autogenerate
+        self._places = places
+        self._tables = autogenerate.table_key_to_table
+        self._until = time.monotonic() + _TRYING
+        self._found: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def add(self, container: Any) -> None:
+        """Take in what a list of operations consists of."""
+        for operation in container.ops:
+            if hasattr(operation, "ops"):
+                self.add(operation)
+            else:
+                self._add(operation)
+
+    def found(self) -> list[dict[str, Any]]:
+        """Return the differences; those that would change nothing in the database are marked."""
+        for entry in self._found.values():
+            operations = entry.pop("operations")
+            entry["operation"] = "\n".join(self._rendered(operation) for operation in operations)
+            if entry["change"] == "differs":
+                entry["same"] = self._changes_nothing(entry["table"], operations)
+        return list(self._found.values())
+
+    def _add(self, operation: Any) -> None:
+        name = type(operation).__name__
+        if isinstance(operation, (ops.CreateTableOp, ops.DropTableOp)):
+            self._add_table(operation, missing=isinstance(operation, ops.CreateTableOp))
+        elif isinstance(operation, (ops.AddColumnOp, ops.DropColumnOp)):
+            column = operation.column.name if isinstance(operation, ops.AddColumnOp) else operation.column_name
+            change = "missing" if isinstance(operation, ops.AddColumnOp) else "extra"
+            self._enter(operation, "column", change, column)
+        elif isinstance(operation, ops.AlterColumnOp):
+            self._add_alteration(operation)
+        elif isinstance(operation, (ops.CreateIndexOp, ops.DropIndexOp)):
+            missing = isinstance(operation, ops.CreateIndexOp)
+            self._add_item(operation, "index", operation.index_name, _index(operation), missing=missing)
+        elif name in _CONSTRAINTS:
+            self._add_constraint(operation, _CONSTRAINTS[name], missing=True)
+        elif isinstance(operation, ops.DropConstraintOp):
+            kind = _CONSTRAINT_TYPES.get(operation.constraint_type or "", "constraint")
+            self._add_constraint(operation, kind, missing=False)
+        elif name in ("CreateTableCommentOp", "DropTableCommentOp"):
+            entry = self._enter(operation, "table", "differs", None, "comment")
+            entry["from"] = _text(operation.existing_comment)
+            entry["to"] = _text(getattr(operation, "comment", None))
+        else:
+            # Of an extension of autogenerate: functions, views, enums.
+            rendered = self._rendered(operation) or name
+            self._found[("operation", rendered)] = {
+                "kind": "operation",
+                "change": "differs",
+                "table": _key(operation) if getattr(operation, "table_name", None) else None,
+                "name": rendered.split("\n", 1)[0],
+                "operations": [operation],
+            }
+
+    def _add_table(self, operation: Any, *, missing: bool) -> None:
+        entry = self._enter(operation, "table", "missing" if missing else "extra", None)
+        # Indexes of a table that goes are dropped before it.
+        key = entry["table"]
+        for known in [known for known in self._found if known[0] == key and known[1] != "table"]:
+            entry["operations"] = [*self._found.pop(known)["operations"], *entry["operations"]]
+
+    def _add_alteration(self, operation: Any) -> None:
+        changes = (
+            ("type", operation.modify_type is not None, operation.existing_type, operation.modify_type, self._type),
+            (
+                "nullable",
+                operation.modify_nullable is not None,
+                operation.existing_nullable,
+                operation.modify_nullable,
+                _nullable,
+            ),
+            (
+                "default",
+                operation.modify_server_default is not False,
+                operation.existing_server_default,
+                operation.modify_server_default,
+                self._default,
+            ),
+            (
+                "comment",
+                operation.modify_comment is not False,
+                operation.existing_comment,
+                operation.modify_comment,
+                _text,
+            ),
+        )
+        for name, modified, before, after, words in changes:
+            if modified:
+                entry = self._enter(operation, "column", "differs", operation.column_name, name)
+                entry["from"], entry["to"] = words(before), words(after)
+
+    def _add_constraint(self, operation: Any, kind: str, *, missing: bool) -> None:
+        definition: Any = None
+        with suppress(Exception):
+            definition = operation.to_constraint()
+        words = _constraint(kind, definition)
+        self._add_item(operation, kind, operation.constraint_name, words, missing=missing, definition=definition)
+
+    def _add_item(
+        self, operation: Any, kind: str, name: str | None, words: str, *, missing: bool, definition: Any = None
+    ) -> None:
+        key = _key(operation)
+        whole = self._found.get((key, "table", "missing", None, None)) if missing else None
+        if whole is not None:
+            whole["operations"].append(operation)
+            return
+        columns = _columns(definition if definition is not None else operation)
+        identity = name or words
+        if kind == "foreign key" and columns:
+            # The same columns with other options: the names may differ, or there is none in the models.
+            identity = f"({', '.join(columns)})"
+        opposite = self._found.get((key, kind, "extra" if missing else "missing", identity, None))
+        if opposite is not None:
+            del self._found[(key, kind, opposite["change"], identity, None)]
+            entry = self._enter(operation, kind, "differs", identity)
+            entry["from"], entry["to"] = (opposite["to"], words) if missing else (words, opposite["to"])
+            entry["operations"] = [*opposite["operations"], operation]
+        else:
+            entry = self._enter(operation, kind, "missing" if missing else "extra", identity)
+            entry["to"] = words
+        if name:
+            entry["called"] = name
+        table = self._tables.get(key)
+        if table is not None:
+            entry.update(self._places.item(table, name, columns))
+
+    def _enter(
+        self, operation: Any, kind: str, change: str, name: str | None, part: str | None = None
+    ) -> dict[str, Any]:
+        key = _key(operation)
+        entry = self._found.setdefault(
+            (key, kind, change, name, part),
+            {"kind": kind, "change": change, "table": key, "name": name, "operations": []},
+        )
+        if part is not None:
+            entry["property"] = part
+        entry["operations"].append(operation)
+        table = self._tables.get(key)
+        if table is not None:
+            entry.update(self._places.column(table, name) if kind == "column" else self._places.table(table))
+            model = self._places.model(table)
+            if model is not None:
+                entry["model"] = model
+        return entry
+
+    def _rendered(self, operation: Any) -> str:
+        with suppress(Exception):
+            return "\n".join(render.render_op(self._autogenerate, operation))
+        return ""
+
+    def _type(self, value: Any) -> str | None:
+        with suppress(Exception):
+            return str(value.compile(dialect=self._context.dialect))
+        return repr(value)
+
+    def _default(self, value: Any) -> str | None:
+        if value is None or value is False:
+            return None
+        argument = getattr(value, "arg", value)
+        if isinstance(argument, str):
+            return repr(argument)
+        if not hasattr(argument, "compile"):
+            return str(getattr(value, "sqltext", value))
+        with suppress(Exception):
+            return str(argument.compile(dialect=self._context.dialect, compile_kwargs={"literal_binds": True}))
+        return str(argument)
+
+    def _changes_nothing(self, key: str | None, operations: list[Any]) -> bool:
+        """Try the operations and take them back: some differences are only in autogenerate's eyes."""
+        connection = self._context.connection
+        if key is None or connection is None or time.monotonic() > self._until:
+            return False
+        schema, _, table = key.rpartition(".")
+        name = ".".join(f'"{part}"' for part in (schema, table) if part)
+        with suppress(Exception):
+            attempt = connection.begin_nested()
+            try:
+                before = connection.execute(sa.text(_DEFINITION), {"name": name}).scalar()
+                invoke = Operations(self._context).invoke
+                for operation in operations:
+                    invoke(operation)
+                return bool(before == connection.execute(sa.text(_DEFINITION), {"name": name}).scalar())
+            finally:
+                attempt.rollback()
+        return False
+
+
+def _key(operation: Any) -> str:
+    # Constraints call it the source of a reference.
+    table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
+    schema = getattr(operation, "schema", None) or getattr(operation, "kw", {}).get("source_schema")
+    return f"{schema}.{table}" if schema else str(table)
+
+
+def _index(operation: Any) -> str:
+    with suppress(Exception):
+        index = operation.to_index()
+        unique = "UNIQUE " if index.unique else ""
+        options = {
+            name: value for name, value in index.dialect_options["postgresql"].items() if value and name != "include"
+        }
+        more = "".join(f" {name} {value}" for name, value in sorted(options.items()) if name in ("using", "where"))
+        return f"{unique}({', '.join(_columns(index))}){more}"
+    return ""
+
+
+def _columns(item: Any) -> list[str]:
+    with suppress(Exception):
+        item = item.to_index()
+    if isinstance(item, sa.ForeignKeyConstraint):
+        return list(item.column_keys)
+    expressions = getattr(item, "expressions", None) or getattr(item, "columns", ())
+    with suppress(Exception):
+        return [str(getattr(one, "name", None) or one) for one in expressions]
+    return []
+
+
+def _constraint(kind: str, constraint: Any) -> str:
+    with suppress(Exception):
+        if isinstance(constraint, sa.ForeignKeyConstraint):
+            targets = [element.target_fullname for element in constraint.elements]
+            options = "".join(
+                f" ON {event} {action}"
+                for event, action in (("DELETE", constraint.ondelete), ("UPDATE", constraint.onupdate))
+                if action
+            )
+            deferred = " DEFERRABLE" if constraint.deferrable else ""
+            return f"({', '.join(_columns(constraint))}) to {', '.join(targets)}{options}{deferred}"
+        if isinstance(constraint, sa.CheckConstraint):
+            return str(constraint.sqltext)
+        if constraint is not None:
+            return f"({', '.join(_columns(constraint))})"
+    return kind
+
+
+def _nullable(value: Any) -> str:
+    return "NULL" if value else "NOT NULL"
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value is False else repr(value)

@@ -1,0 +1,141 @@
+"""Compares the models with the database, as `alembic revision --autogenerate` does."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate import RevisionContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.util import to_list
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from .difference import Differences
+from .errors import Sources, describe
+from .load import LoadError
+from .places import Places
+from .unimported import Unimported
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+    from .channel import Channel, Message
+    from .load import Project
+    from .redirect import Redirect
+
+_ARGUMENTS = {
+    "message": None,
+    "autogenerate": True,
+    "sql": False,
+    "head": "head",
+    "splice": False,
+    "branch_label": None,
+    "version_path": None,
+    "rev_id": None,
+    "depends_on": None,
+}
+
+
+class Comparer:
+    """Carries out the request `check`."""
+
+    def __init__(
+        self, channel: Channel, project: Project, redirect: Redirect, sources: Sources, other: str | None
+    ) -> None:
+        self._channel = channel
+        self._project = project
+        self._redirect = redirect
+        self._sources = sources
+        self._other = Sources(other) if other else None
+
+    def check(self, request: Message) -> None:
+        """Answer with `differences`."""
+        started = time.perf_counter()
+        comparison = _Comparison(request, self._project, self._sources, self._other)
+        found: dict[str, Any] = dict(_NOTHING)
+        try:
+            with self._redirect.to(request["connection"], several=request.get("several", False)):
+                found = comparison.run()
+        except LoadError as error:
+            found["raised"] = describe(error.__cause__ or error, self._sources)
+        except BaseException as error:
+            found["raised"] = describe(error, self._sources)
+        self._channel.send("differences", **found, seconds=time.perf_counter() - started)
+
+
+_NOTHING: dict[str, Any] = {"contexts": 0, "differences": [], "declared": {}, "sources": [], "strays": []}
+
+
+class _Comparison:
+    """One run of env.py, which may configure several contexts."""
+
+    def __init__(self, request: Message, project: Project, sources: Sources, other: Sources | None) -> None:
+        self._request = request
+        self._project = project
+        self._sources = sources
+        self._other = other
+        self._contexts = 0
+        self._differences: list[dict[str, Any]] = []
+        self._declared: dict[str, str] = {}
+        self._files: set[str] = set()
+        self._strays: set[str] = set()
+        self._config: Any = None
+
+    def run(self) -> dict[str, Any]:
+        script = self._project.script
+        with self._project.command("revision", "--autogenerate", "-m", "check") as self._config:
+            template_args: dict[str, Any] = {"config": self._config}
+            options = {"fn": self._collect, "as_sql": False, "template_args": template_args}
+            with EnvironmentContext(self._config, script, revision_context=self._revision_context(), **options):
+                script.run_env()
+        return {
+            "contexts": self._contexts,
+            "differences": self._differences,
+            "declared": self._declared,
+            "sources": sorted(self._files),
+            "strays": sorted(self._strays - self._files),
+        }
+
+    def _revision_context(self) -> RevisionContext:
+        return RevisionContext(self._config, self._project.script, dict(_ARGUMENTS))
+
+    def _collect(self, _heads: Any, context: MigrationContext) -> list[Any]:
+        """Stand in for the function that yields revisions; one context's differences are added to those before."""
+        targets = to_list(context.opts.get("target_metadata"), default=[])
+        if not targets or context.connection is None:
+            return []
+        self._contexts += 1
+        revision_context = self._revision_context()
+        # The database may stand below the heads: what is asked is whether it is as the models are.
+        revision_context.run_autogenerate(self._project.script.get_heads(), context)
+        places = Places(self._sources)
+        self._files.update(places.files)
+        if self._other is not None:
+            self._strays.update(Places(self._other).files)
+        differences = Differences(context, revision_context._last_autogen_context, places)
+        for migration in revision_context.generated_revisions:
+            for operations in migration.upgrade_ops_list:
+                differences.add(operations)
+        seen = {json.dumps(known, sort_keys=True) for known in self._differences}
+        found = differences.found()
+        unimported = Unimported(self._sources, targets)
+        extra = [one for one in found if one["kind"] == "table" and one["change"] == "extra"]
+        found += unimported.explain(extra, self._request["changed"])
+        self._differences += [one for one in found if json.dumps(one, sort_keys=True) not in seen]
+        tables = {table.key: table for metadata in targets for table in metadata.tables.values()}
+        for key in {*self._request["tables"], *(one["table"] for one in found if one.get("table"))}:
+            if key in tables:
+                self._declared[key] = _definition(tables[key], context.dialect)
+        return []
+
+
+def _definition(table: Any, dialect: Any) -> str:
+    """Say what a model declares, to tell whether two versions of it are the same."""
+    with suppress(Exception):
+        parts = [str(CreateTable(table).compile(dialect=dialect))]
+        parts += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
+        parts += [f"{column.name}: {column.comment}" for column in table.columns if column.comment]
+        return "\n".join([*parts, table.comment or ""])
+    return repr(table)

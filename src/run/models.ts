@@ -1,0 +1,161 @@
+/** The models, compared with the database at head; and which of the differences the base branch has as well. */
+import type { Difference } from "../postgres/catalog.ts";
+import type { Database } from "../postgres/scratch.ts";
+import { code, text, type Text } from "../text.ts";
+import type { CheckOptions, Comparison, Driver } from "./driver.ts";
+import type { Evidence, Models } from "./evidence.ts";
+import type { Laboratory } from "./laboratory.ts";
+import type { ModelDifference } from "./protocol.ts";
+
+interface Watched {
+  /** Has the pull request's files loaded. */
+  lab: Laboratory;
+  /** A database that stands at head. */
+  main: Database;
+  /** What the pull request's revisions do to the catalog. */
+  schema: readonly Difference[];
+  /** Files that the pull request changes. */
+  changed: readonly string[];
+  /** There is no base branch whose models could be compared. */
+  everythingIsNew: boolean;
+  /** Where the pull request changes more than it adds: a copy of B0, and what compares it with the base branch's own models. */
+  onBase?: (tables: readonly string[], changed: readonly string[]) => Promise<Comparison | Text>;
+}
+
+interface Watch {
+  /** Resolves when the base branch's own models were compared with the copy of B0, if need be; never rejects. */
+  copyIsFree: Promise<unknown>;
+  /** Told of a database that stands at B0 again. */
+  cameBack(database: Database): Promise<void>;
+  /**
+   * Writes down what was found.
+   *
+   * @param again makes B0 once more; undefined where that fails
+   */
+  settle(evidence: Evidence, again: () => Promise<Database | undefined>): Promise<void>;
+}
+
+/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
+export async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }: Watched): Promise<Watch> {
+  const files = changed.filter((file) => file.endsWith(".py"));
+  const head = await lab.check(main, { changed: files });
+  const asked = head && head.differences.length > 0 && !everythingIsNew ? head : undefined;
+  const tables = asked ? tablesOf(asked) : [];
+  const own = asked && onBase?.(tables, files);
+  own?.catch(() => {});
+  let base: Comparison | Text | undefined;
+  // The models are the same on both sides: what the revisions did not touch was there before.
+  const same = asked && !onBase ? asked : undefined;
+  const needed = same ? same.differences.some(({ table }) => touches(schema, table)) : false;
+
+  const compareHere = async (database: Database) => {
+    const comparison = await lab.check(database, { tables });
+    base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
+  };
+  return {
+    copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
+    async cameBack(database) {
+      if (needed && !base) await compareHere(database);
+    },
+    async settle(evidence, again) {
+      const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
+      if (why) evidence.notes.push({ what: "whether the models match the migrations", reason: why });
+      if (!head || why) return;
+      if (needed && !base) {
+        const database = await again();
+        if (database) await compareHere(database);
+      }
+      const other =
+        (await own) ?? base ?? (needed ? text`the base branch's database could not be made again` : (same ?? nothing));
+      evidence.models = sorted(head, other, schema, changed);
+      if (evidence.models.baseUnknown)
+        evidence.notes.push({
+          what: "which differences of the models the base branch has already",
+          reason: evidence.models.baseUnknown,
+        });
+    },
+  };
+}
+
+const nothing: Pick<Comparison, "differences" | "declared"> = { differences: [], declared: {} };
+
+function whyNot({ raised, contexts }: Comparison): Text | undefined {
+  if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
+  return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : undefined;
+}
+
+/** What makes two differences the same, on the base branch and at head. */
+const keyOf = ({ kind, change, table, name, property }: ModelDifference): string =>
+  JSON.stringify([kind, change, table, name, property]);
+
+const tablesOf = ({ differences }: Comparison): string[] => [
+  ...new Set(differences.flatMap(({ table }) => (table === null ? [] : [table]))),
+];
+
+/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
+function touches(schema: readonly Difference[], table: string | null): boolean {
+  if (table === null) return true;
+  const name = table.slice(table.lastIndexOf(".") + 1);
+  const words = (value: unknown): string[] => String(value).split(/[^\p{L}\p{N}_$]+/u);
+  return schema.some(
+    ({ name: changed, properties }) =>
+      words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)),
+  );
+}
+
+/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
+function sorted(
+  head: Comparison,
+  base: Pick<Comparison, "differences" | "declared"> | Text,
+  schema: readonly Difference[],
+  changed: readonly string[],
+): Models {
+  if (!("differences" in base)) {
+    const isNew = ({ file, table, kind }: ModelDifference) =>
+      kind === "module" || (file !== undefined && changed.includes(file)) || touches(schema, table);
+    return { differences: head.differences.map((one) => ({ ...one, old: !isNew(one) })), baseUnknown: base };
+  }
+  const known = new Set(base.differences.map(keyOf));
+  // Neither the table nor its model changed: autogenerate was told to look closer, and what it sees was there before.
+  const untouched = ({ kind, table }: ModelDifference) =>
+    kind !== "module" && table !== null && !touches(schema, table) && head.declared[table] === base.declared[table];
+  return { differences: head.differences.map((one) => ({ ...one, old: known.has(keyOf(one)) || untouched(one) })) };
+}
+
+/** A process with the base branch's files loaded that several may use, one after the other. */
+export interface Shared {
+  take(): Promise<Driver | undefined>;
+  give(driver: Driver): void;
+  stop(): Promise<void>;
+}
+
+export function shared(start: () => Promise<Driver | undefined>): Shared {
+  let idle: Driver | undefined;
+  return {
+    async take() {
+      const driver = idle ?? (await start());
+      idle = undefined;
+      return driver;
+    },
+    give: (driver) => void (idle = driver),
+    stop: async () => idle?.stop(),
+  };
+}
+
+/** Compares the base branch's own models with its database. A text says why that tells nothing. */
+export async function compareBase(processes: Shared, options: CheckOptions): Promise<Comparison | Text> {
+  const driver = await processes.take();
+  if (!driver) return text`the base branch's own files cannot be loaded here`;
+  const comparison = await driver.check(options);
+  processes.give(driver);
+  return whyUnreliable(comparison) ?? comparison;
+}
+
+/** Why what was compared on the base branch says nothing; undefined where it does. */
+export function whyUnreliable({ raised, strays, sources }: Comparison): Text | undefined {
+  if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
+  if (strays.length > 0)
+    return text`the base branch's own files import the pull request's models, ${code(strays[0]!)}, not those beside them`;
+  if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
+  return undefined;
+}
