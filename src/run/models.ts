@@ -152,7 +152,7 @@ export async function compareBase(processes: Shared, options: CheckOptions): Pro
 }
 
 /** Why what was compared on the base branch says nothing; undefined where it does. */
-export function whyUnreliable({ raised, strays, sources }: Comparison): Text | undefined {
+function whyUnreliable({ raised, strays, sources }: Comparison): Text | undefined {
   if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
   if (strays.length > 0)
     return text`the base branch's own files import the pull request's models, ${code(strays[0]!)}, not those beside them`;
