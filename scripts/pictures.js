@@ -1,4 +1,6 @@
-// Draws docs/images/annotation.svg and docs/images/summary.svg, as GitHub shows them, from a report that the gate has written:
+// Draws the README's pictures: the annotation and the summary as GitHub shows them, the graph and the itinerary of the page, and the page.
+//   npm run pictures                          from docs/demo.json, which is what the demo reported
+//   npm run pictures -- --record              runs the demo first, and keeps its report
 //   node scripts/pictures.js report.json [--source FOLDER] [--output docs/images] [--file PATH]
 // --source: the head tree, for the code around the annotation. --file: which finding's file to show; else that of the worst.
 import { spawnSync } from "node:child_process";
@@ -13,7 +15,10 @@ if (!process.versions.node.startsWith("24.")) {
   process.exit(spawnSync(node24, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" }).status ?? 1);
 }
 const { annotations } = await import("../src/report/annotations.ts");
+const { CATALOGUE } = await import("../src/catalogue.ts");
 const { visible } = await import("../src/report/escape.ts");
+const { json } = await import("../src/report/json.ts");
+const { page, pagePictures } = await import("../src/report/page/page.ts");
 const { document } = await import("../src/report/summary.ts");
 const { nodeLines } = await import("../src/report/view.ts");
 const { readStepOutput } = await import("../tests/support/runner.ts");
@@ -402,18 +407,57 @@ const { values, positionals } = parseArgs({
     source: { type: "string" },
     output: { type: "string", default: path.join(root, "docs", "images") },
     file: { type: "string" },
+    record: { type: "boolean", default: false },
   },
 });
-if (positionals.length !== 1 || !existsSync(positionals[0])) {
-  console.error("Usage: node scripts/pictures.js report.json [--source FOLDER] [--output docs/images] [--file PATH]");
+const given = positionals[0];
+if (positionals.length > 1 || (given !== undefined && !existsSync(given))) {
+  console.error(
+    "Usage: node scripts/pictures.js [report.json] [--record] [--source FOLDER] [--output docs/images] [--file PATH]",
+  );
   process.exit(2);
 }
-const report = JSON.parse(readFileSync(positionals[0], "utf8"));
-mkdirSync(values.output, { recursive: true });
-for (const [name, svg] of [
-  ["annotation.svg", annotationPicture(report, values)],
-  ["summary.svg", summaryPicture(report)],
-]) {
-  writeFileSync(path.join(values.output, name), svg);
-  console.log(path.join(values.output, name));
+
+/** Runs the demo as GitHub's runner does, and keeps its report. */
+async function record(file, repository) {
+  const { pullRequestEvent, runAction } = await import("../tests/support/action.ts");
+  const { makeEnvironment } = await import("./python.js");
+  const inputs = { python: makeEnvironment(), postgres: "embedded" };
+  const { report, stderr } = await runAction({ folder: repository.folder, inputs, event: pullRequestEvent(repository) });
+  if (!report) throw new Error(`The demo reported nothing.\n${stderr}`);
+  writeFileSync(file, json(report));
+}
+
+function draw(report, options) {
+  mkdirSync(options.output, { recursive: true });
+  const { graph, itinerary } = pagePictures(report.environments[0]);
+  const source = (file) =>
+    options.source !== undefined && existsSync(path.join(options.source, file))
+      ? readFileSync(path.join(options.source, file), "utf8")
+      : undefined;
+  const pictures = {
+    "annotation.svg": annotationPicture(report, options),
+    "summary.svg": summaryPicture(report),
+    ...(graph && { "graph.svg": graph }),
+    ...(itinerary && { "itinerary.svg": itinerary }),
+    "page.html": page(report, { version: "0.1.0", rules: CATALOGUE, source }),
+  };
+  for (const [name, content] of Object.entries(pictures)) {
+    writeFileSync(path.join(options.output, name), content);
+    console.log(path.join(options.output, name));
+  }
+}
+
+if (given !== undefined) draw(JSON.parse(readFileSync(given, "utf8")), values);
+else {
+  const { loadCase } = await import("../tests/support/fixtures.ts");
+  const { makeRepository } = await import("../tests/support/repository.ts");
+  const file = path.join(root, "docs", "demo.json");
+  const repository = await makeRepository(loadCase("demo"), { checkout: "merge" });
+  try {
+    if (values.record) await record(file, repository);
+    draw(JSON.parse(readFileSync(file, "utf8")), { ...values, source: repository.folder });
+  } finally {
+    await repository.remove();
+  }
 }

@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { json } from "../../src/report/json.ts";
+import { pullRequestEvent, runAction } from "../support/action.ts";
+import { loadCase } from "../support/fixtures.ts";
+import { makeRepository } from "../support/repository.ts";
 import { hostileTexts } from "./hostile.ts";
 import { green, red, sources, withText } from "./samples.ts";
 
@@ -48,4 +51,46 @@ test("hostile text draws nothing", () => {
 });
 test("a report without annotations is refused in one sentence", () => {
   expect(() => drawn(green)).toThrow(/The report has no annotation with a place\./);
+});
+
+test("the pictures of the README are those of docs/demo.json (mend with npm run pictures)", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "pictures-"));
+  execFileSync(process.execPath, ["scripts/pictures.js", "--output", folder], { cwd: root, stdio: "pipe" });
+  const committed = path.join(root, "docs/images");
+  expect(readdirSync(folder).sort()).toEqual(readdirSync(committed).sort());
+  for (const name of readdirSync(folder))
+    expect([name, readFileSync(path.join(folder, name), "utf8")]).toEqual([
+      name,
+      readFileSync(path.join(committed, name), "utf8"),
+    ]);
+});
+
+test("the pictures of the README are shown there, and all of them are XML", () => {
+  const readme = readFileSync(path.join(root, "README.md"), "utf8");
+  const pictures = readdirSync(path.join(root, "docs/images"));
+  for (const name of pictures) {
+    expect(readme).toContain(`docs/images/${name}`);
+    if (name.endsWith(".svg"))
+      execFileSync(path.join(root, ".venvs/default/bin/python"), ["-c", reader, path.join(root, "docs/images", name)]);
+  }
+});
+
+test("docs/demo.json is what the demo reports (mend with npm run pictures -- --record)", async () => {
+  const repository = await makeRepository(loadCase("demo"), { checkout: "merge" });
+  onTestFinished(() => repository.remove());
+  const inputs = { python: inject("pythons").default };
+  const { report } = await runAction({ folder: repository.folder, inputs, event: pullRequestEvent(repository) });
+  /** Without what differs from run to run, and from machine to machine. */
+  const steady = (value: typeof red) => ({
+    ...value,
+    timings: {},
+    environments: value.environments.map((environment) => ({
+      ...environment,
+      server: "",
+      runtime: "",
+      phases: environment.phases.map((phase) => ({ ...phase, seconds: 0 })),
+    })),
+  });
+  const committed = JSON.parse(readFileSync(path.join(root, "docs/demo.json"), "utf8")) as typeof red;
+  expect(steady(report!)).toEqual(steady(committed));
 });

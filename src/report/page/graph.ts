@@ -31,13 +31,14 @@ interface Edge {
   lane: number;
 }
 
-/** The revisions, children before their parents; those of a circle last, in the order given. */
+/** The revisions, children before their parents, heads first; those of a circle last, in the order given. */
 export function newestFirst(nodes: readonly Node[]): Node[] {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const children = new Map(nodes.map(({ id }) => [id, 0]));
   for (const { parents } of byId.values())
     for (const parent of new Set(parents)) children.set(parent, (children.get(parent) ?? 0) + 1);
-  const free = [...byId.values()].filter(({ id }) => children.get(id) === 0);
+  // What nothing builds on here and is no head is of an earlier time.
+  const free = [...byId.values()].filter(({ id }) => children.get(id) === 0).sort((a, b) => Number(b.head) - Number(a.head));
   const ordered: Node[] = [];
   for (let node = free.shift(); node; node = free.shift()) {
     ordered.push(node);

@@ -8,7 +8,7 @@ import { around, catalogDifference, codeBlock, scrolled } from "./code.ts";
 import { graphList, graphPicture } from "./graph.ts";
 import { element, join, raw, type Html } from "./html.ts";
 import { itineraryPicture, phaseNote } from "./itinerary.ts";
-import { STYLE } from "./style.ts";
+import { ALONE_STYLE, STYLE } from "./style.ts";
 
 export interface PageOptions {
   version: string;
@@ -79,6 +79,19 @@ export function page(report: Report, options: PageOptions): string {
   );
   return `<!doctype html>\n${element("html", { lang: "en" }, head, "\n", body).html}\n`;
 }
+
+/** The pictures of an environment as files of their own: SVG, for light and for dark surroundings. */
+export function pagePictures(environment: EnvironmentReport): { graph?: string; itinerary?: string } {
+  const { graph, phases } = environment;
+  return {
+    ...(graph &&
+      graph.nodes.length > 0 && { graph: alone(graphPicture(graph, faultsOf(environment), "Revision graph, newest first")) }),
+    ...(phases.length > 0 && { itinerary: alone(itineraryPicture(phases, "Phases of the run, one after the other")) }),
+  };
+}
+
+const alone = ({ html }: Html): string =>
+  `${html.replace(/^<svg /, '<svg xmlns="http://www.w3.org/2000/svg" ').replace(">", `><style>${ALONE_STYLE}</style>`)}\n`;
 
 /** Prose and code of a sentence. */
 const inline = (parts: Text): Html =>
