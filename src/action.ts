@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { CATALOGUE, pageOf } from "./catalogue.ts";
 import type { Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { gate } from "./gate.ts";
@@ -11,7 +12,7 @@ import { sendToGitHub } from "./github/send.ts";
 import type { GitEvent } from "./history/base.ts";
 import { fenced, noticeCommand, sendAnnotations } from "./report/annotations.ts";
 import { paragraphs } from "./report/document.ts";
-import { sendJson } from "./report/json.ts";
+import { sendFiles } from "./report/files.ts";
 import { outputs } from "./report/outputs.ts";
 import { sendSummary } from "./report/summary.ts";
 import { terminal } from "./report/terminal.ts";
@@ -19,7 +20,7 @@ import { markdown } from "./report/markdown.ts";
 import { layer, readInputs, type Given } from "./settings.ts";
 import { block, code, text, type Text } from "./text.ts";
 import { brokenReport } from "./verdict.ts";
-import { abortedBySignals } from "./world.ts";
+import { abortedBySignals, version } from "./world.ts";
 
 const { env } = process;
 
@@ -58,14 +59,17 @@ function links(): { rules?: string; source?: string } {
 const RESERVED = 1;
 
 /** Writes the report to every place that needs no token. */
-async function write(report: Report): Promise<void> {
-  const file = path.join(env.RUNNER_TEMP ?? tmpdir(), "alembic-gate-report.json");
-  await sendJson(report, file);
+async function write(report: Report, root?: string): Promise<void> {
+  const { rules: pages } = links();
+  const rules = CATALOGUE.map((rule) => ({ ...rule, page: pageOf(rule.id) }));
+  const source = (file: string) => (root === undefined ? undefined : readIn(root, file));
+  const folder = env.RUNNER_TEMP ?? tmpdir();
+  const files = await sendFiles(report, folder, { version, rules, source, ...(pages && { pages }) }, tell);
   process.stdout.write(fenced(terminal(report, { colour: true, width: 120 })));
   sendAnnotations(report, (line) => process.stdout.write(line), RESERVED);
   if (env.GITHUB_STEP_SUMMARY) await sendSummary(report, env.GITHUB_STEP_SUMMARY, links());
   const { setOutput } = await import("@actions/core");
-  if (env.GITHUB_OUTPUT) for (const [name, value] of Object.entries(outputs(report, file))) setOutput(name, value);
+  if (env.GITHUB_OUTPUT) for (const [name, value] of Object.entries(outputs(report, files))) setOutput(name, value);
   process.exitCode = report.exitCode;
 }
 
@@ -100,7 +104,7 @@ async function main(): Promise<void> {
   const signal = abortedBySignals();
   const cwd = env.GITHUB_WORKSPACE ?? process.cwd();
   const { report, root } = await gate(given, { cwd, env, event, signal, progress: () => {} });
-  await write(report);
+  await write(report, root);
   if (!signal.aborted) await send(report, root, given, event);
 }
 

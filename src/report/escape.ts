@@ -43,10 +43,10 @@ const collapsed = (value: string) => visible(value).replace(/\s+/g, " ");
  * What is read inside a line of Markdown. First group: a backslash makes a character of it. Second: only an entity does (HTML,
  * entities, links without brackets). Else what GitHub would make a mention, a reference, an emoji or a formula of.
  */
-const MARKDOWN = /([\\`*_[\]|~]|#(?!\d))|([&<>]|:(?=\/\/)|(?<=www)\.)|@(?=\w)|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
+const MARKDOWN = /([\\`*_[\]|~]|#(?!\d))|([&<>]|:(?=\/\/)|(?<=www)\.)|@(?=[\w.-])|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
 
 /** The same of HTML; the first group as an entity. */
-const HTML = /([&<>"'`])|@(?=\w)|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
+const HTML = /([&<>"'`])|@(?=[\w.-])|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
 
 const split = (character: string) => (character === "$" ? "<span>$</span>" : character + ZERO_WIDTH_SPACE);
 

@@ -1,6 +1,4 @@
 /** The report as JSON. docs/report.schema.json says what is in it. */
-import { mkdir, writeFile } from "node:fs/promises";
-import path from "node:path";
 import type { Report } from "../finding.ts";
 
 /** What JSON may hold as it is but a terminal or an editor would obey or hide. */
@@ -17,9 +15,3 @@ export const jsonOf = (value: unknown): string => `${JSON.stringify(value, null,
 
 /** The report as JSON. */
 export const json = (report: Report): string => jsonOf(report);
-
-/** Writes the report to a file, and makes its folder. */
-export async function sendJson(report: Report, file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, json(report));
-}

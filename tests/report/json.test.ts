@@ -1,13 +1,11 @@
-import { mkdtempSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type * as mini from "zod/mini";
 import type { Report } from "../../src/finding.ts";
-import { json, sendJson } from "../../src/report/json.ts";
+import { json } from "../../src/report/json.ts";
 import { reportSchema, reportSchemaDocument } from "../../src/report/schema.ts";
 import { hostile } from "./hostile.ts";
 import { broken, green, huge, red, two, untouched, withText } from "./samples.ts";
@@ -65,10 +63,5 @@ describe("the JSON", () => {
         expect(json(withText(text))).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
       }),
     );
-  });
-  test("is written to a file, folder included", async () => {
-    const file = path.join(mkdtempSync(path.join(tmpdir(), "report-")), "a/b/report.json");
-    await sendJson(green, file);
-    expect(JSON.parse(await readFile(file, "utf8"))).toEqual(JSON.parse(json(green)));
   });
 });

@@ -3,7 +3,7 @@ import { outputs } from "../../src/report/outputs.ts";
 import { broken, green, red, two, withText } from "./samples.ts";
 
 test("a red report in outputs", () => {
-  expect(outputs(red, "report.json")).toEqual({
+  expect(outputs(red, { report: "report.json", page: "page.html" })).toEqual({
     verdict: "fail",
     blocking: "3",
     errors: "3",
@@ -13,6 +13,8 @@ test("a red report in outputs", () => {
     ignored: "1",
     heads: "d15ea5ed0b0e\nfacade0ffbea",
     report: "report.json",
+    page: "page.html",
+    sarif: "",
   });
 });
 test("a green one, and one without a file", () => {
