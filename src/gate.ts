@@ -191,7 +191,7 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
     heads: [...(graph?.heads ?? [])],
     revisions: { total: graph?.revisions.size ?? 0, added: [...(history?.added ?? [])], changed: changed.map(({ id }) => id) },
     ...(run?.serverVersion && {
-      server: `PostgreSQL ${run.serverVersion} (${run.serverProvider})`,
+      server: `${run.serverProvider === "file" ? "SQLite" : "PostgreSQL"} ${run.serverVersion} (${run.serverProvider})`,
       runtime: `Python ${run.python}, Alembic ${run.alembic}, SQLAlchemy ${run.sqlalchemy}${run.dbapi ? `, ${run.dbapi}` : ""}`,
     }),
     ...(graph && { graph: graphReport(graph, history) }),

@@ -47,7 +47,7 @@ def _serve(channel: Channel, load: Message) -> None:
         "hello", python=platform.python_version(), alembic=alembic.__version__, sqlalchemy=sqlalchemy.__version__
     )
     statements = Statements(channel, sources)
-    redirect = Redirect(channel, statements)
+    redirect = Redirect(channel, statements, sqlite=load.get("sqlite", False))
     if load["type"] == "sql":
         redirect.finish()
         try:

@@ -60,7 +60,8 @@ class ForeignConnectionError(RuntimeError):
 class Redirect:
     """Decides where connections go. There is one, since the hooks are global."""
 
-    def __init__(self, channel: Channel, statements: Statements) -> None:
+    def __init__(self, channel: Channel, statements: Statements, *, sqlite: bool = False) -> None:
+        self._sqlite = RedirectPlugin.keeps_sqlite = sqlite
         self._channel = channel
         self._statements = statements
         self._target: dict[str, Any] | None = None
@@ -70,6 +71,8 @@ class Redirect:
         self._told: set[tuple[str, ...]] = set()
         self._homes: set[str] = set()
         self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
+        # Connections of sqlite3 cannot be referred to weakly.
+        self._held: list[Any] = []
         event.listen(Engine, "do_connect", self._do_connect)
         _add_plugin()
         drivers.install(self)
@@ -98,9 +101,10 @@ class Redirect:
             # A session of the application would go on with the old database in the next run.
             with suppress(Exception):
                 orm.close_all_sessions()
-        for connection in list(self._opened):
+        for connection in [*self._opened, *self._held]:
             session.close(connection)
         self._opened.clear()
+        self._held.clear()
 
     def arguments(
         self, wanted: dict[str, Any], *, driver: str, database: str, url: URL | None = None
@@ -110,6 +114,8 @@ class Redirect:
         `database` is the driver's own name for that argument; `url` is what an engine was made with. Raises
         ForeignConnectionError where the place is none that can be stood in for.
         """
+        if self._sqlite:
+            raise self.refuse(_place(wanted))
         target = self._expect_target()
         for known in (target, *(self._targets or {}).values()):
             if all(str(wanted.get(name)) == str(value) for name, value in _ours(known, database).items()):
@@ -133,7 +139,10 @@ class Redirect:
 
     def opened(self, connection: Any) -> Any:
         """Remember a connection, to close it when the run ends; until then nothing holds it that did not before."""
-        self._opened.add(session.inner(connection))
+        try:
+            self._opened.add(session.inner(connection))
+        except TypeError:
+            self._held.append(connection)
         return connection
 
     def refuse(self, wanted: str) -> ForeignConnectionError:
@@ -176,6 +185,8 @@ class Redirect:
 
     def _do_connect(self, dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> Any:
         url = getattr(dialect, _WANTED, None)
+        if self._sqlite and dialect.name == "sqlite":
+            return self._open_file(dialect, named, url)
         if dialect.name != "postgresql":
             raise self.refuse(f"a {dialect.name} database")
         wanted = {**named, **_parse_dsn(positional)}
@@ -188,16 +199,27 @@ class Redirect:
             raise RuntimeError(message)
         return connection
 
+    def _open_file(self, dialect: Any, named: dict[str, Any], url: URL | None) -> Any:
+        target = self._expect_target()
+        self._admit({}, dialect.driver, url)
+        if self._targets is not None:
+            target = self._target_of(_place_of(url) if url is not None else "")
+        # What belongs to the name of a file goes with it.
+        return self.opened(dialect.connect(target["database"], **{k: v for k, v in named.items() if k != "uri"}))
+
 
 class RedirectPlugin(CreateEnginePlugin):
     """Gives an engine a dialect that the scratch server understands, and no pool that outlives a run."""
+
+    keeps_sqlite = False
 
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
         super().__init__(url, kwargs)
         backend, _, driver = url.drivername.partition("+")
         asynchronous = bool(kwargs.get("_is_async")) or driver in _ASYNCHRONOUS
         self._wanted = copy(url)
-        self._drivername = _usable(backend, driver, asynchronous=asynchronous) or url.drivername
+        kept = backend == "sqlite" and self.keeps_sqlite
+        self._drivername = (not kept and _usable(backend, driver, asynchronous=asynchronous)) or url.drivername
         self._translated = backend not in _POSTGRES and self._drivername != url.drivername
         for name in _POOL_ARGUMENTS + (("connect_args", "module") if self._translated else ()):
             kwargs.pop(name, None)
@@ -250,6 +272,8 @@ def _usable(backend: str, driver: str, *, asynchronous: bool) -> str | None:
 
 def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
     """Lead programs that libpq serves to the scratch database, even if they name another host."""
+    if not target["host"]:
+        return {}
     environment = {
         "PGHOST": target["host"],
         "PGPORT": str(target["port"]),

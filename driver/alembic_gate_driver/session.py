@@ -26,6 +26,8 @@ def state(dbapi: Any) -> str:
     connection = inner(dbapi)
     if hasattr(connection, "is_in_transaction"):  # asyncpg
         return OPEN if connection.is_in_transaction() else IDLE
+    if hasattr(connection, "in_transaction"):  # sqlite3 and aiosqlite
+        return OPEN if connection.in_transaction else IDLE
     if hasattr(connection, "_transaction_status"):  # pg8000
         return {None: IDLE, b"I": IDLE, b"T": OPEN}.get(connection._transaction_status, FAILED)
     # psycopg2 and psycopg: PQTRANS_IDLE, _ACTIVE, _INTRANS, _INERROR, _UNKNOWN

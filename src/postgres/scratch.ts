@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
+import { catalogQuery, parseCatalog, type Catalog } from "./catalog.ts";
 import { applicationName, connect, quote, type Client } from "./client.ts";
 import type { Connection, Server } from "./server.ts";
 
@@ -27,7 +28,13 @@ interface Session {
 }
 
 export interface Scratch {
+  dialect: "postgresql" | "sqlite";
   server: Server;
+  /** The statement that reads a whole catalog as text (one row, one column), and what makes a Catalog of that. */
+  catalogQuery(): string;
+  parseCatalog(json: string): Catalog;
+  /** Tables with one of these names, in any schema. */
+  tables(database: Database, names: readonly string[]): Promise<{ schema: string; name: string }[]>;
   /** A new, empty database. The name is made legal and unique. */
   create(name: string): Promise<Database>;
   /**
@@ -186,7 +193,18 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   let closing: Promise<void> | undefined;
 
   return {
+    dialect: "postgresql",
     server,
+    catalogQuery,
+    parseCatalog,
+    async tables(database, names) {
+      const rows = await clientOf(homeOf(database), database.name).unsafe<{ schema: string; name: string }[]>(
+        `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`,
+        [names.join("\n")],
+      );
+      return [...rows];
+    },
     async create(name) {
       let home = server;
       if (server.another) {

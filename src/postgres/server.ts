@@ -20,7 +20,7 @@ export interface Server extends Connection {
   /** As the server says it: `16.4`. */
   version: string;
   major: number;
-  provider: "installed" | "embedded" | "docker" | "url";
+  provider: "installed" | "embedded" | "docker" | "url" | "file";
   /** Folder of the unix socket, where the server is our own. */
   socket?: string;
   /** What the reader of the report must know about the choice: `wanted PostgreSQL 14, judged on 15`. */

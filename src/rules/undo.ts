@@ -2,11 +2,11 @@
 import type { Difference } from "../postgres/catalog.ts";
 import { nameParts, unquoted } from "./observed.ts";
 
-/** `"name", "table", schema="billing"`: a Python call's arguments; the schema that is the default is left out. */
+/** `"name", "table", schema="billing"`: a Python call's arguments; the schema that is the default, in Postgres or SQLite, is left out. */
 const call = (names: readonly string[], schema: string | undefined): string =>
   [
     ...names.map((name) => JSON.stringify(name)),
-    ...(schema === undefined || schema === "public" ? [] : [`schema=${JSON.stringify(schema)}`]),
+    ...(schema === undefined || schema === "public" || schema === "main" ? [] : [`schema=${JSON.stringify(schema)}`]),
   ].join(", ");
 
 /** What stands behind DROP where it is not the kind itself. */

@@ -5,7 +5,7 @@ export default rule({
   id: "unsupported-database",
   family: "setup",
   severity: "error",
-  summary: "The project runs on another database than Postgres",
+  summary: "The project runs on another database than Postgres or SQLite",
   needs: ["run", "environment"],
   judge: ({ run, environment }) =>
     run.unsupported === undefined
@@ -14,7 +14,7 @@ export default rule({
           {
             file: environment.config,
             line: 1,
-            message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres only: its revisions were not run.`,
+            message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres and SQLite only: its revisions were not run.`,
             help: text`Judge the graph and the history alone: ${code("static: true")}.`,
           },
         ],

@@ -237,6 +237,7 @@ function driverOf(
   const loadProject = async (): Promise<Loaded> => {
     let hello: EventOf<"hello"> | undefined;
     let connectsAtImport: Place | undefined;
+    let dialect: string | undefined;
     let lending = false;
     const lend = async () => {
       lending = true;
@@ -246,6 +247,7 @@ function driverOf(
     };
     const hear = (event: Event) => {
       if (event.type === "hello") hello = event;
+      if (event.type === "connect") dialect ??= event.dialect;
       if (event.type !== "need-connection") return;
       connectsAtImport ??= relativePlace(load.root, event);
       void lend();
@@ -258,7 +260,7 @@ function driverOf(
       throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
     }
     if (typeof event === "string") throw python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event);
-    if (event.type === "failed") throw failedToLoad(event, load.root);
+    if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
     return {
       versions: { python: hello!.python, alembic: hello!.alembic, sqlalchemy: hello!.sqlalchemy },
       revisions: event.revisions.map((revision) => ({ ...revision, file: relativeTo(load.root, revision.file) })),

@@ -20,6 +20,8 @@ export interface Each {
   /** A database as the first revision finds it. */
   fresh(): Promise<Database>;
   drop(database: Database): Promise<void>;
+  /** A copy of a database, where such copies cost nothing: each downgrade is then tried in one. */
+  copy?(database: Database): Promise<Database>;
   /** What a downgrade did not bring back, given the catalog after it. */
   unrestored(revision: string, after: Catalog): Difference[];
 }
@@ -53,6 +55,11 @@ export async function tryEach(
   let reason = text`the time for it was up, which is as long as the history itself had taken`;
   while (open.size > 0 && spent() < seconds) {
     const database = await fresh();
+    if (options.copy) {
+      await tryOnCopies(lab, database, options.copy, { phase, open, until: () => spent() >= seconds }, options);
+      await drop(database);
+      break;
+    }
     const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
     const trials = { revisions: [...open], watched: [...watched], seconds: seconds - spent() };
     const result = await lab.goUpTrying(revisions, database, trials, { title: phase.title, after });
@@ -81,6 +88,33 @@ export async function tryEach(
       reason: text`${reason}: ${listOf(left, 10)}`,
     },
   };
+}
+
+/** Goes up one by one, and down in a copy. */
+async function tryOnCopies(
+  lab: Laboratory,
+  database: Database,
+  copy: NonNullable<Each["copy"]>,
+  { phase, open, until }: { phase: Phase; open: Set<string>; until(): boolean },
+  { order, watched, drop, unrestored }: Each,
+): Promise<void> {
+  const run = async (id: "base" | "history-downgrade", revision: string, place: Database) => {
+    const one: Phase = { ...phase, id, planned: [revision], steps: [], unrestored: [] };
+    return { one, ended: await lab.run(one, place, { own: false }) };
+  };
+  for (const revision of order) {
+    if (open.size === 0 || until()) return;
+    if (!(await run("base", revision, database)).ended) return;
+    if (!open.delete(revision)) continue;
+    const place = await copy(database);
+    const { one, ended } = await run("history-downgrade", revision, place);
+    if (one.stop) phase.stops!.push(one.stop);
+    const differences = ended && watched.includes(revision) ? unrestored(revision, await lab.snapshot(place)) : [];
+    if (differences.length > 0) phase.unrestored.push({ revision, differences });
+    phase.planned.push(revision);
+    phase.steps.push(...one.steps);
+    await drop(place);
+  }
 }
 
 /** What stopped the trial, where something did. */

@@ -102,7 +102,7 @@ export interface Evidence {
   models?: Models;
   /** The dialect of the URL that env.py asked for: `postgresql`. */
   dialect?: string;
-  /** What the project runs on, where that is not Postgres: `mysql`. */
+  /** What the project runs on, where that is neither Postgres nor SQLite: `mysql`. */
   unsupported?: string;
   /** What the base branch's own files did, where old revisions looked faulty. */
   onBase?: Evidence;

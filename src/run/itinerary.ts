@@ -144,10 +144,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   try {
     // An empty database, as env.py leaves it with no revision at all.
     let main = await begin(phases.prepare);
-    if (!main) return end(text`env.py could not be run`);
-    if (evidence.dialect !== undefined && !isPostgres(evidence.dialect, plan.postgresIsMeant))
+    if (evidence.dialect !== undefined && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant))
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
+    if (!main) return end(text`env.py could not be run`);
     const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
@@ -274,8 +274,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   }
 }
 
-const isPostgres = (dialect: string, meant: boolean): boolean =>
-  /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && meant);
+const runsOn = ({ dialect: ours }: Scratch, dialect: string, postgresIsMeant: boolean): boolean =>
+  ours === "sqlite"
+    ? dialect === "sqlite"
+    : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && postgresIsMeant);
 
 /**
  * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
@@ -285,8 +287,10 @@ async function firstDatabase(plan: Plan, ports: Ports, name = "main"): Promise<D
   const { scratch, imported, made } = ports;
   const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
   if (!imported) return create();
-  const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
-  const rows = exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : [];
+  const [table] = await scratch.tables(imported, ["alembic_version"]);
+  const rows = table
+    ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll('"', '""')}".alembic_version`)
+    : [];
   const migrated = rows.some((row) => row.version_num !== plan.baseline);
   return migrated ? create() : scratch.clone(imported, name);
 }
@@ -338,7 +342,7 @@ async function goOn(
       history.reduce((sum, { seconds }) => sum + seconds, 0),
     ),
     fresh: () => freshDatabase(lab, plan, ports),
-    drop: ports.scratch.drop,
+    ...places(ports.scratch),
     unrestored: since,
   });
   for (const stop of known) {
@@ -350,6 +354,12 @@ async function goOn(
   if (untried) evidence.notes.push(untried);
   return phase;
 }
+
+/** Files are copied in no time, clusters are not. */
+const places = ({ dialect, clone, drop }: Scratch) => ({
+  drop,
+  ...(dialect === "sqlite" && { copy: (database: Database) => clone(database, "trial") }),
+});
 
 /** A database as the first revision finds it. */
 async function freshDatabase(lab: Laboratory, plan: Plan, ports: Ports): Promise<Database> {
@@ -416,7 +426,7 @@ async function baseHistory(
           watched: [],
           seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
           fresh: () => freshDatabase(lab, plan, { ...ports, imported: undefined }),
-          drop: scratch.drop,
+          ...places(scratch),
           unrestored: () => [],
         });
         observed.phases.push(phase);

@@ -1,6 +1,6 @@
 /** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 import { Failure } from "../failure.ts";
-import { catalogQuery, parseCatalog, withoutTables, type Catalog } from "../postgres/catalog.ts";
+import { withoutTables, type Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
 import { joined } from "./several.ts";
@@ -67,12 +67,8 @@ export async function openLaboratory(
   let models = false;
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
-    const found = await scratch.query<{ schema: string; name: string }>(
-      database,
-      `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`,
-      [versionTables.map(({ name }) => name).join("\n")],
-    );
+    const names = versionTables.map(({ name }) => name);
+    const found = await scratch.tables(database, names);
     return found.filter((table) =>
       versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)),
     );
@@ -88,8 +84,8 @@ export async function openLaboratory(
   };
 
   const snapshotOf = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
-    const json = query ? await query(catalogQuery()) : await readCatalog(scratch, database);
-    return withoutTables(parseCatalog(json!), query ? versionTables : await findVersionTables(database));
+    const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
+    return withoutTables(scratch.parseCatalog(json!), query ? versionTables : await findVersionTables(database));
   };
 
   const versionRows = async (database: Database): Promise<string[]> => {
@@ -193,7 +189,7 @@ export async function openLaboratory(
           const name = quoted(table);
           await scratch.query(
             part.database,
-            `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`,
+            `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`,
             [revision],
           );
         }
@@ -205,7 +201,7 @@ export async function openLaboratory(
 }
 
 const readCatalog = async (scratch: Scratch, database: Database): Promise<string> =>
-  Object.values((await scratch.query<Record<string, string>>(database, catalogQuery(), []))[0]!)[0]!;
+  Object.values((await scratch.query<Record<string, string>>(database, scratch.catalogQuery(), []))[0]!)[0]!;
 
 /** Where a run connects to: one database, or one for each place that env.py wants. */
 export const connectionsOf = (scratch: Scratch, database: Database) => ({
@@ -263,7 +259,7 @@ async function runScript(scratch: Scratch, database: Database, { file, sql }: Sc
     // pg_dump brackets its output with these two commands of psql.
     await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
     // Dumps change settings of the session, search_path above all; the session is used on.
-    await scratch.query(database, "DISCARD ALL");
+    if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
   } catch (error) {
     const { message, position } = error as { message: string; position?: string };
     const line = position === undefined ? undefined : sql.slice(0, Number(position) - 1).split("\n").length;

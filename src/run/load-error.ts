@@ -11,6 +11,8 @@ export class LoadError extends Failure {
   /** What was being done; `hang` and `died`: the process hung or ended in the midst of it. */
   readonly stage: Failed["stage"] | "hang" | "died";
   readonly raised: Raised;
+  /** What the project had connected to until then: `sqlite`. */
+  dialect?: string;
 
   constructor(
     stage: LoadError["stage"],

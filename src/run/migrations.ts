@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure } from "../failure.ts";
 import type { Server } from "../postgres/server.ts";
+import { openSqliteScratch } from "../sqlite/scratch.ts";
 import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
@@ -13,6 +14,7 @@ import type { Evidence, Models } from "./evidence.ts";
 import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
+import { driverFolder, projectEnvironment } from "./process.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -63,10 +65,20 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   // Made while the project loads.
   const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts));
   ahead.catch(() => {});
+  let files: Promise<Scratch> | undefined;
+  const filesOf = () =>
+    (files ??= openSqliteScratch({
+      python: task.interpreter.command,
+      driver: driverFolder(),
+      directory: path.join(task.root, environment.directory),
+      env: projectEnvironment(task.env),
+      signal,
+    }));
   const drivers: Driver[] = [];
   const imported = new Map<string, Promise<Database>>();
   const importDatabase = (root: string) => {
-    const database = imported.get(root) ?? scratchOf().then((scratch) => prepared(scratch, scripts));
+    const open = files ?? scratchOf();
+    const database = imported.get(root) ?? open.then((scratch) => prepared(scratch, scripts));
     imported.set(root, database);
     return database;
   };
@@ -85,6 +97,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         x: settings.x,
         root,
         ...(root !== task.root && { insteadOf: task.root }),
+        ...(files && { sqlite: true as const }),
       },
       env: task.env,
       signal,
@@ -108,28 +121,47 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   };
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
-  const { loaded } = first;
+  let { loaded } = first;
   try {
     const applied = await task.applied;
     if (!applied) return undefined;
     const { baseRoot, ...what } = applied;
-    const [scratch] = await Promise.all([scratchOf(), loaded]);
-    const evidence = await travel(
-      { ...what, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
-      {
-        scratch,
-        made: [await ahead],
-        head: async () => {
-          const driver = first ?? start(task.root);
-          first = undefined;
-          return driver;
+    const travelOn = async (scratch: Scratch, made: Database[]) =>
+      travel(
+        { ...what, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
+        {
+          scratch,
+          made,
+          head: async () => {
+            const driver = first ?? start(task.root);
+            first = undefined;
+            return driver;
+          },
+          ...(baseRoot && { base: () => startBase(baseRoot) }),
+          ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
+          progress: (phase, revision) =>
+            task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
         },
-        ...(baseRoot && { base: () => startBase(baseRoot) }),
-        ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
-        progress: (phase, revision) =>
-          task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
-      },
-    );
+      );
+    let [scratch, onSqlite] = await Promise.all([
+      scratchOf(),
+      loaded.then(
+        () => false,
+        (error: unknown) => isOnSqlite(error, task),
+      ),
+    ]);
+    let evidence = onSqlite ? undefined : await travelOn(scratch, [await ahead]);
+    if (!evidence || evidence.unsupported === "sqlite") {
+      // A project on SQLite is judged on SQLite, by processes that know so from the start.
+      scratch = await filesOf();
+      imported.clear();
+      first = start(task.root);
+      await (loaded = first.loaded);
+      evidence = await travelOn(scratch, []);
+      said.push(
+        text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`,
+      );
+    }
     if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
     const { connectsAtImport } = await loaded;
     if (connectsAtImport) {
@@ -152,7 +184,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
   } finally {
     await Promise.all(drivers.map((driver) => driver.stop()));
-    await (await opened?.catch(() => undefined))?.close();
+    for (const scratch of [opened, files]) await (await scratch?.catch(() => undefined))?.close();
   }
 }
 
@@ -165,6 +197,12 @@ async function sourcesOf({ differences }: Models, root: string): Promise<{ file:
     source: await readFile(path.resolve(root, file), "utf8").catch(() => ""),
   }));
   return Promise.all(read);
+}
+
+/** Whether a project that could not be loaded had connected to SQLite, and met something else. */
+function isOnSqlite(error: unknown, { postgresIsMeant }: Migrations): true {
+  if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
+  throw error;
 }
 
 async function script(root: string, file: string, setting: string): Promise<{ file: string; sql: string }> {

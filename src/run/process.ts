@@ -147,7 +147,7 @@ function killed(id: number): void {
 }
 
 /** driver/ lies beside src/ and beside dist/. */
-function driverFolder(): string {
+export function driverFolder(): string {
   for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
     const candidate = path.join(folder, "driver");
     if (existsSync(path.join(candidate, "__main__.py"))) return candidate;

@@ -20,6 +20,8 @@ export interface Load {
   root: string;
   /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
   insteadOf?: string;
+  /** The scratch databases are SQLite files, named by `database` of a connection; absent: Postgres. */
+  sqlite?: true;
 }
 
 /**

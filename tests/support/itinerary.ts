@@ -3,6 +3,8 @@ import { inject, onTestFinished } from "vitest";
 import { openScratch } from "../../src/postgres/scratch.ts";
 import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
 import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
+import { driverFolder } from "../../src/run/process.ts";
+import { openSqliteScratch } from "../../src/sqlite/scratch.ts";
 import { alembicFiles, revision, type RevisionOptions } from "./alembic.ts";
 import { drive, type Options } from "./driver.ts";
 
@@ -22,6 +24,8 @@ interface Project {
   /** Seconds after which a run hangs. */
   timeout?: number;
   driver?: Options;
+  /** The scratch databases are files of SQLite. */
+  sqlite?: true;
 }
 
 const filesOf = (revisions: Revisions, { env, files }: Project) => ({
@@ -31,10 +35,12 @@ const filesOf = (revisions: Revisions, { env, files }: Project) => ({
 
 /** Runs the itinerary; `phase` finds a phase of it. */
 export async function runItinerary(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
-  const { base, head = {}, deleted = [], plan, timeout = 20 } = project;
-  const start = (revisions: Revisions) => drive(filesOf(revisions, project), { timeout, ...project.driver });
+  const { base, head = {}, deleted = [], plan, timeout = 20, sqlite } = project;
+  const start = (revisions: Revisions) =>
+    drive(filesOf(revisions, project), { timeout, ...(sqlite && { load: { sqlite } }), ...project.driver });
   const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
-  const scratch = await openScratch({ ...inject("postgres"), stop: async () => {} });
+  const files = { python: [inject("pythons").default], driver: driverFolder(), directory: "/", env: process.env };
+  const scratch = await (sqlite ? openSqliteScratch(files) : openScratch({ ...inject("postgres"), stop: async () => {} }));
   onTestFinished(() => scratch.close());
   const progress: string[] = [];
   const ports: Ports = {
