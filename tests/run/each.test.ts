@@ -30,7 +30,7 @@ describe("old downgrades", () => {
         raised: { sqlstate: "22012" },
       })),
     );
-    expect(evidence.notes).toEqual([]);
+    expect(evidence.notes.filter(({ what }) => what.startsWith("downgrade()"))).toEqual([]);
   });
 
   test("that commit by themselves spoil nothing for the others", async () => {
@@ -60,7 +60,7 @@ describe("old downgrades", () => {
       b: { raised: { type: "ProcessDied" } },
     });
     // The one that hangs took all the time there was, or its own was up before.
-    expect(stops.c?.timedOut ?? evidence.notes[0]).toBeDefined();
+    expect(stops.c?.timedOut ?? evidence.notes.find(({ what }) => what.startsWith("downgrade()"))).toBeDefined();
   });
 
   test("that only stumble over what a later one left behind are told from those that are broken", async () => {
