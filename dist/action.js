@@ -1,107 +1,8 @@
-import { A as block, D as readInputs, M as count, N as plain, P as text, S as brokenReport, _ as commandProperty, b as paragraphs, d as grouped, f as relatedPlace, g as commandData, h as worstFirst, j as code, k as Failure, m as tally, n as abortedBySignals, o as terminal, p as shorten, s as sendSummary, u as sendJson, v as oneLine, x as gate, y as visible } from "./gate.js";
+import { C as gate, D as layer, M as block, N as code, P as text, S as githubRun, _ as noticeCommand, b as oneLine, d as terminal, f as sendJson, g as fenced, h as markdown, j as Failure, k as readInputs, m as sendSummary, p as sendToGitHub, s as abortedBySignals, v as sendAnnotations, w as brokenReport, x as paragraphs, y as tally } from "./gate.js";
 import { readFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { randomUUID } from "node:crypto";
-// src/report/annotations.ts
-/** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
-/** What GitHub keeps of one step: so many of each level, and so much of a message. The rest is lost without a word. */
-const PER_LEVEL = 10;
-const MESSAGE = 4096;
-const TITLE = 255;
-const CUT = "\n\n(Cut here: the job summary has more.)";
-/** Text where there is no mark-up: code bare, blocks between blank lines. */
-function bare(parts) {
-	return paragraphs(parts).map((block) => "code" in block ? visible(block.code).replace(/^\n+|\s+$/g, "") : oneLine(plain(block.paragraph))).join("\n\n");
-}
-/**
-* Lines of `::error file=…::…` for the runner's log, worst first and within GitHub's limits; what does not fit is counted in a last
-* notice. Only the pull request's own findings: what the base branch has already, and what an ignore allows, is left to the summary.
-* A report that is not green has at least one error.
-*/
-function annotations(report) {
-	const several = report.environments.length > 1;
-	const own = worstFirst(report.environments.flatMap((environment) => grouped(environment.findings).own));
-	const all = [...report.failures.map(ofFailure), ...own.map((finding) => ofFinding(finding, several))];
-	if (report.verdict !== "pass" && !all.some(({ level }) => level === "error")) all.unshift({
-		level: "error",
-		place: {},
-		title: "alembic-gate",
-		message: bare(report.headline)
-	});
-	const of = (level) => all.filter((annotation) => annotation.level === level);
-	const crowded = [
-		"error",
-		"warning",
-		"notice"
-	].some((level) => of(level).length > PER_LEVEL);
-	const errors = of("error").slice(0, PER_LEVEL);
-	const warnings = of("warning").slice(0, PER_LEVEL);
-	const notices = of("notice").slice(0, crowded ? 9 : PER_LEVEL);
-	const hidden = [
-		[of("error").length - errors.length, "error"],
-		[of("warning").length - warnings.length, "warning"],
-		[of("notice").length - notices.length, "notice"]
-	];
-	if (crowded) notices.push(rest(hidden));
-	return [
-		...errors,
-		...warnings,
-		...notices
-	].map(command);
-}
-/** Prints the annotations to the runner's log. */
-function sendAnnotations(report, write) {
-	for (const line of annotations(report)) write(`${line}\n`);
-}
-/** Foreign text for the runner's log, in which the runner then looks for no commands. */
-function fenced(log, token = randomUUID()) {
-	return `::stop-commands::${token}\n${log}${log === "" || log.endsWith("\n") ? "" : "\n"}::${token}::\n`;
-}
-function ofFailure({ message, help, file, line }) {
-	return {
-		level: "error",
-		place: {
-			file,
-			line
-		},
-		title: "alembic-gate",
-		message: together([bare(message), bare(help)])
-	};
-}
-function ofFinding(finding, several) {
-	const related = finding.related.slice(0, 5).map((other) => oneLine(`See also ${relatedPlace(finding, other)}: ${plain(other.message)}`));
-	const environment = several ? ` (${finding.environment})` : "";
-	return {
-		level: finding.severity,
-		place: finding,
-		title: oneLine(`alembic-gate: ${finding.rule}${environment}`),
-		message: together([
-			bare(finding.message),
-			bare(finding.help),
-			related.join("\n")
-		])
-	};
-}
-function rest(hidden) {
-	return {
-		level: "notice",
-		place: {},
-		title: "alembic-gate",
-		message: `${hidden.filter(([number]) => number > 0).map(([number, noun]) => count(number, `more ${noun}`)).join(", ")}: GitHub shows ${PER_LEVEL} of each kind for one step. The rest is in the job summary and the JSON report.`
-	};
-}
-const together = (texts) => texts.filter(Boolean).join("\n\n");
-function command({ level, place: { file, line, endLine, column, endColumn }, title, message }) {
-	const oneLined = endLine === void 0 || endLine === line;
-	return `::${level} ${[...[
-		["file", file],
-		["line", line],
-		["endLine", endLine ?? (column === void 0 ? void 0 : line)],
-		["col", oneLined ? column : void 0],
-		["endColumn", oneLined && column !== void 0 ? endColumn : void 0]
-	].filter(([name, value]) => value !== void 0 && file !== void 0 && (line !== void 0 || name === "file")).map(([name, value]) => `${name}=${commandProperty(String(value))}`), `title=${commandProperty(shorten(title, TITLE))}`].join(",")}::${commandData(shorten(message, MESSAGE, CUT))}`;
-}
 // src/report/outputs.ts
 /**
 * The outputs by name. Everything is text, as GitHub has it; `heads` is one a line, over all environments.
@@ -123,7 +24,7 @@ function outputs(report, file) {
 	};
 }
 // src/action.ts
-/** Entry of the action: inputs → gate → annotations, job summary, outputs. Its exit code is the verdict. */
+/** Entry of the action: inputs → gate → annotations, job summary, outputs; then what needs a token. Its exit code is the verdict. */
 const { env } = process;
 /** What GitHub says about the run. */
 function readEvent() {
@@ -148,33 +49,79 @@ function links() {
 		...server && repository && sha && { source: `${server}/${repository}/blob/${sha}` }
 	};
 }
+/** GitHub shows ten notices of a step; one is kept for what could not be sent. */
+const RESERVED = 1;
 /** Writes the report to every place that needs no token. */
-async function send(report) {
+async function write(report) {
 	const file = path.join(env.RUNNER_TEMP ?? tmpdir(), "alembic-gate-report.json");
 	await sendJson(report, file);
 	process.stdout.write(fenced(terminal(report, {
 		colour: true,
 		width: 120
 	})));
-	sendAnnotations(report, (line) => process.stdout.write(line));
+	sendAnnotations(report, (line) => process.stdout.write(line), RESERVED);
 	if (env.GITHUB_STEP_SUMMARY) await sendSummary(report, env.GITHUB_STEP_SUMMARY, links());
 	const { setOutput } = await import("./core.js");
 	if (env.GITHUB_OUTPUT) for (const [name, value] of Object.entries(outputs(report, file))) setOutput(name, value);
 	process.exitCode = report.exitCode;
 }
-try {
+/** Sends the report where a token is needed; what could not be sent is one notice, and changes nothing else. */
+async function send(report, root, given, event) {
+	const run = githubRun(env, event.payload, event.token);
+	if (!run) return;
+	const { comment, directory, config, name, postgresVersion } = layer(given);
+	const selection = [
+		directory === "." ? "" : directory,
+		...config,
+		...name,
+		postgresVersion ?? ""
+	];
+	const owner = {
+		workflow: run.workflow,
+		job: run.job,
+		environment: selection.filter((part) => part !== "").join(" ")
+	};
+	const source = (file) => readIn(root, file);
+	const missing = await sendToGitHub(report, {
+		run,
+		env,
+		comment,
+		owner,
+		links: links(),
+		source,
+		reserved: RESERVED
+	});
+	if (missing) await tell(missing);
+}
+function readIn(root, file) {
+	try {
+		return readFileSync(path.join(root, file), "utf8");
+	} catch {
+		return;
+	}
+}
+async function tell(notice) {
+	process.stdout.write(`${noticeCommand(notice)}\n`);
+	if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, `\n${markdown(paragraphs(notice))}`);
+}
+async function main() {
 	const event = readEvent();
 	const given = readInputs(env);
+	const signal = abortedBySignals();
 	const cwd = env.GITHUB_WORKSPACE ?? process.cwd();
-	const { report } = await gate(given, {
+	const { report, root } = await gate(given, {
 		cwd,
 		env,
 		event,
-		signal: abortedBySignals(),
+		signal,
 		progress: () => {}
 	});
-	await send(report);
+	await write(report);
+	if (!signal.aborted) await send(report, root, given, event);
+}
+try {
+	await main();
 } catch (error) {
-	await send(brokenReport(error));
+	await write(brokenReport(error));
 }
 export {};

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { C as conclude, E as readArguments, O as usage, P as text, S as brokenReport, T as layer, a as sendTerminal, c as summary, i as progress, j as code, k as Failure, l as json, n as abortedBySignals, o as terminal, r as version, t as fix, w as reported, x as gate } from "./gate.js";
+import { A as usage, C as gate, D as layer, E as reported, N as code, O as readArguments, P as text, T as conclude, a as pageOf, c as version, i as explain, j as Failure, l as progress, n as fix, o as ruleList, r as CATALOGUE, s as abortedBySignals, t as inFormat, u as sendTerminal, w as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
-import path from "node:path";
 import { writeFile } from "node:fs/promises";
+import path from "node:path";
 // src/cli.ts
 /** Entry of the command line: arguments → gate → report. */
 process.stdout.on("error", (error) => {
@@ -16,24 +16,26 @@ const sourceIn = (root) => (file) => {
 		return;
 	}
 };
-/** The report in a format that is no terminal's, or for a file. */
-function written(report, format, source) {
-	if (format === "json") return json(report);
-	return format === "markdown" ? summary(report) : terminal(report, {
-		colour: false,
-		width: 100,
-		source
-	});
-}
+/** The report in a format, for a file or for a pipe. */
+const written = (report, format, root) => inFormat(format, report, {
+	source: sourceIn(root),
+	version,
+	rules: CATALOGUE.map((rule) => ({
+		...rule,
+		page: format === "sarif" ? pageOf(rule.id) : ""
+	}))
+});
 async function main(argv) {
 	const cwd = process.cwd();
 	let report;
 	let root = cwd;
 	let settings = layer();
 	try {
-		const { command, given, fix: how } = readArguments(argv);
+		const { command, given, fix: how, rule } = readArguments(argv);
 		if (command === "help") return void process.stdout.write(usage(version));
 		if (command === "version") return void process.stdout.write(`${version}\n`);
+		if (command === "rules") return void process.stdout.write(ruleList());
+		if (command === "explain") return void process.stdout.write(explain(rule));
 		settings = layer(given);
 		const world = {
 			cwd,
@@ -54,9 +56,9 @@ async function main(argv) {
 		report = brokenReport(error);
 	}
 	const { format, output } = settings;
-	if (output === void 0 && format !== "text") process.stdout.write(written(report, format, sourceIn(root)));
+	if (output === void 0 && format !== "text") process.stdout.write(written(report, format, root));
 	else {
-		if (output !== void 0) report = await save(output, report, written(report, format, sourceIn(root)), settings);
+		if (output !== void 0) report = await save(output, report, written(report, format, root), settings);
 		sendTerminal(report, process.stdout, sourceIn(root));
 	}
 	process.exitCode = report.exitCode;

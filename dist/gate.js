@@ -1,10 +1,10 @@
-import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
-import { devNull, homedir, tmpdir } from "node:os";
+import { chownSync, existsSync, lstatSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
+import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { availableParallelism, devNull, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
 import { execFile, spawn } from "node:child_process";
 import path$1, { basename } from "node:path/posix";
-import { createHash, randomBytes } from "node:crypto";
-import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -100,10 +100,10 @@ function describeState(difference) {
 	const { change, kind, name, properties } = difference;
 	if (change === "removed") return text`${kind} ${code(name)} is missing`;
 	if (change === "added") return text`${kind} ${code(name)} was not there before`;
-	return text`${kind} ${code(name)}: ${joined$1(properties.map((property) => short$1(property) ? text`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)} differs`), "; ")}`;
+	return text`${kind} ${code(name)}: ${joined$4(properties.map((property) => short$1(property) ? text`${nameOf$4(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$4(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
-const content = ({ kind, parent, properties }, side) => JSON.stringify([
+const content$1 = ({ kind, parent, properties }, side) => JSON.stringify([
 	kind,
 	parent,
 	properties.map((property) => JSON.stringify([property.name, property[side]])).sort(order$1)
@@ -116,7 +116,7 @@ function describeAll(differences) {
 	const renamed = /* @__PURE__ */ new Map();
 	for (const removed of differences) {
 		if (removed.change !== "removed" || !defined(removed)) continue;
-		const added = differences.find((other) => other.change === "added" && defined(other) && ![...renamed.values()].includes(other) && content(other, "after") === content(removed, "before"));
+		const added = differences.find((other) => other.change === "added" && defined(other) && ![...renamed.values()].includes(other) && content$1(other, "after") === content$1(removed, "before"));
 		if (added) renamed.set(removed, added);
 	}
 	const gone = new Set(renamed.values());
@@ -135,14 +135,14 @@ function valueText(value) {
 	return String(value);
 }
 /** A property's name as prose, unless a name from the database is part of it. */
-const nameOf$2 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
+const nameOf$4 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
 const valueOf = (property, value) => {
 	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
-const joined$1 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$1(properties.map((property) => short$1(property) ? text`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$2(property)}`), ", ");
+const joined$4 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
+const changesOf = ({ properties }) => joined$4(properties.map((property) => short$1(property) ? text`${nameOf$4(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$4(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -180,7 +180,7 @@ function detailOf({ change, kind, properties }) {
 		"procedure",
 		"aggregate"
 	].includes(kind)) labelled("language");
-	return joined$1(parts, ", ");
+	return joined$4(parts, ", ");
 }
 // src/digest.ts
 /** More nodes than this no reviewer looks at. */
@@ -202,25 +202,48 @@ function graphReport(graph, history) {
 			label: (graph.revisions.get(id) ?? history?.graph.revisions.get(id))?.message ?? "",
 			parents: parentsOf(id).filter((parent) => shown.includes(parent)),
 			state: changed.get(id) ?? "base",
-			head: heads.has(id)
+			head: heads.has(id),
+			...parentsOf(id).some((parent) => !shown.includes(parent)) && { earlier: true }
 		})),
 		omitted: (/* @__PURE__ */ new Set([...graph.revisions.keys(), ...wanted])).size - shown.length
 	};
 }
+/** More objects than this no reviewer compares. */
+const MOST_OBJECTS = 100;
+/** UTF-16 units of a value: a function's body may be of any length. */
+const LONGEST_VALUE = 2e3;
+const inWords = (value) => {
+	const words = valueText(value);
+	return words.length > LONGEST_VALUE ? `${words.slice(0, LONGEST_VALUE)}…` : words;
+};
+/** The first differences, object by object. A value that is unset on one side is absent there. */
+const objectDifferences = (differences) => differences.slice(0, MOST_OBJECTS).map(({ change, kind, name, properties }) => ({
+	change,
+	kind,
+	name,
+	properties: properties.map(({ name: property, before, after }) => ({
+		name: property,
+		...before !== null && { before: inWords(before) },
+		...after !== null && { after: inWords(after) }
+	}))
+}));
 /** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
 function phaseReports({ phases }) {
-	return phases.filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0)).map(({ id, title, planned, seconds, state, compared, steps }) => ({
+	return phases.filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0)).map(({ id, title, planned, seconds, state, compared, steps, stop }) => ({
 		id,
 		title,
 		revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
 		seconds,
 		outcome: state,
-		...compared && id !== "upgrade" && { compared: {
-			with: compared.with,
-			differences: compared.differences.length
-		} }
+		...compared && id !== "upgrade" && { compared: comparison$1(compared) },
+		...stop?.revision !== void 0 && { stoppedAt: stop.revision }
 	}));
 }
+const comparison$1 = ({ with: other, differences }) => ({
+	with: other,
+	differences: differences.length,
+	...differences.length > 0 && { objects: objectDifferences(differences) }
+});
 /** What the pull request does to the schema, and the SQL that its upgrades executed. */
 function schemaReport({ phases, schema }) {
 	if (!schema) return void 0;
@@ -230,6 +253,7 @@ function schemaReport({ phases, schema }) {
 	})));
 	return {
 		changes: describeAll(schema),
+		...schema.length > 0 && { objects: objectDifferences(schema) },
 		sql
 	};
 }
@@ -343,10 +367,18 @@ async function openGit(directory) {
 }
 /** Folders that are nobody's own source. */
 const FOREIGN_FOLDERS$1 = /(^|\/)(node_modules|__pycache__|site-packages)\//;
-/** The tree of one commit. Blobs are read through one git process, which ends with ours. */
+const trees = /* @__PURE__ */ new WeakMap();
+/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
 function commitTree(git, commit) {
+	const known = trees.get(git) ?? /* @__PURE__ */ new Map();
+	const tree = known.get(commit) ?? openTree(git, commit);
+	trees.set(git, known.set(commit, tree));
+	return tree;
+}
+function openTree(git, commit) {
 	const listings = /* @__PURE__ */ new Map();
-	const blobs = blobReader(git);
+	const reader = blobReader(git);
+	const blobs = /* @__PURE__ */ new Map();
 	/** Path to blob id, of plain files below a folder or of one file. */
 	const look = (place) => {
 		let listing = listings.get(place);
@@ -382,7 +414,10 @@ function commitTree(git, commit) {
 		},
 		async read(file) {
 			const blob = await id(file);
-			return blob === void 0 ? void 0 : blobs(blob);
+			if (blob === void 0) return void 0;
+			let bytes = blobs.get(blob);
+			if (!bytes) blobs.set(blob, bytes = reader(blob));
+			return bytes;
 		}
 	};
 }
@@ -465,16 +500,21 @@ function blobReader(git) {
 const FETCH_ALL = block("- uses: actions/checkout@v5\n  with:\n    fetch-depth: 0", "yaml");
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 /** A string somewhere in foreign JSON. */
-function at$1(value, ...keys) {
+function at$2(value, ...keys) {
 	for (const key of keys) {
 		if (typeof value !== "object" || value === null) return void 0;
 		value = value[key];
 	}
 	return typeof value === "string" ? value : void 0;
 }
+/** The labels of the pull request that the event is about; events of a merge queue and pushes tell none. */
+function labelsOf(event) {
+	const { pull_request: request } = event?.payload ?? {};
+	return Array.isArray(request?.labels) ? request.labels.flatMap((label) => at$2(label, "name") ?? []) : [];
+}
 /** The same, where it is a commit id that exists (pushes of new branches come from 000…). */
 function commitAt(value, ...keys) {
-	const found = at$1(value, ...keys);
+	const found = at$2(value, ...keys);
 	return found !== void 0 && COMMIT.test(found) && !/^0+$/.test(found) ? found : void 0;
 }
 /**
@@ -508,7 +548,7 @@ async function findBase({ git, event, base }) {
 		}
 	});
 	const payload = event?.payload;
-	const name = at$1(payload, "pull_request", "base", "ref");
+	const name = at$2(payload, "pull_request", "base", "ref");
 	if (base !== void 0 && base !== name) {
 		const tip = await resolve(git, base, event);
 		if (tip === void 0) throw new Failure(2, text`There is no branch or commit ${code(base)} in this repository.`, text`Name one that exists, or get it first:${block(`git fetch origin ${base}`, "sh")}`);
@@ -518,7 +558,7 @@ async function findBase({ git, event, base }) {
 		const before = commitAt(payload, "merge_group", "base_sha");
 		if (before !== void 0) {
 			await need(git, before, event);
-			return known(before, `${shortRef(at$1(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
+			return known(before, `${shortRef(at$2(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
 		}
 	}
 	const parents = await parentsOf(git, head);
@@ -531,7 +571,7 @@ async function findBase({ git, event, base }) {
 		await need(git, target, event);
 		return fork(git, head, target, name ?? "the base branch", event);
 	}
-	const usual = at$1(payload, "repository", "default_branch");
+	const usual = at$2(payload, "repository", "default_branch");
 	if (event?.name === "push" && usual !== void 0 && event.ref === `refs/heads/${usual}`) {
 		const before = commitAt(payload, "before");
 		if (before !== void 0) {
@@ -712,8 +752,14 @@ function sameText(a, b) {
 	const plain = (bytes) => Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n");
 	return Buffer.compare(a, b) === 0 || plain(a) === plain(b);
 }
-/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. */
-async function changedFiles(git, base) {
+const changes$1 = /* @__PURE__ */ new WeakMap();
+/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. git is asked once for each base. */
+function changedFiles(git, base) {
+	const known = changes$1.get(base) ?? filesChangedSince(git, base);
+	changes$1.set(base, known);
+	return known;
+}
+async function filesChangedSince(git, base) {
 	const from = base.mergeBase ?? base.commit;
 	const answers = await Promise.all([git.run([
 		"diff",
@@ -1747,18 +1793,18 @@ function unknownSection(name, all) {
 	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
 	return new Failure(2, text`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
 }
-const placeOf$5 = ({ file, line }) => ({
+const placeOf$6 = ({ file, line }) => ({
 	file,
 	line
 });
 function noScriptLocation(listing, config) {
 	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
-	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$5(config));
+	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$6(config));
 }
 /** @param folder where it leads, if the tree has that folder; it has no env.py then */
 function badScriptLocation(listing, config, folder) {
 	const written = text`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
-	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$5(config));
+	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$6(config));
 }
 /** The lines that would lead to the env.py which is nearest to the configuration. */
 function suggestion(listing, { file, format, section }) {
@@ -1783,7 +1829,7 @@ async function namedSources(listing, directory, config) {
 		let file;
 		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
 		if (file === void 0) throw missingConfig(listing, name, directory);
-		const sources = await sourcesOf(listing.tree, file);
+		const sources = await sourcesOf$1(listing.tree, file);
 		if (!sources) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
 		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
 	}
@@ -1795,7 +1841,7 @@ async function foundSources({ tree, files }, directory) {
 	const candidates = [...files].filter((file) => names.has(path$1.basename(file)) && isBelow(file, directory) && !isTemplate(file));
 	const byFile = /* @__PURE__ */ new Map();
 	for (const file of candidates.sort(byDepth)) {
-		const sources = await sourcesOf(tree, file).catch((error) => {
+		const sources = await sourcesOf$1(tree, file).catch((error) => {
 			if (error instanceof Failure && isExample(file)) return {
 				file,
 				broken: error
@@ -1807,7 +1853,7 @@ async function foundSources({ tree, files }, directory) {
 	return [...byFile.values()];
 }
 /** @returns undefined for a pyproject.toml without [tool.alembic] */
-async function sourcesOf(tree, file) {
+async function sourcesOf$1(tree, file) {
 	const folder = folderOf(file);
 	const isPyproject = path$1.basename(file) === "pyproject.toml";
 	const tomlFile = path$1.join(folder, "pyproject.toml");
@@ -1867,7 +1913,7 @@ async function findEnvironments(tree, { directory = "", config = [], names = [] 
 }
 async function environmentOf(listing, sources, section) {
 	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
-	const { directory, scriptLocation, kind } = await placeOf$4(listing, sources, config);
+	const { directory, scriptLocation, kind } = await placeOf$5(listing, sources, config);
 	const environment = {
 		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
 		config: config.file,
@@ -1901,7 +1947,7 @@ const fromDirectory = (written, directory) => written.startsWith(`/.repository-r
 * Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
 * meant from the first folder upwards that they fit.
 */
-async function placeOf$4(listing, { ini }, config) {
+async function placeOf$5(listing, { ini }, config) {
 	const home = folderOf(config.file);
 	const written = config.scriptLocation;
 	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
@@ -4228,16 +4274,24 @@ const blobId = (bytes, algorithm = "sha1") => createHash(algorithm).update(`blob
 * @param cache share one between two trees of a repository: files that are the same in both are read once
 */
 async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
-	return buildGraph((await Promise.all((await revisionFiles(tree, environment)).map(async (file) => {
+	const files = await revisionFiles(tree, environment);
+	const read = [];
+	const unread = [];
+	for (const [index, file] of files.entries()) {
 		const known = await tree.id?.(file);
-		const hit = known === void 0 ? void 0 : cache.get(`${known}:${file}`);
-		if (hit) return hit;
+		const key = known === void 0 ? void 0 : `${known}:${file}`;
+		if (key !== void 0 && cache.has(key)) read[index] = cache.get(key);
+		else unread.push(readInto(index, file, key));
+	}
+	await Promise.all(unread);
+	return buildGraph(read.filter((file) => file !== void 0));
+	async function readInto(index, file, known) {
 		const bytes = await tree.read(file);
-		if (!bytes) return void 0;
-		const key = `${known ?? blobId(bytes)}:${file}`;
+		if (!bytes) return;
+		const key = known ?? `${blobId(bytes)}:${file}`;
 		if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
-		return cache.get(key);
-	}))).filter((file) => file !== void 0));
+		read[index] = cache.get(key);
+	}
 }
 // src/history/names.ts
 /** With these, names can be used in ways that cannot be seen. */
@@ -4507,7 +4561,7 @@ function write(nodes, imports, options) {
 	/** SQL, with marks where values are put in. */
 	const sql = (node) => {
 		const parts = node.kind === "FString" ? node.items : [node];
-		put(`Sql ${JSON.stringify(plainSql(parts.map((part) => part.kind === "String" ? part.text : MARK).join("")))}`, node);
+		put(`Sql ${JSON.stringify(plainSql(parts.map((part) => part.kind === "String" ? part.text : MARK$1).join("")))}`, node);
 		for (const part of parts) if (part.kind !== "String") expression(part);
 	};
 	const parameters = (node) => {
@@ -4754,7 +4808,7 @@ const takesSql = (callee) => callee.kind === "Attribute" && [
 	"DDL"
 ].includes(callee.text) || callee.kind === "Name" && ["text", "DDL"].includes(callee.text);
 /** Stands where a value is put into a text. */
-const MARK = "\0";
+const MARK$1 = "\0";
 /** SQL without comments, and with one space where there is white space. What stands in quotes is left alone. */
 function plainSql(source) {
 	const pieces = source.matchAll(/[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|[^]/g);
@@ -4998,11 +5052,11 @@ function helpersOf(revision, files) {
 		for (const item of node.items) if (item) visit(item);
 	};
 	visit(parseModule(revision.source).module);
-	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$1(file))));
+	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$3(file))));
 }
-const nameOf$1 = (file) => file.slice(file.lastIndexOf("/") + 1);
+const nameOf$3 = (file) => file.slice(file.lastIndexOf("/") + 1);
 /** What of a file's name stands in code that uses it: a module's name, else the whole name. */
-const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$1(file);
+const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$3(file);
 const dotted = (file) => file.replace(/(?:\/__init__)?\.py$/, "").split("/");
 /** Whether an imported name, or a package above it, may be this file, wherever the import path begins. */
 function mayBe(module, file) {
@@ -5012,6 +5066,96 @@ function mayBe(module, file) {
 		const prefix = parts.slice(0, index + 1);
 		return prefix.length <= path.length && prefix.every((part, at) => part === path[path.length - prefix.length + at]);
 	});
+}
+// src/history/past.ts
+/** The commit in an answer of `git log`; undefined where a shallow clone ends there, since then nobody knows what came before. */
+function landing(git, answer) {
+	const [commit, date, parent] = (answer ?? "").split(" ");
+	return commit && date && (parent || !git.shallow) ? {
+		commit,
+		date
+	} : void 0;
+}
+const FORMAT = "--format=%H %cs %P";
+/** When a file came to the base branch: of a merged pull request the merge, not the commit on its own branch. */
+async function landingOf(git, { commit, mergeBase }, file) {
+	const command = [
+		"log",
+		"-1",
+		"--first-parent",
+		"-m",
+		"--no-renames",
+		"--diff-filter=A",
+		FORMAT,
+		commit,
+		"--",
+		file
+	];
+	const found = landing(git, await git.ask(command));
+	const cutBefore = found && mergeBase !== void 0 && await git.ask([
+		"cat-file",
+		"-e",
+		`${mergeBase}:${file}`
+	]) === void 0;
+	return found && {
+		...found,
+		...cutBefore && { afterCut: true }
+	};
+}
+/**
+* Whether the base branch had a file in exactly this version before.
+*
+* @param blob git's id of the version
+* @returns the commit that changed it to something else
+*/
+async function replacedBy(git, tip, file, blob) {
+	return landing(git, await git.ask([
+		"log",
+		"-1",
+		"--no-renames",
+		`--find-object=${blob}`,
+		FORMAT,
+		tip,
+		"--",
+		file
+	]));
+}
+/**
+* Those of some revisions that no tag contains: their id stands in no version of the folders that leads to a tag.
+*
+* @param folders of revision files, relative to the root
+* @returns not known where this clone has no tags; the reason is a sentence for people
+*/
+async function unreleasedOf(git, revisions, folders) {
+	if (revisions.length === 0) return {
+		known: true,
+		value: /* @__PURE__ */ new Set()
+	};
+	const untold = (why) => ({
+		known: false,
+		reason: text`${code("released: tags")} is set, but ${why}: every revision of the base branch counts as applied (a checkout with ${code("fetch-depth: 0")} has all tags)`
+	});
+	if (git.shallow) return untold("this clone is shallow");
+	if (!await git.ask(["tag", "--list"])) return untold("this clone has no tags");
+	const places = folders.map((folder) => folder === "" ? "." : folder);
+	const released = await Promise.all(revisions.map(async ({ id, at }) => {
+		if (!at.revision) return true;
+		const literal = `['"]${id.replaceAll(/[^\w]/g, String.raw`\$&`)}['"]`;
+		return await git.ask([
+			"log",
+			"-1",
+			"--tags",
+			"--pickaxe-regex",
+			`-S${literal}`,
+			"--format=%H",
+			"--",
+			...places
+		]) !== "";
+	}));
+	return {
+		known: true,
+		value: new Set(revisions.flatMap(({ id }, index) => released[index] ? [] : [id]))
+	};
 }
 // src/history/history.ts
 /** What the pull request does to the revisions that the base branch has. Facts only; the rules judge. */
@@ -5037,7 +5181,9 @@ function compareHistory(given) {
 		graph: baseGraph,
 		changes,
 		added,
-		changedFiles
+		changedFiles,
+		landed: /* @__PURE__ */ new Map(),
+		unreleased: /* @__PURE__ */ new Set()
 	};
 }
 function compare$1(before, after, helpers) {
@@ -5100,6 +5246,10 @@ async function onBase(tree, environment, graph, cache) {
 }
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA$1 = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
+/** Has git read what revisions were before. */
+async function readAhead(baseTree, changed) {
+	await Promise.all((await changed).filter((file) => file.endsWith(".py")).map((file) => baseTree.read(file)));
+}
 /**
 * Reads both sides of one environment and compares them.
 *
@@ -5107,10 +5257,11 @@ const DATA$1 = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 * @returns the pull request's graph as it will be once merged, and the history
 */
 async function readHistory(given) {
-	const { git, base, tree, environment, cache = /* @__PURE__ */ new Map() } = given;
+	const { git, base, tree, environment, released, cache = /* @__PURE__ */ new Map() } = given;
 	const changed = changedFiles(git, base);
 	const baseTree = commitTree(git, base.commit);
 	for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => void 0);
+	readAhead(baseTree, changed).catch(() => void 0);
 	const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
 	const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
 	const changedFiles$1 = await changed;
@@ -5118,15 +5269,53 @@ async function readHistory(given) {
 	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
 	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA$1.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
 	const known = await Promise.all(candidates.map((file) => baseTree.id(file)));
+	const history = compareHistory({
+		base,
+		baseGraph,
+		headGraph: graph,
+		changedFiles: changedFiles$1,
+		helpers: candidates.filter((_, index) => known[index] !== void 0)
+	});
+	const folders = [...baseEnvironment.versionFolders, ...environment.versionFolders];
 	return {
 		graph,
-		history: compareHistory({
-			base,
-			baseGraph,
-			headGraph: graph,
-			changedFiles: changedFiles$1,
-			helpers: candidates.filter((_, index) => known[index] !== void 0)
-		})
+		history: {
+			...history,
+			...await past({
+				git,
+				tree,
+				graph,
+				history,
+				folders,
+				released
+			})
+		}
+	};
+}
+/** More edits than this are no reverts of single ones. */
+const MOST_RESTORED = 20;
+/** What the base branch's commits tell, asked only where something follows from it. */
+async function past(given) {
+	const { git, tree, graph, history, folders, released } = given;
+	const tip = history.base.commit;
+	const landings = (graph.heads.length > 1 ? graph.heads.filter((head) => history.graph.revisions.has(head)) : []).map(async (id) => [id, await landingOf(git, history.base, history.graph.revisions.get(id).file)]);
+	const changed = [...history.changes.values()].filter(({ body, reparented, dependenciesChanged, helpers }) => body === "edited" || body === "deleted" || reparented || dependenciesChanged || helpers);
+	const edited = changed.filter(({ body, edited }) => body === "edited" && !edited.settingsOnly);
+	const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after }) => {
+		const bytes = await tree.read(after.file);
+		return [id, bytes && await replacedBy(git, tip, before.file, blobId(bytes, git.objectFormat))];
+	});
+	const unreleased = await (released === "tags" ? unreleasedOf(git, changed.map(({ before }) => before), folders) : void 0);
+	const restores = new Map(await Promise.all(restored));
+	const found = (entry) => entry[1] !== void 0;
+	return {
+		changes: new Map([...history.changes].map(([id, change]) => [id, {
+			...change,
+			...restores.get(id) && { restores: restores.get(id) }
+		}])),
+		landed: new Map((await Promise.all(landings)).filter(found)),
+		unreleased: unreleased?.known ? unreleased.value : /* @__PURE__ */ new Set(),
+		...unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }
 	};
 }
 // node_modules/postgres/src/query.js
@@ -7957,6 +8146,7 @@ const ENVIRONMENT_MARKS = /* @__PURE__ */ new Set(["pyvenv.cfg", "conda-meta"]);
 */
 function workTree(root) {
 	const listings = /* @__PURE__ */ new Map();
+	const folders = /* @__PURE__ */ new Map();
 	let ignored;
 	let realRoot;
 	/** The absolute path of a place in the tree; undefined where a link or `..` stands in the way, or nothing is there. */
@@ -7993,11 +8183,22 @@ function workTree(root) {
 			return listing;
 		},
 		async read(file) {
-			const absolute = await locate(file);
-			if (absolute === void 0 || !(await lstat(absolute)).isFile()) return void 0;
-			return readFile(absolute);
+			const { dir, base } = path.parse(path.join(".", file));
+			let folder = folders.get(dir);
+			if (!folder) folders.set(dir, folder = locate(dir));
+			const place = await folder;
+			return place === void 0 ? void 0 : bytesOf(path.join(place, base));
 		}
 	};
+}
+/** The bytes of a file that is no link; a named pipe would be read for ever. At once, since waiting for hundreds of files takes far longer than reading them. */
+function bytesOf(absolute) {
+	try {
+		if (!lstatSync(absolute).isFile()) return void 0;
+	} catch {
+		return;
+	}
+	return readFileSync(absolute);
 }
 /** `a/./b/../c/` → `a/c`; the root is "". */
 const tidy$1 = (folder) => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
@@ -8070,6 +8271,7 @@ const OPTIONS = {
 			"graph",
 			"history",
 			"run",
+			"drift",
 			"setup"
 		],
 		value: "FAMILY",
@@ -8128,6 +8330,16 @@ const OPTIONS = {
 		value: "N",
 		help: "how many heads are meant"
 	},
+	released: {
+		kind: "choice",
+		choices: ["base", "tags"],
+		help: "tags: a revision that no tag contains may still be changed"
+	},
+	"allow-label": {
+		kind: "text",
+		value: "LABEL",
+		help: "label of pull requests that may change applied revisions (migration-history-allowed)"
+	},
 	"fail-on": {
 		kind: "choice",
 		choices: [
@@ -8138,12 +8350,28 @@ const OPTIONS = {
 		help: "which findings make the job fail",
 		perRun: true
 	},
+	comment: {
+		kind: "choice",
+		choices: [
+			"auto",
+			"always",
+			"never"
+		],
+		help: "the comment on the pull request: auto, when there is something to say",
+		perRun: true,
+		onGitHub: true
+	},
 	format: {
 		kind: "choice",
 		choices: [
 			"text",
+			"unix",
 			"json",
-			"markdown"
+			"markdown",
+			"sarif",
+			"gitlab",
+			"junit",
+			"html"
 		],
 		help: "what the command line prints",
 		perRun: true,
@@ -8172,7 +8400,10 @@ const DEFAULTS = {
 	setupSql: [],
 	timeout: 120,
 	downgrades: "required",
+	released: "base",
+	allowLabel: "migration-history-allowed",
 	failOn: "error",
+	comment: "auto",
 	format: "text",
 	ignore: []
 };
@@ -8234,6 +8465,13 @@ const didYouMean = (wanted, names, dashes = "") => {
 	const near = nearest$1(wanted, names);
 	return near ? text`Did you mean ${code(dashes + near)}?` : text`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
 };
+/** What a first argument may be beside a folder; `./fix` is a folder. */
+const COMMANDS$1 = [
+	"check",
+	"fix",
+	"rules",
+	"explain"
+];
 /** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
 const FIX_FLAGS = ["yes", "merge"];
 /**
@@ -8243,7 +8481,7 @@ const FIX_FLAGS = ["yes", "merge"];
 * @throws Failure (exit code 2) for an unknown flag or a bad value
 */
 function readArguments(argv) {
-	const flags = Object.entries(OPTIONS).filter(([name]) => name !== "directory");
+	const flags = Object.entries(OPTIONS).filter(([name, { onGitHub }]) => name !== "directory" && !onGitHub);
 	const options = {
 		help: {
 			type: "boolean",
@@ -8259,8 +8497,9 @@ function readArguments(argv) {
 		multiple: kind === "list",
 		...name === "x" ? { short: "x" } : {}
 	};
-	const isFix = argv.find((argument) => !argument.startsWith("-")) === "fix";
-	if (isFix) for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
+	const first = argv.find((argument) => !argument.startsWith("-"));
+	const named = COMMANDS$1.find((name) => name === first);
+	if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
 	const known = Object.keys(options);
 	const { tokens } = parseArgs({
 		args: [...argv],
@@ -8271,7 +8510,7 @@ function readArguments(argv) {
 	});
 	const given = {};
 	const positionals = [];
-	let command = isFix ? "fix" : "check";
+	let command = named ?? "check";
 	const fix = {
 		yes: false,
 		merge: false
@@ -8296,7 +8535,13 @@ function readArguments(argv) {
 		const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
 		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
 	}
-	if (positionals[0] === "check" || positionals[0] === "fix") positionals.shift();
+	if (named) positionals.shift();
+	if (named === "explain") return {
+		command,
+		given,
+		fix,
+		...positionals[0] !== void 0 && { rule: positionals[0] }
+	};
 	if (positionals.length > 1) throw new Failure(2, text`One folder at a time, not ${listOf(positionals)}.`, text`Several configurations in one folder are named with ${code("--config")}.`);
 	if (positionals[0] !== void 0) given.directory = positionals[0];
 	return {
@@ -8305,6 +8550,8 @@ function readArguments(argv) {
 		fix
 	};
 }
+/** Inputs that carry what the runner knows; nobody sets them but for the token. */
+const RUNNERS = /* @__PURE__ */ new Set(["token", "check-run-id"]);
 /**
 * Reads the inputs of the action from INPUT_* variables; an empty one is unset.
 *
@@ -8316,7 +8563,7 @@ function readInputs(env) {
 	for (const [variable, raw] of Object.entries(env)) {
 		if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
 		const name = variable.slice(6).toLowerCase();
-		if (name === "token") continue;
+		if (RUNNERS.has(name)) continue;
 		if (!isName(name) || !inputs.includes(name)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, inputs));
 		given[name] = check(name, raw.trim(), { label: text`The input ${code(name)}` });
 	}
@@ -8382,8 +8629,9 @@ function checkTable(table, file, source) {
 			throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
 		} else if (!names.includes(name)) {
 			const sentence = text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
-			const { atDesk } = OPTIONS[name];
-			throw new Failure(2, sentence, text`Give it as ${name === "directory" ? text`an argument` : text`${code(`--${name}`)}`}${atDesk ? "" : " or as an input of the action"}.`, place);
+			const { atDesk, onGitHub } = OPTIONS[name];
+			const flag = name === "directory" ? text`an argument` : text`${code(`--${name}`)}`;
+			throw new Failure(2, sentence, text`Give it as ${[...onGitHub ? [] : [flag], ...atDesk ? [] : [text`an input of the action`]].flatMap((way, index) => index === 0 ? way : text` or as ${way}`)}.`, place);
 		} else {
 			const value = check(name, raw, {
 				label: text`${code(name)} in ${code(file)}`,
@@ -8429,12 +8677,14 @@ function checkIgnores(raw, whole, source) {
 }
 /** The help of the command line. */
 function usage(version) {
-	const rows = Object.entries(OPTIONS).flatMap(([name, { kind, choices, value, help }]) => name === "directory" ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]]);
+	const rows = Object.entries(OPTIONS).flatMap(([name, { kind, choices, value, help, onGitHub }]) => name === "directory" || onGitHub ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]]);
 	const width = Math.max(...rows.map(([flag]) => flag.length));
 	return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
+       alembic-gate rules                                 lists the rules
+       alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
 
 ${rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join("\n")}
   ${"-h, --help".padEnd(width)}  this text
@@ -8445,12 +8695,19 @@ Exit status: 0 passed · 1 findings block, or the project cannot run · 2 wrong 
 }
 // src/opening.ts
 /** What the gate needs before it judges: the checkout, the settings, the environments, the base commit, the server. */
-/** @throws Failure (exit code 2) for a folder that is none, bad settings, or no environment */
-async function openProject(given, { cwd }) {
+/** @throws Failure (exit code 2) for a folder that is none */
+async function openCheckout(given, { cwd }) {
 	const folder = path.resolve(cwd, typeof given.directory === "string" ? given.directory : ".");
 	if (!await stat(folder).then((found) => found.isDirectory(), () => false)) throw new Failure(2, text`There is no folder ${code(folder)}.`, text`Name the folder of the project, or leave it out for the current one.`);
 	const git = await openGit(folder);
-	const root = git?.root ?? folder;
+	return {
+		folder,
+		root: git?.root ?? folder,
+		...git && { git }
+	};
+}
+/** @throws Failure (exit code 2) for bad settings, or no environment */
+async function openProject(given, { folder, root, git }) {
 	const directory = path.relative(root, folder).split(path.sep).join("/");
 	const tree = workTree(root);
 	const settingsOf = async (place) => layer(given, (await readSettingsFile(tree, place)).given);
@@ -8498,24 +8755,9 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 		}
 	};
 }
-/**
-* Where the base branch has an environment whose folders it does not know: the whole project may have moved.
-*
-* @returns undefined where nothing moved, or where it cannot be told from what
-*/
-async function movedFrom(environment, { environments }, base) {
-	if ((await Promise.all(environment.versionFolders.map((folder) => base.list(folder)))).some((files) => files.length > 0)) return void 0;
-	const there = await findEnvironments(base, { directory: "" }).catch((error) => {
-		if (error instanceof Failure) return [];
-		throw error;
-	});
-	const here = new Set(environments.flatMap(({ environment }) => environment.versionFolders));
-	const gone = there.filter(({ versionFolders }) => !versionFolders.some((folder) => here.has(folder)));
-	return gone.length === 1 ? gone[0] : void 0;
-}
 // src/rules/lineage.ts
 /** The line of an assignment, or of the id where the file has no such assignment. */
-function placeOf$3(revision, what) {
+function placeOf$4(revision, what) {
 	const span = revision.at[what] ?? revision.at.revision;
 	return {
 		file: revision.file,
@@ -8527,7 +8769,7 @@ function placeOf$3(revision, what) {
 const unlessUnknowable = (environment) => environment?.unknowable === void 0 ? {} : { severity: "warning" };
 /** A revision as another place of a finding; `commit` where it stands on the base branch only. */
 function relatedTo(revision, what, message, commit) {
-	const { file, line } = placeOf$3(revision, what);
+	const { file, line } = placeOf$4(revision, what);
 	return {
 		file,
 		line,
@@ -8590,16 +8832,16 @@ function oldParents(id, { graph, history }) {
 function alembic(environment, command) {
 	const { directory, config, section, format, kind } = environment;
 	const inFolder = directory === "" ? config : config.slice(directory.length + 1);
-	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$1(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$1(section)}`].filter(Boolean);
+	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$2(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$2(section)}`].filter(Boolean);
 	const line = [
 		kind === "flask-migrate" ? "flask db" : "alembic",
 		...options,
 		command
 	].join(" ");
-	return directory === "" ? line : `cd ${quoted$1(directory)} && ${line}`;
+	return directory === "" ? line : `cd ${quoted$2(directory)} && ${line}`;
 }
 /** A word as a shell takes it. */
-const quoted$1 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+const quoted$2 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 /** The value of an assignment, written as its author writes strings. */
 function literal(revision, span, ids) {
 	const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
@@ -8607,10 +8849,27 @@ function literal(revision, span, ids) {
 	const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
 	return strings.length === 0 ? "None" : strings.length === 1 ? strings[0] : `(${strings.join(", ")})`;
 }
+/** A text as SQL has it. */
+const sqlText = (value) => `'${value.replaceAll("'", "''")}'`;
 /** Parents for people: `a`, `a and b`, nothing. */
 const parentsText = (ids) => ids.length === 0 ? text`nothing` : ids.flatMap((id, index) => [...index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`, code(id)]);
-/** How to allow a finding, for the end of its help. */
-const allow = (rule) => text`If it is right all the same, say why on the line: ${code(`# alembic-gate: ignore[${rule}] -- reason`)}`;
+/** How to allow a finding about applied revisions, for the end of its help. */
+const allow = (rule, settings) => text`If it is right all the same, since no database has run it yet, say, give the reason on the line (${code(`# alembic-gate: ignore[${rule}] -- reason`)})${byLabel(settings)}.`;
+/** The same for a finding that stands on no line: an entry of the settings. */
+const allowInSettings = (rule, revision, settings) => text`If it is right all the same, since no database has run it yet, say, give the reason in ${code("alembic-gate.toml")}${byLabel(settings)}:${block(`[[ignore]]\nrule = ${JSON.stringify(rule)}\nrevision = ${JSON.stringify(revision)}\nreason = "…"`, "toml")}`;
+const byLabel = (settings) => settings?.allowLabel === void 0 ? text`` : text`, or give the pull request the label ${code(settings.allowLabel)}`;
+/** A change of revisions that no tag contains, where the settings say that only tags are released. */
+function unreleased(draft, ids, what) {
+	const it = ids.length === 1 ? "it" : "them";
+	return {
+		...draft,
+		severity: "notice",
+		message: text`${what}; no tag contains ${it}, so ${ids.length === 1 ? "it counts" : "they count"} as not released (${code("released: tags")}).`,
+		help: text`Only databases that ran the base branch itself have the old version: make those anew, or take them down below ${it} first.`
+	};
+}
+/** `abc123def456 (2026-11-20)`. */
+const landingText = ({ commit, date }) => text`${code(commit.slice(0, 12))} (${date})`;
 // src/rules/rule.ts
 /** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
 function rule(definition) {
@@ -8630,6 +8889,7 @@ var multiple_heads_default = rule({
 	judge({ graph, environment, history, settings }) {
 		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
 		if (!graph.complete || doubled) return [];
+		if (history && joined$3(graph, history).length > 0) return joined$3(graph, history);
 		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
 		const meant = meantBranches(graph, environment, history);
 		const surplus = graph.heads.length - meant.size - allowed;
@@ -8642,6 +8902,17 @@ var multiple_heads_default = rule({
 		}));
 	}
 });
+/** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
+function joined$3(graph, history) {
+	if (graph.heads.length >= history.graph.heads.length) return [];
+	return history.added.map((id) => graph.revisions.get(id)).filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1).map((revision) => ({
+		...placeOf$4(revision, "down"),
+		severity: "notice",
+		revision: revision.id,
+		message: text`${code(revision.id)} joins ${parentsText(revision.down)}: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}.`,
+		help: text`Nothing needs to be done: databases run what they lack of each branch, whichever they stand at.`
+	}));
+}
 function describeHead(id, graph, history) {
 	const order = [...graph.revisions.keys()].indexOf(id);
 	if (!history) return {
@@ -8705,11 +8976,11 @@ function draftFor$1(head, other, graph, environment, history) {
 	const entry = head.entry === void 0 ? void 0 : graph.revisions.get(head.entry);
 	const rival = other === void 0 ? void 0 : graph.revisions.get(other);
 	const consequence = text`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
-	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$1).join(" ")}`), "sh");
+	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$2).join(" ")}`), "sh");
 	const related = rival ? [relatedTo(rival, "revision", text`the other head`)] : [];
 	if (!entry) {
 		const childless = [...history?.changes.values() ?? []].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
-		const place = childless?.after ? placeOf$3(childless.after, "down") : placeOf$3(revision, "revision");
+		const place = childless?.after ? placeOf$4(childless.after, "down") : placeOf$4(revision, "revision");
 		const why = childless ? childless.after ? text`${code(childless.id)} no longer builds on it` : text`${code(childless.id)} is deleted` : text`no revision builds on it`;
 		return {
 			...place,
@@ -8721,17 +8992,23 @@ function draftFor$1(head, other, graph, environment, history) {
 	}
 	const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
 	const builds = text`builds on ${parentsText(entry.down)}`;
-	const instead = !rival ? builds : entry.down.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}` : text`${builds} and not on the head ${code(rival.id)}`;
+	const instead = !rival ? builds : entry.down.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}${landedText(rival.id, history)}` : text`${builds} and not on the head ${code(rival.id)}${landedText(rival.id, history)}`;
 	const parents = rival && parentsOnTopOf(rival.id, entry, graph);
 	const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
 	return {
-		...placeOf$3(entry, "down"),
+		...placeOf$4(entry, "down"),
 		revision: entry.id,
 		message: text`${chain} ${instead}: ${consequence}.`,
 		help: text`${line === void 0 ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
 		related,
 		...parents && { fix: onTopOf(entry, parents) }
 	};
+}
+/** When the other head came to the base branch, and whether the branch was cut before that. */
+function landedText(id, history) {
+	const landing = history?.landed.get(id);
+	if (!landing) return history?.graph.revisions.has(id) ? text`, which the base branch has` : text``;
+	return text`, which landed on the base branch on ${landing.date} (${code(landing.commit.slice(0, 12))}${landing.afterCut ? ", after this branch was cut" : ""})`;
 }
 /** The parents that put a revision on a head. A merge keeps those that the head does not come from. */
 function parentsOnTopOf(head, { down }, graph) {
@@ -8779,7 +9056,7 @@ var missing_parent_default = rule({
 		const replaced = near.length === 1 ? ids.map((one) => one === parent ? near[0] : one) : void 0;
 		const insert = replaced && literal(revision, span, replaced);
 		return {
-			...placeOf$3(revision, what),
+			...placeOf$4(revision, what),
 			...unlessUnknowable(environment),
 			revision: id,
 			object: {
@@ -8844,7 +9121,7 @@ var duplicate_revision_default = rule({
 			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
 			const lost = files.find((file) => file !== kept);
 			return {
-				...placeOf$3(blamed, "revision"),
+				...placeOf$4(blamed, "revision"),
 				revision: id,
 				preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
 				message: text`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
@@ -8856,7 +9133,7 @@ var duplicate_revision_default = rule({
 			const blamed = base?.revisions.has(first.id) && !base.revisions.has(second.id) ? second : first;
 			const other = blamed === first ? second : first;
 			return {
-				...placeOf$3(blamed, "labels"),
+				...placeOf$4(blamed, "labels"),
 				revision: blamed.id,
 				object: {
 					kind: "branch label",
@@ -8896,7 +9173,7 @@ var revision_cycle_default = rule({
 		const consequence = noticed(graph) ? "Alembic refuses to load any revision" : "no order exists in which they could run, and Alembic walks in the circle for ever or runs them in a wrong one";
 		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text` → `, code(one)]);
 		return {
-			...placeOf$3(graph.revisions.get(id), edge(id, path[1])),
+			...placeOf$4(graph.revisions.get(id), edge(id, path[1])),
 			revision: id,
 			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
 			message: cycle.length === 1 ? text`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text`${code(id)} comes before itself (${arrows}): ${consequence}.`,
@@ -8929,7 +9206,7 @@ var unreadable_revision_default = rule({
 	wants: ["history", "environment"],
 	judge: ({ graph, history, environment }) => graph.unreadable.flatMap((unreadable) => {
 		const { file, line, reason } = unreadable;
-		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf(other.file) === nameOf(file)) ?? false;
+		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf$2(other.file) === nameOf$2(file)) ?? false;
 		if (reason === "computed" && preexisting) return [];
 		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
 		const { message, help } = wording(unreadable);
@@ -8949,14 +9226,14 @@ var unreadable_revision_default = rule({
 		}];
 	})
 });
-const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
+const nameOf$2 = (file) => file.slice(file.lastIndexOf("/") + 1);
 function wording({ file, reason, detail, line }) {
-	const name = code(nameOf(file));
+	const name = code(nameOf$2(file));
 	const dies = text`every alembic command stops when it loads the revisions`;
 	switch (reason) {
 		case "syntax": return {
 			message: text`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
-			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$1(file)}`, "sh")}`
+			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$2(file)}`, "sh")}`
 		};
 		case "encoding": return {
 			message: text`Python cannot decode ${name} (${detail}): ${dies}.`,
@@ -8978,23 +9255,23 @@ function wording({ file, reason, detail, line }) {
 }
 // src/rules/revision-id-too-long.ts
 /** Width of alembic_version.version_num. */
-const WIDTH = 32;
+const WIDTH$3 = 32;
 /** What VARCHAR counts. */
 const lengthOf = (id) => Array.from(id).length;
 var revision_id_too_long_default = rule({
 	id: "revision-id-too-long",
 	family: "graph",
 	severity: "error",
-	summary: `A revision's id has more than ${WIDTH} characters`,
+	summary: `A revision's id has more than ${WIDTH$3} characters`,
 	needs: ["graph"],
 	wants: ["history"],
 	judge({ graph, history }) {
-		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH)) return [];
-		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH).map((revision) => ({
-			...placeOf$3(revision, "revision"),
+		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH$3)) return [];
+		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH$3).map((revision) => ({
+			...placeOf$4(revision, "revision"),
 			revision: revision.id,
-			message: text`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH})`)}.`,
-			help: text`Shorten it to ${WIDTH} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
+			message: text`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH$3}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH$3})`)}.`,
+			help: text`Shorten it to ${WIDTH$3} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
 		}));
 	}
 });
@@ -9017,7 +9294,7 @@ var new_base_default = rule({
 		return history.added.map((id) => graph.revisions.get(id)).filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file))).map((revision) => {
 			const head = history.graph.heads[0];
 			return {
-				...placeOf$3(revision, "down"),
+				...placeOf$4(revision, "down"),
 				revision: revision.id,
 				message: text`${code(revision.id)} builds on nothing and begins a second history: on an existing database it runs beside all that is there, and nothing says in which order.`,
 				help: head === void 0 ? text`Name the revision that it builds on.` : text`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal(revision, revision.at.down, [head])}`, "python")}`,
@@ -9030,18 +9307,18 @@ var new_base_default = rule({
 /** Quoted text of each kind, or else white space and comments. */
 const TOKENS = /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
 /** The text with comments left out, and white space folded, outside of quotes. */
-const folded$2 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
+const folded$3 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
 const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
 /** Whether a statement only sets how long or with how much memory the following ones may run. */
-const isSetting = (sql) => SESSION.test(folded$2(sql));
+const isSetting = (sql) => SESSION.test(folded$3(sql));
 const DATA = /^(?:with|insert|update|delete|merge|copy|truncate|select|call|do|values|execute)\b/i;
 /** Whether a statement changes rows, or may: what it does cannot be seen in the catalog. */
-const isData = (sql) => DATA.test(folded$2(sql));
+const isData = (sql) => DATA.test(folded$3(sql));
 /** The statements one by one: a row of parameters each, keyed by their text. */
 function unitsOf(statements) {
 	return statements.flatMap(({ sql, parameters }) => {
 		const rows = parameters.length > 0 ? parameters : [[]];
-		const text = folded$2(sql);
+		const text = folded$3(sql);
 		return rows.map((row) => ({
 			sql: shown$1(sql, row),
 			key: JSON.stringify([text, row])
@@ -9092,488 +9369,6 @@ function canonical(node) {
 	};
 	return [type, Object.entries(fields).map(([key, value]) => [key, canonical(value)])];
 }
-// src/rules/edited-revision.ts
-var edited_revision_default = rule({
-	id: "edited-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has was changed in what it does",
-	needs: ["history"],
-	wants: ["edits", "run"],
-	judge: ({ history, edits, run }) => [...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => {
-		const edit = edits?.get(change.id);
-		return edit ? byEffect(change, edit, history, run) : byCode(change, history, text`nothing was run`);
-	}), ...throughHelpers(history, edits, run)]
-});
-/** Where the change stands, and what databases have run. */
-function places({ id, before, after, edited }, history) {
-	return {
-		file: after.file,
-		line: edited.line,
-		revision: id,
-		related: [{
-			file: before.file,
-			line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
-			commit: history.base.commit,
-			message: text`what databases have run`
-		}]
-	};
-}
-const takeBack = ({ before }, history) => text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh")}`;
-/** What the code alone tells. */
-function byCode(change, history, reason) {
-	const { functions, importsOnly, settingsOnly } = change.edited;
-	const { problem } = change.before;
-	if (settingsOnly) return {
-		...places(change, history),
-		severity: "notice",
-		message: text`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
-		help: text`Nothing needs to be done.`
-	};
-	if (problem && problem.reason !== "computed") return {
-		...places(change, history),
-		severity: "warning",
-		message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
-		help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision")}`
-	};
-	if (importsOnly) return {
-		...places(change, history),
-		severity: "warning",
-		message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
-		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision")}`
-	};
-	return {
-		...places(change, history),
-		message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-		help: text`${takeBack(change, history)}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision")}`
-	};
-}
-/** What the statements of both versions tell. */
-function byEffect(change, edit, history, run) {
-	const { id } = change;
-	const verdict = judged(id, change.edited.functions.every((name) => name === "downgrade") && edit.upgrade.kind === "unknown" ? {
-		...edit,
-		upgrade: { kind: "same" }
-	} : edit, run);
-	const place = places(change, history);
-	switch (verdict.kind) {
-		case "upgrade": return {
-			...place,
-			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
-			help: text`${takeBack(change, history)}${allow("edited-revision")}`,
-			evidence: verdict.evidence
-		};
-		case "downgrade": return {
-			...place,
-			message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: going back does something else than it did when the revision was released.`,
-			help: text`${takeBack(change, history)}Where the old one failed or left something behind, and this mends it, allow it. ${allow("edited-revision")}`,
-			evidence: verdict.evidence
-		};
-		case "same-schema": return {
-			...place,
-			severity: "notice",
-			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
-			help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
-			evidence: verdict.evidence
-		};
-		case "unknown":
-			if (!verdict.rendered && !verdict.evidence) return byCode(change, history, verdict.reason);
-			return {
-				...place,
-				severity: "warning",
-				message: text`${code(id)} is applied already, and ${whatChanged(change.edited.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
-				help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision")}`,
-				...verdict.evidence && { evidence: verdict.evidence }
-			};
-		case "settings": return {
-			...place,
-			severity: "notice",
-			message: text`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
-			help: text`Nothing needs to be done.`,
-			evidence: verdict.evidence
-		};
-		case "same": return {
-			...place,
-			severity: "notice",
-			message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
-			help: text`Nothing needs to be done.`
-		};
-	}
-}
-/** What weighs most of what both functions show. */
-function judged(id, { upgrade, downgrade }, run) {
-	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
-	if (upgrade.kind === "different" && !schemaIsSame) return {
-		kind: "upgrade",
-		evidence: difference$1(upgrade, downgrade)
-	};
-	if (downgrade.kind === "different") return {
-		kind: "downgrade",
-		evidence: difference$1(downgrade)
-	};
-	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
-		if (effect.kind !== "unknown") continue;
-		const alike = run !== void 0 && ranAlike(id, direction, run);
-		return {
-			kind: "unknown",
-			direction,
-			reason: effect.reason,
-			rendered: effect.rendered,
-			...alike && { evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
-		};
-	}
-	if (upgrade.kind === "different") return {
-		kind: "same-schema",
-		evidence: difference$1(upgrade)
-	};
-	if (upgrade.kind === "settings-only") return {
-		kind: "settings",
-		evidence: difference$1(upgrade)
-	};
-	if (downgrade.kind === "settings-only") return {
-		kind: "settings",
-		evidence: difference$1(downgrade)
-	};
-	return { kind: "same" };
-}
-const LONGEST = 30;
-function difference$1(effect, downgrade) {
-	const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
-	return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
-}
-/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
-function diff({ before, after }) {
-	const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
-	const same = (a, b) => a !== void 0 && a === b;
-	let head = 0;
-	while (same(old[head], now[head])) head += 1;
-	let tail = 0;
-	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
-	const part = (lines, sign) => {
-		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
-		return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
-	};
-	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
-	return [
-		...head > 0 ? around(0) : [],
-		...part(old, "-"),
-		...part(now, "+"),
-		...tail > 0 ? around(old.length - 1) : []
-	].join("\n");
-}
-/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
-function endsInTheSameSchema({ baseFiles, phases }) {
-	const again = phases.find(({ id }) => id === "history-upgrade");
-	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
-}
-/** Whether both versions, when they ran, executed the same statements. */
-function ranAlike(id, direction, { baseFiles, phases }) {
-	if (!baseFiles || direction === "downgrade") return false;
-	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
-	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$2(sql), parameters]));
-	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
-}
-const isEntry = (name) => name === "upgrade" || name === "downgrade";
-function whatChanged(functions) {
-	const entries = functions.filter(isEntry);
-	const others = functions.filter((name) => name !== "" && !isEntry(name));
-	const names = (entries.length > 0 ? entries : others).map((name) => `${name}()`);
-	return names.length > 0 ? listOf(names) : text`the code that runs when it is loaded`;
-}
-function consequence(functions) {
-	return functions.every((name) => name === "downgrade") ? "going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
-}
-/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
-function throughHelpers(history, edits, run) {
-	const users = /* @__PURE__ */ new Map();
-	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
-	return [...users].flatMap(([file, ids]) => {
-		const verdicts = ids.map((id) => ({
-			id,
-			verdict: edits?.has(id) ? judged(id, edits.get(id), run) : void 0
-		}));
-		const of = (...kinds) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
-		const different = of("upgrade", "downgrade").map(({ id, verdict }) => differently(file, id, verdict, history));
-		const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
-		const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
-		const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
-		return [
-			...different,
-			...unclear.length > 0 ? [unclearly(file, unclear.map(({ id }) => id), reason, history)] : [],
-			...quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []
-		];
-	});
-}
-function at(id, history) {
-	const { after } = history.changes.get(id);
-	return {
-		file: after.file,
-		line: after.upgrade?.line ?? after.at.revision?.line ?? 1
-	};
-}
-const helper = (file) => ({
-	object: {
-		kind: "file",
-		name: file
-	},
-	related: [{
-		file,
-		message: text`the file that changed`
-	}]
-});
-function differently(file, id, { kind, evidence }, history) {
-	return {
-		...at(id, history),
-		...helper(file),
-		revision: id,
-		message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
-		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`,
-		evidence
-	};
-}
-function unclearly(file, ids, reason, history) {
-	const one = ids.length === 1;
-	const why = reason ? text`, since ${reason}` : text` from the code`;
-	return {
-		...at(ids[0], history),
-		...helper(file),
-		severity: "warning",
-		...one && { revision: ids[0] },
-		message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
-		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision")}`
-	};
-}
-function alike(file, ids, history) {
-	const one = ids.length === 1;
-	return {
-		...at(ids[0], history),
-		...helper(file),
-		severity: "notice",
-		...one && { revision: ids[0] },
-		message: text`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
-		help: text`Nothing needs to be done.`
-	};
-}
-// src/rules/reparented-revision.ts
-var reparented_revision_default = rule({
-	id: "reparented-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has builds on another one now",
-	needs: ["graph", "history"],
-	judge({ graph, history }) {
-		return [...history.changes.values()].flatMap((change) => {
-			if (!change.after || !change.reparented && !change.dependenciesChanged) return [];
-			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
-			if (!change.reparented) return [depends(change, history)];
-			if (followsFromOthers(change.id, graph, history)) return [];
-			const gone = brokenOnBase(change, graph, history);
-			if (gone) return [mended(change, gone, history)];
-			return [repairsHeads(change.id, {
-				graph,
-				history
-			}) ? repair(change, graph, history) : moved(change, graph, history)];
-		});
-	}
-});
-const same = (a, b) => a.size === b.size && [...a].every((one) => b.has(one));
-/** Revisions that were taken out or put in account for the new parents: other rules tell it. */
-function followsFromOthers(id, graph, history) {
-	const { before, after } = oldParents(id, {
-		graph,
-		history
-	});
-	return same(before, after);
-}
-/** Why the base branch's own parents could not work, where the new ones do. */
-function brokenOnBase({ id, reparented }, graph, history) {
-	const left = reparented.before.filter((parent) => !reparented.after.includes(parent));
-	const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
-	if (absent.length > 0 && absent.length === left.length) return text`no file defines ${parentsText(absent)} there`;
-	const inCircle = ({ cycles }) => cycles.some((cycle) => cycle.includes(id));
-	return inCircle(history.graph) && !inCircle(graph) ? text`it comes before itself there` : void 0;
-}
-function mended({ id, before, after, reparented }, why, history) {
-	return {
-		...placeOf$3(after, "down"),
-		severity: "notice",
-		revision: id,
-		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
-		help: text`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-function moved({ id, before, after, reparented }, graph, history) {
-	const earlier = withPredecessors(history.graph, [id]);
-	const later = withPredecessors(graph, [id]);
-	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
-	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
-	const parents = text`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
-	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text`databases that have ${code(id)} got there by another way than new ones will`;
-	return {
-		...placeOf$3(after, "down"),
-		revision: id,
-		message: text`${code(id)} is applied already and ${parents}: ${consequence}.`,
-		help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision")}`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-function repair({ id, before, after, reparented }, graph, history) {
-	const earlier = withAncestors(history.graph, reparented.before);
-	const gained = [...withAncestors(graph, reparented.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
-	const rows = history.graph.heads.filter((head) => gained.includes(head)).map((head) => `DELETE FROM alembic_version WHERE version_num = '${head.replaceAll("'", "''")}';`).join("\n");
-	return {
-		...placeOf$3(after, "down"),
-		severity: "notice",
-		revision: id,
-		message: text`${code(id)} builds on ${parentsText(reparented.after)} now, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}: a repair, which a database that ran only one of the branches will not notice.`,
-		help: text`A database that has ${code(id)} and not ${listOf(gained, 3)} never runs ${gained.length === 1 ? "it" : "them"}; look with ${code("alembic current")} wherever the base branch was deployed.${rows === "" ? text`` : text` Where both branches were run, only the upper one may stay in the version table:${block(rows, "sql")}`}`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-function depends({ id, before, after }, history) {
-	return {
-		...placeOf$3(after, "dependsOn"),
-		severity: "warning",
-		revision: id,
-		object: {
-			kind: "header",
-			name: "depends_on"
-		},
-		message: text`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
-		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. ${allow("reparented-revision")}`,
-		related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)]
-	};
-}
-// src/rules/renamed-revision-id.ts
-var renamed_revision_id_default = rule({
-	id: "renamed-revision-id",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has got another id",
-	needs: ["graph", "history"],
-	judge: ({ graph, history }) => [...history.changes.values()].flatMap(({ id, before, becameId }) => {
-		if (becameId === void 0) return [];
-		const after = graph.revisions.get(becameId);
-		return [{
-			...placeOf$3(after, "revision"),
-			revision: becameId,
-			object: {
-				kind: "revision",
-				name: id
-			},
-			message: text`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
-			help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}${allow("renamed-revision-id")}`,
-			related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)]
-		}];
-	})
-});
-// src/rules/deleted-revision.ts
-var deleted_revision_default = rule({
-	id: "deleted-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has was deleted",
-	needs: ["graph", "history"],
-	judge({ graph, history }) {
-		return groups([...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === void 0), history.graph).map((group) => draftFor(group, graph, history));
-	}
-});
-/** Deleted revisions that hang together: a squash is one fault and not two hundred. */
-function groups(deleted, base) {
-	const byId = new Map(deleted.map((change) => [change.id, change]));
-	const neighbours = new Map(deleted.map(({ id }) => [id, /* @__PURE__ */ new Set()]));
-	for (const { id } of deleted) for (const parent of base.parents.get(id) ?? []) {
-		if (!byId.has(parent)) continue;
-		neighbours.get(id).add(parent);
-		neighbours.get(parent).add(id);
-	}
-	const seen = /* @__PURE__ */ new Set();
-	return deleted.flatMap(({ id }) => {
-		if (seen.has(id)) return [];
-		const group = /* @__PURE__ */ new Set([id]);
-		for (const one of group) {
-			seen.add(one);
-			for (const other of neighbours.get(one)) group.add(other);
-		}
-		return [[...group].map((one) => byId.get(one))];
-	});
-}
-function draftFor(group, graph, history) {
-	const ids = new Set(group.map(({ id }) => id));
-	const base = history.graph;
-	const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
-	const top = base.heads.find((head) => ids.has(head));
-	const named = top ?? ordered[0];
-	const stranded = top !== void 0;
-	const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
-	const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
-	const substitute = history.added.map((id) => graph.revisions.get(id)).find((revision) => standsFor(revision.id, group, children, graph));
-	const what = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
-	const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
-	const consequence = stranded ? text`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
-	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
-	return {
-		...substitute ? placeOf$3(substitute, "revision") : children[0]?.after ? placeOf$3(children[0].after, "down") : {},
-		revision: named,
-		...beginning && { severity: "warning" },
-		message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${group.length === 1 ? "its" : "their"} place` : text``}: ${consequence}.`,
-		help: beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allow("deleted-revision")}` : text`Bring ${group.length === 1 ? "it" : "them"} back, and undo what ${group.length === 1 ? "it" : "they"} did in a new revision:${restore}${substitute && group.length > 1 ? text`A squash is right once every database is stamped with the new revision. ` : text``}${allow("deleted-revision")}`,
-		related: group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit))
-	};
-}
-/** The deleted files as a shell takes them. */
-function filesOf(group, { base }) {
-	const files = group.map(({ before }) => quoted$1(before.file));
-	if (files.length <= 5) return files.join(" ");
-	const folders = [...new Set(group.map(({ before }) => quoted$1(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
-	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
-}
-/** How many of the deleted revisions a deleted one builds on. */
-function depth(id, among, base) {
-	const below = /* @__PURE__ */ new Set([id]);
-	for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
-	return below.size;
-}
-/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
-function standsFor(id, group, children, graph) {
-	const parents = graph.parents.get(id) ?? [];
-	const gone = new Set(group.map((change) => change.id));
-	const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
-	return parents.length === before.size && parents.every((parent) => before.has(parent)) && (children.length === 0 || children.some(({ after }) => after.down.includes(id)));
-}
-// src/rules/inserted-revision.ts
-var inserted_revision_default = rule({
-	id: "inserted-revision",
-	family: "history",
-	severity: "error",
-	summary: "A new revision stands below one that the base branch has",
-	needs: ["graph", "history"],
-	judge({ graph, history }) {
-		const added = new Set(history.added);
-		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
-		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
-			if (!reparented || !after) return [];
-			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
-			if (above.length === 0) return [];
-			const all = new Set(above);
-			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
-			const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
-			if (reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted") && all.size <= gone) return [];
-			const first = graph.revisions.get(above[0]);
-			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
-			const bottom = graph.revisions.get([...all].at(-1));
-			const old = literal(after, after.at.down, before.down);
-			return [{
-				...placeOf$3(first, "down"),
-				revision: first.id,
-				message: text`${listOf([...all], 3)} ${all.size === 1 ? "stands" : "stand"} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
-				help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision")}`,
-				related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-			}];
-		});
-	}
-});
 // src/rules/raised.ts
 /** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
 const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
@@ -9615,28 +9410,34 @@ function evidenceOf({ raised }) {
 // src/rules/observed.ts
 /** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
 const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
+/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
+const stopsGoingDown = (run) => phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
 /** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
 function withFirstError(phase) {
-	const { stop, steps } = phase;
-	if (stop?.raised.sqlstate !== "25P02") return phase;
+	const { stop, stops, steps } = phase;
+	return {
+		...phase,
+		...stop && { stop: firstErrorOf(stop, steps) },
+		...stops && { stops: stops.map((one) => firstErrorOf(one, steps)) }
+	};
+}
+function firstErrorOf(stop, steps) {
+	if (stop.raised.sqlstate !== "25P02") return stop;
 	const failed = (steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? []).find(({ error }) => error && error.sqlstate !== "25P02");
-	if (!failed?.error) return phase;
+	if (!failed?.error) return stop;
 	const { file, line, sql, error } = failed;
 	const { sqlstate: _, ...raised } = stop.raised;
 	return {
-		...phase,
-		stop: {
-			...stop,
-			...file !== void 0 && {
-				file,
-				line
-			},
-			raised: {
-				...raised,
-				type: "DatabaseError",
-				...error,
-				sql
-			}
+		...stop,
+		...file !== void 0 && {
+			file,
+			line
+		},
+		raised: {
+			...raised,
+			type: "DatabaseError",
+			...error,
+			sql
 		}
 	};
 }
@@ -9695,7 +9496,7 @@ function causeOf(stop, is) {
 	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
 }
 /** The place of a function of a revision. */
-function placeOf$2(graph, revision, part) {
+function placeOf$3(graph, revision, part) {
 	const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
 	if (!found) return {};
 	const span = (part === "revision" ? found.at.revision : found[part]) ?? found.at.revision;
@@ -9713,7 +9514,7 @@ function placeOfStop(graph, stop, direction) {
 	return file !== void 0 && line !== void 0 ? {
 		file,
 		line
-	} : placeOf$2(graph, stop.revision, direction);
+	} : placeOf$3(graph, stop.revision, direction);
 }
 /** A finding about a phase that stopped at a revision. */
 function stopped$1(graph, stop, direction, message, help) {
@@ -9725,297 +9526,14 @@ function stopped$1(graph, stop, direction, message, help) {
 		evidence: evidenceOf(stop)
 	};
 }
-/** The parts of a qualified name as SQL has them, its arguments aside: `public`, `"odd.name"`. */
-const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name)[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
+/** The parts of a qualified name as SQL has them, its arguments and the label of its database aside: `public`, `"odd.name"`. */
+const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name.replace(/^\[[^\]]*\] /, ""))[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
 /** An identifier without its quotes. */
 const unquoted = (identifier) => identifier.startsWith("\"") ? identifier.slice(1, -1).replaceAll("\"\"", "\"") : identifier;
 /** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
 const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
 /** Finds a name as a whole word. */
 const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
-// src/rules/environment-failed.ts
-/** What to do about an error that env.py, or what it imports, raised. */
-function wayOut$3(raised) {
-	const { type, message } = raised;
-	const missing = /No module named '([^']+)'/.exec(message)?.[1];
-	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
-	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
-	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) {
-		const settings = missingSettings(raised);
-		const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
-		return text`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
-	}
-	if (raised.sqlstate && /\bPRAGMA\b/i.test(message)) return text`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
-	const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
-	if (raised.sqlstate && kind !== void 0) return text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;
-	return text`Run ${code("alembic current")} in the same folder with the same interpreter: it runs the same env.py and should show the same error.`;
-}
-/** The message's first line, which of pydantic says the least. */
-function whatIsWrong(raised) {
-	const settings = missingSettings(raised);
-	return settings.length === 0 ? text`${firstLine(raised.message)}` : text`the settings lack ${listOf(settings)}`;
-}
-var environment_failed_default = rule({
-	id: "environment-failed",
-	family: "setup",
-	severity: "error",
-	summary: "env.py, or what it imports, raises",
-	needs: [
-		"run",
-		"environment",
-		"graph"
-	],
-	judge({ run, environment, graph }) {
-		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
-		if (!stop) return [];
-		const { file, line, raised } = stop;
-		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
-		const raises = file === void 0 ? text`Alembic raises ${code(raised.type)}` : text`${code(file)} raises ${code(raised.type)}`;
-		const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text`The project does not finish loading` : raises;
-		return [{
-			file: file ?? environment.config,
-			line: line ?? 1,
-			...revision !== void 0 && { revision },
-			message: text`${who}, so no migration can run: ${whatIsWrong(raised)}`,
-			help: wayOut$3(raised),
-			evidence: evidenceOf(stop)
-		}];
-	}
-});
-// src/rules/missing-extension.ts
-/** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES = new Map(Object.entries({
-	vector: "pgvector/pgvector:pg17",
-	postgis: "postgis/postgis:17-3.5",
-	postgis_raster: "postgis/postgis:17-3.5",
-	timescaledb: "timescale/timescaledb:latest-pg17"
-}));
-var missing_extension_default = rule({
-	id: "missing-extension",
-	family: "setup",
-	severity: "error",
-	summary: "A migration needs an extension that the server does not have, or that nobody created",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
-		const extension = stop && missingExtension(stop);
-		if (!stop || extension === void 0) return [];
-		const absent = /not available|control file/.test(stop.raised.message);
-		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
-		return [{
-			...placeOfStop(graph, stop, "upgrade"),
-			revision: stop.revision,
-			object: {
-				kind: "extension",
-				name: extension
-			},
-			message: absent ? text`${code(stop.revision)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text`${code(stop.revision)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
-			help: absent ? text`Judge on a server that has it: ${block(service, "yaml")}` : text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`
-		}];
-	}
-});
-// src/rules/missing-role.ts
-var missing_role_default = rule({
-	id: "missing-role",
-	family: "setup",
-	severity: "error",
-	summary: "A migration names a role that no revision creates",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
-		const role = stop && missingRole(stop);
-		if (!stop || role === void 0) return [];
-		return [{
-			...placeOfStop(graph, stop, "upgrade"),
-			revision: stop.revision,
-			object: {
-				kind: "role",
-				name: role
-			},
-			message: text`${code(stop.revision)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
-			help: text`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll("\"", "\"\"")}";`, "sql")}`
-		}];
-	}
-});
-// src/rules/missing-baseline.ts
-/** The revision at which a database of the base branch stands: what a dump of production is likely to have. */
-function headOf(graph, { base }, fallback) {
-	const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
-	return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
-}
-var missing_baseline_default = rule({
-	id: "missing-baseline",
-	family: "setup",
-	severity: "error",
-	summary: "The base branch's own revisions do not run from an empty database, so nothing can be judged",
-	needs: [
-		"run",
-		"environment",
-		"graph"
-	],
-	judge({ run, environment, graph }) {
-		const [phase] = phasesOf(run, "base");
-		const stop = phase?.stop;
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
-		const where = baseline ? text`with the baseline that is given` : text`from an empty database`;
-		const place = placeOfStop(graph, stop, "upgrade");
-		return [{
-			file: environment.config,
-			line: 1,
-			message: text`The migrations do not start ${where}: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
-			help: text`Give the gate a schema that the chain can start from: dump one whose revision is ${baseline ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${headOf(graph, run, stop.revision)}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
-			evidence: evidenceOf(stop),
-			...place.file !== void 0 && { related: [{
-				file: place.file,
-				line: place.line,
-				message: text`this fails`
-			}] }
-		}];
-	}
-});
-// src/rules/unsupported-database.ts
-var unsupported_database_default = rule({
-	id: "unsupported-database",
-	family: "setup",
-	severity: "error",
-	summary: "The project runs on another database than Postgres",
-	needs: ["run", "environment"],
-	judge: ({ run, environment }) => run.unsupported === void 0 ? [] : [{
-		file: environment.config,
-		line: 1,
-		message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on one Postgres database only: its revisions were not run.`,
-		help: text`Judge the graph and the history alone: ${code("static: true")}.`
-	}]
-});
-// src/rules/foreign-connection.ts
-var foreign_connection_default = rule({
-	id: "foreign-connection",
-	family: "setup",
-	severity: "error",
-	summary: "A migration or env.py wanted to connect to another server and was refused",
-	needs: ["run"],
-	judge: ({ run }) => run.foreign.map(({ wanted, file, line }) => ({
-		...file !== void 0 && {
-			file,
-			line
-		},
-		object: {
-			kind: "server",
-			name: wanted
-		},
-		message: text`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
-		help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
-	}))
-});
-// src/rules/commands.ts
-/** The commands that a user types, for help and for repeating what the gate saw. */
-/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
-function command({ kind, config, directory, format, section }, verb, target) {
-	const file = path$1.relative(directory, config);
-	if (kind === "flask-migrate") {
-		const folder = path$1.dirname(file);
-		return [
-			"flask",
-			"db",
-			verb,
-			...folder === "migrations" ? [] : ["-d", folder],
-			target
-		].join(" ");
-	}
-	return [
-		"alembic",
-		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
-		verb,
-		target
-	].join(" ");
-}
-/** What to go down to so that a revision's downgrade() is run; any one parent of a merge will do. */
-const below = (graph, revision) => graph.parents.get(revision)?.[0] ?? "base";
-// src/rules/upgrade-failed.ts
-var upgrade_failed_default = rule({
-	id: "upgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "upgrade() raises on a database that stands where production stands",
-	needs: [
-		"run",
-		"graph",
-		"environment"
-	],
-	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
-		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(command(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
-	})
-});
-// src/rules/downgrade-failed.ts
-var downgrade_failed_default = rule({
-	id: "downgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "downgrade() raises right after its own upgrade()",
-	needs: [
-		"run",
-		"graph",
-		"environment"
-	],
-	judge: ({ run, graph, environment }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-		const is = stop?.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
-		if (!stop || ![
-			"fault",
-			"extension",
-			"role"
-		].includes(causeOf(stop, is)) || is === "missing") return [];
-		const repeat = text`Then run ${code(command(environment, "downgrade", below(graph, stop.revision)))}`;
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${wayOut$2(run, stop)} ${repeat}`)];
-	})
-});
-function wayOut$2(run, { revision, raised }) {
-	const table = tableOfUnnamed(raised);
-	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
-	const names = constraintsOf(run, revision, table);
-	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
-	const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
-	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
-}
-/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
-function constraintsOf(run, revision, table) {
-	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
-}
-// src/rules/second-upgrade-failed.ts
-var second_upgrade_failed_default = rule({
-	id: "second-upgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "upgrade() works once, and no more after its own downgrade()",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
-	})
-});
-// src/rules/timed-out.ts
-var timed_out_default = rule({
-	id: "timed-out",
-	family: "run",
-	severity: "error",
-	summary: "Nothing moved within the time limit",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "prepare", "base", "upgrade", "downgrade", "upgrade-again", "history-downgrade", "history-upgrade").flatMap(({ id, stop }) => {
-		if (!stop?.timedOut) return [];
-		const { seconds, statement, waitingFor } = stop.timedOut;
-		const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
-		const who = stop.revision === void 0 ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
-		return [{
-			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$2(graph, stop.revision, direction),
-			...stop.revision !== void 0 && { revision: stop.revision },
-			message: text`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
-			help: text`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
-			...statement && { evidence: text`It was executing ${block(statement, "sql")}` }
-		}];
-	})
-});
 // src/rules/tracing.ts
 const UP = [
 	"base",
@@ -10177,6 +9695,11 @@ function unrestored(run) {
 			difference
 		});
 	}
+	const each = phasesOf(run, "history-each")[0];
+	for (const { revision, differences } of each?.unrestored ?? []) found.push(...differences.filter((one) => !goesLater(each, revision, one)).map((difference) => ({
+		revision,
+		difference
+	})));
 	const known = new Set(found.map(({ difference }) => key(difference)));
 	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
 		if (known.has(key(difference))) continue;
@@ -10187,6 +9710,12 @@ function unrestored(run) {
 		});
 	}
 	return withoutRenames(found);
+}
+/** Whether the downgrade of an earlier revision deals with an object as well: what a later one leaves may be its business. */
+function goesLater({ planned, steps }, revision, { name }) {
+	const earlier = new Set(planned.slice(0, planned.indexOf(revision)));
+	const named = mentions(bareName(name));
+	return steps.some((step) => earlier.has(step.revision) && step.statements.some(({ sql }) => named.test(sql)));
 }
 /**
 * Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
@@ -10207,6 +9736,912 @@ function withoutRenames(found) {
 }
 /** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
 const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
+// src/rules/edited-revision.ts
+var edited_revision_default = rule({
+	id: "edited-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was changed in what it does",
+	needs: ["history"],
+	wants: [
+		"edits",
+		"run",
+		"settings"
+	],
+	judge({ history, edits, run, settings }) {
+		const facts = {
+			history,
+			run,
+			settings
+		};
+		return [
+			...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => ofBody(change, edits, facts)),
+			...[...history.changes.values()].filter(({ labelsChanged, after }) => labelsChanged && after).map((change) => ofLabels(change, history)),
+			...throughHelpers(facts, edits)
+		];
+	}
+});
+function ofBody(change, edits, facts) {
+	const { history, run } = facts;
+	const edit = edits?.get(change.id);
+	const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text`nothing was run`);
+	if (draft.severity === "notice") return draft;
+	if (history.unreleased.has(change.id)) {
+		const { message: _message, help: _help, ...rest } = draft;
+		return unreleased(rest, [change.id], text`${code(change.id)} does something else now than on the base branch`);
+	}
+	if (change.restores) return reverted(change, change.restores, draft, facts);
+	return (edit ? edit.upgrade.kind === "same" || change.edited.functions.every((name) => name === "downgrade") : change.edited.functions.every((name) => name === "downgrade")) && mends(change.id, run) ? mended$1(change, draft) : draft;
+}
+/** Edited to what the base branch had before: which databases are right depends on when they ran it. */
+function reverted(change, restores, draft, { settings }) {
+	return {
+		...draft,
+		message: text`${code(change.id)} is applied already, and does again what it did on the base branch before ${landingText(restores)}: databases that ran it before that commit are right again, those that ran it since are not.`,
+		help: text`If nothing was released between that commit and now, this is how to take an edit back: allow it. Otherwise a new revision has to bring both kinds of databases to the same state. ${allow("edited-revision", settings)}`
+	};
+}
+/** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
+function mends(id, run) {
+	if (!run?.onBase) return false;
+	const isFaulty = (one) => stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
+	return phasesOf(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
+}
+function mended$1({ id }, draft) {
+	return {
+		...draft,
+		severity: "notice",
+		message: text`${code(id)} is applied already, and its ${code("downgrade()")} is mended: on the base branch it fails or leaves something behind, now it does neither; ${code("upgrade()")} does what it did.`,
+		help: text`Nothing needs to be done: databases that have ${code(id)} stay as they are, and go back properly from now on.`
+	};
+}
+/** Databases hold no labels: what changes is how commands name the branch. */
+function ofLabels({ id, before, after }, history) {
+	const gone = before.labels.filter((label) => !after.labels.includes(label));
+	const fresh = after.labels.filter((label) => !before.labels.includes(label));
+	const object = {
+		kind: "header",
+		name: "branch_labels"
+	};
+	const place = {
+		...placeOf$4(after, "labels"),
+		revision: id,
+		object
+	};
+	const related = [relatedTo(before, "labels", text`what the base branch has`, history.base.commit)];
+	if (gone.length === 0) return {
+		...place,
+		severity: "notice",
+		message: text`${code(id)}, which is applied already, has the new ${gone.length + fresh.length === 1 ? "label" : "labels"} ${listOf(fresh)}; databases hold no labels, so none of them changes.`,
+		help: text`Nothing needs to be done.`,
+		related
+	};
+	return {
+		...place,
+		severity: "warning",
+		message: text`${code(id)}, which is applied already, has lost the ${gone.length === 1 ? "label" : "labels"} ${listOf(gone)}: no database changes, but every command and every ${code("depends_on")} outside of this repository that says ${code(`${gone[0]}@head`)} stops.`,
+		help: text`Look for the label in scripts and deployments, or keep it.`,
+		related
+	};
+}
+/** Where the change stands, and what databases have run. */
+function places({ id, before, after, edited }, history) {
+	return {
+		file: after.file,
+		line: edited.line,
+		revision: id,
+		related: [{
+			file: before.file,
+			line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+			commit: history.base.commit,
+			message: text`what databases have run`
+		}]
+	};
+}
+const MENDS = "A run on the base branch's files would prove that the old one fails or leaves something behind, and this one does not: that is no fault. ";
+const takeBack = ({ before }, history) => text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$2(before.file)}`, "sh")}`;
+/** What the code alone tells. */
+function byCode(change, { history, settings }, reason) {
+	const { functions, importsOnly, settingsOnly } = change.edited;
+	const { problem } = change.before;
+	if (settingsOnly) return {
+		...places(change, history),
+		severity: "notice",
+		message: text`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
+		help: text`Nothing needs to be done.`
+	};
+	if (problem && problem.reason !== "computed") return {
+		...places(change, history),
+		severity: "warning",
+		message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
+		help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision", settings)}`
+	};
+	if (importsOnly) return {
+		...places(change, history),
+		severity: "warning",
+		message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
+		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision", settings)}`
+	};
+	return {
+		...places(change, history),
+		message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
+		help: text`${takeBack(change, history)}${functions.every((name) => name === "downgrade") ? MENDS : ""}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision", settings)}`
+	};
+}
+/** What the statements of both versions tell. */
+function byEffect(change, edit, facts) {
+	const { history, run, settings } = facts;
+	const { id } = change;
+	const verdict = judged(id, change.edited.functions.every((name) => name === "downgrade") && edit.upgrade.kind === "unknown" ? {
+		...edit,
+		upgrade: { kind: "same" }
+	} : edit, run);
+	const place = places(change, history);
+	switch (verdict.kind) {
+		case "upgrade": return {
+			...place,
+			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
+			help: text`${takeBack(change, history)}${allow("edited-revision", settings)}`,
+			evidence: verdict.evidence
+		};
+		case "downgrade": return {
+			...place,
+			message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: databases that have it stay as they are, but going back does something else than it did when the revision was released.`,
+			help: text`${takeBack(change, history)}${MENDS}${allow("edited-revision", settings)}`,
+			evidence: verdict.evidence
+		};
+		case "same-schema": return {
+			...place,
+			severity: "notice",
+			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+			help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
+			evidence: verdict.evidence
+		};
+		case "unknown":
+			if (!verdict.rendered && !verdict.evidence) return byCode(change, facts, verdict.reason);
+			return {
+				...place,
+				severity: "warning",
+				message: text`${code(id)} is applied already, and ${whatChanged(change.edited.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
+				help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision", settings)}`,
+				...verdict.evidence && { evidence: verdict.evidence }
+			};
+		case "settings": return {
+			...place,
+			severity: "notice",
+			message: text`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
+			help: text`Nothing needs to be done.`,
+			evidence: verdict.evidence
+		};
+		case "same": return {
+			...place,
+			severity: "notice",
+			message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+			help: text`Nothing needs to be done.`
+		};
+	}
+}
+/** What weighs most of what both functions show. */
+function judged(id, { upgrade, downgrade }, run) {
+	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
+	if (upgrade.kind === "different" && !schemaIsSame) return {
+		kind: "upgrade",
+		evidence: difference$1(upgrade, downgrade)
+	};
+	if (downgrade.kind === "different") return {
+		kind: "downgrade",
+		evidence: difference$1(downgrade)
+	};
+	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
+		if (effect.kind !== "unknown") continue;
+		const alike = run !== void 0 && ranAlike(id, direction, run);
+		return {
+			kind: "unknown",
+			direction,
+			reason: effect.reason,
+			rendered: effect.rendered,
+			...alike && { evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
+		};
+	}
+	if (upgrade.kind === "different") return {
+		kind: "same-schema",
+		evidence: difference$1(upgrade)
+	};
+	if (upgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(upgrade)
+	};
+	if (downgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(downgrade)
+	};
+	return { kind: "same" };
+}
+const LONGEST = 30;
+function difference$1(effect, downgrade) {
+	const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
+	return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+}
+/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
+function diff({ before, after }) {
+	const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
+	const same = (a, b) => a !== void 0 && a === b;
+	let head = 0;
+	while (same(old[head], now[head])) head += 1;
+	let tail = 0;
+	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
+	const part = (lines, sign) => {
+		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
+		return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
+	};
+	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
+	return [
+		...head > 0 ? around(0) : [],
+		...part(old, "-"),
+		...part(now, "+"),
+		...tail > 0 ? around(old.length - 1) : []
+	].join("\n");
+}
+/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
+function endsInTheSameSchema({ baseFiles, phases }) {
+	const again = phases.find(({ id }) => id === "history-upgrade");
+	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+}
+/** Whether both versions, when they ran, executed the same statements. */
+function ranAlike(id, direction, { baseFiles, phases }) {
+	if (!baseFiles || direction === "downgrade") return false;
+	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
+	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$3(sql), parameters]));
+	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
+}
+const isEntry = (name) => name === "upgrade" || name === "downgrade";
+function whatChanged(functions) {
+	const entries = functions.filter(isEntry);
+	const others = functions.filter((name) => name !== "" && !isEntry(name));
+	const names = (entries.length > 0 ? entries : others).map((name) => `${name}()`);
+	return names.length > 0 ? listOf(names) : text`the code that runs when it is loaded`;
+}
+function consequence(functions) {
+	return functions.every((name) => name === "downgrade") ? "databases that have it stay as they are, but going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
+}
+/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
+function throughHelpers({ history, run, settings }, edits) {
+	const users = /* @__PURE__ */ new Map();
+	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
+	return [...users].flatMap(([file, ids]) => {
+		const verdicts = ids.filter((id) => !history.unreleased.has(id)).map((id) => ({
+			id,
+			verdict: edits?.has(id) ? judged(id, edits.get(id), run) : void 0
+		}));
+		const of = (...kinds) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
+		const different = of("upgrade", "downgrade").map(({ id, verdict }) => differently(file, id, verdict, history, settings));
+		const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
+		const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
+		const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
+		return [
+			...different,
+			...unclear.length > 0 ? [unclearly(file, unclear.map(({ id }) => id), reason, history, settings)] : [],
+			...quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []
+		];
+	});
+}
+function at$1(id, history) {
+	const { after } = history.changes.get(id);
+	return {
+		file: after.file,
+		line: after.upgrade?.line ?? after.at.revision?.line ?? 1
+	};
+}
+const helper = (file) => ({
+	object: {
+		kind: "file",
+		name: file
+	},
+	related: [{
+		file,
+		message: text`the file that changed`
+	}]
+});
+function differently(file, id, { kind, evidence }, history, settings) {
+	return {
+		...at$1(id, history),
+		...helper(file),
+		revision: id,
+		message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
+		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`,
+		evidence
+	};
+}
+function unclearly(file, ids, reason, history, settings) {
+	const one = ids.length === 1;
+	const why = reason ? text`, since ${reason}` : text` from the code`;
+	return {
+		...at$1(ids[0], history),
+		...helper(file),
+		severity: "warning",
+		...one && { revision: ids[0] },
+		message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
+		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`
+	};
+}
+function alike(file, ids, history) {
+	const one = ids.length === 1;
+	return {
+		...at$1(ids[0], history),
+		...helper(file),
+		severity: "notice",
+		...one && { revision: ids[0] },
+		message: text`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
+		help: text`Nothing needs to be done.`
+	};
+}
+// src/rules/reparented-revision.ts
+var reparented_revision_default = rule({
+	id: "reparented-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has builds on another one now",
+	needs: ["graph", "history"],
+	wants: ["run", "settings"],
+	judge({ graph, history, run, settings }) {
+		return [...history.changes.values()].flatMap((change) => {
+			if (!change.after || !change.reparented && !change.dependenciesChanged) return [];
+			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
+			const free = history.unreleased.has(change.id);
+			if (!change.reparented) return [free ? untagged(change, "dependsOn", history) : depends(change, history, settings)];
+			if (followsFromOthers(change.id, graph, history)) return [];
+			const gone = brokenOnBase(change, graph, history);
+			if (gone) return [mended(change, gone, history)];
+			if (repairsHeads(change.id, {
+				graph,
+				history
+			})) return [repair(change, graph, history, run)];
+			return [free ? untagged(change, "down", history) : moved(change, graph, history, settings)];
+		});
+	}
+});
+const same = (a, b) => a.size === b.size && [...a].every((one) => b.has(one));
+/** Revisions that were taken out or put in account for the new parents: other rules tell it. */
+function followsFromOthers(id, graph, history) {
+	const { before, after } = oldParents(id, {
+		graph,
+		history
+	});
+	return same(before, after);
+}
+/** Why the base branch's own parents could not work, where the new ones do. */
+function brokenOnBase({ id, reparented }, graph, history) {
+	const left = reparented.before.filter((parent) => !reparented.after.includes(parent));
+	const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
+	if (absent.length > 0 && absent.length === left.length) return text`no file defines ${parentsText(absent)} there`;
+	const inCircle = ({ cycles }) => cycles.some((cycle) => cycle.includes(id));
+	return inCircle(history.graph) && !inCircle(graph) ? text`it comes before itself there` : void 0;
+}
+function mended({ id, before, after, reparented }, why, history) {
+	return {
+		...placeOf$4(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
+		help: text`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
+}
+function untagged({ id, before, after }, what, history) {
+	return unreleased({
+		...placeOf$4(after, what),
+		revision: id,
+		related: [relatedTo(before, what, text`what the base branch has`, history.base.commit)]
+	}, [id], text`${code(id)} comes after other revisions now than on the base branch`);
+}
+function moved({ id, before, after, reparented }, graph, history, settings) {
+	const earlier = withPredecessors(history.graph, [id]);
+	const later = withPredecessors(graph, [id]);
+	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
+	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
+	const parents = text`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
+	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text`databases that have ${code(id)} got there by another way than new ones will`;
+	return {
+		...placeOf$4(after, "down"),
+		revision: id,
+		message: text`${code(id)} is applied already and ${parents}: ${consequence}.`,
+		help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
+}
+/** Which databases a repair leaves without something, and what brings it to them. */
+function repair({ id, before, after, reparented }, graph, history, run) {
+	const earlier = withAncestors(history.graph, reparented.before);
+	const gained = [...withAncestors(graph, reparented.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+	const first = gained.length === 1;
+	const heads = history.graph.heads.filter((head) => gained.includes(head));
+	const above = history.graph.heads.filter((head) => withAncestors(history.graph, [head]).has(id));
+	const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = ${sqlText(head)};`).join("\n");
+	const both = rows === "" ? text`` : text` Where both branches were run, only the upper one may stay in the version table, or Alembic stops with "overlaps":${block(rows, "sql")}`;
+	return {
+		...placeOf$4(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}${gained.length === 0 ? text`` : text`; databases that have ${code(id)} and not ${listOf(gained, 3)} will skip ${first ? "it" : "them"} without a word`}.`,
+		help: gained.length === 0 ? text`Nothing needs to be done.` : text`Before the merge, look with ${code("alembic current")} wherever the base branch was deployed. A database whose version table names ${listOf(above.length > 0 ? above : [id], 3)} alone lacks ${listOf(gained, 3)}: ${bring(gained, run)}${both}`,
+		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+	};
+}
+/** What brings skipped revisions to a database: the SQL that they executed in the run, else the command that runs them in time. */
+function bring(gained, run) {
+	const steps = (run?.phases ?? []).filter(({ id }) => id === "base").flatMap(({ steps }) => steps).filter(({ revision, ended }) => ended && gained.includes(revision));
+	const statements = steps.flatMap(({ statements }) => statements.filter(({ error }) => !error));
+	const known = steps.length === gained.length && statements.every(({ parameters }) => parameters === null);
+	const before = text`run ${code("alembic upgrade heads")} there with the base branch's files, as long as it has both branches`;
+	return known && statements.length > 0 ? text`${before}, or afterwards:${block(statements.map(({ sql }) => `${sql.trim().replace(/;$/, "")};`).join("\n"), "sql")}` : text`${before}.`;
+}
+function depends({ id, before, after }, history, settings) {
+	return {
+		...placeOf$4(after, "dependsOn"),
+		severity: "warning",
+		revision: id,
+		object: {
+			kind: "header",
+			name: "depends_on"
+		},
+		message: text`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
+		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. No database changes by itself. ${allow("reparented-revision", settings)}`,
+		related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)]
+	};
+}
+// src/rules/renamed-revision-id.ts
+var renamed_revision_id_default = rule({
+	id: "renamed-revision-id",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has got another id",
+	needs: ["graph", "history"],
+	wants: ["settings"],
+	judge: ({ graph, history, settings }) => [...history.changes.values()].flatMap(({ id, before, becameId }) => {
+		if (becameId === void 0) return [];
+		const after = graph.revisions.get(becameId);
+		const place = {
+			...placeOf$4(after, "revision"),
+			revision: becameId,
+			object: {
+				kind: "revision",
+				name: id
+			},
+			related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)]
+		};
+		if (history.unreleased.has(id)) return [unreleased(place, [id], text`${code(id)} is called ${code(becameId)} now`)];
+		const row = `UPDATE alembic_version SET version_num = ${sqlText(becameId)} WHERE version_num = ${sqlText(id)};`;
+		return [{
+			...place,
+			message: text`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
+			help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}Where the new id is wanted, each database that stands at the old one needs this before the next deployment:${block(row, "sql")}${allow("renamed-revision-id", settings)}`
+		}];
+	})
+});
+// src/rules/deleted-revision.ts
+var deleted_revision_default = rule({
+	id: "deleted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was deleted",
+	needs: [
+		"graph",
+		"history",
+		"environment"
+	],
+	wants: ["run", "settings"],
+	judge({ graph, history, ...others }) {
+		return groups([...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === void 0), history.graph).map((group) => draftFor(group, graph, history, others));
+	}
+});
+/** Deleted revisions that hang together: a squash is one fault and not two hundred. */
+function groups(deleted, base) {
+	const byId = new Map(deleted.map((change) => [change.id, change]));
+	const neighbours = new Map(deleted.map(({ id }) => [id, /* @__PURE__ */ new Set()]));
+	for (const { id } of deleted) for (const parent of base.parents.get(id) ?? []) {
+		if (!byId.has(parent)) continue;
+		neighbours.get(id).add(parent);
+		neighbours.get(parent).add(id);
+	}
+	const seen = /* @__PURE__ */ new Set();
+	return deleted.flatMap(({ id }) => {
+		if (seen.has(id)) return [];
+		const group = /* @__PURE__ */ new Set([id]);
+		for (const one of group) {
+			seen.add(one);
+			for (const other of neighbours.get(one)) group.add(other);
+		}
+		return [[...group].map((one) => byId.get(one))];
+	});
+}
+function draftFor(group, graph, history, { environment, settings }) {
+	const ids = new Set(group.map(({ id }) => id));
+	const base = history.graph;
+	const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
+	const top = base.heads.find((head) => ids.has(head));
+	const named = top ?? ordered[0];
+	const stranded = top !== void 0;
+	const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
+	const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
+	const substitute = history.added.map((id) => graph.revisions.get(id)).find((revision) => standsFor(revision.id, group, children, graph));
+	const what = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
+	const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
+	const consequence = stranded ? text`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
+	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
+	const place = substitute ? placeOf$4(substitute, "revision") : children[0]?.after ? placeOf$4(children[0].after, "down") : {};
+	const related = group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit));
+	const one = group.length === 1;
+	const [it, did] = one ? ["it", "it did"] : ["them", "they did"];
+	if (group.every(({ id }) => history.unreleased.has(id))) return unreleased({
+		...place,
+		revision: named,
+		related
+	}, [...ids], what);
+	const allowing = place.file === void 0 ? allowInSettings("deleted-revision", named, settings) : allow("deleted-revision", settings);
+	const below = [...new Set(group.flatMap(({ before }) => before.down))].filter((parent) => !ids.has(parent));
+	const tail = stranded && !substitute && children.length === 0;
+	const help = beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}` : tail ? text`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted$2(below[0]) : "base"}`), "sh")}${allowing}` : text`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
+	return {
+		...place,
+		revision: named,
+		...beginning && { severity: "warning" },
+		message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text``}: ${consequence}.`,
+		help,
+		related
+	};
+}
+/** How databases get over a squash. */
+const squash = (substitute, last) => text`A squash is right once every database stands at ${code(last)} and is told the new name before the next deployment:${block(`UPDATE alembic_version SET version_num = ${sqlText(substitute)} WHERE version_num = ${sqlText(last)};`, "sql")}`;
+/** The deleted files as a shell takes them. */
+function filesOf(group, { base }) {
+	const files = group.map(({ before }) => quoted$2(before.file));
+	if (files.length <= 5) return files.join(" ");
+	const folders = [...new Set(group.map(({ before }) => quoted$2(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
+	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
+}
+/** How many of the deleted revisions a deleted one builds on. */
+function depth(id, among, base) {
+	const below = /* @__PURE__ */ new Set([id]);
+	for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
+	return below.size;
+}
+/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
+function standsFor(id, group, children, graph) {
+	const parents = graph.parents.get(id) ?? [];
+	const gone = new Set(group.map((change) => change.id));
+	const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
+	return parents.length === before.size && parents.every((parent) => before.has(parent)) && (children.length === 0 || children.some(({ after }) => after.down.includes(id)));
+}
+// src/rules/inserted-revision.ts
+var inserted_revision_default = rule({
+	id: "inserted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A new revision stands below one that the base branch has",
+	needs: ["graph", "history"],
+	wants: ["settings"],
+	judge({ graph, history, settings }) {
+		const added = new Set(history.added);
+		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
+		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
+			if (!reparented || !after) return [];
+			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
+			if (above.length === 0) return [];
+			const all = new Set(above);
+			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+			const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
+			if (reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted") && all.size <= gone) return [];
+			const first = graph.revisions.get(above[0]);
+			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
+			const bottom = graph.revisions.get([...all].at(-1));
+			const old = literal(after, after.at.down, before.down);
+			const stand = all.size === 1 ? "stands" : "stand";
+			const place = {
+				...placeOf$4(first, "down"),
+				revision: first.id,
+				related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
+			};
+			if (history.unreleased.has(id)) return [unreleased(place, [id], text`${listOf([...all], 3)} ${stand} below ${code(id)}`)];
+			return [{
+				...place,
+				message: text`${listOf([...all], 3)} ${stand} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
+				help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision", settings)}`
+			}];
+		});
+	}
+});
+// src/rules/environment-failed.ts
+/** What to do about an error that env.py, or what it imports, raised. */
+function wayOut$5(raised) {
+	const { type, message } = raised;
+	const missing = /No module named '([^']+)'/.exec(message)?.[1];
+	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
+	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
+	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) {
+		const settings = missingSettings(raised);
+		const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
+		return text`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
+	}
+	if (raised.sqlstate && /\bPRAGMA\b/i.test(message)) return text`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
+	const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
+	if (raised.sqlstate && kind !== void 0) return text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;
+	return text`Run ${code("alembic current")} in the same folder with the same interpreter: it runs the same env.py and should show the same error.`;
+}
+/** The message's first line, which of pydantic says the least. */
+function whatIsWrong(raised) {
+	const settings = missingSettings(raised);
+	return settings.length === 0 ? text`${firstLine(raised.message)}` : text`the settings lack ${listOf(settings)}`;
+}
+var environment_failed_default = rule({
+	id: "environment-failed",
+	family: "setup",
+	severity: "error",
+	summary: "env.py, or what it imports, raises",
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
+		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+		if (!stop) return [];
+		const { file, line, raised } = stop;
+		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
+		const raises = file === void 0 ? text`Alembic raises ${code(raised.type)}` : text`${code(file)} raises ${code(raised.type)}`;
+		const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text`The project does not finish loading` : raises;
+		return [{
+			file: file ?? environment.config,
+			line: line ?? 1,
+			...revision !== void 0 && { revision },
+			message: text`${who}, so no migration can run: ${whatIsWrong(raised)}`,
+			help: wayOut$5(raised),
+			evidence: evidenceOf(stop)
+		}];
+	}
+});
+// src/rules/missing-extension.ts
+/** Extensions that no Postgres distribution of ours carries, and images that do. */
+const IMAGES = new Map(Object.entries({
+	vector: "pgvector/pgvector:pg17",
+	postgis: "postgis/postgis:17-3.5",
+	postgis_raster: "postgis/postgis:17-3.5",
+	timescaledb: "timescale/timescaledb:latest-pg17"
+}));
+var missing_extension_default = rule({
+	id: "missing-extension",
+	family: "setup",
+	severity: "error",
+	summary: "A migration needs an extension that the server does not have, or that nobody created",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+		const extension = stop && missingExtension(stop);
+		if (!stop || extension === void 0) return [];
+		const absent = /not available|control file/.test(stop.raised.message);
+		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
+		return [{
+			...placeOfStop(graph, stop, "upgrade"),
+			revision: stop.revision,
+			object: {
+				kind: "extension",
+				name: extension
+			},
+			message: absent ? text`${code(stop.revision)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text`${code(stop.revision)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
+			help: absent ? text`Judge on a server that has it: ${block(service, "yaml")}` : text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`
+		}];
+	}
+});
+// src/rules/missing-role.ts
+var missing_role_default = rule({
+	id: "missing-role",
+	family: "setup",
+	severity: "error",
+	summary: "A migration names a role that no revision creates",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+		const role = stop && missingRole(stop);
+		if (!stop || role === void 0) return [];
+		return [{
+			...placeOfStop(graph, stop, "upgrade"),
+			revision: stop.revision,
+			object: {
+				kind: "role",
+				name: role
+			},
+			message: text`${code(stop.revision)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
+			help: text`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll("\"", "\"\"")}";`, "sql")}`
+		}];
+	}
+});
+// src/rules/missing-baseline.ts
+/** The revision at which a database of the base branch stands: what a dump of production is likely to have. */
+function headOf(graph, { base }, fallback) {
+	const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
+	return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
+}
+var missing_baseline_default = rule({
+	id: "missing-baseline",
+	family: "setup",
+	severity: "error",
+	summary: "The base branch's own revisions do not run from an empty database, so nothing can be judged",
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
+		const [phase] = phasesOf(run, "base");
+		const stop = phase?.stop;
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
+		const where = baseline ? text`with the baseline that is given` : text`from an empty database`;
+		const place = placeOfStop(graph, stop, "upgrade");
+		return [{
+			file: environment.config,
+			line: 1,
+			message: text`The migrations do not start ${where}: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
+			help: text`Give the gate a schema that the chain can start from: dump one whose revision is ${baseline ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${headOf(graph, run, stop.revision)}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
+			evidence: evidenceOf(stop),
+			...place.file !== void 0 && { related: [{
+				file: place.file,
+				line: place.line,
+				message: text`this fails`
+			}] }
+		}];
+	}
+});
+// src/rules/unsupported-database.ts
+var unsupported_database_default = rule({
+	id: "unsupported-database",
+	family: "setup",
+	severity: "error",
+	summary: "The project runs on another database than Postgres",
+	needs: ["run", "environment"],
+	judge: ({ run, environment }) => run.unsupported === void 0 ? [] : [{
+		file: environment.config,
+		line: 1,
+		message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres only: its revisions were not run.`,
+		help: text`Judge the graph and the history alone: ${code("static: true")}.`
+	}]
+});
+// src/rules/foreign-connection.ts
+var foreign_connection_default = rule({
+	id: "foreign-connection",
+	family: "setup",
+	severity: "error",
+	summary: "A migration or env.py wanted to connect to another server and was refused",
+	needs: ["run"],
+	judge: ({ run }) => run.foreign.map(({ wanted, file, line }) => ({
+		...file !== void 0 && {
+			file,
+			line
+		},
+		object: {
+			kind: "server",
+			name: wanted
+		},
+		message: text`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
+		help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
+	}))
+});
+// src/rules/commands.ts
+/** The commands that a user types, for help and for repeating what the gate saw. */
+/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
+function command$1({ kind, config, directory, format, section }, verb, target) {
+	const file = path$1.relative(directory, config);
+	if (kind === "flask-migrate") {
+		const folder = path$1.dirname(file);
+		return [
+			"flask",
+			"db",
+			verb,
+			...folder === "migrations" ? [] : ["-d", folder],
+			target
+		].join(" ");
+	}
+	return [
+		"alembic",
+		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
+		verb,
+		target
+	].join(" ");
+}
+/** What to go down to so that a revision's downgrade() is run; any one parent of a merge will do. */
+const below = (graph, revision) => graph.parents.get(revision)?.[0] ?? "base";
+// src/rules/upgrade-failed.ts
+var upgrade_failed_default = rule({
+	id: "upgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "upgrade() raises on a database that stands where production stands",
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
+		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
+	})
+});
+// src/rules/downgrade-failed.ts
+var downgrade_failed_default = rule({
+	id: "downgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "downgrade() raises right after its own upgrade()",
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => stopsGoingDown(run).flatMap((stop) => {
+		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
+		if (![
+			"fault",
+			"extension",
+			"role"
+		].includes(causeOf(stop, is)) || is === "missing") return [];
+		const repeat = text`Then run ${code(command$1(environment, "downgrade", below(graph, stop.revision)))}`;
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${stop.passesAlone ? ALONE : wayOut$4(run, stop)} ${repeat}`)];
+	})
+});
+const ALONE = text`Right after its own upgrade() it passes: what the downgrade of a later revision left behind stands in its way. Look at the database when it stops, and mend the later one.`;
+function wayOut$4(run, { revision, raised }) {
+	const table = tableOfUnnamed(raised);
+	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
+	const names = constraintsOf(run, revision, table);
+	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
+	const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
+	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
+}
+/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
+function constraintsOf(run, revision, table) {
+	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
+}
+// src/rules/second-upgrade-failed.ts
+var second_upgrade_failed_default = rule({
+	id: "second-upgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "upgrade() works once, and no more after its own downgrade()",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
+	})
+});
+// src/rules/timed-out.ts
+var timed_out_default = rule({
+	id: "timed-out",
+	family: "run",
+	severity: "error",
+	summary: "Nothing moved within the time limit",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run).flatMap(({ id, stop, stops = [] }) => {
+		const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
+		return [...stop ? [{
+			stop,
+			direction
+		}] : [], ...stops.map((one) => ({
+			stop: one,
+			direction: "downgrade"
+		}))];
+	}).flatMap(({ stop, direction }) => {
+		if (!stop.timedOut) return [];
+		const { seconds, statement, waitingFor } = stop.timedOut;
+		const who = stop.revision === void 0 ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
+		return [{
+			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$3(graph, stop.revision, direction),
+			...stop.revision !== void 0 && { revision: stop.revision },
+			message: text`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
+			help: text`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
+			...statement && { evidence: text`It was executing ${block(statement, "sql")}` }
+		}];
+	})
+});
 // src/rules/missing-downgrade.ts
 var missing_downgrade_default = rule({
 	id: "missing-downgrade",
@@ -10217,7 +10652,7 @@ var missing_downgrade_default = rule({
 	judge({ run, graph }) {
 		const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
 		const isMissing = (revision) => graph.revisions.get(revision)?.downgradeIs === "missing";
-		const stopped = phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => stop?.revision ?? []).filter(isMissing);
+		const stopped = stopsGoingDown(run).flatMap(({ revision }) => revision ?? []).filter(isMissing);
 		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
 			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
 			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
@@ -10226,7 +10661,7 @@ var missing_downgrade_default = rule({
 			const statement = items[0] && changeIn(run, items[0], found.id);
 			const stays = what.length === 0 ? text`a rollback stops here` : text`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
 			return [{
-				...placeOf$2(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
+				...placeOf$3(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
 				revision: found.id,
 				message: text`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${stays}.`,
 				help: text`Undo in downgrade() what upgrade() does, in reverse order. If there is no way back, raise an error there, so that a rollback stops instead of pretending.`,
@@ -10246,10 +10681,10 @@ var irreversible_downgrade_default = rule({
 	severity: "warning",
 	summary: "downgrade() refuses on purpose",
 	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "downgrade", "history-downgrade").flatMap(({ stop }) => {
-		const is = stop?.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
-		if (!stop || causeOf(stop, is) !== "irreversible" || is === "missing") return [];
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was not run down.`)];
+	judge: ({ run, graph }) => stopsGoingDown(run).flatMap((stop) => {
+		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
+		if (causeOf(stop, is) !== "irreversible" || is === "missing") return [];
+		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`)];
 	})
 });
 // src/rules/undo.ts
@@ -10295,7 +10730,7 @@ function dropping({ kind, name }) {
 }
 // src/rules/leftover-after-downgrade.ts
 /** @param maker the revision whose downgrade() created it, if one did */
-function wayOut$1(difference, maker) {
+function wayOut$3(difference, maker) {
 	if (maker !== void 0) return text`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
 	const line = dropping(difference);
 	if (line === void 0) return text`Take back in downgrade() what upgrade() did, in reverse order.`;
@@ -10325,12 +10760,12 @@ var leftover_after_downgrade_default = rule({
 			...itself && related[0] ? {
 				file: related[0].file,
 				line: related[0].line
-			} : placeOf$2(graph, revision, "downgrade"),
+			} : placeOf$3(graph, revision, "downgrade"),
 			...revision !== void 0 && { revision },
 			...minor && { severity: "notice" },
 			object,
 			message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-			help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut$1(difference, itself ? revision : void 0),
+			help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut$3(difference, itself ? revision : void 0),
 			related
 		}];
 	})
@@ -10346,13 +10781,177 @@ function isForRows(run, difference) {
 	const suits = ({ name, before, after }) => name === "nullable" && after === true || name === "default" && before === null && after !== null && isBack(run, difference);
 	return difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(suits);
 }
-function wayOut(difference, lenient) {
+function wayOut$2(difference, lenient) {
 	if (lenient && difference.properties.some(({ name }) => name === "default")) {
 		const [column, table, schema] = nameParts(difference.name).map(unquoted).reverse();
 		const where = schema === void 0 || schema === "public" ? "" : `, schema=${JSON.stringify(schema)}`;
 		return text`Rows need the default while the column is added; take it away afterwards: ${block(`op.alter_column(${JSON.stringify(table)}, ${JSON.stringify(column)}, server_default=None${where})`, "python")}`;
 	}
 	return text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`;
+}
+var schema_not_restored_default = rule({
+	id: "schema-not-restored",
+	family: "run",
+	severity: "error",
+	summary: "After downgrade() something is gone or different from before upgrade()",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
+		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
+		if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
+		const lenient = isForRows(run, difference);
+		const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
+		const statement = definitionBefore(run, difference, revision);
+		const restored = difference.change === "changed" ? restorationIn(run, difference, revision) : void 0;
+		return [{
+			...restored?.file ? {
+				file: restored.file,
+				line: restored.line
+			} : placeOf$3(graph, revision, "downgrade"),
+			...revision !== void 0 && { revision },
+			...lenient && { severity: "warning" },
+			object: {
+				kind: difference.kind,
+				name: difference.name
+			},
+			message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
+			help: wayOut$2(difference, lenient),
+			...statement?.file && { related: [{
+				file: statement.file,
+				line: statement.line,
+				message: text`this is the definition that was there`
+			}] }
+		}];
+	})
+});
+// src/rules/second-upgrade-differs.ts
+var second_upgrade_differs_default = rule({
+	id: "second-upgrade-differs",
+	family: "run",
+	severity: "error",
+	summary: "Upgrade after downgrade gives another schema than the first upgrade",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
+		const creation = creationOf(run, difference);
+		const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
+		const statement = creation?.revision === revision ? creation?.statement : void 0;
+		return {
+			...statement?.file ? {
+				file: statement.file,
+				line: statement.line
+			} : placeOf$3(graph, revision, "upgrade"),
+			...revision !== void 0 && { revision },
+			object: {
+				kind: difference.kind,
+				name: difference.name
+			},
+			message: text`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
+			help: text`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`
+		};
+	}))
+});
+// src/rules/hidden-failure.ts
+var hidden_failure_default = rule({
+	id: "hidden-failure",
+	family: "run",
+	severity: "error",
+	summary: "A statement failed and the migration went on, or the version rows are not where they should be",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const swallowed = phasesOf(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
+			if (!step.ended || !statement.error) return [];
+			return [{
+				...statement.file ? {
+					file: statement.file,
+					line: statement.line
+				} : placeOf$3(graph, step.revision, step.direction),
+				revision: step.revision,
+				severity: "warning",
+				object: {
+					kind: "statement",
+					name: statement.sql.trim().split(/\s+/).slice(0, 3).join(" ")
+				},
+				message: text`A statement in ${step.direction}() of ${code(step.revision)} failed and the error was swallowed: ${firstLine(statement.error.message)}`,
+				help: text`Ask the database first (${code("IF EXISTS")}, ${code("sa.inspect(op.get_bind())")}) instead of catching the error: what else goes wrong there stays hidden as well.`,
+				evidence: text`The statement was ${block(statement.sql.trim(), "sql")}`
+			}];
+		})));
+		const lost = run.phases.flatMap((phase) => {
+			if (phase.state === "not-run" || phase.stop || !phase.rows) return [];
+			const { found, expected } = phase.rows;
+			const open = phase.steps.find((step) => !step.ended);
+			const silent = phase.state === "failed";
+			if (found.join() === expected.join() && !silent) return [];
+			const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
+			const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
+			const rows = (ids) => ids.length === 0 ? text`no row` : listOf(ids);
+			const wrong = phase.id === "prepare" ? text`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
+			return [{
+				...placeOf$3(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
+				...revision !== void 0 && { revision },
+				object: {
+					kind: "version rows",
+					name: phase.id
+				},
+				message: silent ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : wrong,
+				help: text`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`
+			}];
+		});
+		return [...swallowed, ...lost.slice(0, 1)];
+	}
+});
+// src/rules/model-drift.ts
+/** What differs, as people call it: `users.email`, `ix_users_email on users`. */
+function nameOf$1({ kind, table, name, to }) {
+	if (kind === "module") return `${to}`;
+	if (kind === "operation") return `${name}`;
+	if (name === null) return `${table}`;
+	return kind === "column" ? `${table}.${name}` : `${name} on ${table}`;
+}
+/** A value of the two, as a part of a sentence. */
+const value$1 = (words) => words == null ? text`none` : text`${code(words)}`;
+/** The sentence that says what the models have and what the migrations leave. */
+function sentence$1(difference) {
+	const { kind, change, table, name, property, from, to, model, unimported, file } = difference;
+	const whose = model === void 0 ? text`a model` : text`the model ${code(model)}`;
+	const it = text`${kind} ${code(kind === "column" ? `${table}.${name}` : name ?? table ?? "")}`;
+	if (kind === "module") return text`${code(file ?? name)} declares the model ${code(model)} of the table ${code(to)}, but env.py never imports it: autogenerate does not see it, and no migration creates its table.`;
+	if (kind === "operation") return text`Autogenerate finds that models and migrations differ: it would write ${code(name)}${table === null ? "" : text` for ${code(table)}`}.`;
+	if (unimported) return text`env.py never imports ${code(unimported.file)}, which declares the model ${code(unimported.model)}: the next autogenerated revision drops its table ${code(table)}.`;
+	if (kind === "table" && change === "missing") return text`No migration creates the ${it}, which ${whose} declares: whatever reads or writes it fails.`;
+	if (kind === "column" && change === "missing") return text`No migration adds the ${it}, which ${whose} declares: every query of it fails.`;
+	if (change === "extra" && (kind === "table" || kind === "column")) return text`The migrations leave the ${it}, which no model declares: the next autogenerated revision drops it.`;
+	const on = text`${it} on ${code(table)}`;
+	const defined = to == null || to === name || to === kind ? text`` : text` ${code(to)}`;
+	if (change === "missing") return text`No migration creates the ${on}, which ${whose} declares${defined && text`:${defined}`}.`;
+	if (change === "extra") return text`The migrations leave the ${on}${defined}, which no model declares: the next autogenerated revision drops it.`;
+	const of = kind === "column" || kind === "table" ? it : on;
+	return text`In ${whose} ${property && property !== "nullable" ? text`the ${property} of the ${of}` : text`the ${of}`} is ${value$1(to)}, but the migrations make it ${value$1(from)}.`;
+}
+function wayOut$1({ kind, change, operation, unimported, file, same }) {
+	if (unimported || kind === "module") {
+		const path = (unimported?.file ?? file ?? "").replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".");
+		return text`Import it where env.py gets its ${code("target_metadata")} from: ${block(`import ${path.replace(/^src\./, "")}  # noqa: F401`, "python")}`;
+	}
+	const lines = operation === "" ? text`` : text` It would write: ${block(operation, "python")}`;
+	if (same) return text`The operations of autogenerate change nothing in the database, so nothing is wrong with it; but ${code("alembic check")} fails on it. Declare it in the model as Alembic reads it back.`;
+	const write = text`${block("alembic revision --autogenerate -m \"…\"", "sh")}`;
+	if (change === "extra") return text`Give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
+	return text`Let a revision of this pull request do it, or change the model: ${write}${lines}`;
+}
+const ENV = ({ scriptLocation }) => ({
+	file: `${scriptLocation}/env.py`,
+	line: 1
+});
+const placeOf$2 = ({ file, line, unimported }, environment) => unimported ? {
+	file: unimported.file,
+	line: unimported.line
+} : file === void 0 ? ENV(environment) : {
+	file,
+	line: line ?? 1
+};
+function severityOf$1({ kind, same }, { baseUnknown }) {
+	if (same) return { severity: "notice" };
+	return kind === "module" || baseUnknown ? { severity: "warning" } : {};
 }
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
@@ -10382,112 +10981,46 @@ const RULES = [
 	missing_downgrade_default,
 	irreversible_downgrade_default,
 	leftover_after_downgrade_default,
+	schema_not_restored_default,
+	second_upgrade_differs_default,
+	hidden_failure_default,
 	rule({
-		id: "schema-not-restored",
-		family: "run",
+		id: "model-drift",
+		family: "drift",
 		severity: "error",
-		summary: "After downgrade() something is gone or different from before upgrade()",
-		needs: ["run", "graph"],
-		judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
-			const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-			if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
-			const lenient = isForRows(run, difference);
-			const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-			const statement = definitionBefore(run, difference, revision);
-			const restored = difference.change === "changed" ? restorationIn(run, difference, revision) : void 0;
-			return [{
-				...restored?.file ? {
-					file: restored.file,
-					line: restored.line
-				} : placeOf$2(graph, revision, "downgrade"),
-				...revision !== void 0 && { revision },
-				...lenient && { severity: "warning" },
-				object: {
-					kind: difference.kind,
-					name: difference.name
-				},
-				message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
-				help: wayOut(difference, lenient),
-				...statement?.file && { related: [{
-					file: statement.file,
-					line: statement.line,
-					message: text`this is the definition that was there`
-				}] }
-			}];
-		})
-	}),
-	rule({
-		id: "second-upgrade-differs",
-		family: "run",
-		severity: "error",
-		summary: "Upgrade after downgrade gives another schema than the first upgrade",
-		needs: ["run", "graph"],
-		judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
-			const creation = creationOf(run, difference);
-			const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
-			const statement = creation?.revision === revision ? creation?.statement : void 0;
-			return {
-				...statement?.file ? {
-					file: statement.file,
-					line: statement.line
-				} : placeOf$2(graph, revision, "upgrade"),
-				...revision !== void 0 && { revision },
-				object: {
-					kind: difference.kind,
-					name: difference.name
-				},
-				message: text`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
-				help: text`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`
-			};
-		}))
-	}),
-	rule({
-		id: "hidden-failure",
-		family: "run",
-		severity: "error",
-		summary: "A statement failed and the migration went on, or the version rows are not where they should be",
-		needs: ["run", "graph"],
-		judge({ run, graph }) {
-			const swallowed = phasesOf(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
-				if (!step.ended || !statement.error) return [];
-				return [{
-					...statement.file ? {
-						file: statement.file,
-						line: statement.line
-					} : placeOf$2(graph, step.revision, step.direction),
-					revision: step.revision,
-					severity: "warning",
+		summary: "The models and the migrations of the pull request do not agree",
+		needs: ["run", "environment"],
+		judge({ run: { models }, environment }) {
+			if (!models) return [];
+			const fresh = models.differences.filter(({ old }) => !old);
+			const old = models.differences.filter((difference) => difference.old);
+			const drafts = fresh.map((difference) => {
+				const { kind, property } = difference;
+				return {
+					...placeOf$2(difference, environment),
+					...severityOf$1(difference, models),
 					object: {
-						kind: "statement",
-						name: statement.sql.trim().split(/\s+/).slice(0, 3).join(" ")
+						kind: property ? `${kind} ${property}` : kind,
+						name: nameOf$1(difference)
 					},
-					message: text`A statement in ${step.direction}() of ${code(step.revision)} failed and the error was swallowed: ${firstLine(statement.error.message)}`,
-					help: text`Ask the database first (${code("IF EXISTS")}, ${code("sa.inspect(op.get_bind())")}) instead of catching the error: what else goes wrong there stays hidden as well.`,
-					evidence: text`The statement was ${block(statement.sql.trim(), "sql")}`
-				}];
-			})));
-			const lost = run.phases.flatMap((phase) => {
-				if (phase.state === "not-run" || phase.stop || !phase.rows) return [];
-				const { found, expected } = phase.rows;
-				const open = phase.steps.find((step) => !step.ended);
-				const silent = phase.state === "failed";
-				if (found.join() === expected.join() && !silent) return [];
-				const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
-				const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
-				const rows = (ids) => ids.length === 0 ? text`no row` : listOf(ids);
-				const wrong = phase.id === "prepare" ? text`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
-				return [{
-					...placeOf$2(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
-					...revision !== void 0 && { revision },
-					object: {
-						kind: "version rows",
-						name: phase.id
-					},
-					message: silent ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : wrong,
-					help: text`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`
-				}];
+					message: sentence$1(difference),
+					help: wayOut$1(difference),
+					...models.baseUnknown && { evidence: text`Whether the base branch has this already is not known: ${models.baseUnknown}.` }
+				};
 			});
-			return [...swallowed, ...lost.slice(0, 1)];
+			if (old.length === 0) return drafts;
+			const places = count(old.length, "place");
+			return [...drafts, {
+				...ENV(environment),
+				severity: "notice",
+				preexisting: true,
+				object: {
+					kind: "models",
+					name: "of the base branch"
+				},
+				message: text`Models and migrations differed in ${places} before this pull request: ${listOf(old.map(nameOf$1))}.`,
+				help: text`${code("alembic check")} shows them. They hold up no pull request that does not add to them.`
+			}];
 		}
 	})
 ];
@@ -10832,7 +11365,7 @@ async function installation({ root, directory, env }) {
 	return text`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
 // src/run/process.ts
-/** The Python process: lines of JSON on two descriptors of its own, what it prints, and its end. */
+/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
 const logBytes = 65536;
 /** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
 const draining = 500;
@@ -10862,48 +11395,90 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 			"pipe",
 			"pipe",
 			"pipe",
+			"pipe",
+			"pipe",
 			"pipe"
 		]
 	});
-	const outgoing = child.stdio[3];
+	const ends = child.stdio;
+	const outgoing = ends[3];
 	const readable = [
 		child.stdout,
 		child.stderr,
-		child.stdio[4]
+		ends[4]
 	];
-	for (const stream of [...readable, outgoing]) stream.on("error", () => {});
-	createInterface({ input: readable[2] }).on("line", (line) => {
-		if (line.endsWith("}")) hear(JSON.parse(line));
-	});
-	let log = Buffer.alloc(0);
+	const ofCopy = {
+		outgoing: ends[5],
+		incoming: ends[6]
+	};
+	for (const stream of [
+		...readable,
+		outgoing,
+		...Object.values(ofCopy)
+	]) stream.on("error", () => {});
+	listen(readable[2], hear);
+	let written = Buffer.alloc(0);
 	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
-		log = Buffer.concat([log, chunk]);
-		if (log.length > 2 * logBytes) log = log.subarray(-65536);
+		written = Buffer.concat([written, chunk]);
+		if (written.length > 2 * logBytes) written = written.subarray(-65536);
 	});
+	let copied = false;
 	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
 	const ended = new Promise((resolve) => {
 		const finish = async (status, signal) => {
 			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
-			for (const stream of readable) stream.destroy();
+			for (const stream of copied ? readable : [...readable, ...Object.values(ofCopy)]) stream.destroy();
 			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
 		};
 		child.once("error", (error) => resolve(error.message));
 		child.once("exit", (status, signal) => void finish(status, signal));
 	});
+	const log = () => written.subarray(-65536).toString("utf8").trim();
 	return {
 		started: child.pid !== void 0,
 		ended,
-		send(request) {
-			outgoing.write(`${JSON.stringify(request)}\n`);
-		},
+		send: sender(outgoing),
 		kill() {
-			if (child.pid === void 0) return;
-			try {
-				process.kill(-child.pid, "SIGKILL");
-			} catch {}
+			if (child.pid !== void 0) killed(-child.pid);
 		},
-		log: () => log.subarray(-65536).toString("utf8").trim()
+		log,
+		copy(id, hearCopy) {
+			copied = true;
+			listen(ofCopy.incoming, hearCopy);
+			let gone = false;
+			return {
+				started: true,
+				ended: once(ofCopy.incoming, "close").then(() => {
+					gone = true;
+					return "ended";
+				}),
+				send: sender(ofCopy.outgoing),
+				kill() {
+					if (gone) return;
+					killed(id);
+					setTimeout(() => ofCopy.incoming.destroy(), draining).unref();
+				},
+				log,
+				copy: () => {
+					throw new Error("a copy is not copied");
+				}
+			};
+		}
 	};
+}
+function listen(input, hear) {
+	createInterface({ input }).on("line", (line) => {
+		if (line.endsWith("}")) hear(JSON.parse(line));
+	});
+}
+const sender = (output) => (request) => {
+	output.write(`${JSON.stringify(request)}\n`);
+};
+/** Kills a process or, where the id is negative, a whole group. */
+function killed(id) {
+	try {
+		process.kill(id, "SIGKILL");
+	} catch {}
 }
 /** driver/ lies beside src/ and beside dist/. */
 function driverFolder() {
@@ -11162,20 +11737,24 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
 		await release(home);
 	};
-	const abort = () => void leaveAll(0).catch(() => {});
-	signal?.addEventListener("abort", abort, { once: true });
-	const end = async () => {
-		signal?.removeEventListener("abort", abort);
-		const ours = [...homes].filter(([, home]) => home !== server || !server.another);
-		for (const [name, home] of ours) await drop({
+	const dropAll = async (databases) => {
+		for (const [name, home] of databases) await drop({
 			name,
 			connection: {
 				...home,
 				database: name
 			}
 		});
+	};
+	/** The roles of a given server that were not there when the run began. */
+	const madeRoles = async () => (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
+	const abort = () => void leaveAll(0).catch(() => {});
+	signal?.addEventListener("abort", abort, { once: true });
+	const end = async () => {
+		signal?.removeEventListener("abort", abort);
+		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
 		if (!server.another) {
-			const made = (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
+			const made = await madeRoles();
 			if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
 		}
 		await leaveAll(1);
@@ -11203,19 +11782,23 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`));
 		},
 		drop,
-		async query(database, sql, parameters = []) {
-			return [...await clientOf(homeOf(database), database.name).unsafe(sql, parameters)];
+		async query(database, sql, parameters) {
+			const client = clientOf(homeOf(database), database.name);
+			if (!parameters) return [...await client.unsafe(sql)];
+			return [...await client.unsafe(sql, parameters, {
+				prepare: true,
+				simple: false
+			})];
 		},
 		whoBlocks: (database) => withClient({
 			...homeOf(database),
 			database: database.name
 		}, sessionsOf),
 		roles: (database) => rolesOf(clientOf(homeOf(database))),
-		async dropRoles(database, keep) {
-			const client = clientOf(homeOf(database));
-			const left = [];
-			for (const role of await rolesOf(client)) if (!keep.includes(role)) await client.unsafe(`drop role ${quote(role)}`).catch(() => left.push(role));
-			return left;
+		async restart(isOurs) {
+			await dropAll([...homes]);
+			if (server.another) return;
+			for (const role of await madeRoles()) if (isOurs(role)) await clientOf(server).unsafe(`drop role ${quote(role)}`).catch(() => {});
 		},
 		close: () => closing ??= end()
 	};
@@ -11340,7 +11923,9 @@ function startRecord(root) {
 	const versionTables = [];
 	const connects = [];
 	const foreign = [];
+	const trials = [];
 	let unreported = 0;
+	let models = false;
 	let open;
 	const statement = (event) => ({
 		sql: event.sql,
@@ -11380,8 +11965,36 @@ function startRecord(root) {
 					unreported += event.unreported;
 					open = void 0;
 					break;
+				case "trial":
+					open = {
+						revision: event.revision,
+						direction: "downgrade",
+						ended: false,
+						seconds: 0,
+						statements: []
+					};
+					trials.push({
+						step: open,
+						kept: true
+					});
+					break;
+				case "trial-end": {
+					const { raised, kept, seconds } = event;
+					const trial = trials.at(-1);
+					if (trial) Object.assign(trial.step, {
+						ended: raised === void 0,
+						seconds
+					});
+					if (trial) Object.assign(trial, {
+						kept,
+						...raised && { raised }
+					});
+					open = void 0;
+					break;
+				}
 				case "context": {
 					const { versionTable: name, versionTableSchema: schema } = event;
+					models ||= event.models;
 					if (!versionTables.some((table) => table.name === name && table.schema === schema)) versionTables.push({
 						schema,
 						name
@@ -11411,8 +12024,10 @@ function startRecord(root) {
 			expected: [],
 			versionTables,
 			contexts: 0,
+			models,
 			connects,
 			foreign,
+			trials,
 			unreported,
 			seconds,
 			freshProcessMayHelp: false
@@ -11426,12 +12041,24 @@ const grace = {
 	leaving: 1e3,
 	asking: 5e3
 };
+const nothing$1 = {
+	contexts: 0,
+	differences: [],
+	declared: {},
+	sources: [],
+	strays: [],
+	seconds: 0
+};
 /** Starts the process at once; it loads the project on its own. */
 function startDriver(options) {
+	return driverOf(options, (hear) => startProcess(options, hear));
+}
+/** @param original what a copy has got already: what was loaded, and how often env.py has run */
+function driverOf(options, start, original) {
 	const { load } = options;
 	const listeners = /* @__PURE__ */ new Set();
 	let lastEvent = performance.now();
-	const python = startProcess(options, (event) => {
+	const python = start((event) => {
 		lastEvent = performance.now();
 		for (const listener of listeners) listener(event);
 	});
@@ -11522,13 +12149,13 @@ function startDriver(options) {
 			bases: event.bases,
 			order: event.order,
 			versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
-			databases: event.databases,
+			several: event.several,
 			warnings: event.warnings,
 			...connectsAtImport && { connectsAtImport },
 			ancestors: (revision) => ancestorsOf(revision, event.revisions)
 		};
 	};
-	const loaded = loadProject();
+	const loaded = original?.loaded ?? loadProject();
 	loaded.catch(() => {});
 	const query = async (sql) => {
 		const rows = next("rows");
@@ -11541,7 +12168,7 @@ function startDriver(options) {
 		if (answer.error !== void 0) throw new Error(answer.error);
 		return answer.value;
 	};
-	let runs = 0;
+	let runs = original?.runs ?? 0;
 	let running = false;
 	const run = async (wanted) => {
 		const { revisions } = await loaded;
@@ -11571,12 +12198,27 @@ function startDriver(options) {
 				paused = false;
 			}
 		};
+		const lend = async (place) => {
+			paused = true;
+			try {
+				python.send({
+					type: "connection",
+					connection: await wanted.connectionFor(place)
+				});
+			} catch (error) {
+				ourFault = { error };
+				python.kill();
+			} finally {
+				paused = false;
+			}
+		};
 		const hear = (event) => {
 			record.hear(event);
+			if (event.type === "need-connection" && event.wanted !== void 0) lend(event.wanted);
 			if (event.type === "step") wanted.onBegin?.(event.revision);
-			if (event.type === "step-end" && wanted.onStep) decide(event);
+			if (event.type === "step-end" && wanted.onStep && (!trials || event.direction === "downgrade")) decide(event);
 		};
-		const { direction, connection, transactionPerMigration = false } = wanted;
+		const { direction, connection, transactionPerMigration = false, trials } = wanted;
 		const pause = wanted.onStep !== void 0;
 		const request = {
 			type: "run",
@@ -11584,12 +12226,19 @@ function startDriver(options) {
 			revisions: [...wanted.revisions],
 			connection,
 			transactionPerMigration,
-			pause
+			pause,
+			...trials && { trials },
+			...wanted.connectionFor && { several: true }
 		};
 		const end = await ask(request, ["run-end"], hear, () => paused);
 		running = false;
 		if (ourFault) throw ourFault.error;
 		const result = record.result((performance.now() - started) / 1e3);
+		for (const trial of result.trials) {
+			const file = revisions.find(({ id }) => id === trial.step.revision)?.file;
+			const place = trial.raised && placeOf$1(trial.raised, load.root, file);
+			if (place) trial.place = place;
+		}
 		if (typeof end === "number") {
 			const at = await where();
 			const asked = await Promise.race([wanted.onHang?.().catch(() => void 0), setTimeout$1(grace.asking, void 0, { ref: false })]);
@@ -11627,6 +12276,65 @@ function startDriver(options) {
 			freshProcessMayHelp: reused && raised !== void 0 && raised.sqlstate === void 0
 		};
 	};
+	const copy = async () => {
+		await loaded;
+		const copied = next("copied");
+		python.send({ type: "copy" });
+		const answer = await Promise.race([copied, python.ended]);
+		if (typeof answer === "string" || answer.process === null) return void 0;
+		const id = answer.process;
+		return driverOf(options, (hear) => python.copy(id, hear), {
+			loaded,
+			runs
+		});
+	};
+	const check = async ({ connection, connectionFor, changed = [], tables = [] }) => {
+		await loaded;
+		if (running) throw new Error("a run is under way");
+		running = true;
+		runs++;
+		const request = {
+			type: "check",
+			connection,
+			changed: changed.map((file) => path.join(load.root, file)),
+			tables: [...tables],
+			...connectionFor && { several: true }
+		};
+		const hear = (event) => {
+			if (event.type !== "need-connection" || event.wanted === void 0) return;
+			connectionFor(event.wanted).then((given) => python.send({
+				type: "connection",
+				connection: given
+			}), python.kill);
+		};
+		const answer = await ask(request, ["differences"], hear, () => false);
+		running = false;
+		if (typeof answer !== "object") {
+			python.kill();
+			await python.ended;
+			const silent = typeof answer === "number";
+			const what = silent ? `nothing happened for ${Math.round(answer)} seconds` : `the Python process ${answer}`;
+			return {
+				...nothing$1,
+				raised: stopped(silent ? "Hang" : "ProcessDied", what, python.log())
+			};
+		}
+		const { type: _, ...comparison } = answer;
+		const relative = (file) => relativeTo(load.root, file);
+		return {
+			...comparison,
+			sources: comparison.sources.map(relative),
+			differences: comparison.differences.map((one) => ({
+				...one,
+				...relativePlace(load.root, one),
+				...one.kind === "module" && { name: relative(one.name) },
+				...one.unimported && { unimported: {
+					...one.unimported,
+					file: relative(one.unimported.file)
+				} }
+			}))
+		};
+	};
 	const stop = async () => {
 		if (!gone && !running) {
 			python.send({ type: "bye" });
@@ -11640,6 +12348,8 @@ function startDriver(options) {
 	return {
 		loaded,
 		run,
+		copy,
+		check,
 		stop: () => stopping ??= stop(),
 		get log() {
 			return python.log();
@@ -11775,6 +12485,89 @@ function within({ since, until }, date, time, zone) {
 	if (offset) return inside(at);
 	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
 	return false;
+}
+// src/run/each.ts
+/**
+* @returns the phase with what each downgrade did, and why some could not be tried, if so
+*/
+async function tryEach(lab, options) {
+	const { order, tried, watched, seconds, fresh, drop } = options;
+	const started = performance.now();
+	const spent = () => (performance.now() - started) / 1e3;
+	const open = new Set(tried);
+	const stops = [];
+	const phase = {
+		id: "history-each",
+		title: "each downgrade by itself",
+		planned: [],
+		state: "ok",
+		seconds: 0,
+		steps: [],
+		stops,
+		unrestored: []
+	};
+	const after = (revision, catalog) => {
+		const differences = options.unrestored(revision, catalog);
+		if (differences.length > 0) phase.unrestored.push({
+			revision,
+			differences
+		});
+	};
+	let reason = text`the time for it was up, which is as long as the history itself had taken`;
+	while (open.size > 0 && spent() < seconds) {
+		const database = await fresh();
+		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
+		const trials = {
+			revisions: [...open],
+			watched: [...watched],
+			seconds: seconds - spent()
+		};
+		const result = await lab.goUpTrying(revisions, database, trials, {
+			title: phase.title,
+			after
+		});
+		await drop(database);
+		for (const [index, { step }] of result.trials.entries()) {
+			const stop = stopOfTrial(result, index);
+			if (stop) stops.push(stop);
+			open.delete(step.revision);
+			phase.planned.push(step.revision);
+			phase.steps.push(step);
+		}
+		if (result.trials.at(-1)?.kept) continue;
+		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text`the upgrades below them do not run with a transaction for each`;
+		break;
+	}
+	phase.state = stops.length > 0 ? "failed" : "ok";
+	phase.seconds = spent();
+	if (open.size === 0) return { phase };
+	const left = tried.filter((id) => open.has(id));
+	return {
+		phase,
+		untried: {
+			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
+			reason: text`${reason}: ${listOf(left, 10)}`
+		}
+	};
+}
+/** What stopped the trial, where something did. */
+function stopOfTrial({ trials, hung, died, raised, place }, index) {
+	const { step, raised: own, place: at } = trials[index];
+	const { revision } = step;
+	const cutOff = index === trials.length - 1 && !step.ended && !own && (hung !== void 0 || died);
+	const what = own ?? (cutOff ? raised ?? {
+		type: "Hang",
+		message: "nothing moved",
+		frames: [],
+		traceback: ""
+	} : void 0);
+	if (!what) return void 0;
+	return {
+		revision,
+		raised: what,
+		...at ?? (cutOff ? place : void 0),
+		...cutOff && hung && { timedOut: hung }
+	};
 }
 // src/postgres/viewdef.ts
 const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[0-9][\w.]*|::|[^\s\p{L}\p{N}_])/gu;
@@ -11955,7 +12748,8 @@ function catalogQuery() {
 }
 /** An identifier as people write it: quoted only where it would mean another one without. */
 const identifier = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
-const keyOf = ({ kind, name }) => `${kind} ${name}`;
+/** The key of an object in a catalog. */
+const keyOf$1 = ({ kind, name }) => `${kind} ${name}`;
 const special = new Set("oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index behind_identity column_number acl acl_default options foreign_options class text".split(" "));
 const place$1 = (className, oid, number = 0) => `${className} ${oid} ${number}`;
 /** @param json what `catalogQuery` returned */
@@ -11963,7 +12757,7 @@ function parseCatalog(json) {
 	const sections = JSON.parse(json);
 	const catalog = /* @__PURE__ */ new Map();
 	const targets = /* @__PURE__ */ new Map();
-	for (const [className, rows] of sections) for (const row of rows ?? []) if (className === "pg_description") comment(row, targets);
+	for (const [className, rows] of sections) for (const row of rows ?? []) if (className === "pg_description") comment$1(row, targets);
 	else read$1(className, row, catalog, targets);
 	link(sections, catalog, targets);
 	return catalog;
@@ -11972,7 +12766,7 @@ const set = ({ object, prefix }, properties) => {
 	for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
 };
 /** Comments are the last section: what they are on has been read. */
-function comment(row, targets) {
+function comment$1(row, targets) {
 	const target = targets.get(place$1(row.class, row.oid, row.number));
 	if (target) set(target, { comment: row.text });
 }
@@ -11983,7 +12777,7 @@ function read$1(className, row, catalog, targets) {
 	if (row.of && !whole) return;
 	const properties = propertiesOf(className, row);
 	const here = className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid);
-	if (whole && className === "pg_attribute" && folded$1.has(whole.kind)) {
+	if (whole && className === "pg_attribute" && folded$2.has(whole.kind)) {
 		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier(row.name)}`;
 		const { type, nullable: _, ...rest } = properties;
 		const target = {
@@ -12010,11 +12804,11 @@ function read$1(className, row, catalog, targets) {
 		const object = {
 			kind: row.kind,
 			name: row.label ?? qualifier + identifier(row.name) + (row.suffix ?? ""),
-			...whole && { parent: keyOf(whole) },
+			...whole && { parent: keyOf$1(whole) },
 			oid: Number(row.oid ?? row.of),
 			properties
 		};
-		catalog.set(keyOf(object), object);
+		catalog.set(keyOf$1(object), object);
 		targets.set(here, {
 			object,
 			prefix: ""
@@ -12043,16 +12837,16 @@ function link(sections, catalog, targets) {
 			if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
 			else object.properties.inherits = parents.map(({ name }) => name);
 		}
-		if (row.origin) object.origins = from(className, row.origin).map(keyOf);
-		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf);
-		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf({
+		if (row.origin) object.origins = from(className, row.origin).map(keyOf$1);
+		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf$1);
+		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf$1({
 			kind: row.kind,
 			name: `${name}.${identifier(row.name)}`
 		})).filter((key) => catalog.has(key));
 	}
 }
 /** Columns of these have no life of their own: they are properties. */
-const folded$1 = /* @__PURE__ */ new Set([
+const folded$2 = /* @__PURE__ */ new Set([
 	"view",
 	"materialized view",
 	"composite type"
@@ -12191,6 +12985,70 @@ function withoutTables(catalog, tables) {
 	};
 	return new Map([...catalog].filter(([key]) => !goes(key)));
 }
+// src/run/several.ts
+/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
+/** @param make makes a further database, as empty as the first one was */
+function several(scratch, make) {
+	const places = /* @__PURE__ */ new Map();
+	const of = (database) => {
+		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
+		places.set(database.name, known);
+		return known;
+	};
+	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
+	return {
+		...scratch,
+		async connectionFor(database, place) {
+			const known = of(database);
+			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf(place)));
+			known.set(place, found);
+			return found.connection;
+		},
+		parts: (database) => of(database).size === 0 ? [{
+			label: "",
+			database
+		}] : [...of(database)].map(([place, part], index) => ({
+			label: index === 0 ? "" : nameOf(place),
+			database: part
+		})),
+		async clone(from, name) {
+			const copy = await scratch.clone(from, name);
+			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf(place)}`));
+			return copy;
+		},
+		async drop(database) {
+			for (const part of [database, ...others(database)]) await scratch.drop(part);
+			places.delete(database.name);
+		},
+		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
+	};
+}
+/** The database's name in a place. */
+const nameOf = (place) => place.slice(place.lastIndexOf("/") + 1);
+/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
+function joined$2(catalogs) {
+	const whole = /* @__PURE__ */ new Map();
+	for (const { label, catalog } of catalogs) {
+		const labelled = (name) => label === "" ? name : `[${label}] ${name}`;
+		const renamed = (key) => {
+			const object = catalog.get(key);
+			return object ? keyOf$1({
+				kind: object.kind,
+				name: labelled(object.name)
+			}) : key;
+		};
+		for (const [key, object] of catalog) {
+			const copy = {
+				...object,
+				name: labelled(object.name),
+				...object.parent !== void 0 && { parent: renamed(object.parent) },
+				...object.origins && { origins: object.origins.map(renamed) }
+			};
+			whole.set(renamed(key), copy);
+		}
+	}
+	return whole;
+}
 // src/run/laboratory.ts
 /** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 /**
@@ -12201,26 +13059,56 @@ async function openLaboratory(scratch, start, evidence, progress) {
 	let driver = await start();
 	let gone = false;
 	let versionTables = [];
+	let models = false;
 	const findVersionTables = async (database) => {
 		return (await scratch.query(database, `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [versionTables.map(({ name }) => name).join("\n")])).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
 	};
+	const partsOf = (database) => scratch.parts?.(database) ?? [{
+		label: "",
+		database
+	}];
 	const snapshot = async (database, query) => {
-		return withoutTables(parseCatalog(query ? await query(catalogQuery()) : Object.values((await scratch.query(database, catalogQuery()))[0])[0]), query ? versionTables : await findVersionTables(database));
+		const parts = partsOf(database);
+		if (parts.length > 1) return joined$2(await Promise.all(parts.map(async (part) => ({
+			...part,
+			catalog: await snapshotOf(part.database)
+		}))));
+		return snapshotOf(database, query);
+	};
+	const snapshotOf = async (database, query) => {
+		return withoutTables(parseCatalog(query ? await query(catalogQuery()) : await readCatalog(scratch, database)), query ? versionTables : await findVersionTables(database));
 	};
 	const versionRows = async (database) => {
 		const rows = [];
-		for (const table of await findVersionTables(database)) rows.push(...(await scratch.query(database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted$1(table)}`)).map((row) => String(row.version_num)));
 		return [...new Set(rows)].sort();
+	};
+	/** One run, in a process that can do it. */
+	const perform = async (options) => {
+		if (gone) driver = await start();
+		let result = await driver.run(options);
+		if (result.freshProcessMayHelp && result.steps.length === 0) {
+			await driver.stop();
+			driver = await start();
+			result = await driver.run(options);
+		}
+		gone = result.died || result.hung !== void 0;
+		if (result.versionTables.length > 0) versionTables = result.versionTables;
+		models ||= result.models;
+		evidence.dbapi ??= result.connects[0]?.driver;
+		evidence.dialect ??= result.connects[0]?.dialect;
+		evidence.foreign.push(...result.foreign);
+		return result;
 	};
 	const run = async (phase, database, { own, after }) => {
 		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
 		progress(phase.title);
 		const started = performance.now();
-		const attempt = () => driver.run({
+		const result = await perform({
 			direction,
 			revisions: phase.planned,
-			connection: database.connection,
+			...connectionsOf(scratch, database),
 			...!own && { transactionPerMigration: true },
 			onBegin: (revision) => progress(phase.title, revision),
 			...after && { onStep: async (step) => {
@@ -12229,18 +13117,6 @@ async function openLaboratory(scratch, start, evidence, progress) {
 			} },
 			onHang: () => whatHangs(scratch, database)
 		});
-		if (gone) driver = await start();
-		let result = await attempt();
-		if (result.freshProcessMayHelp && result.steps.length === 0) {
-			await driver.stop();
-			driver = await start();
-			result = await attempt();
-		}
-		gone = result.died || result.hung !== void 0;
-		if (result.versionTables.length > 0) versionTables = result.versionTables;
-		evidence.dbapi ??= result.connects[0]?.driver;
-		evidence.dialect ??= result.connects[0]?.dialect;
-		evidence.foreign.push(...result.foreign);
 		phase.steps = result.steps;
 		phase.rows = {
 			found: await versionRows(database),
@@ -12254,17 +13130,55 @@ async function openLaboratory(scratch, start, evidence, progress) {
 	};
 	return {
 		run,
+		goUpTrying: (revisions, database, trials, { title, after }) => perform({
+			direction: "upgrade",
+			revisions,
+			...connectionsOf(scratch, database),
+			transactionPerMigration: true,
+			trials,
+			onBegin: (revision) => progress(title, revision),
+			onStep: async ({ revision, inTransaction, query }) => {
+				after(revision, await snapshot(database, inTransaction ? query : void 0));
+				return "go";
+			},
+			onHang: () => whatHangs(scratch, database)
+		}),
 		snapshot: (database) => snapshot(database),
+		async check(database, options) {
+			if (!models) return void 0;
+			if (gone) driver = await start();
+			const attempt = () => driver.check({
+				...options,
+				...connectionsOf(scratch, database)
+			});
+			let comparison = await attempt();
+			gone = isDead(comparison);
+			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
+				await driver.stop();
+				driver = await start();
+				comparison = await attempt();
+				gone = isDead(comparison);
+			}
+			return comparison;
+		},
 		async stamp(database, revision) {
-			for (const table of await findVersionTables(database)) {
-				const name = quoted(table);
-				await scratch.query(database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
+				const name = quoted$1(table);
+				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
 			}
 		},
+		copyProcess: () => driver.copy(),
 		stop: () => driver.stop()
 	};
 }
-const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
+const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, catalogQuery(), []))[0])[0];
+/** Where a run connects to: one database, or one for each place that env.py wants. */
+const connectionsOf = (scratch, database) => ({
+	connection: database.connection,
+	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) }
+});
+const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
+const quoted$1 = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
 /** What stopped a run, where something did. */
 function stopOf(result) {
 	if (!result.raised && !result.hung) return void 0;
@@ -12306,6 +13220,12 @@ async function prepared(scratch, scripts, name = "main") {
 	for (const script of scripts) await runScript(scratch, database, script);
 	return database;
 }
+/** A database like this, made ahead of its time: the server has planned what reads the catalog, and knows its own tables. */
+async function preparedAhead(scratch, scripts) {
+	const database = await prepared(scratch, scripts);
+	await readCatalog(scratch, database);
+	return database;
+}
 async function runScript(scratch, database, { file, sql }) {
 	try {
 		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
@@ -12319,18 +13239,212 @@ async function runScript(scratch, database, { file, sql }) {
 		});
 	}
 }
+// src/run/phase.ts
+const TITLES = {
+	prepare: "an empty database",
+	base: "the base branch's revisions",
+	upgrade: "the pull request's revisions, up",
+	downgrade: "the pull request's revisions, down",
+	"upgrade-again": "the pull request's revisions, up again",
+	"history-downgrade": "downgrade base",
+	"history-upgrade": "upgrade head once more"
+};
+/** A phase that was not run yet. */
+const phaseOf = (id, planned) => ({
+	id,
+	title: TITLES[id],
+	planned: [...planned],
+	state: "not-run",
+	seconds: 0,
+	steps: [],
+	unrestored: []
+});
+/** Records in a phase what a catalog differs in from the one that should have come back. */
+function compared(phase, what, before, after) {
+	const differences = compareCatalogs(before, after);
+	phase.compared = {
+		with: what,
+		differences
+	};
+	return differences;
+}
+/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
+const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
+// src/run/history.ts
+/** Downgrade base; true: it came to its end. */
+async function historyDown(lab, database, phase, empty) {
+	const ended = await lab.run(phase, database, { own: false });
+	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
+	return ended;
+}
+/** Upgrade head in the project's own transactions, as a new database gets it. */
+async function historyUp(lab, database, phase, head) {
+	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
+}
+/** Starts the whole history beside the itinerary. */
+function startHistory({ scratch, start, create, baseline, revisions }) {
+	const foreign = [];
+	let lab;
+	let database;
+	let stopped = false;
+	const startUnlessStopped = async () => {
+		if (stopped) throw new Error("the history beside is not wanted any more");
+		return start();
+	};
+	const go = async () => {
+		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
+		database = await create();
+		if (baseline !== void 0) {
+			if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return void 0;
+			await lab.stamp(database, baseline);
+		}
+		const up = phaseOf("history-upgrade", revisions);
+		if (!await lab.run(up, database, { own: true })) return void 0;
+		const top = await lab.snapshot(database);
+		const down = phaseOf("history-downgrade", [...revisions].reverse());
+		if (!await lab.run(down, database, { own: false })) return void 0;
+		return {
+			up,
+			down,
+			top,
+			bottom: await lab.snapshot(database),
+			foreign
+		};
+	};
+	const outcome = go().catch(() => void 0);
+	return {
+		outcome,
+		async stop() {
+			stopped = true;
+			await lab?.stop();
+			await outcome;
+			if (database) await scratch.drop(database).catch(() => {});
+		}
+	};
+}
+// src/run/models.ts
+/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
+async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }) {
+	const files = changed.filter((file) => file.endsWith(".py"));
+	const head = await lab.check(main, { changed: files });
+	const asked = head && head.differences.length > 0 && !everythingIsNew ? head : void 0;
+	const tables = asked ? tablesOf(asked) : [];
+	const own = asked && onBase?.(tables, files);
+	own?.catch(() => {});
+	let base;
+	const same = asked && !onBase ? asked : void 0;
+	const needed = same ? same.differences.some(({ table }) => touches$1(schema, table)) : false;
+	const compareHere = async (database) => {
+		const comparison = await lab.check(database, { tables });
+		base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
+	};
+	return {
+		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
+		async cameBack(database) {
+			if (needed && !base) await compareHere(database);
+		},
+		async settle(evidence, again) {
+			const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
+			if (why) evidence.notes.push({
+				what: "whether the models match the migrations",
+				reason: why
+			});
+			if (!head || why) return;
+			if (needed && !base) {
+				const database = await again();
+				if (database) await compareHere(database);
+			}
+			const other = await own ?? base ?? (needed ? text`the base branch's database could not be made again` : same ?? nothing);
+			evidence.models = sorted(head, other, schema, changed);
+			if (evidence.models.baseUnknown) evidence.notes.push({
+				what: "which differences of the models the base branch has already",
+				reason: evidence.models.baseUnknown
+			});
+		}
+	};
+}
+const nothing = {
+	differences: [],
+	declared: {}
+};
+function whyNot({ raised, contexts }) {
+	if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
+	return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : void 0;
+}
+/** What makes two differences the same, on the base branch and at head. */
+const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
+	kind,
+	change,
+	table,
+	name,
+	property
+]);
+const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
+/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
+function touches$1(schema, table) {
+	if (table === null) return true;
+	const name = table.slice(table.lastIndexOf(".") + 1);
+	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
+	return schema.some(({ name: changed, properties }) => words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)));
+}
+/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
+function sorted(head, base, schema, changed) {
+	if (!("differences" in base)) {
+		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches$1(schema, table);
+		return {
+			differences: head.differences.map((one) => ({
+				...one,
+				old: !isNew(one)
+			})),
+			baseUnknown: base
+		};
+	}
+	const known = new Set(base.differences.map(keyOf));
+	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches$1(schema, table) && head.declared[table] === base.declared[table];
+	return { differences: head.differences.map((one) => ({
+		...one,
+		old: known.has(keyOf(one)) || untouched(one)
+	})) };
+}
+function shared(start) {
+	let idle;
+	return {
+		async take() {
+			const driver = idle ?? await start();
+			idle = void 0;
+			return driver;
+		},
+		give: (driver) => void (idle = driver),
+		stop: async () => idle?.stop()
+	};
+}
+/** Compares the base branch's own models with its database. A text says why that tells nothing. */
+async function compareBase(processes, options) {
+	const driver = await processes.take();
+	if (!driver) return text`the base branch's own files cannot be loaded here`;
+	const comparison = await driver.check(options);
+	processes.give(driver);
+	return whyUnreliable(comparison) ?? comparison;
+}
+/** Why what was compared on the base branch says nothing; undefined where it does. */
+function whyUnreliable({ raised, strays, sources }) {
+	if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
+	if (strays.length > 0) return text`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
+	if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
+}
 // src/run/states.ts
 /** With more revisions than this a snapshot after each of them costs more than it tells. */
 const MOST_SNAPSHOTS = 60;
 /**
 * @param before the catalog before the first of the revisions
 * @param revisions in the order in which they go up
+* @param between false: what is between them cannot be seen
 */
-function watchStates(before, revisions) {
+function watchStates(before, revisions, between = true) {
 	const states = /* @__PURE__ */ new Map();
 	const unrestored = [];
 	const single = revisions.length === 1;
-	const each = revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
+	const each = between && revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
 	let last = before;
 	const up = (revision, after) => {
 		states.set(revision, {
@@ -12339,9 +13453,12 @@ function watchStates(before, revisions) {
 		});
 		last = after;
 	};
-	const down = (revision, after) => {
+	const changesSince = (revision, after) => {
 		const state = states.get(revision);
-		const differences = state ? compareCatalogs(state.before, after) : [];
+		return state ? compareCatalogs(state.before, after) : [];
+	};
+	const down = (revision, after) => {
+		const differences = changesSince(revision, after);
 		if (differences.length > 0) unrestored.push({
 			revision,
 			differences
@@ -12352,6 +13469,7 @@ function watchStates(before, revisions) {
 			up,
 			down
 		},
+		changesSince,
 		reach(head) {
 			if (each || single) states.set(revisions.at(-1), {
 				before: last,
@@ -12369,34 +13487,57 @@ function watchStates(before, revisions) {
 	};
 }
 // src/run/itinerary.ts
-const TITLES = {
-	prepare: "an empty database",
-	base: "the base branch's revisions",
-	upgrade: "the pull request's revisions, up",
-	downgrade: "the pull request's revisions, down",
-	"upgrade-again": "the pull request's revisions, up again",
-	"history-downgrade": "downgrade base",
-	"history-upgrade": "upgrade head once more"
-};
-const phaseOf = (id, planned) => ({
-	id,
-	title: TITLES[id],
-	planned: [...planned],
-	state: "not-run",
-	seconds: 0,
-	steps: [],
-	unrestored: []
-});
+/**
+* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
+*
+*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
+*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
+*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
+*
+* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
+*/
+/**
+* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
+* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
+* unique_violation and "tuple concurrently updated".
+*/
+const DISTURBANCES = /* @__PURE__ */ new Set([
+	"42710",
+	"42704",
+	"2BP01",
+	"55006",
+	"23505",
+	"XX000"
+]);
 const reversed = (ids) => [...ids].reverse();
 /**
-* Runs the itinerary.
+* Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
 * @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
 * @throws Failure where our own side fails (the server is gone, a driver cannot be started)
 */
-async function travel(plan, ports) {
+async function travel(plan, given) {
+	const head = await given.head();
+	const make = (name) => prepared(given.scratch, plan.scripts, name);
+	const ports = (await head.loaded).several ? {
+		...given,
+		scratch: several(given.scratch, make)
+	} : given;
 	const { scratch } = ports;
-	const head = await ports.head();
+	const shared = scratch.server.provider === "url";
+	const { evidence, history } = await journey(plan, ports, head, { together: availableParallelism() > 1 && !(shared && ports.imported) });
+	const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
+	if (!shared || !disturbed) return evidence;
+	const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+	await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
+	return (await journey(plan, {
+		...ports,
+		made: []
+	}, await ports.head(), { together: false })).evidence;
+}
+/** @param options `together`: run the whole history beside it, where that is possible */
+async function journey(plan, ports, head, { together }) {
+	const { scratch } = ports;
 	const loaded = await head.loaded;
 	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
 	const all = loaded.order.filter((id) => !below.has(id));
@@ -12423,29 +13564,56 @@ async function travel(plan, ports) {
 		foreign: [],
 		notes: []
 	};
+	let history;
 	/** Ends the journey: what was not run carries the reason. */
 	const end = (reason) => {
 		for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
-		return evidence;
+		return {
+			evidence,
+			history
+		};
 	};
 	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
+	const baseProcess = ports.base && shared(ports.base);
+	const files = {
+		...ports,
+		...baseProcess && { base: () => baseProcess.take() }
+	};
 	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
+	/** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
+	const begin = async (phase) => {
+		const database = await firstDatabase(plan, ports);
+		if (!await lab.run(phase, database, { own: true })) return void 0;
+		if (plan.baseline) await lab.stamp(database, plan.baseline);
+		return database;
+	};
 	try {
-		if (loaded.databases.length > 1) evidence.unsupported = `${loaded.databases.length} databases`;
-		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
-		let main = await firstDatabase(plan, ports);
-		if (!await lab.run(phases.prepare, main, { own: true })) return end(text`env.py could not be run`);
+		let main = await begin(phases.prepare);
+		if (!main) return end(text`env.py could not be run`);
 		if (evidence.dialect !== void 0 && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
 		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
-		if (plan.baseline) await lab.stamp(main, plan.baseline);
+		const twin = together ? await lab.copyProcess() : void 0;
+		if (twin) {
+			const start = beginningWith(twin, ports.head);
+			const create = () => firstDatabase(plan, ports, "history");
+			history = startHistory({
+				scratch,
+				start,
+				create,
+				...plan.baseline && { baseline: plan.baseline },
+				revisions: all
+			});
+		}
 		const empty = await lab.snapshot(main);
-		let reached = await (baseLab ?? lab).run(phases.base, main, { own: false });
+		let own = false;
+		let reached = await (baseLab ?? lab).run(phases.base, main, { own });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
+			own = true;
 			main = await firstDatabase(plan, ports);
-			reached = await lab.run(phases.base, main, { own: true });
+			reached = await lab.run(phases.base, main, { own });
 		}
 		if (!reached) {
-			if (ports.base && !baseLab) evidence.onBase = await baseHistory(ports, evidence, phases.base, {
+			if (ports.base && !baseLab) evidence.onBase = await baseHistory(plan, files, evidence, phases.base, {
 				scripts: plan.scripts,
 				empty
 			});
@@ -12455,8 +13623,9 @@ async function travel(plan, ports) {
 		const gone = phases.base.rows?.found.find((id) => !loaded.order.includes(id));
 		if (gone !== void 0) return end(text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
 		const copy = ports.base && await scratch.clone(main, "base");
-		const states = watchStates(b0, added);
+		const states = watchStates(b0, added, !loaded.several);
 		let reachedHead = b0;
+		let isAtHead = true;
 		if (added.length > 0) {
 			if (!await lab.run(phases.upgrade, main, {
 				own: true,
@@ -12465,12 +13634,25 @@ async function travel(plan, ports) {
 			states.reach(reachedHead = await lab.snapshot(main));
 			evidence.schema = compareCatalogs(b0, reachedHead);
 			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-		} else for (const phase of [
-			phases.upgrade,
-			phases.downgrade,
-			phases.again
-		]) phase.reason = text`the pull request adds no revision`;
-		const whole = await scratch.clone(main, "whole");
+			isAtHead = false;
+		}
+		const models = await watchModels({
+			lab,
+			main,
+			schema: evidence.schema ?? [],
+			changed: plan.changed,
+			everythingIsNew: plan.base.size === 0,
+			...copy && { onBase: (tables, changed) => compareBase(baseProcess, {
+				...connectionsOf(scratch, copy),
+				tables,
+				changed
+			}) }
+		});
+		/** B0 once more. */
+		const again = async () => {
+			const database = await begin(phaseOf("prepare", []));
+			return database && await lab.run(phaseOf("base", applied), database, { own }) ? database : void 0;
+		};
 		if (added.length > 0) {
 			if (await lab.run(phases.downgrade, main, {
 				own: true,
@@ -12478,23 +13660,72 @@ async function travel(plan, ports) {
 			})) {
 				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
 				phases.downgrade.unrestored = states.unrestored(differences);
-				if (await lab.run(phases.again, main, { own: true })) compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main));
+				if (differences.length === 0) await models.cameBack(main);
+				if (await lab.run(phases.again, main, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
 			} else phases.again.reason = text`the downgrade before it failed`;
+		} else for (const phase of [
+			phases.upgrade,
+			phases.downgrade,
+			phases.again
+		]) phase.reason = text`the pull request adds no revision`;
+		const beside = await history?.outcome;
+		if (beside) {
+			compared(beside.down, "the empty database", empty, beside.bottom);
+			compared(beside.up, "the first upgrade", reachedHead, beside.top);
+			if (!isSuspicious(beside.down) && !isSuspicious(beside.up)) {
+				Object.assign(phases.down, beside.down);
+				Object.assign(phases.up, beside.up);
+				evidence.foreign.push(...beside.foreign);
+				await models.settle(evidence, again);
+				return end(text`it was not run`);
+			}
 		}
-		if (scratch.server.provider === "url") await scratch.drop(main);
-		const proof = () => copy ? baseHistory(ports, evidence, phases.base, {
-			database: copy,
-			empty,
-			b0
-		}) : void 0;
-		const down = await historyDown(lab, whole, phases.down, empty);
-		const early = isSuspicious(phases.down) ? proof() : void 0;
+		await history?.stop();
+		if (!isAtHead) {
+			const before = main;
+			await models.copyIsFree;
+			if (copy) main = await scratch.clone(copy, "whole");
+			else {
+				main = await begin(phaseOf("prepare", [])) ?? before;
+				if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
+			}
+			if (scratch.server.provider === "url") await scratch.drop(before);
+			await lab.run(phaseOf("upgrade", added), main, { own: true });
+		}
+		let each = Promise.resolve(void 0);
+		const proof = async () => {
+			await models.copyIsFree;
+			return copy && baseHistory(plan, files, evidence, phases.base, {
+				database: copy,
+				empty,
+				b0,
+				each
+			});
+		};
+		const down = await historyDown(lab, main, phases.down, empty);
+		if (phases.downgrade.stop || phases.down.stop) {
+			const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
+			each = goOn(lab, plan, ports, evidence, {
+				order: all,
+				tried: all.filter((id) => unreached.includes(id) || phases.downgrade.stop && added.includes(id)),
+				watched: loaded.several ? [] : added,
+				since: states.changesSince
+			});
+		}
+		const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : void 0;
 		early?.catch(() => {});
-		if (down) await historyUp(lab, whole, phases.up, reachedHead);
+		await each;
+		if (down) await historyUp(lab, main, phases.up, reachedHead);
 		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
+		await models.settle(evidence, again);
 		return end(text`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
-		await Promise.all([lab.stop(), baseLab?.stop()]);
+		await Promise.all([
+			lab.stop(),
+			baseLab?.stop(),
+			history?.stop(),
+			baseProcess?.stop()
+		]);
 	}
 }
 const isPostgres = (dialect, meant) => /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && meant;
@@ -12502,10 +13733,12 @@ const isPostgres = (dialect, meant) => /^(postgres|postgresql|cockroachdb)$/.tes
 * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
 * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
 */
-async function firstDatabase({ scripts, baseline }, { scratch, imported }) {
-	if (!imported) return prepared(scratch, scripts);
+async function firstDatabase(plan, ports, name = "main") {
+	const { scratch, imported, made } = ports;
+	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+	if (!imported) return create();
 	const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
-	return (exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : []).some((row) => row.version_num !== baseline) ? prepared(scratch, scripts) : scratch.clone(imported, "main");
+	return (exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
 }
 /** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
 function beginningWith(first, start) {
@@ -12516,32 +13749,58 @@ function beginningWith(first, start) {
 		return driver;
 	};
 }
-/** Records what a catalog differs in from the one that should have come back. */
-function compared(phase, what, before, after) {
-	const differences = compareCatalogs(before, after);
-	phase.compared = {
-		with: what,
-		differences
-	};
-	return differences;
+/** Seconds that going on after a failure may take, however quick the history was. */
+const LEAST_SECONDS = 4;
+/**
+* Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
+*
+* @param since what differs from the state before one of the added revisions
+* @returns the phase, which is part of the evidence then; undefined where there is nothing to try
+*/
+async function goOn(lab, plan, ports, evidence, { order, tried: wanted, watched, since }) {
+	const known = evidence.phases.flatMap(({ id, stop }) => stop && id.includes("downgrade") ? [stop] : []);
+	const cutOff = new Set(known.flatMap(({ timedOut, raised, revision }) => timedOut || raised.type === "ProcessDied" ? [revision] : []));
+	const tried = wanted.filter((id) => !cutOff.has(id));
+	if (tried.length === 0) return void 0;
+	const history = evidence.phases.filter(({ id }) => [
+		"base",
+		"upgrade",
+		"history-downgrade"
+	].includes(id));
+	const { phase, untried } = await tryEach(lab, {
+		order,
+		tried,
+		watched: tried.filter((id) => watched.includes(id)),
+		seconds: Math.max(LEAST_SECONDS, history.reduce((sum, { seconds }) => sum + seconds, 0)),
+		fresh: () => freshDatabase(lab, plan, ports),
+		drop: ports.scratch.drop,
+		unrestored: since
+	});
+	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
+	phase.stops = phase.stops.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
+	evidence.phases.push(phase);
+	if (untried) evidence.notes.push(untried);
+	return phase;
 }
-const isSuspicious = ({ stop, compared }) => stop !== void 0 || (compared?.differences.length ?? 0) > 0;
-/** Downgrade base; true: it came to its end. */
-async function historyDown(lab, database, phase, empty) {
-	const ended = await lab.run(phase, database, { own: false });
-	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-	return ended;
-}
-/** Upgrade head in the project's own transactions, as a new database gets it. */
-async function historyUp(lab, database, phase, head) {
-	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
+/** A database as the first revision finds it. */
+async function freshDatabase(lab, plan, ports) {
+	const database = await firstDatabase(plan, ports);
+	if (plan.baseline) {
+		await lab.run(phaseOf("prepare", []), database, { own: true });
+		await lab.stamp(database, plan.baseline);
+	}
+	return database;
 }
 /**
 * What the base branch's own files do on their own, to tell old faults from new ones.
 *
+* It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
+* left out there, since nobody knows whose fault it is.
+*
 * @param from B0 where it was reached; else the base revisions are run from an empty database first
 */
-async function baseHistory({ base, scratch, progress }, evidence, applied, from) {
+async function baseHistory(plan, ports, evidence, applied, from) {
+	const { base, scratch, progress } = ports;
 	const driver = await base();
 	if (!driver) return void 0;
 	const { order } = await driver.loaded;
@@ -12564,6 +13823,26 @@ async function baseHistory({ base, scratch, progress }, evidence, applied, from)
 		if ("database" in from) {
 			phases[0].steps = applied.steps;
 			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
+			const each = await from.each;
+			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
+			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && !reached.has(id));
+			if (tried.length > 0) {
+				const { phase } = await tryEach(lab, {
+					order: planned,
+					tried,
+					watched: [],
+					seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
+					fresh: () => freshDatabase(lab, plan, {
+						...ports,
+						imported: void 0
+					}),
+					drop: scratch.drop,
+					unrestored: () => []
+				});
+				observed.phases.push(phase);
+				const judged = new Set(phase.planned);
+				if (each) each.stops = each.stops.filter(({ revision }) => !tried.includes(revision) || judged.has(revision));
+			}
 		} else {
 			const database = await prepared(scratch, from.scripts, "base");
 			await lab.run(phases[0], database, { own: false });
@@ -12589,6 +13868,8 @@ async function runMigrations(task) {
 		signal,
 		say: (note) => said.push(note)
 	}));
+	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts));
+	ahead.catch(() => {});
 	const drivers = [];
 	const imported = /* @__PURE__ */ new Map();
 	const importDatabase = (root) => {
@@ -12609,7 +13890,8 @@ async function runMigrations(task) {
 				section: environment.section,
 				kind: environment.kind,
 				x: settings.x,
-				root
+				root,
+				...root !== task.root && { insteadOf: task.root }
 			},
 			env: task.env,
 			signal,
@@ -12634,16 +13916,16 @@ async function runMigrations(task) {
 	try {
 		const applied = await task.applied;
 		if (!applied) return void 0;
-		const { base, fromBaseFiles, baseRoot } = applied;
+		const { baseRoot, ...what } = applied;
 		const [scratch] = await Promise.all([scratchOf(), loaded]);
 		const evidence = await travel({
-			base,
-			fromBaseFiles,
+			...what,
 			postgresIsMeant: task.postgresIsMeant,
 			scripts,
 			...baseline && { baseline: baseline.revision }
 		}, {
 			scratch,
+			made: [await ahead],
 			head: async () => {
 				const driver = first ?? start(task.root);
 				first = void 0;
@@ -12653,6 +13935,7 @@ async function runMigrations(task) {
 			...imported.has(task.root) && { imported: await imported.get(task.root) },
 			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
 		});
+		if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
 		const { connectsAtImport } = await loaded;
 		if (connectsAtImport) {
 			const where = connectsAtImport.file === void 0 ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
@@ -12672,6 +13955,15 @@ async function runMigrations(task) {
 		await Promise.all(drivers.map((driver) => driver.stop()));
 		await (await opened?.catch(() => void 0))?.close();
 	}
+}
+/** The files with models that differ since the pull request. */
+async function sourcesOf({ differences }, root) {
+	const fresh = differences.filter(({ old }) => !old);
+	const read = [...new Set(fresh.flatMap(({ file, unimported }) => unimported?.file ?? file ?? []))].map(async (file) => ({
+		file,
+		source: await readFile(path.resolve(root, file), "utf8").catch(() => "")
+	}));
+	return Promise.all(read);
 }
 async function script(root, file, setting) {
 	try {
@@ -12753,7 +14045,8 @@ function fromSettings(findings, asked) {
 }
 function fromComments(findings, asked) {
 	if (!asked.facts.graph.known) return [];
-	return [...asked.facts.graph.value.revisions.values()].flatMap(({ file, source }) => {
+	const models = asked.facts.run.known ? asked.facts.run.value.models?.sources ?? [] : [];
+	return [...asked.facts.graph.value.revisions.values(), ...models].flatMap(({ file, source }) => {
 		if (!source.includes("alembic-gate:")) return [];
 		const lines = source.split(/\r\n|\r|\n/);
 		const about = findings.filter((finding) => finding.file === file);
@@ -12858,7 +14151,7 @@ function ask({ rules, environment, facts }) {
 *
 * @returns the findings, worst first, and what could not be judged, with the reason
 */
-function settle({ rules, environment, facts, settings, proof }) {
+function settle({ rules, environment, facts, settings, proof, allowedBy }) {
 	const { findings, unknown, ran } = ask({
 		rules,
 		environment,
@@ -12875,16 +14168,22 @@ function settle({ rules, environment, facts, settings, proof }) {
 		ignores: settings.ignore,
 		ran
 	}).map((draft) => complete(UNUSED_IGNORE, draft, environment));
-	const kept = foldConsequences(told, new Map(rules.map(({ id, family }) => [id, family])));
+	const families = new Map(rules.map(({ id, family }) => [id, family]));
+	if (allowedBy !== void 0) {
+		for (const finding of told) if (families.get(finding.rule) === "history" && finding.severity !== "notice") finding.suppressed ??= { reason: `the pull request has the label ${allowedBy}` };
+	}
+	const kept = foldConsequences(told, families);
 	for (const finding of kept) finding.blocks = (finding.severity === "error" || finding.severity === "warning" && settings.failOn === "warning") && !finding.preexisting && !finding.suppressed;
 	return {
 		findings: [...kept, ...unused].sort(worstFirst$1),
 		notChecked: notChecked(facts, unknown)
 	};
 }
+/** What settle finds by itself. */
 const UNUSED_IGNORE = {
 	id: "unused-ignore",
-	severity: "warning"
+	severity: "warning",
+	summary: "An ignore allows nothing any more, or is not understood"
 };
 function complete(rule, draft, environment) {
 	return {
@@ -12932,7 +14231,7 @@ function foldConsequences(findings, families) {
 		const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
 		if (cause === finding || !grave) return false;
 		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
-		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed";
+		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed" && !cause.preexisting;
 		if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
 		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
 		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
@@ -12962,6 +14261,10 @@ function notChecked(facts, unknown) {
 	if (facts.environment.known && facts.environment.value.unknowable !== void 0) result.push({
 		what: "revisions that the files do not show",
 		reason: text`${facts.environment.value.unknowable}`
+	});
+	if (facts.history.known && facts.history.value.releasedUnknown) result.push({
+		what: "which revisions are released",
+		reason: facts.history.value.releasedUnknown
 	});
 	if (!facts.run.known) return result;
 	const { phases, order, base, notes } = facts.run.value;
@@ -13034,6 +14337,8 @@ async function observe(task, reading) {
 		const history = facts.history.known ? facts.history.value : void 0;
 		return {
 			base: new Set(history?.graph.revisions.keys()),
+			editedDowngrades: [...history?.changes.values() ?? []].flatMap(({ id, edited }) => edited?.functions.includes("downgrade") ? [id] : []),
+			changed: history?.changedFiles ?? [],
 			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
 			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }
 		};
@@ -13211,14 +14516,17 @@ async function gate(given, world) {
 	const clock = stopwatch();
 	let root = world.cwd;
 	try {
-		const project = await clock.time("project", () => openProject(given, world));
-		root = project.root;
+		const checkout = await clock.time("project", () => openCheckout(given, world));
+		root = checkout.root;
+		const finding = clock.time("base", () => baseOf(checkout, layer(given), world));
+		finding.catch(() => {});
+		const project = await clock.time("project", () => openProject(given, checkout));
 		if (!project.settings.static) for (const target of project.environments) interpreterOf({
 			target,
 			project,
 			world
 		}).catch(() => {});
-		const base = await clock.time("base", () => baseOf(project, world));
+		const base = await finding;
 		if (!await clock.time("changes", () => touches(project, base))) return {
 			report: untouched(project, clock.timings()),
 			root
@@ -13241,7 +14549,7 @@ async function gate(given, world) {
 	}
 }
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, root, settings }, { event }) {
+async function baseOf({ git, root }, settings, { event }) {
 	if (settings.scope === "all") return {
 		known: false,
 		reason: text`all revisions are judged as if they were new (${"scope: all"})`
@@ -13304,13 +14612,15 @@ async function judge(target, project, base, server, baseFiles, world, clock) {
 	if (edits) facts.edits = edits;
 	if (observed) facts.run = observed;
 	const proof = proofOf(environment, facts, rules);
+	const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
 	return {
 		report: reportOf(target, facts, settle({
 			rules,
 			environment: environment.name,
 			facts,
 			settings,
-			...proof && { proof }
+			...proof && { proof },
+			...label !== void 0 && { allowedBy: label }
 		})),
 		failures
 	};
@@ -13337,13 +14647,12 @@ async function read({ environment, settings }, project, base) {
 		}
 	};
 	if (git && base.known) {
-		const baseEnvironment = await movedFrom(environment, project, commitTree(git, base.value.commit));
 		const { graph, history } = await readHistory({
 			git,
 			base: base.value,
 			tree,
 			environment,
-			...baseEnvironment && { baseEnvironment }
+			released: settings.released
 		});
 		return {
 			...others,
@@ -13426,6 +14735,48 @@ function stopwatch() {
 		})
 	};
 }
+// src/github/run.ts
+/** Something in foreign JSON; undefined where it is not there. */
+function at(value, ...keys) {
+	for (const key of keys) {
+		if (typeof value !== "object" || value === null) return void 0;
+		value = value[key];
+	}
+	return value;
+}
+/** The pull request that an event is about. */
+function pullRequest(payload, repository) {
+	const number = at(payload, "pull_request", "number");
+	const head = at(payload, "pull_request", "head", "sha");
+	const base = at(payload, "pull_request", "base", "ref");
+	if (!Number.isSafeInteger(number) || typeof head !== "string" || typeof base !== "string") return void 0;
+	return {
+		number,
+		head,
+		base,
+		fork: at(payload, "pull_request", "head", "repo", "full_name") !== repository
+	};
+}
+/** @returns undefined where there is no token, or no repository to speak to */
+function githubRun(env, payload, token) {
+	const [owner, repo, ...rest] = (env.GITHUB_REPOSITORY ?? "").split("/");
+	if (!owner || !repo || rest.length > 0 || !token) return void 0;
+	const pull = pullRequest(payload, `${owner}/${repo}`);
+	const checkRun = env["INPUT_CHECK-RUN-ID"]?.trim() ?? "";
+	return {
+		apiUrl: (env.GITHUB_API_URL || "https://api.github.com").replace(/\/+$/, ""),
+		serverUrl: (env.GITHUB_SERVER_URL || "https://github.com").replace(/\/+$/, ""),
+		owner,
+		repo,
+		token,
+		workflow: env.GITHUB_WORKFLOW ?? "",
+		job: env.GITHUB_JOB ?? "",
+		id: Number(env.GITHUB_RUN_ID) || 0,
+		attempt: Number(env.GITHUB_RUN_ATTEMPT) || 1,
+		.../^\d+$/.test(checkRun) && { checkRun: Number(checkRun) },
+		...pull && { pull }
+	};
+}
 // src/report/document.ts
 /** A Text as blocks of a document: its prose as paragraphs, its blocks between them. */
 function paragraphs(parts) {
@@ -13493,12 +14844,12 @@ const MARKDOWN = /([\\`*_[\]|~]|#(?!\d))|([&<>]|:(?=\/\/)|(?<=www)\.)|@(?=\w)|#(
 const HTML = /([&<>"'`])|@(?=\w)|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
 const split = (character) => character === "$" ? "<span>$</span>" : character + ZERO_WIDTH_SPACE;
 /** What opens a block at the start of a line: a list, a rule, the underline of a heading. */
-const BLOCK = /^( ?)([-+=]|\d+[.)](?= |$))/;
+const BLOCK$1 = /^( ?)([-+=]|\d+[.)](?= |$))/;
 const markdownSign = (character, mark, other) => mark ? `\\${mark}` : other ? entity(other) : split(character);
 const htmlSign = (character, special) => special ? entity(special) : split(character);
 /** Prose inside a Markdown paragraph, heading, list item or table cell; newlines become spaces. */
 function markdownText(value) {
-	return collapsed$1(value).replace(MARKDOWN, markdownSign).replace(BLOCK, (start) => start.replace(/[-+=.)]/, "\\$&"));
+	return collapsed$1(value).replace(MARKDOWN, markdownSign).replace(BLOCK$1, (start) => start.replace(/[-+=.)]/, "\\$&"));
 }
 /** Prose inside HTML that stands in Markdown: between the tags of `<summary>`. */
 const htmlText = (value) => collapsed$1(value).replace(HTML, htmlSign);
@@ -13526,14 +14877,23 @@ function markdownFence(value, language = "") {
 	return `${fence}${/^[a-z0-9+-]*$/.test(language) && !LANGUAGES_THAT_RENDER.has(language) ? language : ""}\n${content}\n${fence}`;
 }
 const longestRun = (content) => Math.max(0, ...(content.match(/`+/g) ?? []).map((run) => run.length));
-/** Target of a Markdown link. Not for foreign URLs: only for ours, with foreign paths in them. */
-function markdownUrl(base, ...path) {
-	const encoded = path.flatMap((part) => toUSVString(part).split("/")).map((segment) => encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${codePoint(character).toString(16).toUpperCase()}`));
-	return [base.replace(/\/+$/, ""), ...encoded].join("/");
+/** A path of the repository as a relative URI: each segment encoded, nothing in it a scheme, a query or a fragment. */
+function uriPath(path) {
+	return toUSVString(path).split("/").map((segment) => encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${codePoint(character).toString(16).toUpperCase()}`)).join("/");
 }
+/** Target of a Markdown link. Not for foreign URLs: only for ours, with foreign paths in them. */
+const markdownUrl = (base, ...path) => [base.replace(/\/+$/, ""), ...path.map(uriPath)].join("/");
 /** The quoted label of a node in a Mermaid flowchart, of these lines; an empty one would be a fault of the whole chart. */
 function mermaidLabel(...lines) {
 	return `"${lines.map((line) => oneLine(line).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`)).filter(Boolean).join("<br/>") || "…"}"`;
+}
+/** For XML and HTML, between tags and inside attributes: visible text, of characters that XML can hold at all. */
+const xmlText = (value) => visible(value).replace(/[&<>"']/g, entity).replace(/[\ufffe\uffff]/g, "�");
+// src/report/bare.ts
+/** A Text for places that have no mark-up at all. */
+/** Code bare, blocks between blank lines; nothing that is invisible or moves a cursor. */
+function bare(parts) {
+	return paragraphs(parts).map((block) => "code" in block ? visible(block.code).replace(/^\n+|\s+$/g, "") : oneLine(plain(block.paragraph))).join("\n\n");
 }
 // src/report/view.ts
 const RANK = {
@@ -13647,19 +15007,156 @@ function nodeLines({ id, label, state, head }) {
 		notes
 	].filter(Boolean);
 }
-// src/report/json.ts
-/** The report as JSON. docs/report.schema.json says what is in it. */
-/** What JSON may hold as it is but a terminal or an editor would obey or hide. */
-const INVISIBLE = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
-const escaped = (text) => text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
-/** The report as JSON, indented, ended by a newline; characters that nobody can see are escaped. */
-function json(report) {
-	return `${JSON.stringify(report, null, 2).replace(INVISIBLE, escaped)}\n`;
+/** Makes values unique: the first of a kind stays as it is, the others get a number, `a`, `a-2`, `a-3`. */
+function numbered() {
+	const seen = /* @__PURE__ */ new Map();
+	return (value) => {
+		const times = (seen.get(value) ?? 0) + 1;
+		seen.set(value, times);
+		return times === 1 ? value : `${value}-${times}`;
+	};
 }
-/** Writes the report to a file, and makes its folder. */
-async function sendJson(report, file) {
-	await mkdir(path.dirname(file), { recursive: true });
-	await writeFile(file, json(report));
+// src/report/annotations.ts
+/** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
+/** What GitHub keeps of one step: so many of each level, and so much of a message. The rest is lost without a word. */
+const PER_LEVEL = 10;
+const MESSAGE$3 = 4096;
+const TITLE$2 = 255;
+const CUT = "\n\n(Cut here: the job summary has more.)";
+/**
+* Lines of `::error file=…::…` for the runner's log, worst first and within GitHub's limits; what does not fit is counted in a last
+* notice. Only the pull request's own findings: what the base branch has already, and what an ignore allows, is left to the summary.
+* A report that is not green has at least one error.
+*
+* @param reserved how many of GitHub's ten notices the sender wants for itself
+*/
+function annotations(report, reserved = 0) {
+	const { shown, hidden } = chosen(report, reserved);
+	const of = (level) => hidden.filter((annotation) => annotation.level === level).length;
+	const rest = hidden.length > 0 ? [theRest([of("error"), "error"], [of("warning"), "warning"], [of("notice"), "notice"])] : [];
+	return [...shown, ...rest].map(command);
+}
+/** What GitHub would not show of one step, worst first: for the job's check run, which may have more. */
+const furtherAnnotations = (report, reserved = 0) => chosen(report, reserved).hidden;
+function chosen(report, reserved) {
+	const several = report.environments.length > 1;
+	const own = worstFirst(report.environments.flatMap((environment) => grouped(environment.findings).own));
+	const all = [...report.failures.map(ofFailure), ...own.map((finding) => ofFinding(finding, several))];
+	if (report.verdict !== "pass" && !all.some(({ level }) => level === "error")) all.unshift({
+		level: "error",
+		place: {},
+		title: "alembic-gate",
+		message: bare(report.headline)
+	});
+	const of = (level) => all.filter((annotation) => annotation.level === level);
+	const crowded = of("error").length > PER_LEVEL || of("warning").length > PER_LEVEL || of("notice").length > PER_LEVEL - reserved;
+	const shown = [
+		...of("error").slice(0, PER_LEVEL),
+		...of("warning").slice(0, PER_LEVEL),
+		...of("notice").slice(0, PER_LEVEL - reserved - (crowded ? 1 : 0))
+	];
+	return {
+		shown,
+		hidden: all.filter((annotation) => !shown.includes(annotation))
+	};
+}
+/** Prints the annotations to the runner's log. */
+function sendAnnotations(report, write, reserved = 0) {
+	for (const line of annotations(report, reserved)) write(`${line}\n`);
+}
+/** Foreign text for the runner's log, in which the runner then looks for no commands. */
+function fenced$1(log, token = randomUUID()) {
+	return `::stop-commands::${token}\n${log}${log === "" || log.endsWith("\n") ? "" : "\n"}::${token}::\n`;
+}
+function ofFailure({ message, help, file, line }) {
+	return {
+		level: "error",
+		place: {
+			file,
+			line
+		},
+		title: "alembic-gate",
+		message: together([bare(message), bare(help)])
+	};
+}
+function ofFinding(finding, several) {
+	const related = finding.related.slice(0, 5).map((other) => oneLine(`See also ${relatedPlace(finding, other)}: ${plain(other.message)}`));
+	const environment = several ? ` (${finding.environment})` : "";
+	return {
+		level: finding.severity,
+		place: finding,
+		title: oneLine(`alembic-gate: ${finding.rule}${environment}`),
+		message: together([
+			bare(finding.message),
+			bare(finding.help),
+			related.join("\n")
+		])
+	};
+}
+function theRest(...hidden) {
+	return {
+		level: "notice",
+		place: {},
+		title: "alembic-gate",
+		message: `${hidden.filter(([number]) => number > 0).map(([number, noun]) => count(number, `more ${noun}`)).join(", ")}: GitHub shows ${PER_LEVEL} of each kind for one step. The rest is in the job summary and the JSON report.`
+	};
+}
+const together = (texts) => texts.filter(Boolean).join("\n\n");
+/** A notice about the sending itself. */
+const noticeCommand = (parts) => command({
+	level: "notice",
+	place: {},
+	title: "alembic-gate",
+	message: bare(parts)
+});
+function command({ level, place: { file, line, endLine, column, endColumn }, title, message }) {
+	const oneLined = endLine === void 0 || endLine === line;
+	return `::${level} ${[...[
+		["file", file],
+		["line", line],
+		["endLine", endLine ?? (column === void 0 ? void 0 : line)],
+		["col", oneLined ? column : void 0],
+		["endColumn", oneLined && column !== void 0 ? endColumn : void 0]
+	].filter(([name, value]) => value !== void 0 && file !== void 0 && (line !== void 0 || name === "file")).map(([name, value]) => `${name}=${commandProperty(String(value))}`), `title=${commandProperty(shorten(title, TITLE$2))}`].join(",")}::${commandData(shorten(message, MESSAGE$3, CUT))}`;
+}
+// src/report/check-run.ts
+const LEVEL$1 = {
+	error: "failure",
+	warning: "warning",
+	notice: "notice"
+};
+/** What one request may hold, and how many requests one report is worth. */
+const PER_REQUEST = 50;
+const TITLE$1 = 255;
+/** Bytes; GitHub takes 64 KB. Fifty long ones must still be a request that it takes. */
+const MESSAGE$2 = 16e3;
+/** The annotations beyond those that the step has printed, worst first, a request's worth each. Those without a file have no place there. */
+function checkRunOutputs(report, reserved = 0) {
+	const all = furtherAnnotations(report, reserved).flatMap(({ level, place, title, message }) => {
+		const { file, line = 1, endLine = line, column, endColumn } = place;
+		if (file === void 0) return [];
+		const last = Math.max(line, endLine);
+		return [{
+			path: file,
+			start_line: line,
+			end_line: last,
+			...column !== void 0 && last === line && {
+				start_column: column,
+				end_column: Math.max(column, endColumn ?? column)
+			},
+			annotation_level: LEVEL$1[level],
+			title: shorten(title, TITLE$1),
+			message: shorten(message, MESSAGE$2 / 4)
+		}];
+	});
+	const sent = all.slice(0, 500);
+	const left = all.length - sent.length;
+	const summary = `${count(all.length, "annotation")} beyond those of the step${left > 0 ? `, the worst ${sent.length} of them here` : ""}. The job summary has the whole verdict.`;
+	return Array.from({ length: Math.ceil(sent.length / PER_REQUEST) }, (_, index) => ({
+		title: "alembic-gate",
+		summary,
+		annotations: sent.slice(index * PER_REQUEST, (index + 1) * PER_REQUEST)
+	}));
 }
 // src/report/markdown.ts
 const ICONS = {
@@ -13685,7 +15182,7 @@ const inHtml = {
 	strong: (content) => `<b>${content}</b>`,
 	link: (url, content) => `<a href="${url}">${content}</a>`
 };
-function written(part, dialect, before) {
+function written$2(part, dialect, before) {
 	if ("icon" in part) return ICONS[part.icon];
 	if ("text" in part) return dialect.text(part.text);
 	if ("code" in part) return dialect.code(part.code, before);
@@ -13693,7 +15190,7 @@ function written(part, dialect, before) {
 	if ("strong" in part) return dialect.strong(line(part.strong, dialect));
 	return dialect.link(part.url, line(part.of, dialect));
 }
-const line = (parts, dialect = inMarkdown) => parts.reduce((before, part) => before + written(part, dialect, before), "").trim();
+const line = (parts, dialect = inMarkdown) => parts.reduce((before, part) => before + written$2(part, dialect, before), "").trim();
 /** GitHub draws flowcharts of at most 500 edges; nobody reads more than this. */
 const NODES_DRAWN = 40;
 function mermaid({ nodes, omitted }) {
@@ -13740,10 +15237,46 @@ function writtenBlock(block) {
 }
 /** The document as Markdown, ended by a newline. */
 const markdown = (document) => `${document.map(writtenBlock).join("\n\n")}\n`;
+// src/report/marker.ts
+/** Hidden lines by which our own comments are found again. They stand first in a comment, where nobody else's text can come before them. */
+/** Nothing is left that could end an HTML comment or part two marks. */
+const encoded = (value) => encodeURIComponent(toUSVString(value)).replaceAll("-", "%2D");
+const ownerMarks = ({ workflow, job, environment }) => ({
+	workflow,
+	job,
+	environment
+});
+/** @param kind `comment`, `suggestion`, … */
+function marker(kind, owner, marks = {}) {
+	return `<!-- alembic-gate ${kind} ${Object.entries({
+		...ownerMarks(owner),
+		...marks
+	}).map(([name, value]) => `${name}=${encoded(value)}`).join(" ")} -->`;
+}
+/** The marks of a comment of this kind and owner; undefined where it is another's. */
+function readMarker(body, kind, owner) {
+	const [first = ""] = body.split(/\r?\n/, 1);
+	const match = /^<!-- alembic-gate (\w+) ([^<>]*) -->$/.exec(first.trim());
+	if (match?.[1] !== kind) return void 0;
+	const marks = {};
+	for (const mark of match[2].split(" ")) {
+		const [, name, value] = /^(\w+)=([\w.!~*'()%]*)$/.exec(mark) ?? [];
+		if (name === void 0) return void 0;
+		marks[name] = decoded(value);
+	}
+	return Object.entries(ownerMarks(owner)).every(([name, value]) => marks[name] === toUSVString(value)) ? marks : void 0;
+}
+function decoded(value) {
+	try {
+		return decodeURIComponent(value);
+	} catch {
+		return value;
+	}
+}
 // src/report/summary.ts
 /** The job summary: what a reviewer reads. Red days: what is wrong and what to do. Green days: what changes in the database. */
 /** From what people can read down to what always fits. */
-const ROOMS = [
+const SIZES = [
 	{
 		failures: 10,
 		environments: 50,
@@ -13795,13 +15328,21 @@ const ROOMS = [
 		block: 0
 	}
 ];
+const ROOMS$1 = SIZES.map((size) => ({
+	...size,
+	rest: "the JSON report",
+	brief: false
+}));
 /** The runner counts the whole file; the difference is for what others of the same step have written. */
-const LIMIT = 1e6;
+const LIMIT$1 = 1e6;
 /** The report as Markdown of at most `limit` bytes; what does not fit is counted, never dropped in silence. */
 function summary(report, options = {}) {
-	const limit = options.limit ?? LIMIT;
-	for (const room of ROOMS) {
-		const written = markdown(document(report, options, room));
+	return fitting(ROOMS$1, options.limit ?? LIMIT$1, (room) => markdown(document(report, options, room)));
+}
+/** What is written with the first room in which it is at most `limit` bytes long; nothing where none is small enough. */
+function fitting(rooms, limit, write) {
+	for (const room of rooms) {
+		const written = write(room);
 		if (Buffer.byteLength(written) <= limit) return written;
 	}
 	return "";
@@ -13811,10 +15352,10 @@ async function sendSummary(report, file, options = {}) {
 	const used = await stat(file).then(({ size }) => size, () => 0);
 	await appendFile(file, summary(report, {
 		...options,
-		limit: Math.min(options.limit ?? LIMIT, LIMIT - used)
+		limit: Math.min(options.limit ?? LIMIT$1, LIMIT$1 - used)
 	}));
 }
-const VERDICT$1 = {
+const VERDICT$3 = {
 	pass: "passed",
 	fail: "failed",
 	error: "broken"
@@ -13822,41 +15363,42 @@ const VERDICT$1 = {
 const say = (value) => ({ text: value });
 const strong = (value) => ({ strong: text`${value}` });
 const icon = (name) => [{ icon: name }, say(" ")];
-const joined = (lines, by = " · ") => lines.flatMap((line, index) => index === 0 ? line : [say(by), ...line]);
+const joined$1 = (lines, by = " · ") => lines.flatMap((line, index) => index === 0 ? line : [say(by), ...line]);
 /** The summary as a document. */
-function document(report, options = {}, room = ROOMS[0]) {
+function document(report, options = {}, room = ROOMS$1[0]) {
 	const alone = report.environments.length === 1;
+	const top = room.brief ? 3 : 2;
 	const shown = report.environments.slice(0, room.environments);
 	return [
 		{
-			heading: [...icon(VERDICT$1[report.verdict]), ...shortenText(report.headline, room.message)],
-			level: 2
+			heading: [...icon(VERDICT$3[report.verdict]), ...shortenText(report.headline, room.message)],
+			level: top
 		},
 		...counted(tally(report)),
 		...failures(report, options, room),
 		...shown.flatMap((environment) => [...alone ? [] : [{
 			heading: [code(shorten(environment.name, room.message))],
-			level: 3
-		}], ...environmentBlocks(environment, alone ? 3 : 4, options, room)]),
-		...rest(report.environments.length - shown.length, "environment")
+			level: room.brief ? 4 : 3
+		}], ...environmentBlocks(environment, alone && !room.brief ? 3 : 4, options, room)]),
+		...rest(report.environments.length - shown.length, "environment", room)
 	];
 }
 /** Nothing where there is nothing to count: the headline says so. */
 function counted(counts) {
 	if (Object.values(counts).every((number) => number === 0)) return [];
 	const words = tallyWords(counts);
-	return [{ paragraph: joined(words.map((word, index) => [index === 0 && counts.blocking > 0 ? strong(word) : say(word)])) }];
+	return [{ paragraph: joined$1(words.map((word, index) => [index === 0 && counts.blocking > 0 ? strong(word) : say(word)])) }];
 }
 /** What was left out for want of room. */
-const rest = (number, noun) => number > 0 ? [{ small: text`… and ${count(number, `more ${noun}`)}, in the JSON report.` }] : [];
+const rest = (number, noun, room) => number > 0 ? [{ small: text`… and ${count(number, `more ${noun}`)}, in ${room.rest}.` }] : [];
 /** The paragraphs of a Text, its blocks cut to the room that there is. */
-const prose = (parts, room) => paragraphs(shortenText(parts, room.block + room.message).map((part) => "block" in part ? {
+const prose$1 = (parts, room) => paragraphs(shortenText(parts, room.block + room.message).map((part) => "block" in part ? {
 	...part,
 	block: shorten(part.block, room.block, "\n…")
 } : part));
 /** The paragraphs of a Text, the first of them after a word in bold. */
 function titled(title, parts, room) {
-	const [first, ...others] = prose(parts, room);
+	const [first, ...others] = prose$1(parts, room);
 	if (!first) return [];
 	if ("paragraph" in first) return [{ paragraph: [
 		strong(title),
@@ -13893,8 +15435,8 @@ function failures(report, options, room) {
 			line
 		}), options)];
 		const said = plain(message) === plain(report.headline);
-		return [...said && at.length === 0 ? [] : [{ paragraph: [...said ? [] : shortenText(message, room.message), ...at] }], ...prose(help, room)];
-	}), ...rest(report.failures.length - shown.length, "failure")];
+		return [...said && at.length === 0 ? [] : [{ paragraph: [...said ? [] : shortenText(message, room.message), ...at] }], ...prose$1(help, room)];
+	}), ...rest(report.failures.length - shown.length, "failure", room)];
 }
 function environmentBlocks(environment, level, options, room) {
 	const { own, ignored, preexisting } = grouped(environment.findings);
@@ -13908,14 +15450,20 @@ function environmentBlocks(environment, level, options, room) {
 		...findingBlocks(own, options, room, telling ? graph : [], true),
 		...environment.schema ? schemaBlocks(environment.schema, heading("What this pull request does to the schema"), room) : [],
 		...notCheckedBlocks(environment, heading("Not checked"), room),
-		...folded([...icon("ignored"), say(count(ignored.length, "ignored finding"))], ignoredBlocks(ignored, options, room)),
-		...folded([say(`${count(preexisting.length, "pre-existing fault")}: on the base branch already, no reason to block`)], findingBlocks(preexisting, options, room, [], false)),
-		...telling ? [] : folded([say("The touched part of the history")], graph),
-		...phaseBlocks(environment.phases, room),
-		{ small: joined(circumstances$1(environment)) }
+		...room.brief ? [] : background(ignored, preexisting, telling ? [] : graph, environment.phases, options, room),
+		{ small: joined$1(circumstances$2(environment)) }
 	];
 }
-const folded = (title, details, open = false) => details.length > 0 ? [{
+/** What blocks nobody, behind a click. */
+function background(ignored, preexisting, graph, phases, options, room) {
+	return [
+		...folded$1([...icon("ignored"), say(count(ignored.length, "ignored finding"))], ignoredBlocks(ignored, options, room)),
+		...folded$1([say(`${count(preexisting.length, "pre-existing fault")}: on the base branch already, no reason to block`)], findingBlocks(preexisting, options, room, [], false)),
+		...folded$1([say("The touched part of the history")], graph),
+		...phaseBlocks(phases, room)
+	];
+}
+const folded$1 = (title, details, open = false) => details.length > 0 ? [{
 	details,
 	title,
 	open
@@ -13948,10 +15496,10 @@ function findingBlocks(findings, options, room, picture, open) {
 			],
 			rows: shown.map(row)
 		},
-		...rest(findings.length - shown.length, "finding"),
+		...rest(findings.length - shown.length, "finding", room),
 		...picture,
 		...detailed.flatMap((finding, index) => findingDetails(finding, options, room, open && finding.blocks && index < 3)),
-		...detailed.length > 0 && detailed.length < shown.length ? [{ small: text`Details of the first ${detailed.length} only; those of the others are in the JSON report.` }] : []
+		...detailed.length > 0 && detailed.length < shown.length ? [{ small: text`Details of the first ${detailed.length} only; those of the others are in ${room.rest}.` }] : []
 	];
 }
 function findingDetails(finding, options, room, open) {
@@ -13965,7 +15513,7 @@ function findingDetails(finding, options, room, open) {
 		];
 	});
 	const details = [
-		...finding.evidence ? prose(finding.evidence, room) : [],
+		...finding.evidence ? prose$1(finding.evidence, room) : [],
 		...titled("What to do:", finding.help, room),
 		...related.length === 1 ? [{ paragraph: [
 			strong("See also:"),
@@ -13979,7 +15527,7 @@ function findingDetails(finding, options, room, open) {
 			say(shorten(finding.fix.title, room.message))
 		] }] : []
 	];
-	return folded([
+	return folded$1([
 		...icon(finding.severity),
 		code(finding.rule),
 		...about === void 0 ? [] : [say(" "), code(shorten(about, room.message))]
@@ -13998,7 +15546,7 @@ function ignoredBlocks(findings, options, room) {
 			say(` – ${shorten(finding.suppressed.reason, room.message)}`)
 		];
 	});
-	return items.length > 0 ? [{ items }, ...rest(findings.length - shown.length, "finding")] : [];
+	return items.length > 0 ? [{ items }, ...rest(findings.length - shown.length, "finding", room)] : [];
 }
 function schemaBlocks({ changes, sql }, heading, room) {
 	if (changes.length === 0 && sql.length === 0) return [];
@@ -14012,8 +15560,8 @@ function schemaBlocks({ changes, sql }, heading, room) {
 	return [
 		heading,
 		shown.length > 0 ? { items: shown.map((change) => shortenText(change, room.message)) } : { paragraph: text`Nothing that the catalog shows.` },
-		...rest(changes.length - shown.length, "change"),
-		...folded(text`The SQL that it executed (${count(sql.length, "statement")})`, [...executed, ...rest(sql.length - statements.length, "statement")])
+		...rest(changes.length - shown.length, "change", room),
+		...folded$1(text`The SQL that it executed (${count(sql.length, "statement")})`, [...executed, ...rest(sql.length - statements.length, "statement", room)])
 	];
 }
 /** In sight as long as it is short: what was not looked at is no good news. */
@@ -14024,8 +15572,8 @@ function notCheckedBlocks({ notChecked }, heading, room) {
 		strong(shorten(what, room.message)),
 		say(": "),
 		...shortenText(reason, room.message)
-	]) }, ...rest(notChecked.length - shown.length, "thing")];
-	return notChecked.length <= 5 ? [heading, ...list] : folded(text`Not checked: ${count(notChecked.length, "thing")}, with the reasons`, list);
+	]) }, ...rest(notChecked.length - shown.length, "thing", room)];
+	return notChecked.length <= 5 ? [heading, ...list] : folded$1(text`Not checked: ${count(notChecked.length, "thing")}, with the reasons`, list);
 }
 const OUTCOME$1 = {
 	ok: "passed",
@@ -14051,7 +15599,7 @@ function phaseBlocks(phases, room) {
 			...reason ? [say(": "), ...shortenText(reason, room.message)] : []
 		]
 	];
-	return folded([say(title)], [{
+	return folded$1([say(title)], [{
 		head: [
 			text`Phase`,
 			text`Revisions`,
@@ -14063,7 +15611,7 @@ function phaseBlocks(phases, room) {
 	}]);
 }
 /** What was judged, against what, and with what. */
-function circumstances$1({ config, base, revisions, server, runtime }) {
+function circumstances$2({ config, base, revisions, server, runtime }) {
 	return [
 		[code(config), say(`: ${count(revisions.total, "revision")}, ${revisions.added.length} new`)],
 		...base ? [[
@@ -14076,6 +15624,454 @@ function circumstances$1({ config, base, revisions, server, runtime }) {
 		...server === void 0 ? [] : [[say(server)]],
 		...runtime === void 0 ? [] : [[say(runtime)]]
 	];
+}
+// src/report/comment.ts
+/** GitHub takes 65,536 characters; as bytes they are never more. */
+const LIMIT = 65e3;
+const ROOMS = SIZES.slice(1).map((size) => ({
+	...size,
+	rest: "the job summary",
+	brief: true
+}));
+/** Whether a report gives a reader of the pull request anything to do or to know. */
+function saysSomething(report) {
+	return report.verdict !== "pass" || report.environments.some(({ findings }) => grouped(findings).own.length > 0);
+}
+/** The comment as Markdown, its marker first. */
+function comment(report, options) {
+	const { owner, run, mended = false, limit = LIMIT } = options;
+	const mark = marker("comment", owner, {
+		run: `${run.id}.${run.attempt}`,
+		state: mended ? "mended" : saysSomething(report) ? "open" : "green"
+	});
+	const room = limit - Buffer.byteLength(mark) - 1;
+	return `${mark}\n${fitting(ROOMS, room, (size) => markdown([...body$1(report, options, size), ...footer(options)]))}`;
+}
+function body$1(report, options, room) {
+	const whole = document(report, options, room);
+	if (!options.mended) return whole;
+	return [{
+		heading: [{ icon: "passed" }, ...text` What the Alembic gate found here is gone`],
+		level: 3
+	}, {
+		details: whole,
+		title: text`What it sees now`,
+		open: false
+	}];
+}
+function footer({ page, commit, secondHand }) {
+	const link = page === void 0 ? [] : [{
+		url: page,
+		of: text`job summary`
+	}];
+	const line = [
+		...link.length > 0 ? [link] : [],
+		...commit === void 0 ? [] : [text`judged ${code(shortCommit(commit))}`],
+		...secondHand ? [text`as reported by a run of the pull request's own code: the check itself is what counts`] : []
+	].flatMap((part, index) => index === 0 ? [...part] : [{ text: " · " }, ...part]);
+	return line.length > 0 ? [{ small: line }] : [];
+}
+// src/edits.ts
+/** The text with all edits made; undefined where something else stands in their place. */
+function edited(source, edits) {
+	let result = source;
+	for (const { start, end, expected, insert } of edits.toSorted((a, b) => b.start - a.start)) {
+		if (result.slice(start, end) !== expected) return void 0;
+		result = result.slice(0, start) + insert + result.slice(end);
+	}
+	return result;
+}
+// src/report/suggestions.ts
+/** Suggestions that a reviewer can commit with a click: for findings whose mend is known and whose lines are in the diff. */
+/** More lines than this nobody reads in a suggestion. */
+const LINES = 60;
+/** Own findings with a fix, whether the diff has their lines or not. */
+function fixable(report) {
+	return report.environments.flatMap(({ findings }) => grouped(findings).own).filter(({ fix }) => fix !== void 0 && fix.edits.length > 0);
+}
+/** What can be suggested, worst first; of several findings with the same mend one. */
+function suggestions(report, diff, owner) {
+	const seen = /* @__PURE__ */ new Set();
+	return fixable(report).flatMap((finding) => {
+		const suggestion = suggestionFor(finding, diff, owner);
+		const key = suggestion && JSON.stringify([suggestion.path, suggestion.line]);
+		if (!key || seen.has(key) || seen.has(finding.fingerprint)) return [];
+		seen.add(key).add(finding.fingerprint);
+		return [suggestion];
+	});
+}
+function suggestionFor(finding, { source, patches }, owner) {
+	const { edits, title } = finding.fix;
+	const path = edits[0].file;
+	const patch = patches.get(path);
+	const before = source(path);
+	if (patch === void 0 || before === void 0 || edits.some(({ file }) => file !== path)) return void 0;
+	const after = edited(before, edits);
+	if (after === void 0 || before.includes("\r") || visible(after) !== after) return void 0;
+	const change = changedLines(before.split("\n"), after.split("\n"));
+	if (!change || change.before.length > LINES || change.after.length > LINES) return void 0;
+	const first = findLines(change.before, change.first, rightSide(patch));
+	if (first === void 0) return void 0;
+	const mark = marker("suggestion", owner, { fingerprint: finding.fingerprint });
+	const line = first + change.before.length - 1;
+	return {
+		fingerprint: finding.fingerprint,
+		path,
+		line,
+		...line > first && { startLine: first },
+		body: `${mark}\n${markdownCode(finding.rule)}: ${markdownText(shorten(title, 200))}\n\n${fenced(change.after)}\n`
+	};
+}
+function fenced(lines) {
+	const longest = Math.max(2, ...lines.flatMap((line) => (line.match(/`+/g) ?? []).map((run) => run.length)));
+	const fence = "`".repeat(longest + 1);
+	return [
+		`${fence}suggestion`,
+		...lines,
+		fence
+	].join("\n");
+}
+/** The lines that differ; of an insertion also the line before it, since a suggestion replaces lines. */
+function changedLines(before, after) {
+	const shorter = Math.min(before.length, after.length);
+	let same = 0;
+	while (same < shorter && before[same] === after[same]) same++;
+	if (same === before.length && same === after.length) return void 0;
+	let tail = 0;
+	while (tail < shorter - same && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+	if (same + tail === before.length) {
+		if (same > 0) same--;
+		else tail--;
+	}
+	return {
+		first: same + 1,
+		before: before.slice(same, before.length - tail),
+		after: after.slice(same, after.length - tail)
+	};
+}
+/** The lines of a diff that the pull request's side has, by their numbers. */
+function rightSide(patch) {
+	const lines = /* @__PURE__ */ new Map();
+	let number = 0;
+	for (const line of patch.split("\n")) {
+		const hunk = /^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(line);
+		if (hunk) number = Number(hunk[1]);
+		else if (number > 0 && (line.startsWith("+") || line.startsWith(" "))) lines.set(number++, line.slice(1));
+	}
+	return lines;
+}
+/**
+* The number of the first of these lines in the diff: where they stand in the merged file, or else the one place where the pull
+* request's own file has them, since what landed on the base branch may have moved them.
+*/
+function findLines(wanted, at, lines) {
+	const stands = (first) => wanted.every((line, index) => lines.get(first + index) === line);
+	if (stands(at)) return at;
+	const [only, ...others] = [...lines.keys()].filter(stands);
+	return others.length === 0 ? only : void 0;
+}
+// src/github/trouble.ts
+/** Why GitHub did not do what it was asked to, in words, and what opens the way. */
+function answerOf(error) {
+	const { status, message, response } = error;
+	const said = response?.data?.message;
+	return {
+		...status !== void 0 && { status },
+		message: typeof said === "string" ? said : message ?? String(error),
+		headers: response?.headers ?? {},
+		answered: response !== void 0
+	};
+}
+/** GitHub's words, which may hold anything, within a sentence. */
+const quoted = (message) => code(message.replace(/\s+/g, " ").trim().slice(0, 200));
+/** What an error of octokit means for what was to be done. Anything else that is thrown is told as it is: verdicts do not depend on it. */
+function troubleOf(error, what, permission) {
+	const { status, message, headers, answered } = answerOf(error);
+	if (!answered) return {
+		what,
+		why: text`GitHub did not answer: ${quoted(message)}`
+	};
+	if (status === 429 || status === 403 && (headers["x-ratelimit-remaining"] === "0" || /rate limit/i.test(message))) return {
+		what,
+		why: text`GitHub's rate limit is used up`
+	};
+	if (status === 401) return {
+		what,
+		why: text`GitHub does not know the token (401)`
+	};
+	if (status === 403 && /locked/i.test(message)) return {
+		what,
+		why: text`the conversation is locked (403)`
+	};
+	if (status === 403 || status === 404) return {
+		what,
+		why: text`the job's token lacks ${code(permission)} (${status})`,
+		permission
+	};
+	return {
+		what,
+		why: text`GitHub answered ${status ?? "nothing"}: ${quoted(message)}`
+	};
+}
+/**
+* One notice for all that was not done.
+*
+* @param fork whether the pull request is a fork's, whose runs get no more than they have
+*/
+function noticeOf(troubles, fork) {
+	if (troubles.length === 0) return void 0;
+	const reasons = /* @__PURE__ */ new Map();
+	for (const trouble of troubles) {
+		const key = JSON.stringify(trouble.why);
+		reasons.set(key, [...reasons.get(key) ?? [], trouble]);
+	}
+	return text`The verdict stands, but not everything reached the pull request. Missing: ${[...reasons.values()].map((same) => text`${joined(same.map(({ what }) => what))}: ${same[0].why}`).flatMap((clause, index) => [...index === 0 ? [] : [{ text: "; " }], ...clause])}.${wayOut([...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort(), fork)}`;
+}
+function wayOut(permissions, fork) {
+	if (permissions.length === 0) return [];
+	if (fork) return text` A run for a fork's pull request may only read; a ${code("workflow_run")} job can post for it: ${code("alembic-gate report --from report.json")}.`;
+	const lines = [
+		"permissions:",
+		"  contents: read",
+		...permissions.map((permission) => `  ${permission}`)
+	];
+	return text` Add to the job: ${block(lines.join("\n"), "yaml")}`;
+}
+function joined(items) {
+	return items.length < 2 ? items[0] ?? "" : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+// src/github/send.ts
+/** Milliseconds for everything together. */
+const PATIENCE = 9e4;
+/** GitHub takes more, but nobody reads more. */
+const PER_REVIEW = 30;
+/** Pages of a hundred that are read to find our own comment. */
+const PAGES = 5;
+/**
+* Sends what there is to send.
+*
+* @returns what could not be sent and why, as one notice; nothing where all went well
+*/
+async function sendToGitHub(report, sending) {
+	const { run, env } = sending;
+	const outputs = run.checkRun === void 0 ? [] : checkRunOutputs(report, sending.reserved);
+	const pull = sending.comment === "never" ? void 0 : run.pull;
+	if (outputs.length === 0 && !pull) return void 0;
+	return noticeOf(await attempt("everything", "pull-requests: write", async () => {
+		const { connect } = await import("./octokit.js");
+		const api = await connect(run, env, AbortSignal.timeout(PATIENCE));
+		return (await Promise.all([outputs.length > 0 ? sendAnnotationsTo(api, run, outputs) : [], pull ? sendComment(api, report, sending, pull) : []])).flat();
+	}), run.pull?.fork ?? false);
+}
+/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
+async function attempt(what, permission, work) {
+	try {
+		return await work() ?? [];
+	} catch (error) {
+		return [troubleOf(error, what, permission)];
+	}
+}
+function sendAnnotationsTo(api, run, outputs) {
+	const number = outputs.reduce((sum, { annotations }) => sum + annotations.length, 0);
+	return attempt(count(number, "further annotation"), "checks: write", async () => {
+		for (const output of outputs) await api.rest.checks.update({
+			owner: run.owner,
+			repo: run.repo,
+			check_run_id: run.checkRun,
+			output
+		});
+	});
+}
+/** The first comment that is ours; undefined where none is. */
+async function findComment(api, sending, pull, kind, mine) {
+	const { owner, repo } = sending.run;
+	for (let page = 1; page <= PAGES; page++) {
+		const { data } = await api.rest.issues.listComments({
+			owner,
+			repo,
+			issue_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { id, body = "", user } of data) {
+			const marks = mine(user) ? readMarker(body, kind, sending.owner) : void 0;
+			if (marks) return {
+				id,
+				body,
+				marks
+			};
+		}
+		if (data.length < 100) return void 0;
+	}
+}
+/**
+* Which authors are we. A job's token, or an app's, writes as a bot and may not ask who it is; a person's token may.
+* What a person writes with our marker in it is never taken for ours.
+*/
+async function authorship(api, { token }) {
+	if (token.startsWith("ghs_")) return (author) => author?.type === "Bot";
+	const me = await api.rest.users.getAuthenticated().then(({ data }) => data.login, () => void 0);
+	return (author) => me === void 0 ? author?.type === "Bot" : author?.login === me;
+}
+async function sendComment(api, report, sending, pull) {
+	const { run } = sending;
+	const where = {
+		owner: run.owner,
+		repo: run.repo
+	};
+	const something = saysSomething(report);
+	const mine = await authorship(api, run);
+	let found;
+	try {
+		found = await findComment(api, sending, pull, "comment", mine);
+	} catch (error) {
+		return something || sending.comment === "always" ? [troubleOf(error, "the comment on the pull request", "pull-requests: write")] : [];
+	}
+	const [id = 0, attempts = 0] = (found?.marks.run ?? "").split(".").map(Number);
+	const later = id > run.id || id === run.id && attempts > run.attempt;
+	const sibling = id === run.id && attempts === run.attempt && found?.marks.state === "open" && !something;
+	if (later || sibling || !found && !something && sending.comment !== "always") return [];
+	const mended = !something && found !== void 0 && found.marks.state !== "green";
+	const written = comment(report, {
+		...sending.links,
+		owner: sending.owner,
+		run,
+		mended,
+		page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
+		commit: pull.head,
+		...sending.secondHand && { secondHand: true }
+	});
+	const posted = await attempt("the comment on the pull request", "pull-requests: write", async () => {
+		if (found) await api.rest.issues.updateComment({
+			...where,
+			comment_id: found.id,
+			body: written
+		});
+		else await api.rest.issues.createComment({
+			...where,
+			issue_number: pull.number,
+			body: written,
+			request: { retries: 0 }
+		});
+	});
+	if (posted.length > 0 || sending.secondHand || !found && fixable(report).length === 0) return posted;
+	return [...posted, ...await sendSuggestions(api, report, sending, pull, mine)];
+}
+/** Posts new suggestions, brings old ones up to date, and says of those that nobody needs any more that it is so. */
+async function sendSuggestions(api, report, sending, pull, mine) {
+	const where = {
+		owner: sending.run.owner,
+		repo: sending.run.repo,
+		pull_number: pull.number
+	};
+	return attempt("suggestions", "pull-requests: write", async () => {
+		const wanted = fixable(report).length > 0 ? suggestions(report, await diffOf(api, sending, pull), sending.owner) : [];
+		const there = await ownSuggestions(api, sending, pull, mine);
+		const fresh = [];
+		for (const suggestion of wanted) {
+			const old = there.find(({ fingerprint, current }) => current && fingerprint === suggestion.fingerprint);
+			if (!old || old.path !== suggestion.path || old.line !== suggestion.line) fresh.push(suggestion);
+			else {
+				there.splice(there.indexOf(old), 1);
+				if (old.body.trimEnd() !== suggestion.body.trimEnd()) await rewrite(api, sending.run, old.id, suggestion.body);
+			}
+		}
+		for (const { id, body } of there) await rewrite(api, sending.run, id, withdrawn(body));
+		const comments = fresh.slice(0, PER_REVIEW).map(({ path, line, startLine, body }) => ({
+			path,
+			line,
+			side: "RIGHT",
+			body,
+			...startLine !== void 0 && {
+				start_line: startLine,
+				start_side: "RIGHT"
+			}
+		}));
+		if (comments.length === 0) return;
+		const more = fresh.length - comments.length;
+		const body = `The Alembic gate can mend ${comments.length === 1 ? "this" : count(comments.length, "thing")}${more > 0 ? `, and ${more} more: \`alembic-gate fix\` does it` : ""}.`;
+		await api.rest.pulls.createReview({
+			...where,
+			commit_id: pull.head,
+			event: "COMMENT",
+			body,
+			comments,
+			request: { retries: 0 }
+		});
+	});
+}
+/** Marks of suggestions that are no longer wanted. */
+const WITHDRAWN = "~~Suggestion~~ No longer needed.";
+/** The marker stays, so that it is known; what could be committed goes. */
+const withdrawn = (body) => `${body.split("\n", 1)[0]}\n${WITHDRAWN}\n`;
+const rewrite = (api, { owner, repo }, id, body) => api.rest.pulls.updateReviewComment({
+	owner,
+	repo,
+	comment_id: id,
+	body
+});
+async function ownSuggestions(api, sending, pull, mine) {
+	const { owner, repo } = sending.run;
+	const found = [];
+	for (let page = 1; page <= PAGES; page++) {
+		const { data } = await api.rest.pulls.listReviewComments({
+			owner,
+			repo,
+			pull_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { id, body, user, line, path } of data) {
+			const marks = mine(user) && !body.includes(WITHDRAWN) ? readMarker(body, "suggestion", sending.owner) : void 0;
+			if (marks?.fingerprint === void 0) continue;
+			const place = typeof line === "number" ? {
+				current: true,
+				line
+			} : { current: false };
+			found.push({
+				id,
+				body,
+				fingerprint: marks.fingerprint,
+				path,
+				...place
+			});
+		}
+		if (data.length < 100) break;
+	}
+	return found;
+}
+async function diffOf(api, sending, pull) {
+	const { owner, repo } = sending.run;
+	const patches = /* @__PURE__ */ new Map();
+	for (let page = 1; page <= PAGES; page++) {
+		const { data } = await api.rest.pulls.listFiles({
+			owner,
+			repo,
+			pull_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { filename, patch } of data) if (patch !== void 0) patches.set(filename, patch);
+		if (data.length < 100) break;
+	}
+	return {
+		source: sending.source,
+		patches
+	};
+}
+// src/report/json.ts
+/** The report as JSON. docs/report.schema.json says what is in it. */
+/** What JSON may hold as it is but a terminal or an editor would obey or hide. */
+const INVISIBLE = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
+const escaped = (text) => text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+/** A value as JSON, indented, ended by a newline; characters that nobody can see are escaped. */
+const jsonOf = (value) => `${JSON.stringify(value, null, 2).replace(INVISIBLE, escaped)}\n`;
+/** The report as JSON. */
+const json = (report) => jsonOf(report);
+/** Writes the report to a file, and makes its folder. */
+async function sendJson(report, file) {
+	await mkdir(path.dirname(file), { recursive: true });
+	await writeFile(file, json(report));
 }
 // src/report/rows.ts
 /** Lines of a terminal as data: pieces with a style, wrapped to a width. */
@@ -14223,10 +16219,10 @@ function excerpt(place, severity, width, content) {
 }
 // src/report/terminal.ts
 /** Findings shown in full, and lines of any other list; nobody scrolls through more. */
-const FINDINGS = 50;
-const ITEMS = 20;
+const FINDINGS$1 = 50;
+const ITEMS$1 = 20;
 const LINES_OF_A_BLOCK = 30;
-const VERDICT = {
+const VERDICT$2 = {
 	pass: piece("✓ passed:", ["green", "bold"]),
 	fail: piece("✗ failed:", ["red", "bold"]),
 	error: piece("✗ could not judge:", ["red", "bold"])
@@ -14248,7 +16244,7 @@ function terminal(report, options) {
 		...report.environments.length === 0 && report.failures.length > 0 ? [] : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []],
 		...report.environments.flatMap((environment) => environmentRows(environment, settings)),
 		...report.failures.flatMap((failure) => failureRows(failure, settings)),
-		[VERDICT[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)]
+		[VERDICT$2[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)]
 	].map((row) => painted(row, options.colour)).join("\n")}\n`;
 }
 const pointed = (finding, more) => text`${finding.rule}${finding.file === void 0 ? "" : ` at ${placeOf(finding)}`}: ${more}`;
@@ -14258,8 +16254,8 @@ function environmentRows(environment, options) {
 	const { width, colour } = options;
 	const list = (title, items, total, style) => {
 		if (total === 0) return [];
-		const shown = items.slice(0, ITEMS).flatMap((item) => indented(flow(sentence(item, colour), width - 4, 2), 4));
-		const rest = total > ITEMS ? [[piece(`    … and ${total - ITEMS} more`, "dim")]] : [];
+		const shown = items.slice(0, ITEMS$1).flatMap((item) => indented(flow(sentence(item, colour), width - 4, 2), 4));
+		const rest = total > ITEMS$1 ? [[piece(`    … and ${total - ITEMS$1} more`, "dim")]] : [];
 		return [
 			[piece(`  ${title}`, style)],
 			...shown,
@@ -14269,18 +16265,18 @@ function environmentRows(environment, options) {
 	};
 	const { schema, notChecked } = environment;
 	return [
-		...circumstances(environment, options),
+		...circumstances$1(environment, options),
 		...phaseRows(environment.phases, options),
 		...list("What this pull request does to the schema", [...schema?.changes ?? []], schema?.changes.length ?? 0, "bold"),
 		...list("Not checked", notChecked.map(({ what, reason }) => text`${what}: ${reason}`), notChecked.length, "bold"),
 		...list("Ignored", ignored.map((finding) => pointed(finding, text`${finding.suppressed.reason}`)), ignored.length, "bold"),
 		...list("On the base branch already, no reason to block", preexisting.map((finding) => pointed(finding, finding.message)), preexisting.length, "bold"),
-		...own.slice(0, FINDINGS).flatMap((finding) => [...findingRows(finding, options), []]),
-		...own.length > FINDINGS ? [[piece(`… and ${count(own.length - FINDINGS, "more finding")}: --format json has them all`)], []] : []
+		...own.slice(0, FINDINGS$1).flatMap((finding) => [...findingRows(finding, options), []]),
+		...own.length > FINDINGS$1 ? [[piece(`… and ${count(own.length - FINDINGS$1, "more finding")}: --format json has them all`)], []] : []
 	];
 }
 /** What was judged, against what, and with what. */
-function circumstances({ config, base, revisions, server, runtime }, { width }) {
+function circumstances$1({ config, base, revisions, server, runtime }, { width }) {
 	const what = [`${count(revisions.total, "revision")}, ${revisions.added.length} new`, ...base ? [`compared with ${oneLine(base.label)} (${oneLine(shortCommit(base.commit))})`] : []].join(", ");
 	const tools = [server, runtime].filter((part) => part !== void 0).map(oneLine).join(", ");
 	return [...flow([piece(oneLine(config), "bold"), piece(`: ${what}`)], width, 2), ...tools === "" ? [] : flow([piece(tools, "dim")], width, 2)];
@@ -14320,7 +16316,7 @@ function comparison({ with: other, differences }, room) {
 function findingRows(finding, { width, colour, source }) {
 	const style = SEVERITY_STYLE[finding.severity];
 	const said = (label, parts) => parts ? labelled(piece(`  ${label}:`, "bold"), parts, width, colour, LINES_OF_A_BLOCK) : [];
-	const related = finding.related.slice(0, ITEMS).flatMap((other) => said("also", text`${relatedPlace(finding, other)}: ${other.message}`));
+	const related = finding.related.slice(0, ITEMS$1).flatMap((other) => said("also", text`${relatedPlace(finding, other)}: ${other.message}`));
 	return [
 		...flow([
 			piece(`${finding.severity}[${finding.rule}]`, style),
@@ -14401,6 +16397,33 @@ function abortedBySignals() {
 	return controller.signal;
 }
 const version = "0.1.0";
+// src/catalogue.ts
+/** Every rule as people know it, and its page. The pages are docs/rules/: what is read there is what `explain` and SARIF say. */
+/** The rules in the order of the documentation; last those that judge the use of the gate itself. */
+const CATALOGUE = [...RULES, {
+	...UNUSED_IGNORE,
+	family: "gate"
+}];
+/** The page of a rule of the catalogue, in Markdown. */
+const pageOf = (id) => readFileSync(new URL(`../docs/rules/${id}.md`, import.meta.url), "utf8");
+/** What `alembic-gate rules` prints: a line for each rule, below its family. */
+function ruleList() {
+	const width = Math.max(...CATALOGUE.map(({ id }) => id.length));
+	return `${[...new Set(CATALOGUE.map(({ family }) => family))].map((family) => {
+		return `${family}\n${CATALOGUE.filter((rule) => rule.family === family).map(({ id, severity, summary }) => `  ${id.padEnd(width)}  ${severity.padEnd(7)}  ${summary}\n`).join("")}`;
+	}).join("\n")}\nalembic-gate explain RULE prints the page of a rule.\n`;
+}
+/**
+* What `alembic-gate explain RULE` prints.
+*
+* @throws Failure (exit code 2) where there is no such rule
+*/
+function explain(rule) {
+	if (rule === void 0) throw new Failure(2, text`${code("explain")} needs the name of a rule.`, text`${code("alembic-gate rules")} lists them; for example ${code("alembic-gate explain multiple-heads")}.`);
+	const ids = CATALOGUE.map(({ id }) => id);
+	if (!ids.includes(rule)) throw new Failure(2, text`There is no rule ${code(rule)}.`, didYouMean(rule, ids));
+	return pageOf(rule);
+}
 // src/fix.ts
 /** `alembic-gate fix`: applies the edits that findings carry, or joins heads with a merge revision of the project's own making. */
 /**
@@ -14435,15 +16458,6 @@ async function applyFix(root, { title, edits }, write) {
 	}
 	return `${lines.join("\n")}\n`;
 }
-/** The text with all edits made; undefined where something else stands in their place. */
-function edited(source, edits) {
-	let result = source;
-	for (const { start, end, expected, insert } of edits.toSorted((a, b) => b.start - a.start)) {
-		if (result.slice(start, end) !== expected) return void 0;
-		result = result.slice(0, start) + insert + result.slice(end);
-	}
-	return result;
-}
 /** The lines that differ, of two texts with the same number of lines. */
 function difference(file, before, after) {
 	const [old, fresh] = [before, after].map((text) => text.split(/\r\n|\r|\n/));
@@ -14460,7 +16474,7 @@ function difference(file, before, after) {
 }
 /** Has the project's own alembic write merge revisions, from its own template. */
 async function mergeHeads(report, given, write, world) {
-	const { root, environments } = await openProject(given, world);
+	const { root, environments } = await openProject(given, await openCheckout(given, world));
 	const said = [];
 	for (const { environment, settings } of environments) {
 		const found = report.environments.find(({ name }) => name === environment.name);
@@ -14501,4 +16515,979 @@ async function mergeHeads(report, given, write, world) {
 	if (said.length === 0) return "Nothing to fix: there is one head.\n";
 	return `${said.join("\n")}\n${write ? "Written." : "Nothing is run yet: add --yes to run it."}\n`;
 }
-export { block as A, conclude as C, readInputs as D, readArguments as E, count as M, plain as N, usage as O, text as P, brokenReport as S, layer as T, commandProperty as _, sendTerminal as a, paragraphs as b, summary as c, grouped as d, relatedPlace as f, commandData as g, worstFirst as h, progress as i, code as j, Failure as k, json as l, tally as m, abortedBySignals as n, terminal as o, shorten as p, version as r, sendSummary as s, fix as t, sendJson as u, oneLine as v, reported as w, gate as x, visible as y };
+// src/report/gitlab.ts
+/** UTF-16 units of a description. */
+const DESCRIPTION = 2e3;
+/**
+* The issues as JSON, worst first. What an ignore allows is left out, as GitLab has no word for it; what the base branch has already,
+* and what was not checked, is information. GitLab drops a fingerprint that it has seen: equal ones are numbered.
+*/
+function gitlab(report) {
+	const unique = numbered();
+	const issues = [...report.failures.map(({ message, help, file, line }) => {
+		const description = `${oneLine(plain(message))} ${oneLine(bare(help))}`;
+		return issue("alembic-gate", "blocker", unique("alembic-gate"), description, {
+			file: file ?? ".",
+			line
+		});
+	}), ...report.environments.flatMap((environment) => environmentIssues(environment, unique))];
+	return jsonOf(issues);
+}
+function environmentIssues({ name, config, findings, notChecked }, unique) {
+	const { own, preexisting } = grouped(findings);
+	const of = (finding) => {
+		const { rule, message, help, fingerprint, file, line, endLine } = finding;
+		const description = `${finding.preexisting ? "On the base branch already: " : ""}${oneLine(plain(message))} ${oneLine(bare(help))}`;
+		return issue(rule, severityOf(finding), unique(fingerprint), description, {
+			file: file ?? config,
+			line,
+			endLine
+		});
+	};
+	return [...[...own, ...preexisting].map(of), ...notChecked.map(({ what, reason }) => {
+		const description = `${oneLine(what)} was not checked: ${oneLine(plain(reason))}`;
+		return issue("not-checked", "info", unique(`not-checked ${oneLine(name)}`), description, { file: config });
+	})];
+}
+function severityOf({ severity, blocks, preexisting }) {
+	if (preexisting) return "info";
+	if (blocks) return "critical";
+	return severity === "error" ? "major" : severity === "warning" ? "minor" : "info";
+}
+const issue = (rule, severity, fingerprint, description, { file, line, endLine }) => ({
+	description: shorten(description, DESCRIPTION),
+	check_name: rule,
+	fingerprint,
+	severity,
+	location: {
+		path: visible(file),
+		lines: {
+			begin: line ?? 1,
+			...endLine !== void 0 && { end: endLine }
+		}
+	}
+});
+// src/report/junit.ts
+/** UTF-16 units of an attribute, and of what stands between tags. */
+const ATTRIBUTE = 1e3;
+const BODY = 4e3;
+/**
+* The report as XML. Only what blocks is a failure, and only what keeps the gate from judging is an error: a suite is red when the
+* gate is. What is ignored, was there before, or was not run is skipped, with the reason.
+*/
+function junit(report) {
+	const suites = report.environments.map((environment) => ({
+		name: environment.name,
+		seconds: environment.phases.reduce((sum, { seconds }) => sum + seconds, 0),
+		cases: environmentCases(environment)
+	}));
+	const broken = report.failures.map(({ message, help, file, line }) => {
+		const outcome = {
+			tag: "error",
+			message: oneLine(plain(message)),
+			body: bare(help)
+		};
+		return {
+			name: "the gate ran",
+			...file !== void 0 && { file },
+			...line !== void 0 && { line },
+			outcome
+		};
+	});
+	if (broken.length > 0 || suites.length === 0) suites.push({
+		name: "alembic-gate",
+		seconds: 0,
+		cases: broken.length > 0 ? broken : [{
+			name: "the gate ran",
+			output: bare(report.headline)
+		}]
+	});
+	const all = suites.flatMap(({ cases }) => cases);
+	return `<?xml version="1.0" encoding="UTF-8"?>\n${element$1("testsuites", {
+		name: "alembic-gate",
+		...counts(all, report.timings.total === void 0 ? void 0 : report.timings.total / 1e3)
+	}, suites.map(suite))}\n`;
+}
+function environmentCases({ phases, findings, notChecked }) {
+	const { own, ignored, preexisting } = grouped(findings);
+	return [
+		...phases.map(phaseCase),
+		...own.map((finding) => findingCase(finding)),
+		...ignored.map((finding) => findingCase(finding, `ignored: ${finding.suppressed.reason}`)),
+		...preexisting.map((finding) => findingCase(finding, "on the base branch already, no reason to block")),
+		...notChecked.map(({ what, reason }) => ({
+			name: `not checked: ${what}`,
+			outcome: {
+				tag: "skipped",
+				message: plain(reason)
+			}
+		}))
+	];
+}
+/** A phase that failed is no failure by itself: the findings say whose fault it is. */
+function phaseCase({ title, seconds, outcome, reason, compared }) {
+	const why = reason ? `: ${plain(reason)}` : "";
+	if (outcome === "ok") return {
+		name: title,
+		seconds,
+		...compared && { output: `${compared.differences} differences from ${compared.with}` }
+	};
+	return {
+		name: title,
+		seconds,
+		outcome: {
+			tag: "skipped",
+			message: outcome === "failed" ? `failed${why}` : `not run${why}`
+		}
+	};
+}
+function findingCase(finding, skipped) {
+	const { rule, message, severity, blocks, evidence, help, file, line } = finding;
+	const place = placeOf(finding);
+	const body = [
+		bare(message),
+		evidence ? bare(evidence) : "",
+		bare(help),
+		place ?? ""
+	].filter(Boolean).join("\n\n");
+	const outcome = skipped === void 0 ? blocks ? {
+		tag: "failure",
+		message: `${severity}: ${plain(message)}`,
+		body
+	} : void 0 : {
+		tag: "skipped",
+		message: skipped
+	};
+	return {
+		name: `${rule}: ${place ?? finding.object?.name ?? finding.revision ?? finding.environment}`,
+		...file !== void 0 && { file },
+		...line !== void 0 && { line },
+		...outcome ? { outcome } : { output: `${severity}\n\n${body}` }
+	};
+}
+const counts = (cases, seconds) => {
+	const of = (tag) => String(cases.filter(({ outcome }) => outcome?.tag === tag).length);
+	return {
+		tests: String(cases.length),
+		failures: of("failure"),
+		errors: of("error"),
+		skipped: of("skipped"),
+		...seconds !== void 0 && { time: seconds.toFixed(3) }
+	};
+};
+const suite = ({ name, seconds, cases }) => element$1("testsuite", {
+	name,
+	...counts(cases, seconds)
+}, cases.map((one) => written$1(one, name)));
+function written$1({ name, seconds, file, line, outcome, output }, environment) {
+	const inner = [...outcome ? [element$1(outcome.tag, { message: outcome.message }, outcome.body === void 0 ? [] : [body(outcome.body)])] : [], ...output === void 0 ? [] : [element$1("system-out", {}, [body(output)])]];
+	return element$1("testcase", {
+		classname: environment,
+		name,
+		time: (seconds ?? 0).toFixed(3),
+		...file !== void 0 && { file },
+		...line !== void 0 && { line: String(line) }
+	}, inner);
+}
+const body = (value) => xmlText(shorten(value, BODY, "\n… (cut here: the JSON report has more)"));
+function element$1(tag, attributes, children) {
+	return `<${tag}${Object.entries(attributes).map(([name, value]) => ` ${name}="${xmlText(shorten(oneLine(value), ATTRIBUTE))}"`).join("")}${children.length > 0 ? `>${children.join("\n")}</${tag}>` : "/>"}`;
+}
+// src/report/page/html.ts
+/** HTML as a value: whatever is no Html is foreign text, and is escaped. */
+/** Elements without content. */
+const VOID = /* @__PURE__ */ new Set([
+	"meta",
+	"path",
+	"rect",
+	"circle",
+	"line",
+	"br"
+]);
+function content(child) {
+	if (child === void 0 || child === false) return "";
+	if (typeof child === "string" || typeof child === "number") return xmlText(String(child));
+	return "html" in child ? child.html : child.map(content).join("");
+}
+/** An element. An attribute that is undefined or false is left out, one that is true has no value. */
+function element(tag, attributes = {}, ...children) {
+	const open = `<${tag}${Object.entries(attributes).map(([name, value]) => value === void 0 || value === false ? "" : value === true ? ` ${name}` : ` ${name}="${xmlText(String(value))}"`).join("")}`;
+	return { html: VOID.has(tag) ? `${open}/>` : `${open}>${children.map(content).join("")}</${tag}>` };
+}
+/** Several pieces, one after the other. */
+const join$1 = (...children) => ({ html: children.map(content).join("") });
+/** Text that is ours: style sheets. */
+const raw = (html) => ({ html });
+// src/report/page/code.ts
+/** Lines before and after the marked ones, marked ones, and units of a line. */
+const AROUND = 4;
+const MARKED = 30;
+const LINE = 500;
+/** UTF-16 units of a block. */
+const BLOCK = 2e4;
+const trimmed = (value) => visible(value).replace(/^\n+|\s+$/g, "");
+/** A part of the page that may be wider than it: the keyboard can scroll it. */
+const scrolled = (label, content, kind = "") => element("div", {
+	class: `scroll${kind}`,
+	role: "region",
+	tabindex: 0,
+	"aria-label": label
+}, content);
+/** The lines around a place, those that it means marked. Nothing where the file cannot be had. */
+function around(place, content, grey = /* @__PURE__ */ new Set()) {
+	if (content === void 0 || place.line === void 0) return void 0;
+	const lines = content.split(/\r\n|\r|\n/);
+	const first = place.line;
+	if (first > lines.length) return void 0;
+	const last = Math.min(Math.max(first, place.endLine ?? first), lines.length);
+	const shownLast = Math.min(last, first + MARKED - 1);
+	const rows = [];
+	for (let number = Math.max(1, first - AROUND); number <= Math.min(lines.length, shownLast + AROUND); number++) {
+		const marked = number >= first && number <= shownLast;
+		const text = shorten(visible(lines[number - 1]).replace(/\t/g, "    "), LINE) || " ";
+		rows.push(element("span", { class: `line${marked ? " marked" : ""}${grey.has(number) ? " grey" : ""}` }, element("span", { class: "number" }, number), marked ? element("mark", {}, markedText(text, place, first === last)) : text, "\n"));
+	}
+	const rest = last > shownLast ? element("p", { class: "small" }, `… and ${count(last - shownLast, "more line")}`) : void 0;
+	const label = `${shorten(place.file, 400)}, ${last > first ? `lines ${first} to ${last}` : `line ${first}`}`;
+	return join$1(scrolled(label, element("pre", { class: "excerpt" }, element("code", {}, ...rows))), rest);
+}
+/** The line, the columns that are meant underlined where they are known. */
+function markedText(text, { column, endColumn }, alone) {
+	if (!alone || column === void 0 || column > text.length || endColumn === void 0 || endColumn <= column) return text;
+	return join$1(text.slice(0, column - 1), element("b", {}, text.slice(column - 1, endColumn - 1)), text.slice(endColumn - 1));
+}
+/** A block of code or of a log; a difference is shown side by side. */
+function codeBlock(code, language) {
+	const lines = trimmed(shorten(code, BLOCK, "\n…")).split("\n");
+	if (language === "diff" && lines.every((line) => /^([-+ ]|$|…)/.test(line))) return sideBySide(lines);
+	return scrolled(language === "" ? "code" : `code, ${language}`, element("pre", {}, element("code", {}, lines.join("\n"))));
+}
+/** Lines that begin with `-`, `+` or a space, in two columns. */
+function sideBySide(lines) {
+	const rows = [];
+	let removed = [];
+	let added = [];
+	const cell = (value, kind) => value === void 0 ? element("td", { class: "none" }) : element("td", { class: kind }, element("code", {}, element(kind === "removed" ? "del" : "ins", {}, value)));
+	const flush = () => {
+		for (let index = 0; index < Math.max(removed.length, added.length); index++) rows.push(element("tr", {}, cell(removed[index], "removed"), cell(added[index], "added")));
+		removed = [];
+		added = [];
+	};
+	for (const line of lines) if (line.startsWith("-")) removed.push(line.slice(1));
+	else if (line.startsWith("+")) added.push(line.slice(1));
+	else {
+		flush();
+		const same = element("td", {}, element("code", {}, line.slice(1)));
+		rows.push(element("tr", {}, same, same));
+	}
+	flush();
+	return table("difference, side by side", "sides", ["before", "after"], rows);
+}
+const table = (label, kind, head, rows) => scrolled(label, element("table", { class: kind }, element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...rows)));
+const CHANGE = {
+	added: "is new",
+	removed: "is gone",
+	changed: "differs"
+};
+/** Objects of the catalog, their properties side by side. */
+function catalogDifference(objects, before, after) {
+	const rows = objects.flatMap(({ change, kind, name, properties }) => [element("tr", { class: "object" }, element("th", {
+		scope: "rowgroup",
+		colspan: 3
+	}, kind, " ", element("code", {}, name), ` ${CHANGE[change]}`)), ...properties.map((property) => element("tr", {}, element("th", { scope: "row" }, property.name), value(property.before, "removed"), value(property.after, "added")))]);
+	return table(`catalog: ${before} and ${after}`, "sides catalog", [
+		"",
+		before,
+		after
+	], rows);
+}
+function value(words, kind) {
+	if (words === void 0) return element("td", { class: "none" }, "–");
+	const lines = trimmed(words);
+	return element("td", { class: kind }, lines === "" ? "(empty)" : element("code", {}, element(kind === "removed" ? "del" : "ins", {}, lines)));
+}
+// src/report/page/graph.ts
+const ROW$1 = 46;
+const LANE = 26;
+const LEFT = 20;
+const TOP = 24;
+const WIDTH$2 = 680;
+/** Pixels of a character of the labels, near enough. */
+const CHARACTER = 7.6;
+/** The revisions, children before their parents; those of a circle last, in the order given. */
+function newestFirst(nodes) {
+	const byId = new Map(nodes.map((node) => [node.id, node]));
+	const children = new Map(nodes.map(({ id }) => [id, 0]));
+	for (const { parents } of byId.values()) for (const parent of new Set(parents)) children.set(parent, (children.get(parent) ?? 0) + 1);
+	const free = [...byId.values()].filter(({ id }) => children.get(id) === 0);
+	const ordered = [];
+	for (let node = free.shift(); node; node = free.shift()) {
+		ordered.push(node);
+		const ready = [...new Set(node.parents)].flatMap((parent) => {
+			const left = children.get(parent) - 1;
+			children.set(parent, left);
+			const found = byId.get(parent);
+			return left === 0 && found ? [found] : [];
+		});
+		free.unshift(...ready);
+	}
+	const placed = new Set(ordered.map(({ id }) => id));
+	return [...ordered, ...[...byId.values()].filter(({ id }) => !placed.has(id))];
+}
+/** Puts every revision into a row and a lane, and every edge into a lane. */
+function layOut(nodes) {
+	/** Which revision each lane leads to. */
+	const lanes = [];
+	const placed = /* @__PURE__ */ new Map();
+	const waiting = [];
+	const free = () => {
+		const found = lanes.indexOf(void 0);
+		return found === -1 ? lanes.length : found;
+	};
+	let widest = 0;
+	newestFirst(nodes).forEach((node, row) => {
+		const reserved = lanes.indexOf(node.id);
+		const lane = reserved === -1 ? free() : reserved;
+		const here = {
+			node,
+			row,
+			lane
+		};
+		placed.set(node.id, here);
+		lanes.forEach((wanted, index) => {
+			if (wanted === node.id) lanes[index] = void 0;
+		});
+		[...new Set(node.parents)].forEach((parent, index) => {
+			const leading = lanes.indexOf(parent);
+			const own = index === 0 ? lane : leading === -1 ? free() : leading;
+			lanes[own] = parent;
+			waiting.push({
+				from: here,
+				parent,
+				lane: own
+			});
+		});
+		widest = Math.max(widest, lanes.length, lane + 1);
+	});
+	const edges = waiting.map(({ from, parent, lane }) => {
+		const to = placed.get(parent);
+		return {
+			from,
+			lane,
+			...to && { to }
+		};
+	});
+	return {
+		placed: [...placed.values()],
+		edges,
+		lanes: widest
+	};
+}
+const x = (lane) => LEFT + lane * LANE;
+const y = (row) => TOP + row * ROW$1;
+function path$2({ from, to, lane }) {
+	const bend = (fromLane, top, toLane, bottom) => {
+		const middle = (top + bottom) / 2;
+		return fromLane === toLane ? `V${bottom}` : `C${x(fromLane)} ${middle} ${x(toLane)} ${middle} ${x(toLane)} ${bottom}`;
+	};
+	const start = y(from.row);
+	if (!to) return `M${x(from.lane)} ${start}${bend(from.lane, start, lane, start + ROW$1 * .7)}`;
+	const end = y(to.row);
+	if (end <= start) return `M${x(from.lane)} ${start}C${x(lane) + 60} ${start} ${x(to.lane) + 60} ${end} ${x(to.lane)} ${end}`;
+	if (to.row === from.row + 1) return `M${x(from.lane)} ${start}${bend(from.lane, start, to.lane, end)}`;
+	const turn = start + ROW$1;
+	const last = end - ROW$1;
+	return `M${x(from.lane)} ${start}${bend(from.lane, start, lane, turn)}V${Math.max(turn, last)}${bend(lane, last, to.lane, end)}`;
+}
+/** What is said of a revision below its name. */
+const noteOf = ({ id, label, state, head }, faults) => [
+	label.includes(id) ? "" : cropped(oneLine(id), 34),
+	state === "base" ? "" : state,
+	head ? "head" : "",
+	...faults.length > 0 ? [`✗ ${faults.join(", ")}`] : []
+].filter(Boolean).join(" · ");
+/**
+* The picture, with its text for those who cannot see it.
+*
+* @param faults the rules that block, by revision
+*/
+function graphPicture(graph, faults, title) {
+	const { placed, edges, lanes } = layOut(graph.nodes);
+	const labels = LEFT + lanes * LANE + 4;
+	const shown = Math.max(12, Math.floor((WIDTH$2 - labels) / CHARACTER));
+	const rest = graph.omitted > 0 ? 1 : 0;
+	const height = y(placed.length - 1 + rest) + TOP;
+	const stubs = placed.filter(({ node }) => node.earlier).map((from) => ({
+		from,
+		lane: from.lane
+	}));
+	const drawn = [
+		...edges.map((edge) => element("path", {
+			class: edge.to ? "edge" : "edge earlier",
+			d: path$2(edge)
+		})),
+		...stubs.map((edge) => element("path", {
+			class: "edge earlier",
+			d: path$2(edge)
+		})),
+		...placed.map(({ node, row, lane }) => {
+			const wrong = faults.get(node.id) ?? [];
+			const name = cropped(oneLine(node.label) || oneLine(node.id), shown);
+			return element("g", { class: `node ${node.state}` }, wrong.length > 0 && element("circle", {
+				class: "wrong",
+				cx: x(lane),
+				cy: y(row),
+				r: 12
+			}), element("circle", {
+				class: "dot",
+				cx: x(lane),
+				cy: y(row),
+				r: node.head ? 8 : 6
+			}), node.head && element("circle", {
+				class: "core",
+				cx: x(lane),
+				cy: y(row),
+				r: 3
+			}), element("text", {
+				class: "name",
+				x: labels,
+				y: y(row) - 2
+			}, name), element("text", {
+				class: wrong.length > 0 ? "note bad" : "note",
+				x: labels,
+				y: y(row) + 14
+			}, cropped(noteOf(node, wrong), shown)));
+		}),
+		rest > 0 && element("text", {
+			class: "note",
+			x: labels,
+			y: y(placed.length) + 5
+		}, `… ${count(graph.omitted, "further revision")}`)
+	];
+	return element("svg", {
+		class: "graph",
+		viewBox: `0 0 ${WIDTH$2} ${height}`,
+		width: WIDTH$2,
+		height,
+		role: "img",
+		"aria-label": title
+	}, join$1(...drawn));
+}
+/** The same as a list, for screen readers. */
+function graphList({ nodes, omitted }, faults) {
+	return element("ol", {}, ...newestFirst(nodes).map((node) => {
+		const parents = node.parents.length === 0 ? "" : `, after ${node.parents.map((parent) => shorten(parent, 60)).join(" and ")}`;
+		return element("li", {}, `${node.label.includes(node.id) ? "" : `${shorten(node.label, 200)}: `}${noteOf(node, faults.get(node.id) ?? []) || shorten(node.id, 60)}${parents}`);
+	}), omitted > 0 && element("li", {}, `${count(omitted, "further revision")} not drawn`));
+}
+// src/report/page/itinerary.ts
+const ROW = 46;
+const WIDTH$1 = 860;
+const BARS = 400;
+const TITLE = 48;
+const NOTE = 60;
+/** UTF-16 units of what is said in the list. */
+const WORDS = 400;
+const MARK = {
+	ok: "✓",
+	failed: "✗",
+	"not-run": "–"
+};
+/** What is said of a phase below its title. */
+function phaseNote({ revisions, seconds, outcome, compared, reason, stoppedAt }) {
+	const differences = compared?.differences ?? 0;
+	const short = (value) => shorten(oneLine(value), WORDS);
+	return [
+		outcome === "not-run" ? "not run" : `${count(revisions, "step")} in ${duration(seconds)}`,
+		...stoppedAt === void 0 ? [] : [`stopped at ${short(stoppedAt)}`],
+		...compared ? [differences === 0 ? `same as ${short(compared.with)}` : `${count(differences, "difference")} from ${short(compared.with)}`] : [],
+		...reason ? [short(plain(reason))] : []
+	].join(" · ");
+}
+/** The picture; the bars follow each other as the phases did. */
+function itineraryPicture(phases, title) {
+	const total = phases.reduce((sum, { seconds }) => sum + seconds, 0) || 1;
+	const room = 430;
+	const height = phases.length * ROW + 34;
+	let before = 0;
+	const rows = phases.map((phase, index) => {
+		const { outcome, seconds } = phase;
+		const top = index * ROW + 8;
+		const from = BARS + before / total * room;
+		const width = Math.max(4, seconds / total * room);
+		before += seconds;
+		const state = outcome === "ok" && (phase.compared?.differences ?? 0) > 0 ? "differs" : outcome;
+		return element("g", { class: `phase ${state}` }, element("text", {
+			class: "mark",
+			x: 8,
+			y: top + 16
+		}, state === "differs" ? "!" : MARK[outcome]), element("text", {
+			class: "name",
+			x: 28,
+			y: top + 15
+		}, cropped(oneLine(phase.title), TITLE)), element("text", {
+			class: "note",
+			x: 28,
+			y: top + 31
+		}, cropped(phaseNote(phase), NOTE)), outcome === "not-run" ? element("line", {
+			class: "gap",
+			x1: from.toFixed(1),
+			x2: 830,
+			y1: top + 16,
+			y2: top + 16
+		}) : element("rect", {
+			class: "bar",
+			x: from.toFixed(1),
+			y: top + 6,
+			width: width.toFixed(1),
+			height: 20,
+			rx: 3
+		}), outcome === "failed" && element("path", {
+			class: "stop",
+			d: `M${(from + width + 5).toFixed(1)} ${top + 11}l10 10m0 -10l-10 10`
+		}));
+	});
+	const bottom = phases.length * ROW + 12;
+	const axis = [
+		element("line", {
+			class: "axis",
+			x1: BARS,
+			x2: 830,
+			y1: bottom,
+			y2: bottom
+		}),
+		element("text", {
+			class: "note",
+			x: BARS,
+			y: bottom + 16
+		}, "0"),
+		element("text", {
+			class: "note",
+			x: 830,
+			y: bottom + 16,
+			"text-anchor": "end"
+		}, duration(total))
+	];
+	return element("svg", {
+		class: "itinerary",
+		viewBox: `0 0 ${WIDTH$1} ${height}`,
+		width: WIDTH$1,
+		height,
+		role: "img",
+		"aria-label": title
+	}, join$1(...rows, ...axis));
+}
+const STYLE = `:root{color-scheme:light dark;--paper:#fff;--soft:#f4f6f8;--line:#d0d7de;--ink:#1f2328;--muted:#57606a;--link:#0550ae;
+--red:#b3182b;--red-soft:#ffeceb;--amber:#7a4d00;--amber-soft:#fff6d6;--green:#116329;--green-soft:#e1f9e6;--blue:#0550ae;--mark:#fff3bf}
+@media (prefers-color-scheme:dark){:root{--paper:#0f141a;--soft:#1a212a;--line:#3d4650;--ink:#e6edf3;--muted:#a3adb8;--link:#79b8ff;
+--red:#ff8f87;--red-soft:#3a1a1c;--amber:#f0c04f;--amber-soft:#332a10;--green:#6cd98a;--green-soft:#12301c;--blue:#79b8ff;--mark:#4a3f10}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif}
+main,header,footer,nav{max-width:60rem;margin:0 auto;padding:0 1rem}
+h1{font-size:1.5rem;line-height:1.3;margin:.4rem 0;overflow-wrap:anywhere}h2{font-size:1.3rem;margin:2.2rem 0 .4rem;overflow-wrap:anywhere}
+h3{font-size:1.1rem;margin:1.8rem 0 .5rem}h4{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}
+p,li,dd,dt,td,th{overflow-wrap:anywhere}p{margin:.5rem 0}
+code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.875em}
+p code,li code,h1 code,h4 code,summary code,dd code,caption code{background:var(--soft);padding:.1em .3em;border-radius:4px}
+pre{margin:0;padding:.7rem .8rem;white-space:pre;tab-size:4}
+a{color:var(--link)}a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:4px}
+.skip{position:absolute;left:-100vw}.skip:focus{position:static;display:inline-block;padding:.5rem 1rem}
+.verdict{display:inline-block;margin-top:1.5rem;padding:.15rem .7rem;border-radius:1rem;border:2px solid;font-weight:700}
+.pass{color:var(--green);background:var(--green-soft)}.fail,.error{color:var(--red);background:var(--red-soft)}
+.warning{color:var(--amber);background:var(--amber-soft)}.notice,.ignored,.old{color:var(--blue);background:var(--soft)}
+.tag{display:inline-block;padding:0 .5rem;border-radius:.8rem;border:1px solid;font-size:.85rem;font-weight:600}
+.small,.muted{color:var(--muted);font-size:.9rem}
+.scroll{overflow-x:auto;background:var(--soft);border:1px solid var(--line);border-radius:6px;margin:.5rem 0;max-width:100%}
+.picture{background:var(--paper);padding:.4rem}.picture svg{display:block;max-width:none}
+figure{margin:.8rem 0}figcaption{color:var(--muted);font-size:.9rem}
+.finding{border:1px solid var(--line);border-left:5px solid var(--muted);border-radius:6px;padding:.8rem 1rem;margin:1rem 0}
+.finding.is-error{border-left-color:var(--red)}.finding.is-warning{border-left-color:var(--amber)}.finding.is-notice{border-left-color:var(--blue)}
+.excerpt{padding:.4rem 0}.line{display:block;padding-right:.8rem;min-width:max-content}
+.number{display:inline-block;width:3.6rem;padding-right:1rem;text-align:right;color:var(--muted);user-select:none}
+.marked{background:var(--mark);box-shadow:inset 4px 0 var(--red)}mark{background:none;color:inherit}mark b{text-decoration:underline wavy var(--red)}
+.grey,.grey .number{color:var(--muted);opacity:.75;font-style:italic}
+table{border-collapse:collapse;width:100%}th,td{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+thead th{color:var(--muted);font-size:.85rem}.sides td{width:50%}.sides.catalog td{width:40%}.sides code{white-space:pre-wrap;overflow-wrap:anywhere}
+.sides th[scope=row]{font-weight:400;color:var(--muted)}.object th{background:var(--paper)}
+.removed{background:var(--red-soft)}.added{background:var(--green-soft)}del,ins{text-decoration:none}.none{color:var(--muted)}
+summary{cursor:pointer;padding:.3rem 0;font-weight:600}details{margin:.6rem 0}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.5rem 0}dt{color:var(--muted)}dd{margin:0}
+nav ol{padding-left:1.3rem}footer{margin-top:3rem;padding:1rem;color:var(--muted);font-size:.85rem;border-top:1px solid var(--line)}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+@media (max-width:37rem){body{font-size:15px}dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .4rem}.finding{padding:.6rem .7rem}.number{width:2.6rem;padding-right:.6rem}}
+@media print{.scroll{overflow:visible}pre{white-space:pre-wrap}nav,.skip{display:none}}
+svg text{font:13px ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif;fill:var(--ink)}
+svg .name{font-weight:600}svg .note{fill:var(--muted);font-size:12px}svg .bad{fill:var(--red)}
+svg .edge{fill:none;stroke:var(--muted);stroke-width:2}svg .earlier{stroke-dasharray:3 4}
+svg .dot{fill:var(--paper);stroke:var(--muted);stroke-width:3}svg .core{fill:var(--muted)}
+svg .new .dot{stroke:var(--green)}svg .new .core{fill:var(--green)}svg .edited .dot{stroke:var(--amber)}svg .edited .core{fill:var(--amber)}
+svg .deleted .dot{stroke:var(--red);stroke-dasharray:3 2}svg .wrong{fill:none;stroke:var(--red);stroke-width:2}
+svg .mark{font-weight:700;font-size:15px;fill:var(--green)}svg .failed .mark{fill:var(--red)}svg .differs .mark{fill:var(--amber)}svg .not-run .mark{fill:var(--muted)}
+svg .bar{fill:var(--green)}svg .failed .bar{fill:var(--red)}svg .differs .bar{fill:var(--amber)}
+svg .gap,svg .axis{stroke:var(--line);stroke-width:2}svg .gap{stroke-dasharray:4 4}svg .stop{stroke:var(--red);stroke-width:3;fill:none}`;
+// src/report/page/page.ts
+/** What is shown in full; the rest is counted. */
+const FINDINGS = 200;
+const LISTED = 1e3;
+const ENVIRONMENTS = 50;
+const STATEMENTS = 500;
+const ITEMS = 200;
+const RELATED$1 = 20;
+/** UTF-16 units of a sentence, and of a whole Text. */
+const SENTENCE = 4e3;
+const TEXT = 4e4;
+const VERDICT$1 = {
+	pass: "✓ passed",
+	fail: "✗ failed",
+	error: "✗ could not judge"
+};
+/** The page. */
+function page(report, options) {
+	const shown = report.environments.slice(0, ENVIRONMENTS);
+	const several = report.environments.length > 1;
+	const words = tallyWords(tally(report)).join(", ");
+	const title = `alembic-gate: ${shorten(oneLine(plain(report.headline)), 200)}`;
+	return `<!doctype html>\n${element("html", { lang: "en" }, element("head", {}, element("meta", { charset: "utf-8" }), element("meta", {
+		name: "viewport",
+		content: "width=device-width, initial-scale=1"
+	}), element("meta", {
+		"http-equiv": "Content-Security-Policy",
+		content: "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+	}), element("meta", {
+		name: "referrer",
+		content: "no-referrer"
+	}), element("meta", {
+		name: "generator",
+		content: `alembic-gate ${options.version}`
+	}), element("title", {}, title), element("style", {}, raw(STYLE))), "\n", element("body", {}, element("a", {
+		class: "skip",
+		href: "#findings"
+	}, "Skip to the findings"), element("header", {}, element("p", { class: `verdict ${report.verdict}` }, VERDICT$1[report.verdict]), element("h1", {}, inline(shortenText(report.headline, SENTENCE))), element("p", { class: "muted" }, `${words} · exit code ${report.exitCode}`)), element("main", { id: "findings" }, ...report.failures.map((failure) => failureSection(failure, options)), ...shown.map((environment, index) => environmentSection(environment, `e${index + 1}`, several, options)), more(report.environments.length - shown.length, "environment")), element("footer", {}, `alembic-gate ${options.version}`, report.timings.total === void 0 ? "" : ` · ${duration(report.timings.total / 1e3)} in all`))).html}\n`;
+}
+/** Prose and code of a sentence. */
+const inline = (parts) => join$1(...parts.map((part) => "text" in part ? part.text : element("code", {}, oneLine("code" in part ? part.code : part.block))));
+/** A Text as paragraphs and blocks, the first after a word in bold. */
+function prose(parts, label) {
+	const blocks = paragraphs(shortenText(parts, TEXT));
+	const strong = label === void 0 ? void 0 : element("strong", {}, label);
+	const first = blocks[0];
+	const lead = strong && (!first || !("paragraph" in first)) ? element("p", {}, strong) : void 0;
+	const written = blocks.map((block, index) => "paragraph" in block ? element("p", {}, index === 0 && strong && join$1(strong, " "), inline(block.paragraph)) : codeBlock(block.code, block.language));
+	return join$1(lead, ...written);
+}
+const more = (number, noun) => number > 0 ? element("p", { class: "small" }, `… and ${count(number, `more ${noun}`)}, in the JSON report.`) : void 0;
+function failureSection({ message, help, file, line }, { source }) {
+	return element("section", {
+		class: "finding is-error",
+		"aria-label": "what stopped the gate"
+	}, element("p", {}, element("strong", {}, "What stopped the gate: "), inline(shortenText(message, SENTENCE))), file !== void 0 && element("p", { class: "muted" }, element("code", {}, shorten(placeOf({
+		file,
+		line
+	}), SENTENCE))), file !== void 0 && around({
+		file,
+		line
+	}, source(file)), prose(help, "What to do:"));
+}
+function environmentSection(environment, id, several, options) {
+	const { findings, graph, phases, schema, notChecked } = environment;
+	const { own, ignored, preexisting } = grouped(findings);
+	const name = several ? ` of ${shorten(oneLine(environment.name), 200)}` : "";
+	const label = (words) => `${words}${name}`;
+	const faults = faultsOf(environment);
+	return element("section", { "aria-labelledby": id }, element("h2", { id }, element("code", {}, shorten(environment.name, SENTENCE))), circumstances(environment), contents(own, id), graph && graph.nodes.length > 0 && part("The touched part of the history", element("figure", {}, scrolled(label("revision graph"), graphPicture(graph, faults, label("Revision graph, newest first")), " picture"), element("figcaption", {}, "Newest first. A ring around a revision: a finding of it blocks.")), element("details", {}, element("summary", {}, "The same as a list"), graphList(graph, faults))), phases.length > 0 && part("What was run", element("figure", {}, scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture")), element("details", {}, element("summary", {}, "The same as a list"), element("ol", {}, ...phases.map((phase) => element("li", {}, element("strong", {}, shorten(phase.title, 400)), `: ${phase.outcome}, ${phaseNote(phase)}`)))), ...phases.flatMap(({ title, compared }) => compared?.objects && compared.objects.length > 0 ? [folded(`After “${shorten(oneLine(title), 200)}”: ${count(compared.differences, "difference")} from ${shorten(oneLine(compared.with), 200)}`, catalogDifference(compared.objects, "should be", "is"), more(compared.differences - compared.objects.length, "difference"))] : [])), own.length > 0 && part("Findings", ...own.slice(0, FINDINGS).map((finding, index) => findingArticle(finding, environment, `${id}-f${index + 1}`, options)), listed(own.slice(FINDINGS), "further finding")), schema && (schema.changes.length > 0 || schema.sql.length > 0) && part("What this pull request does to the schema", element("ul", {}, ...schema.changes.slice(0, ITEMS).map((change) => element("li", {}, inline(shortenText(change, SENTENCE))))), more(schema.changes.length - ITEMS, "change"), schema.objects && schema.objects.length > 0 && folded("Before and after, side by side", catalogDifference(schema.objects, "before", "after"), more(schema.changes.length - schema.objects.length, "object")), executed(schema.sql)), notChecked.length > 0 && part("Not checked", element("ul", {}, ...notChecked.slice(0, ITEMS).map(({ what, reason }) => element("li", {}, element("strong", {}, shorten(what, SENTENCE)), ": ", inline(shortenText(reason, SENTENCE))))), more(notChecked.length - ITEMS, "thing")), preexisting.length > 0 && part("On the base branch already, no reason to block", ...preexisting.slice(0, 20).map((finding, index) => findingArticle(finding, environment, `${id}-o${index + 1}`, options)), listed(preexisting.slice(20), "further finding")), ignored.length > 0 && part("Ignored", listed(ignored, "ignored finding")));
+}
+const part = (title, ...children) => join$1(element("h3", {}, title), ...children);
+const folded = (title, ...children) => element("details", {}, element("summary", {}, title), ...children);
+/** The rules of the findings that block, by revision; where heads are too many, all of them collide. */
+function faultsOf({ findings, heads }) {
+	const faults = /* @__PURE__ */ new Map();
+	for (const { rule, revision, blocks } of findings) {
+		if (!blocks) continue;
+		const concerned = /* @__PURE__ */ new Set([...revision === void 0 ? [] : [revision], ...rule === "multiple-heads" ? heads : []]);
+		for (const id of concerned) faults.set(id, [.../* @__PURE__ */ new Set([...faults.get(id) ?? [], rule])]);
+	}
+	return faults;
+}
+/** A list of the findings to jump to. */
+function contents(own, id) {
+	if (own.length < 2) return void 0;
+	const items = own.slice(0, FINDINGS).map((finding, index) => element("li", {}, element("a", { href: `#${id}-f${index + 1}` }, `${finding.severity}: ${finding.rule}`), ` ${shorten(oneLine(placeOf(finding) ?? finding.revision ?? ""), 200)}`));
+	return element("details", { open: own.length <= 12 }, element("summary", {}, count(own.length, "finding")), element("ol", {}, ...items));
+}
+function circumstances({ config, base, revisions, heads, server, runtime }) {
+	return element("dl", {}, ...[
+		["configuration", element("code", {}, shorten(config, SENTENCE))],
+		["revisions", `${revisions.total}, ${revisions.added.length} new, ${revisions.changed.length} changed`],
+		["heads", join$1(...heads.slice(0, 20).flatMap((head, index) => [index === 0 ? "" : ", ", element("code", {}, shorten(head, 200))]), heads.length > 20 ? ` and ${heads.length - 20} more` : "")],
+		...base ? [["compared with", join$1(shorten(base.label, 200), " (", element("code", {}, shorten(shortCommit(base.commit), 80)), ")")]] : [],
+		...server === void 0 ? [] : [["server", shorten(server, 200)]],
+		...runtime === void 0 ? [] : [["runtime", shorten(runtime, 400)]]
+	].map(([term, value]) => join$1(element("dt", {}, term), element("dd", {}, value))));
+}
+function findingArticle(finding, environment, id, options) {
+	const { rule, severity, message, evidence, help, file, preexisting, blocks, fix } = finding;
+	const place = placeOf(finding);
+	const known = options.rules.find((one) => one.id === rule);
+	const name = options.pages !== void 0 && known ? element("a", { href: `${options.pages}/${rule}.md` }, rule) : rule;
+	const related = finding.related.slice(0, RELATED$1);
+	const object = differenceOf(finding, environment);
+	return element("article", {
+		class: `finding is-${preexisting ? "notice" : severity}`,
+		id,
+		"aria-labelledby": `${id}-title`
+	}, element("h4", { id: `${id}-title` }, element("span", { class: `tag ${severity}` }, severity), " ", name, !blocks && severity === "error" ? " (does not block)" : ""), element("p", {}, inline(shortenText(message, SENTENCE))), place !== void 0 && element("p", { class: "muted" }, element("code", {}, shorten(place, SENTENCE))), file !== void 0 && around({
+		...finding,
+		file
+	}, options.source(file)), object && catalogDifference([object], "should be", "is"), evidence && prose(evidence, "What was seen:"), prose(help, "What to do:"), related.length > 0 && join$1(element("p", {}, element("strong", {}, "See also:")), element("ul", {}, ...related.map((other) => element("li", {}, element("code", {}, shorten(relatedPlace(finding, other), 400)), ": ", inline(shortenText(other.message, SENTENCE))))), more(finding.related.length - related.length, "place")), fix && element("p", {}, element("code", {}, "alembic-gate fix"), ` does it: ${shorten(fix.title, SENTENCE)}`));
+}
+/** What the catalog had and has of the object that a finding is about. */
+function differenceOf({ object }, { phases }) {
+	if (!object) return void 0;
+	return phases.flatMap(({ compared }) => compared?.objects ?? []).find(({ kind, name, properties }) => kind === object.kind && name === object.name && properties.length > 0);
+}
+/** Findings in a line each. */
+function listed(findings, noun) {
+	if (findings.length === 0) return void 0;
+	const items = findings.slice(0, LISTED).map((finding) => {
+		const place = placeOf(finding);
+		const words = finding.suppressed ? [{ text: finding.suppressed.reason }] : finding.message;
+		return element("li", {}, `${finding.severity} ${finding.rule} `, place !== void 0 && element("code", {}, shorten(place, 400)), ": ", inline(shortenText(words, 400)));
+	});
+	return element("details", {}, element("summary", {}, count(findings.length, noun)), element("ul", {}, ...items), more(findings.length - LISTED, noun));
+}
+function executed(sql) {
+	if (sql.length === 0) return void 0;
+	const shown = sql.slice(0, STATEMENTS);
+	const blocks = [...new Set(shown.map(({ revision }) => revision))].map((revision) => {
+		const statements = shown.filter((one) => one.revision === revision).map(({ statement }) => shorten(statement.trim(), 4e3).replace(/;?$/, ";"));
+		return join$1(element("p", {}, element("code", {}, shorten(revision, 200))), codeBlock(statements.join("\n\n"), "sql"));
+	});
+	return folded(`The SQL that it executed (${count(sql.length, "statement")})`, ...blocks, more(sql.length - shown.length, "statement"));
+}
+// src/report/sarif.ts
+/** GitHub refuses a run of more than 25,000 results, and reads the text of a message up to some length. */
+const RESULTS = 2e4;
+const MESSAGE$1 = 8e3;
+const RELATED = 20;
+const NOTIFICATIONS = 100;
+const LEVEL = {
+	error: "error",
+	warning: "warning",
+	notice: "note"
+};
+/** The report as SARIF, ended by a newline. */
+function sarif(report, { version, rules, pages }) {
+	const unique = numbered();
+	const all = report.environments.flatMap((environment) => {
+		const { own, ignored, preexisting } = grouped(environment.findings);
+		return [
+			...own,
+			...preexisting,
+			...ignored
+		].map((finding) => ({
+			finding,
+			environment
+		}));
+	});
+	const shown = all.slice(0, RESULTS);
+	const index = new Map(rules.map(({ id }, position) => [id, position]));
+	const log = {
+		$schema: "https://json.schemastore.org/sarif-2.1.0.json",
+		version: "2.1.0",
+		runs: [{
+			tool: { driver: {
+				name: "alembic-gate",
+				semanticVersion: version,
+				...pages !== void 0 && { informationUri: pages },
+				rules: rules.map((rule) => ruleOf(rule, pages))
+			} },
+			automationDetails: { id: "alembic-gate/" },
+			columnKind: "utf16CodeUnits",
+			invocations: [{
+				executionSuccessful: report.failures.every(({ exitCode }) => exitCode === 1),
+				exitCode: report.exitCode,
+				toolExecutionNotifications: notifications(report, all.length - shown.length)
+			}],
+			results: shown.map(({ finding, environment }) => resultOf(finding, environment, index.get(finding.rule), unique))
+		}]
+	};
+	return jsonOf(log);
+}
+const ruleOf = ({ id, family, severity, summary, page }, pages) => ({
+	id,
+	name: id.replace(/(?:^|-)(.)/g, (_, letter) => letter.toUpperCase()),
+	shortDescription: { text: `${summary}.` },
+	fullDescription: { text: `${summary}.` },
+	help: {
+		text: page,
+		markdown: page
+	},
+	...pages !== void 0 && { helpUri: `${pages}/${id}.md` },
+	defaultConfiguration: { level: LEVEL[severity] },
+	properties: {
+		tags: ["alembic", family],
+		precision: "very-high"
+	}
+});
+function resultOf(finding, { config }, ruleIndex, unique) {
+	const { rule, severity, preexisting, suppressed, fingerprint, environment, revision, object, fix, file } = finding;
+	const place = file === void 0 ? { file: config } : {
+		...finding,
+		file
+	};
+	const related = finding.related.slice(0, RELATED);
+	const here = related.filter(({ commit }) => commit === void 0);
+	return {
+		ruleId: rule,
+		...ruleIndex !== void 0 && { ruleIndex },
+		level: preexisting || suppressed ? "note" : LEVEL[severity],
+		message: { text: messageOf(finding, related) },
+		locations: [{ physicalLocation: physical(place) }],
+		...here.length > 0 && { relatedLocations: here.map((other, id) => ({
+			id,
+			physicalLocation: physical(other),
+			message: { text: said(oneLine(plain(other.message))) }
+		})) },
+		partialFingerprints: { "alembicGate/v1": unique(fingerprint) },
+		baselineState: preexisting ? "unchanged" : "new",
+		...suppressed && { suppressions: [{
+			kind: "inSource",
+			justification: shorten(visible(suppressed.reason), MESSAGE$1)
+		}] },
+		...fix && fix.edits.length > 0 && { fixes: [fixOf(fix)] },
+		properties: {
+			severity,
+			blocks: finding.blocks,
+			preexisting,
+			environment: visible(environment),
+			...revision !== void 0 && { revision: visible(revision) },
+			...object && { object: `${visible(object.kind)} ${visible(object.name)}` }
+		}
+	};
+}
+/** A viewer makes a link of `[words](target)`: foreign text gets none. */
+const said = (value) => shorten(value.replaceAll("](", "] ("), MESSAGE$1);
+/** The sentence first: viewers show what stands before the first full stop in their lists. */
+function messageOf(finding, related) {
+	const elsewhere = related.flatMap((other) => other.commit === void 0 ? [] : [`See also ${oneLine(relatedPlace(finding, other))}: ${oneLine(plain(other.message))}`]);
+	const before = finding.preexisting ? "This is on the base branch already, and blocks nothing." : "";
+	const parts = [
+		bare(finding.message),
+		before,
+		finding.evidence ? bare(finding.evidence) : "",
+		bare(finding.help),
+		...elsewhere
+	];
+	return said(parts.filter(Boolean).join("\n\n")) || finding.rule;
+}
+function physical({ file, line, endLine, column, endColumn }) {
+	const columns = column !== void 0 && (endLine === void 0 || endLine === line);
+	return {
+		artifactLocation: {
+			uri: uriPath(file),
+			uriBaseId: "%SRCROOT%"
+		},
+		region: {
+			startLine: line ?? 1,
+			...endLine !== void 0 && line !== void 0 && endLine > line && { endLine },
+			...columns && {
+				startColumn: column,
+				...endColumn !== void 0 && endColumn > column && { endColumn }
+			}
+		}
+	};
+}
+function fixOf({ title, edits }) {
+	const files = [...new Set(edits.map(({ file }) => file))];
+	return {
+		description: { text: said(visible(title)) },
+		artifactChanges: files.map((file) => ({
+			artifactLocation: {
+				uri: uriPath(file),
+				uriBaseId: "%SRCROOT%"
+			},
+			replacements: edits.filter((edit) => edit.file === file).map(({ start, end, insert }) => ({
+				deletedRegion: {
+					charOffset: start,
+					charLength: end - start
+				},
+				insertedContent: { text: insert }
+			}))
+		}))
+	};
+}
+/** What stopped the gate, what it did not judge, and what is not in the list. */
+function notifications(report, hidden) {
+	const note = (level, message) => ({
+		level,
+		message: { text: said(bare(message)) || "…" }
+	});
+	const failures = report.failures.map(({ message, help }) => note("error", [
+		...message,
+		{ text: "\n\n" },
+		...help
+	]));
+	const notChecked = report.environments.flatMap((environment) => environment.notChecked.map(({ what, reason }) => note("note", [{ text: `Not checked: ${what}: ` }, ...reason])));
+	const left = notChecked.length - NOTIFICATIONS;
+	return [
+		...failures,
+		...hidden > 0 ? [note("note", [{ text: `${count(hidden, "further finding")}: the JSON report has all.` }])] : [],
+		...notChecked.slice(0, NOTIFICATIONS),
+		...left > 0 ? [note("note", [{ text: `${count(left, "further thing")} not checked: the JSON report has all.` }])] : []
+	];
+}
+// src/report/unix.ts
+/** UTF-16 units of a message; an editor shows one line. */
+const MESSAGE = 1e3;
+const VERDICT = {
+	pass: "passed",
+	fail: "failed",
+	error: "could not judge"
+};
+/**
+* The report in lines, worst first, the verdict with the counts last. What the base branch has already is a notice and says so; what
+* an ignore allows is only counted. A finding without a place stands at the beginning of its configuration.
+*/
+function unix(report) {
+	return `${[...[...report.failures.map(({ message, file, line }) => written({
+		file,
+		line
+	}, "error", message, "alembic-gate")), ...report.environments.flatMap(environmentLines)], `alembic-gate: ${VERDICT[report.verdict]}: ${tallyWords(tally(report)).join(", ")}`].join("\n")}\n`;
+}
+function environmentLines({ config, findings, notChecked }) {
+	const { own, preexisting } = grouped(findings);
+	const at = ({ file, line, column }) => file === void 0 ? { file: config } : {
+		file,
+		line,
+		column
+	};
+	return [
+		...own.map((finding) => written(at(finding), finding.severity, finding.message, finding.rule)),
+		...preexisting.map((finding) => written(at(finding), "notice", [{ text: "on the base branch already: " }, ...finding.message], finding.rule)),
+		...notChecked.map(({ what, reason }) => written({ file: config }, "notice", [{ text: `${what} was not checked: ` }, ...reason], "not-checked"))
+	];
+}
+const written = ({ file, line, column }, severity, message, rule) => {
+	return `${file === void 0 ? "alembic-gate" : `${oneLine(file)}:${line ?? 1}:${column ?? 1}`}: ${severity}: ${shorten(oneLine(plain(message)), MESSAGE)} [${rule}]`;
+};
+// src/report/formats.ts
+/** Columns of text that goes into a file. */
+const WIDTH = 100;
+/** The report in a format, as a file holds it: without colours. */
+function inFormat(format, report, options) {
+	switch (format) {
+		case "text": return terminal(report, {
+			colour: false,
+			width: WIDTH,
+			source: options.source
+		});
+		case "unix": return unix(report);
+		case "json": return json(report);
+		case "markdown": return summary(report);
+		case "sarif": return sarif(report, options);
+		case "gitlab": return gitlab(report);
+		case "junit": return junit(report);
+		case "html": return page(report, options);
+	}
+}
+export { usage as A, gate as C, layer as D, reported as E, block as M, code as N, readArguments as O, text as P, githubRun as S, conclude as T, noticeCommand as _, pageOf as a, oneLine as b, version as c, terminal as d, sendJson as f, fenced$1 as g, markdown as h, explain as i, Failure as j, readInputs as k, progress as l, sendSummary as m, fix as n, ruleList as o, sendToGitHub as p, CATALOGUE as r, abortedBySignals as s, inFormat as t, sendTerminal as u, sendAnnotations as v, brokenReport as w, paragraphs as x, tally as y };

@@ -55,6 +55,17 @@ describe("comments", () => {
     });
   });
 
+  test("in the file of a model they speak of its differences", () => {
+    const source =
+      "class User(Base):\n    # alembic-gate: ignore[model-drift] -- comes with the next release\n    nickname = Column(Text)\n";
+    const run = { ...ran, models: { differences: [], sources: [{ file: "models.py", source }] } };
+    const drift = (line: number) => finding("model-drift", line, { file: "models.py", revision: undefined });
+    expect(apply([], [drift(3), drift(1)], { run })).toEqual({
+      allowed: ["comes with the next release", undefined],
+      useless: [],
+    });
+  });
+
   test("several rules at once, one of which is found", () => {
     const lines = ["# alembic-gate: ignore[timed-out, upgrade-failed] -- both are meant"];
     expect(apply(lines, [finding("upgrade-failed", 11)])).toEqual({ allowed: ["both are meant"], useless: [] });
