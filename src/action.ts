@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CATALOGUE, pageOf } from "./catalogue.ts";
 import type { Report } from "./finding.ts";
-import { Failure } from "./failure.ts";
 import { gate } from "./gate.ts";
+import { linksOf, readEvent } from "./github/event.ts";
 import { githubRun } from "./github/run.ts";
 import { sendToGitHub } from "./github/send.ts";
 import type { GitEvent } from "./history/base.ts";
@@ -18,42 +18,11 @@ import { sendSummary } from "./report/summary.ts";
 import { terminal } from "./report/terminal.ts";
 import { markdown } from "./report/markdown.ts";
 import { layer, readInputs, type Given } from "./settings.ts";
-import { block, code, text, type Text } from "./text.ts";
+import type { Text } from "./text.ts";
 import { brokenReport } from "./verdict.ts";
 import { abortedBySignals, version } from "./world.ts";
 
 const { env } = process;
-
-/** What GitHub says about the run. */
-function readEvent(): GitEvent {
-  const name = env.GITHUB_EVENT_NAME ?? "";
-  if (name === "pull_request_target") {
-    throw new Failure(
-      2,
-      text`The gate does not run on ${code("pull_request_target")}: the pull request's own code would run with the base repository's token and secrets.`,
-      text`Use ${block("on:\n  pull_request:\n  merge_group:", "yaml")}`,
-    );
-  }
-  const payload: unknown = env.GITHUB_EVENT_PATH ? JSON.parse(readFileSync(env.GITHUB_EVENT_PATH, "utf8")) : {};
-  const token = env.INPUT_TOKEN?.trim();
-  return {
-    name,
-    payload,
-    ...(env.GITHUB_REF && { ref: env.GITHUB_REF }),
-    ...(token && { token }),
-    ...(env.GITHUB_SERVER_URL && { serverUrl: env.GITHUB_SERVER_URL }),
-  };
-}
-
-/** Links of the summary: to the rules' pages, and to the code of the commit. */
-function links(): { rules?: string; source?: string } {
-  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_SHA: sha } = env;
-  const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: ref } = env;
-  return {
-    ...(server && action && ref && { rules: `${server}/${action}/blob/${ref}/docs/rules` }),
-    ...(server && repository && sha && { source: `${server}/${repository}/blob/${sha}` }),
-  };
-}
 
 /** GitHub shows ten notices of a step; one is kept for what could not be sent. */
 const RESERVED = 1;
@@ -67,7 +36,7 @@ async function write(report: Report, root?: string): Promise<void> {
   const files = await sendFiles(report, folder, { version, rules, source, ...(pages && { pages }) }, tell);
   process.stdout.write(fenced(terminal(report, { colour: true, width: 120 })));
   sendAnnotations(report, (line) => process.stdout.write(line), RESERVED);
-  if (env.GITHUB_STEP_SUMMARY) await sendSummary(report, env.GITHUB_STEP_SUMMARY, links());
+  if (env.GITHUB_STEP_SUMMARY) await sendSummary(report, env.GITHUB_STEP_SUMMARY, linksOf(env));
   const { setOutput } = await import("@actions/core");
   if (env.GITHUB_OUTPUT) for (const [name, value] of Object.entries(outputs(report, files))) setOutput(name, value);
   process.exitCode = report.exitCode;
@@ -81,7 +50,7 @@ async function send(report: Report, root: string, given: Given, event: GitEvent)
   const selection = [directory === "." ? "" : directory, ...config, ...name, postgresVersion ?? ""];
   const owner = { workflow: run.workflow, job: run.job, environment: selection.filter((part) => part !== "").join(" ") };
   const source = (file: string) => readIn(root, file);
-  const missing = await sendToGitHub(report, { run, env, comment, owner, links: links(), source, reserved: RESERVED });
+  const missing = await sendToGitHub(report, { run, env, comment, owner, links: linksOf(env), source, reserved: RESERVED });
   if (missing) await tell(missing);
 }
 
@@ -99,7 +68,7 @@ async function tell(notice: Text): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const event = readEvent();
+  const event = readEvent(env, env.INPUT_TOKEN);
   const given = readInputs(env);
   const signal = abortedBySignals();
   const cwd = env.GITHUB_WORKSPACE ?? process.cwd();

@@ -8,8 +8,12 @@ import { Failure } from "./failure.ts";
 import type { Report } from "./finding.ts";
 import { fix } from "./fix.ts";
 import { gate } from "./gate.ts";
+import { readEvent } from "./github/event.ts";
+import { plan, readPlanning } from "./plan.ts";
+import { fenced, noticeCommand } from "./report/annotations.ts";
 import { inFormat } from "./report/formats.ts";
-import { progress, sendTerminal } from "./report/terminal.ts";
+import { progress, sendTerminal, terminal } from "./report/terminal.ts";
+import { readReporting, report } from "./reporting.ts";
 import { layer, readArguments, usage, type Settings } from "./settings.ts";
 import { code, text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
@@ -37,20 +41,44 @@ const written = (report: Report, format: Settings["format"], root: string): stri
     rules: CATALOGUE.map((rule) => ({ ...rule, page: format === "sarif" ? pageOf(rule.id) : "" })),
   });
 
+/** `alembic-gate report` and `alembic-gate plan`, whose arguments are their own. False: it is neither. */
+async function command([name, ...rest]: string[]): Promise<boolean> {
+  const { env } = process;
+  if (name === "plan") {
+    const { given, majors } = readPlanning(rest);
+    const event = env.GITHUB_ACTIONS ? readEvent(env, env.GITHUB_TOKEN ?? env.GH_TOKEN) : undefined;
+    const world = { cwd: process.cwd(), env, signal: abortedBySignals(), progress: () => {}, ...(event && { event }) };
+    process.stdout.write(`${JSON.stringify(await plan(given, majors, world))}\n`);
+    return true;
+  }
+  if (name !== "report") return false;
+  const done = await report(readReporting(rest), env, sourceIn(process.cwd()));
+  if ("said" in done) process.stdout.write(`${done.said}\n`);
+  else {
+    // A runner looks for commands in what is printed.
+    if (env.GITHUB_ACTIONS) process.stdout.write(fenced(terminal(done.report, { colour: true, width: 120 })));
+    else sendTerminal(done.report, process.stdout, sourceIn(process.cwd()));
+    if (done.missing) process.stdout.write(`${noticeCommand(done.missing)}\n`);
+    process.exitCode = done.report.exitCode;
+  }
+  return true;
+}
+
 async function main(argv: string[]): Promise<void> {
   const cwd = process.cwd();
   let report: Report;
   let root = cwd;
   let settings = layer();
   try {
-    const { command, given, fix: how, rule } = readArguments(argv);
-    if (command === "help") return void process.stdout.write(usage(version));
-    if (command === "version") return void process.stdout.write(`${version}\n`);
-    if (command === "rules") return void process.stdout.write(ruleList());
-    if (command === "explain") return void process.stdout.write(explain(rule));
+    if (await command(argv)) return;
+    const { command: asked, given, fix: how, rule } = readArguments(argv);
+    if (asked === "help") return void process.stdout.write(usage(version));
+    if (asked === "version") return void process.stdout.write(`${version}\n`);
+    if (asked === "rules") return void process.stdout.write(ruleList());
+    if (asked === "explain") return void process.stdout.write(explain(rule));
     settings = layer(given);
     const world = { cwd, env: process.env, signal: abortedBySignals() };
-    if (command === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
+    if (asked === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
     const line = progress(process.stderr);
     ({ report, root } = await gate(given, { ...world, progress: (step) => line.show(step) }));
     line.clear();

@@ -493,6 +493,9 @@ Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
        alembic-gate rules                                 lists the rules
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
+       alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
+       alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs
+       alembic-gate report --from FILE.json               posts the comment for a fork's pull request, from a workflow_run job
 
 ${rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`).join("\n")}
   ${"-h, --help".padEnd(width)}  this text

@@ -26,7 +26,7 @@ export interface GitHubRun {
 }
 
 /** Something in foreign JSON; undefined where it is not there. */
-function at(value: unknown, ...keys: string[]): unknown {
+export function at(value: unknown, ...keys: string[]): unknown {
   for (const key of keys) {
     if (typeof value !== "object" || value === null) return undefined;
     value = (value as Record<string, unknown>)[key];

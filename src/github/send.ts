@@ -6,9 +6,11 @@ import { markdownUrl } from "../report/escape.ts";
 import { readMarker, type Marks, type Owner } from "../report/marker.ts";
 import type { SummaryOptions } from "../report/summary.ts";
 import { fixable, suggestions, type Suggestion } from "../report/suggestions.ts";
-import { count, type Text } from "../text.ts";
+import { Failure } from "../failure.ts";
+import { count, text, type Text } from "../text.ts";
 import type { Api } from "./octokit.ts";
 import type { GitHubRun, PullRequest } from "./run.ts";
+import { pullRequestOf, type OtherRun } from "./workflow-run.ts";
 import { noticeOf, troubleOf, type Permission, type Trouble } from "./trouble.ts";
 
 export interface Sending {
@@ -55,6 +57,41 @@ export async function sendToGitHub(report: Report, sending: Sending): Promise<Te
     return done.flat();
   });
   return noticeOf(troubles, run.pull?.fork ?? false);
+}
+
+/**
+ * Posts the comment for a run that may not: of a fork's pull request. No suggestions, since its own code wrote the report.
+ *
+ * @returns what was done, in words
+ * @throws Failure (exit code 3) where GitHub does not do it
+ */
+export async function postSecondHand(
+  report: Report,
+  other: OtherRun,
+  { run, env, links }: Pick<Sending, "run" | "env" | "links">,
+): Promise<string> {
+  const { connect } = await import("./octokit.ts");
+  const api = await connect(run, env, AbortSignal.timeout(PATIENCE));
+  let pull: PullRequest | undefined;
+  const looked = await attempt("the open pull requests", "pull-requests: write", async () => {
+    pull = await pullRequestOf(api, run, other);
+  });
+  if (looked.length === 0 && !pull) return "Nothing posted: the pull request is closed, or has moved on since that run.";
+  const { workflow, id, attempt: attempts } = other;
+  const sending: Sending = {
+    run: { ...run, workflow, id, attempt: attempts },
+    env,
+    comment: "auto",
+    owner: { workflow, job: "", environment: "" },
+    links,
+    source: () => undefined,
+    reserved: 0,
+    secondHand: true,
+  };
+  const troubles = pull ? await sendComment(api, report, sending, pull) : looked;
+  const missing = noticeOf(troubles, false);
+  if (missing) throw new Failure(3, text`The comment was not posted.`, missing);
+  return `Pull request ${pull!.number} has its comment.`;
 }
 
 /** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */

@@ -253,6 +253,10 @@ export async function runAction({ folder, inputs = {}, event, env = {} }: Action
   return run;
 }
 
+/** Runs dist/cli.js with these arguments and nothing else. */
+export const runCommand = (folder: string, args: string[], env: Record<string, string> = {}): Promise<Ended> =>
+  runBuilt("cli.js", args, realpathSync(folder), env);
+
 export interface CommandLineRun extends Ended {
   /** What `--format json` printed. */
   report?: Report;

@@ -117,6 +117,8 @@ interface PullRequest {
   number: number;
   title?: string;
   head: string;
+  /** `owner:branch`. */
+  headLabel?: string;
   base?: string;
   updated?: string;
 }
@@ -305,7 +307,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
           [...fake.patches].map(([filename, patch]) => component("diff-entry", { filename, patch, status: "modified" })),
         );
       case "get /pulls":
-        return paged(fake.pulls.filter(({ base = "main" }) => base === (url.searchParams.get("base") ?? base)).map(pullAnswer));
+        return paged(fake.pulls.filter((pull) => isAskedFor(pull, url.searchParams)).map(pullAnswer));
       case "patch /check-runs/{check_run_id}": {
         const { annotations = [] } = sent.output as { annotations?: object[] };
         fake.annotations.push(annotations);
@@ -351,6 +353,10 @@ const pullAnswer = ({ number, title = `Pull request ${number}`, head, base = "ma
     ...(updated !== undefined && { updated_at: updated }),
   });
 };
+
+function isAskedFor({ base = "main", headLabel }: PullRequest, asked: URLSearchParams): boolean {
+  return base === (asked.get("base") ?? base) && (headLabel ?? null) === (asked.get("head") ?? headLabel ?? null);
+}
 
 interface Found {
   template: string;
