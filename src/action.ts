@@ -29,7 +29,7 @@ const RESERVED = 1;
 
 /** Writes the report to every place that needs no token. */
 async function write(report: Report, root?: string): Promise<void> {
-  const { rules: pages } = links();
+  const { rules: pages } = linksOf(env);
   const rules = CATALOGUE.map((rule) => ({ ...rule, page: pageOf(rule.id) }));
   const source = (file: string) => (root === undefined ? undefined : readIn(root, file));
   const folder = env.RUNNER_TEMP ?? tmpdir();
