@@ -10,12 +10,12 @@ import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
 import { readHistory } from "./history/history.ts";
-import { openCheckout, openProject, serverFor, type Checkout, type LazyServer, type Project } from "./opening.ts";
+import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
-import { baseFilesOf, interpreterOf, observe, observeEdits, proofOf, type BaseFiles } from "./running.ts";
+import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, type Task } from "./running.ts";
 import { layer, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
@@ -40,15 +40,14 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
     const finding = clock.time("base", () => baseOf(checkout, layer(given), world));
     finding.catch(() => {});
     const project = await clock.time("project", () => openProject(given, checkout));
-    if (!project.settings.static)
-      for (const target of project.environments) interpreterOf({ target, project, world }).catch(() => {});
-    const base = await finding;
-    const touched = await clock.time("changes", () => touches(project, base));
-    if (!touched) return { report: untouched(project, clock.timings()), root };
+    const early = beginEarly(project, world);
     const server = serverFor(project, world);
     try {
+      const base = await finding;
+      const touched = await clock.time("changes", () => touches(project, base));
+      if (!touched) return { report: untouched(project, clock.timings()), root };
       const judged = await Promise.all(
-        project.environments.map((target) => judgeAlone(target, project, base, server, world, clock)),
+        project.environments.map((target) => judgeAlone({ target, project, early, server, world }, base, clock)),
       );
       const report = conclude(
         judged.flatMap(({ report }) => report ?? []),
@@ -58,6 +57,7 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
       );
       return { report, root };
     } finally {
+      early.drop();
       await server.stop();
     }
   } catch (error) {
@@ -94,39 +94,24 @@ interface Judged {
 }
 
 /** Judges one environment, whose failure hides nothing of the others. */
-async function judgeAlone(
-  target: Target,
-  project: Project,
-  base: BaseFact,
-  server: LazyServer,
-  world: World,
-  clock: Stopwatch,
-): Promise<Judged> {
-  const baseFiles = baseFilesOf(project);
+async function judgeAlone(task: Omit<Task, "baseFiles">, base: BaseFact, clock: Stopwatch): Promise<Judged> {
+  const baseFiles = baseFilesOf(task.project);
   try {
-    return await judge(target, project, base, server, baseFiles, world, clock);
+    return await judge({ ...task, baseFiles }, base, clock);
   } catch (error) {
-    return { failures: [reported(error, world.signal)] };
+    return { failures: [reported(error, task.world.signal)] };
   } finally {
     await baseFiles.remove();
   }
 }
 
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
-async function judge(
-  target: Target,
-  project: Project,
-  base: BaseFact,
-  server: LazyServer,
-  baseFiles: BaseFiles,
-  world: World,
-  clock: Stopwatch,
-): Promise<Judged> {
+async function judge(task: Task, base: BaseFact, clock: Stopwatch): Promise<Judged> {
+  const { target, project, world } = task;
   const { environment, settings } = target;
   const failures: Report["failures"] = [];
   const reading = clock.time("history", () => read(target, project, base));
   const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-  const task = { target, project, server, baseFiles, world };
   const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
   const observing = running ? clock.time("run", () => observe(task, reading)) : undefined;
   const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));

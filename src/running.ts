@@ -1,4 +1,5 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
+import path from "node:path";
 import { Failure } from "./failure.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
 import type { History } from "./history/history.ts";
@@ -10,17 +11,21 @@ import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
 import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
 import { runMigrations, type Applied } from "./run/migrations.ts";
+import { startEarly, type EarlyProcess } from "./run/process.ts";
 import { ask, type Proof } from "./settle.ts";
 import { text, type Text } from "./text.ts";
 import type { World } from "./world.ts";
 
 export interface Task {
-  target: Project["environments"][number];
+  target: Target;
   project: Project;
+  early: Early;
   server: LazyServer;
   baseFiles: BaseFiles;
   world: World;
 }
+
+type Target = Project["environments"][number];
 
 /** The base branch's files, laid out when somebody first asks for their root. */
 export interface BaseFiles {
@@ -41,14 +46,46 @@ export function baseFilesOf({ git }: Pick<Project, "git">): BaseFiles {
 }
 
 /** The interpreter of an environment. It is looked for once: asked early, the answer is there when it is needed. */
-export function interpreterOf({ target, project, world }: Pick<Task, "target" | "project" | "world">): Promise<Interpreter> {
+function interpreterOf(
+  { target, project, world }: Pick<Task, "target" | "project" | "world">,
+  likely?: (program: string) => void,
+): Promise<Interpreter> {
   const { environment, settings } = target;
   return findInterpreter({
     root: project.root,
     directory: environment.directory,
     env: world.env,
     ...(settings.python !== undefined && { given: settings.python }),
+    ...(likely && { likely }),
   });
+}
+
+/** Processes that import Alembic while it is still being read whether there is anything to run. */
+export interface Early {
+  of(target: Target): EarlyProcess | undefined;
+  /** Ends those that nobody needed. */
+  drop(): void;
+}
+
+/** Looks for the interpreter of every environment, and starts a process of the most likely one. */
+export function beginEarly(project: Project, world: World): Early {
+  const processes = new Map<Target, EarlyProcess>();
+  let dropped = false;
+  for (const target of project.settings.static ? [] : project.environments) {
+    const start = (program: string) => {
+      if (dropped) return;
+      const directory = path.join(project.root, target.environment.directory);
+      processes.set(target, startEarly({ python: [program], directory, env: world.env }));
+    };
+    interpreterOf({ target, project, world }, start).catch(() => {});
+  }
+  return {
+    of: (target) => processes.get(target),
+    drop() {
+      dropped = true;
+      for (const early of processes.values()) early.drop();
+    },
+  };
 }
 
 /** Why nothing is run, if so: it would only repeat what the files already say. */
@@ -74,6 +111,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
   const booting = server.get(settings);
   booting.catch(() => {});
   const interpreter = await interpreterOf(task);
+  const early = task.early.of(target);
   const applied = reading.then((facts): Applied | undefined => {
     if (notRun(facts)) return undefined;
     const { git } = project;
@@ -100,6 +138,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
       settings.postgres !== "auto" ||
       (await wantedPostgres(project.tree)) !== undefined,
     interpreter,
+    ...(early && { early }),
     server: booting,
     settings,
     env: world.env,

@@ -22,27 +22,39 @@ def main() -> None:
     silence_standard_output()
     faulthandler.enable()
     channel.listen()
-    _serve(channel, channel.receive())
+    # The process may be started before it is known what to load.
+    broken = _import_alembic()
+    load = channel.receive()
+    sources = Sources(load["root"])
+    if broken is None:
+        _serve(channel, load, sources)
+    else:
+        channel.send("failed", stage="import-alembic", raised=describe(broken, sources))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _serve(channel: Channel, load: Message) -> None:
-    """Answer `load` and what follows it, or `sql` alone."""
-    sources = Sources(load["root"])
+def _import_alembic() -> BaseException | None:
+    """Import Alembic and what builds on it; return what keeps it from being imported."""
     try:
-        import alembic
-        import sqlalchemy
-
-        from . import load as loading
-        from . import relocate
-        from .redirect import Redirect
-        from .statements import Statements
-        from .steps import Runner
+        from . import load, redirect, statements, steps  # noqa: F401
     except BaseException as error:
-        channel.send("failed", stage="import-alembic", raised=describe(error, sources))
-        return
+        return error
+    return None
+
+
+def _serve(channel: Channel, load: Message, sources: Sources) -> None:
+    """Answer `load` and what follows it, or `sql` alone."""
+    import alembic
+    import sqlalchemy
+
+    from . import load as loading
+    from . import relocate
+    from .redirect import Redirect
+    from .statements import Statements
+    from .steps import Runner
+
     channel.send(
         "hello", python=platform.python_version(), alembic=alembic.__version__, sqlalchemy=sqlalchemy.__version__
     )

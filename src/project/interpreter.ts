@@ -27,6 +27,8 @@ export interface InterpreterSearch {
   /** The interpreter that the settings name: a command, or a path of it or of its virtual environment. No other is tried then. */
   given?: string;
   env: NodeJS.ProcessEnv;
+  /** Told of the first program that is there, before it is asked whether it has Alembic. */
+  likely?: (program: string) => void;
 }
 
 /** Where an interpreter is, or why it is not; undefined where nothing says that there should be one. */
@@ -73,6 +75,7 @@ async function searchInterpreter(search: InterpreterSearch): Promise<Interpreter
     }
     const { program } = place;
     if (probed.has(program)) continue;
+    if (probed.size === 0) search.likely?.(program);
     probed.add(program);
     const answer = await probe(program, cwd, env);
     if (!("reason" in answer)) return { command: [program], how, ...answer };

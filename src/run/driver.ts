@@ -6,7 +6,7 @@ import { block, code, text } from "../text.ts";
 import type { Statement, Step } from "./evidence.ts";
 import { diesAtLoad, failedToLoad, hangsAtLoad, stopped } from "./load-error.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
-import { startProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
+import { startProcess, type EarlyProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
 import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
 import { startRecord } from "./record.ts";
 
@@ -22,6 +22,8 @@ export interface DriverOptions extends ProcessOptions {
   /** The same for loading, of which nothing is heard until it is done; default: `timeout`, but a minute at least. */
   loadTimeout?: number;
   signal?: AbortSignal;
+  /** A process of the same interpreter in the same folder, started already. */
+  early?: EarlyProcess;
   /** A database for a project that connects while it is being imported. Without it such a connection is refused. */
   connection?: () => Promise<Connection>;
 }
@@ -166,7 +168,9 @@ const nothing: Comparison = { contexts: 0, differences: [], declared: {}, source
 
 /** Starts the process at once; it loads the project on its own. */
 export function startDriver(options: DriverOptions): Driver {
-  return driverOf(options, (hear) => startProcess(options, hear));
+  const { early } = options;
+  const fits = early?.command === options.python.join(" ");
+  return driverOf(options, (hear) => (fits ? early?.take(hear) : undefined) ?? startProcess(options, hear));
 }
 
 /** @param original what a copy has got already: what was loaded, and how often env.py has run */

@@ -7,7 +7,6 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
-import { availableParallelism } from "node:os";
 import type { Catalog } from "../postgres/catalog.ts";
 import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
@@ -29,6 +28,8 @@ export interface Plan {
   fromBaseFiles: boolean;
   /** Applied revisions whose downgrade() was edited: whether the base branch's works is to be seen too. */
   editedDowngrades: readonly string[];
+  /** There is a processor to run the whole history beside the rest. */
+  together: boolean;
   /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
   scripts: readonly Script[];
   /** The revision that this schema stands for. */
@@ -74,9 +75,9 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   // Several databases in one would wait for each other for ever.
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
-  const shared = scratch.server.provider === "url";
+  const shared = !scratch.server.another;
   // What the project made while it was imported cannot be made again in this process.
-  const together = availableParallelism() > 1 && !(shared && ports.imported);
+  const together = plan.together && !(shared && ports.imported);
   const { evidence, history } = await journey(plan, ports, head, { together });
   const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
   if (!shared || !disturbed) return evidence;
@@ -242,7 +243,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         main = (await begin(phaseOf("prepare", []))) ?? before;
         if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
       }
-      if (scratch.server.provider === "url") await scratch.drop(before);
+      if (!scratch.server.another) await scratch.drop(before);
       await lab.run(phaseOf("upgrade", added), main, { own: true });
     }
     let each: Promise<Phase | undefined> = Promise.resolve(undefined);

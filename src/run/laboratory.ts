@@ -247,11 +247,15 @@ export async function prepared(scratch: Scratch, scripts: readonly Script[], nam
   return database;
 }
 
-/** A database like this, made ahead of its time: the server has planned what reads the catalog, and knows its own tables. */
-export async function preparedAhead(scratch: Scratch, scripts: readonly Script[]): Promise<Database> {
-  const database = await prepared(scratch, scripts);
-  await readCatalog(scratch, database);
-  return database;
+/**
+ * Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
+ * reads the catalog, and knows its own tables.
+ */
+export async function preparedAhead(scratch: Scratch, scripts: readonly Script[], together: boolean): Promise<Database[]> {
+  const main = await prepared(scratch, scripts);
+  const made = together ? [main, await scratch.clone(main, "history")] : [main];
+  await readCatalog(scratch, main);
+  return made;
 }
 
 async function runScript(scratch: Scratch, database: Database, { file, sql }: Script): Promise<void> {

@@ -1,5 +1,6 @@
 /** Runs the migrations of one environment: interpreter, driver and databases brought together for the itinerary. */
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { Failure } from "../failure.ts";
 import type { Server } from "../postgres/server.ts";
@@ -11,6 +12,7 @@ import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence, Models } from "./evidence.ts";
+import type { EarlyProcess } from "./process.ts";
 import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
@@ -25,6 +27,8 @@ export interface Migrations {
   /** The repository or the settings name Postgres. */
   postgresIsMeant: boolean;
   interpreter: Interpreter;
+  /** A process of it that was started already. */
+  early?: EarlyProcess;
   server: Promise<Server>;
   settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision">;
   env: NodeJS.ProcessEnv;
@@ -63,7 +67,8 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   const scratchOf = () =>
     (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
   // Made while the project loads.
-  const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts));
+  const together = availableParallelism() > 1;
+  const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
   ahead.catch(() => {});
   let files: Promise<Scratch> | undefined;
   const filesOf = () =>
@@ -100,6 +105,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         ...(files && { sqlite: true as const }),
       },
       env: task.env,
+      ...(task.early && root === task.root && { early: task.early }),
       signal,
       timeout: settings.timeout,
     });
@@ -128,7 +134,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     const { baseRoot, ...what } = applied;
     const travelOn = async (scratch: Scratch, made: Database[]) =>
       travel(
-        { ...what, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
+        { ...what, together, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
         {
           scratch,
           made,
@@ -150,7 +156,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         (error: unknown) => isOnSqlite(error, task),
       ),
     ]);
-    let evidence = onSqlite ? undefined : await travelOn(scratch, [await ahead]);
+    let evidence = onSqlite ? undefined : await travelOn(scratch, await ahead);
     if (!evidence || evidence.unsupported === "sqlite") {
       // A project on SQLite is judged on SQLite, by processes that know so from the start.
       scratch = await filesOf();

@@ -49,6 +49,31 @@ export function projectEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
 }
 
+/** A process that was started before it is known what it will load, or whether it is needed: it imports Alembic and waits. */
+export interface EarlyProcess {
+  command: string;
+  /** Hands it over, once; undefined the second time. */
+  take(hear: (event: Event) => void): PythonProcess | undefined;
+  /** Ends it, unless it was taken. */
+  drop(): void;
+}
+
+export function startEarly(options: ProcessOptions): EarlyProcess {
+  let listener: ((event: Event) => void) | undefined;
+  const early = startProcess(options, (event) => listener?.(event));
+  return {
+    command: options.python.join(" "),
+    take(hear) {
+      if (listener) return undefined;
+      listener = hear;
+      return early;
+    },
+    drop() {
+      if (!listener) early.kill();
+    },
+  };
+}
+
 /** Starts driver/ in a process group of its own; `hear` gets every event. */
 export function startProcess(
   { python: [command, ...rest], directory, env }: ProcessOptions,

@@ -56,6 +56,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     editedDowngrades: [],
     changed: [],
     scripts: [],
+    together: true,
     postgresIsMeant: true,
     ...plan,
   };
