@@ -1,6 +1,7 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
 import path from "node:path";
 import { Failure } from "./failure.ts";
+import { squashOf } from "./history/deletions.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
 import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
@@ -116,12 +117,14 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
     if (notRun(facts)) return undefined;
     const { git } = project;
     const history = facts.history.known ? facts.history.value : undefined;
+    const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : undefined;
     return {
       base: new Set(history?.graph.revisions.keys()),
       editedDowngrades: [...(history?.changes.values() ?? [])].flatMap(({ id, edited }) =>
         edited?.functions.includes("downgrade") ? [id] : [],
       ),
       changed: history?.changedFiles ?? [],
+      ...(squash && { squash }),
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),

@@ -1,8 +1,12 @@
 import type { Draft, Place } from "../finding.ts";
+import { deletionsOf, type Deletion } from "../history/deletions.ts";
 import type { Change, History } from "../history/history.ts";
-import type { Graph } from "../project/graph.ts";
+import { describeAll } from "../postgres/describe.ts";
+import type { Evidence } from "../run/evidence.ts";
 import { block, code, count, listOf, text, type Text } from "../text.ts";
 import { alembic, allow, allowInSettings, placeOf, quoted, relatedTo, sqlText, unreleased } from "./lineage.ts";
+import { phasesOf } from "./observed.ts";
+import { firstLine } from "./raised.ts";
 import { rule, type Facts } from "./rule.ts";
 
 export default rule({
@@ -12,55 +16,17 @@ export default rule({
   summary: "A revision that the base branch has was deleted",
   needs: ["graph", "history", "environment"],
   wants: ["run", "settings"],
-  judge({ graph, history, ...others }) {
-    const deleted = [...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === undefined);
-    return groups(deleted, history.graph).map((group) => draftFor(group, graph, history, others));
-  },
+  judge: ({ graph, history, ...others }) => deletionsOf(graph, history).map((deletion) => draftFor(deletion, history, others)),
 });
 
-/** Deleted revisions that hang together: a squash is one fault and not two hundred. */
-function groups(deleted: readonly Change[], base: Graph): Change[][] {
-  const byId = new Map(deleted.map((change) => [change.id, change]));
-  const neighbours = new Map(deleted.map(({ id }) => [id, new Set<string>()]));
-  for (const { id } of deleted) {
-    for (const parent of base.parents.get(id) ?? []) {
-      if (!byId.has(parent)) continue;
-      neighbours.get(id)!.add(parent);
-      neighbours.get(parent)!.add(id);
-    }
-  }
-  const seen = new Set<string>();
-  return deleted.flatMap(({ id }) => {
-    if (seen.has(id)) return [];
-    const group = new Set([id]);
-    for (const one of group) {
-      seen.add(one);
-      for (const other of neighbours.get(one)!) group.add(other);
-    }
-    return [[...group].map((one) => byId.get(one)!)];
-  });
-}
-
 function draftFor(
-  group: readonly Change[],
-  graph: Graph,
+  { changes: group, last: named, stranded, children, substitute }: Deletion,
   history: History,
-  { environment, settings }: Pick<Facts, "environment"> & Partial<Facts>,
+  { environment, run, settings }: Pick<Facts, "environment"> & Partial<Facts>,
 ): Draft {
   const ids = new Set(group.map(({ id }) => id));
-  const base = history.graph;
-  const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
-  const top = base.heads.find((head) => ids.has(head));
-  const named = top ?? ordered[0]!;
-  const stranded = top !== undefined;
   // Nothing that remains came before what is gone: the beginning was cut off, and databases beyond it go on.
-  const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
-  const children = [...history.changes.values()].filter(
-    ({ after, before }) => after && before.down.some((parent) => ids.has(parent)),
-  );
-  const substitute = history.added
-    .map((id) => graph.revisions.get(id)!)
-    .find((revision) => standsFor(revision.id, group, children, graph));
+  const beginning = !stranded && group.every(({ before }) => before.down.every((parent) => ids.has(parent)));
   const what: Text =
     group.length === 1
       ? text`${code(named)} is deleted`
@@ -91,13 +57,38 @@ function draftFor(
     : tail
       ? text`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted(below[0]!) : "base"}`), "sh")}${allowing}`
       : text`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
+  const proof = substitute && !one && run ? proofOf(run) : undefined;
+  const refuted = proof && !proof.same && substitute;
   return {
     ...place,
     revision: named,
-    ...(beginning && { severity: "warning" as const }),
-    message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text``}: ${consequence}.`,
+    ...(beginning && !refuted && { severity: "warning" as const }),
+    message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text``}: ${refuted ? text`new databases get another schema than ${code(named)} led to, and ` : ""}${consequence}.`,
     help,
     related,
+    ...(proof && { evidence: proof.evidence }),
+  };
+}
+
+/** More differences than these nobody reads in one finding. */
+const MOST_SHOWN = 10;
+
+/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run. */
+function proofOf(run: Evidence): { same: boolean; evidence: Text } | undefined {
+  const phase = phasesOf(run, "squash")[0];
+  if (phase?.stop)
+    return { same: false, evidence: text`Refuted: on an empty database it fails: ${firstLine(phase.stop.raised.message)}.` };
+  if (!phase?.compared) return undefined;
+  const { differences } = phase.compared;
+  if (differences.length === 0)
+    return {
+      same: true,
+      evidence: text`Proved: from an empty database the new revisions build the schema that the base branch's build. Rows that the deleted ones wrote were not compared.`,
+    };
+  const shown = describeAll(differences).slice(0, MOST_SHOWN);
+  return {
+    same: false,
+    evidence: text`Refuted: from an empty database, beside the base branch's schema, the new revisions' ${shown.flatMap((one, index) => (index === 0 ? one : text`; ${one}`))}${differences.length > MOST_SHOWN ? text`; and ${differences.length - MOST_SHOWN} more` : text``}.`,
   };
 }
 
@@ -111,20 +102,4 @@ function filesOf(group: readonly Change[], { base }: History): string {
   if (files.length <= 5) return files.join(" ");
   const folders = [...new Set(group.map(({ before }) => quoted(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
   return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
-}
-
-/** How many of the deleted revisions a deleted one builds on. */
-function depth(id: string, among: ReadonlySet<string>, base: Graph): number {
-  const below = new Set([id]);
-  for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
-  return below.size;
-}
-
-/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
-function standsFor(id: string, group: readonly Change[], children: readonly Change[], graph: Graph): boolean {
-  const parents = graph.parents.get(id) ?? [];
-  const gone = new Set(group.map((change) => change.id));
-  const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
-  const onTheSame = parents.length === before.size && parents.every((parent) => before.has(parent));
-  return onTheSame && (children.length === 0 || children.some(({ after }) => after!.down.includes(id)));
 }

@@ -42,6 +42,7 @@ export interface Stop {
 export type PhaseId =
   | "prepare"
   | "base"
+  | "squash"
   | "upgrade"
   | "downgrade"
   | "upgrade-again"

@@ -2,6 +2,7 @@
  * The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
  *
  *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
+ *   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
  *   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
  *   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
  *
@@ -30,6 +31,8 @@ export interface Plan {
   editedDowngrades: readonly string[];
   /** There is a processor to run the whole history beside the rest. */
   together: boolean;
+  /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
+  squash?: { substitute: string; last: string };
   /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
   scripts: readonly Script[];
   /** The revision that this schema stands for. */
@@ -99,13 +102,21 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   // What the baseline stands for is never run.
   const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
   const all = loaded.order.filter((id) => !below.has(id));
-  const added = all.filter((id) => !plan.base.has(id));
+  // What stands for deleted revisions runs on empty databases alone.
+  const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
+  const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
   const base = plan.fromBaseFiles && ports.base ? await ports.base() : undefined;
   const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
 
   const phases = {
     prepare: phaseOf("prepare", []),
     base: phaseOf("base", applied),
+    ...(plan.squash && {
+      squash: phaseOf(
+        "squash",
+        all.filter((id) => plan.base.has(id) || standing.has(id)),
+      ),
+    }),
     upgrade: phaseOf("upgrade", added),
     downgrade: phaseOf("downgrade", reversed(added)),
     again: phaseOf("upgrade-again", added),
@@ -172,13 +183,15 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       return end(text`the base branch's revisions do not run from an empty database`);
     }
     const b0 = await lab.snapshot(main);
-    const gone = phases.base.rows?.found.find((id) => !loaded.order.includes(id));
+    const gone = phases.base.rows?.found.find((id) => id !== plan.squash?.last && !loaded.order.includes(id));
     if (gone !== undefined) {
       return end(
         text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`,
       );
     }
     const copy = ports.base && (await scratch.clone(main, "base"));
+    if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
+    if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
 
     // The pull request's revisions, as the project runs them.
     const states = watchStates(b0, added, !loaded.several);
@@ -217,8 +230,13 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       } else phases.again.reason = text`the downgrade before it failed`;
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
-        phase.reason = text`the pull request adds no revision`;
+        phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
 
+    let each: Promise<Phase | undefined> = Promise.resolve(undefined);
+    const proof = async () => {
+      await models.copyIsFree;
+      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, empty, b0, each });
+    };
     const beside = await history?.outcome;
     if (beside) {
       compared(beside.down, "the empty database", empty, beside.bottom);
@@ -228,6 +246,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         Object.assign(phases.up, beside.up);
         evidence.foreign.push(...beside.foreign);
         await models.settle(evidence, again);
+        if (plan.editedDowngrades.length > 0) evidence.onBase = await proof();
         return end(text`it was not run`);
       }
     }
@@ -238,19 +257,16 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (!isAtHead) {
       const before = main;
       await models.copyIsFree;
-      if (copy) main = await scratch.clone(copy, "whole");
-      else {
+      if (copy) {
+        main = await scratch.clone(copy, "whole");
+        if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
+      } else {
         main = (await begin(phaseOf("prepare", []))) ?? before;
         if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
       }
       if (!scratch.server.another) await scratch.drop(before);
       await lab.run(phaseOf("upgrade", added), main, { own: true });
     }
-    let each: Promise<Phase | undefined> = Promise.resolve(undefined);
-    const proof = async () => {
-      await models.copyIsFree;
-      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, empty, b0, each });
-    };
     const down = await historyDown(lab, main, phases.down, empty);
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
@@ -279,6 +295,24 @@ const runsOn = ({ dialect: ours }: Scratch, dialect: string, postgresIsMeant: bo
   ours === "sqlite"
     ? dialect === "sqlite"
     : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || (dialect === "sqlite" && postgresIsMeant);
+
+/** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
+async function proveSquash(
+  lab: Laboratory,
+  phase: Phase,
+  database: Database | undefined,
+  b0: Catalog,
+  scratch: Scratch,
+): Promise<void> {
+  if (!database) return;
+  if (await lab.run(phase, database, { own: true })) compared(phase, "the base branch", b0, await lab.snapshot(database));
+  else if (!scratch.server.another && DISTURBANCES.has(phase.stop?.raised.sqlstate ?? "")) {
+    phase.state = "not-run";
+    phase.reason = text`on a given server all databases share their roles: ${phase.stop!.raised.message}`;
+    delete phase.stop;
+  }
+  await scratch.drop(database);
+}
 
 /**
  * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,

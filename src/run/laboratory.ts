@@ -41,6 +41,8 @@ export interface Laboratory {
   check(database: Database, options: Omit<CheckOptions, "connection" | "connectionFor">): Promise<Comparison | undefined>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
+  /** Tells a database the new name of a revision at which it stands. */
+  restamp(database: Database, from: string, to: string): Promise<void>;
   /** A second process with the project loaded; undefined where the first one cannot be copied. */
   copyProcess(): Promise<Driver | undefined>;
   stop(): Promise<void>;
@@ -194,6 +196,11 @@ export async function openLaboratory(
           );
         }
       }
+    },
+    async restamp(database, from, to) {
+      for (const part of partsOf(database))
+        for (const table of await findVersionTables(part.database))
+          await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
     },
     copyProcess: () => driver.copy(),
     stop: () => driver.stop(),

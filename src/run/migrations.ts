@@ -46,6 +46,8 @@ export interface Applied {
   fromBaseFiles: boolean;
   /** Applied revisions whose downgrade() was edited. */
   editedDowngrades: readonly string[];
+  /** Several applied revisions became a new one. */
+  squash?: { substitute: string; last: string };
   /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
   baseRoot?(): Promise<string>;
 }

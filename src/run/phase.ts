@@ -6,6 +6,7 @@ import type { Phase, PhaseId } from "./evidence.ts";
 const TITLES: Record<Exclude<PhaseId, "history-each">, string> = {
   prepare: "an empty database",
   base: "the base branch's revisions",
+  squash: "what stands for deleted revisions, from an empty database",
   upgrade: "the pull request's revisions, up",
   downgrade: "the pull request's revisions, down",
   "upgrade-again": "the pull request's revisions, up again",

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
-import { changedFiles, findBase, mergedTree, type Base, type GitEvent } from "../../src/history/base.ts";
+import { changedFiles, findBase, labelsOf, mergedTree, type Base, type GitEvent } from "../../src/history/base.ts";
 import { workTree } from "../../src/project/tree.ts";
 import { plain } from "../../src/text.ts";
 import { checkOut, makePullRequest, makeRepo, removeAll, repoIn, temporaryFolder, type Repo } from "./repositories.ts";
@@ -297,4 +297,15 @@ test("a token is given to git only when it has no credentials of its own, and on
   } finally {
     server.close();
   }
+});
+
+test("the labels of the pull request that an event is about", () => {
+  const event = (payload: unknown) => ({ name: "pull_request", payload });
+  expect(labelsOf(event({ pull_request: { labels: [{ name: "one" }, { name: 2 }, null, { name: "two" }] } }))).toEqual([
+    "one",
+    "two",
+  ]);
+  for (const payload of [null, {}, { pull_request: null }, { pull_request: { labels: "one" } }, "x"])
+    expect(labelsOf(event(payload))).toEqual([]);
+  expect(labelsOf(undefined)).toEqual([]);
 });

@@ -421,6 +421,76 @@ describe("the base branch's own files", () => {
   });
 });
 
+describe("a squash", () => {
+  const base = { ...a, b: { down: "a", ...table("tb") } };
+  const both = (second: string) => ({
+    upgrade: `op.create_table("ta", sa.Column("id", sa.Integer, primary_key=True)); op.create_table("${second}", sa.Column("id", sa.Integer, primary_key=True))`,
+    downgrade: `op.drop_table("${second}"); op.drop_table("ta")`,
+  });
+  const squashed = (second: string) =>
+    run({
+      base,
+      head: { n: both(second), c: { down: "n", ...table("tc") } },
+      deleted: ["a", "b"],
+      plan: { fromBaseFiles: true, squash: { substitute: "n", last: "b" } },
+    });
+
+  test("is proved by the catalog, and the journey goes on where databases are told the new name", async () => {
+    const evidence = await squashed("tb");
+    expect(evidence.phase("squash")).toMatchObject({ state: "ok", planned: ["n"], compared: { differences: [] } });
+    expect(evidence.phase("upgrade")).toMatchObject({ state: "ok", planned: ["c"] });
+    expect(evidence.phase("downgrade").rows!.found).toEqual(["n"]);
+    expect(evidence.phase("history-upgrade").compared!.differences).toEqual([]);
+  });
+
+  test("is refuted by it", async () => {
+    const { phase } = await squashed("tx");
+    expect(
+      phase("squash")
+        .compared!.differences.filter(({ kind }) => kind === "table")
+        .map(({ change, name }) => [change, name]),
+    ).toEqual([
+      ["removed", "public.tb"],
+      ["added", "public.tx"],
+    ]);
+  });
+
+  test("of the beginning is run with what remains, and not on databases that are beyond it", async () => {
+    const evidence = await run({
+      base: { ...base, c: { down: "b", ...table("tc") } },
+      head: { n: both("tb"), c: { down: "n", ...table("tc") } },
+      deleted: ["a", "b"],
+      plan: { fromBaseFiles: true, squash: { substitute: "n", last: "b" } },
+    });
+    expect(evidence.phase("squash")).toMatchObject({ planned: ["n", "c"], compared: { differences: [] } });
+    expect(evidence.phase("upgrade")).toMatchObject({ state: "not-run", planned: [] });
+  });
+});
+
+describe("an edited downgrade", () => {
+  test("has the base branch's run as well, where the pull request's shows nothing", async () => {
+    const evidence = await run({
+      base: { a: { ...table("ta"), downgrade: 'op.drop_table("nothing")' }, b: { down: "a", ...table("tb") } },
+      head: { a: table("ta") },
+      plan: { fromBaseFiles: true, editedDowngrades: ["a"] },
+    });
+    expect(evidence.phase("history-downgrade")).toMatchObject({ state: "ok" });
+    expect(evidence.onBase!.phases.find(({ id }) => id === "history-downgrade")!.stop).toMatchObject({ revision: "a" });
+  });
+
+  test("is tried by itself on the base branch, where another one stops the way down", async () => {
+    const evidence = await run({
+      base: {
+        a: { ...table("ta"), downgrade: 'op.drop_table("nothing")' },
+        b: { down: "a", ...table("tb"), downgrade: 'op.drop_table("neither")' },
+      },
+      head: { a: table("ta") },
+      plan: { fromBaseFiles: true, editedDowngrades: ["a"] },
+    });
+    expect(evidence.onBase!.phases.find(({ id }) => id === "history-each")!.stops).toMatchObject([{ revision: "a" }]);
+  });
+});
+
 describe("a baseline", () => {
   test("stands for its revision and all below it", async () => {
     const sql = "CREATE TABLE ta (id serial PRIMARY KEY);";
