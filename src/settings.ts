@@ -60,8 +60,8 @@ export const OPTIONS = {
   "setup-sql": { kind: "list", value: "FILE.sql", help: "SQL files that run first: extensions, roles, schemas" },
   baseline: {
     kind: "text",
-    value: "FILE.sql",
-    help: "schema that the revisions start from, where that is not an empty database",
+    value: "FILE.sql|models",
+    help: "schema that the revisions start from, where that is not an empty database; models: the tables of the base branch's models",
   },
   "baseline-revision": { kind: "text", value: "REVISION", help: "revision at which the baseline stands" },
   timeout: { kind: "number", value: "SECONDS", help: "how long a migration may stand still (120)" },

@@ -7,11 +7,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from alembic.autogenerate import RevisionContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.util import to_list
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from . import session
 from .difference import Differences
 from .errors import Sources, describe
 from .load import LoadError
@@ -107,6 +109,9 @@ class _Comparison:
         if not targets or context.connection is None:
             return []
         self._contexts += 1
+        if self._request.get("create"):
+            _create(targets, context.connection)
+            return []
         revision_context = self._revision_context()
         # The database may stand below the heads: what is asked is whether it is as the models are.
         revision_context.run_autogenerate(self._project.script.get_heads(), context)
@@ -129,6 +134,18 @@ class _Comparison:
             if key in tables:
                 self._declared[key] = _definition(tables[key], context.dialect)
         return []
+
+
+def _create(targets: list[Any], connection: Any) -> None:
+    """Make all tables of the models, and the schemas that they are in, for good."""
+    for schema in sorted({table.schema for metadata in targets for table in metadata.tables.values() if table.schema}):
+        connection.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+    for metadata in targets:
+        metadata.create_all(connection)
+    dbapi = session.of(connection)
+    if session.state(dbapi) == session.OPEN:
+        # Where each migration has a transaction of its own, nobody commits this one.
+        dbapi.commit()
 
 
 def _definition(table: Any, dialect: Any) -> str:

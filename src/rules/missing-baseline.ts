@@ -1,6 +1,6 @@
 import type { Graph } from "../project/graph.ts";
 import type { Evidence } from "../run/evidence.ts";
-import { block, code, text } from "../text.ts";
+import { block, code, text, type Text } from "../text.ts";
 import { causeOf, phasesOf, placeOfStop } from "./observed.ts";
 import { evidenceOf, firstLine } from "./raised.ts";
 import { rule } from "./rule.ts";
@@ -9,6 +9,14 @@ import { rule } from "./rule.ts";
 function headOf(graph: Graph, { base }: Evidence, fallback: string): string {
   const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
   return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
+}
+
+/** @param given a baseline is given already, which is too old */
+function wayOut({ hasModels }: Evidence, given: boolean, head: string): Text {
+  const file = text`dump a schema whose revision is ${given ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands: ${block(`baseline = "schema.sql"\nbaseline-revision = "${head}"`, "toml")}`;
+  if (given || !hasModels)
+    return text`Give the gate a schema that the chain can start from, in ${code("alembic-gate.toml")}: ${file}`;
+  return text`Tell the gate in ${code("alembic-gate.toml")} what the chain starts from. Where new databases are made by ${code("create_all()")} and stamped, the base branch's models stand for all of its revisions, and there is nothing to keep up to date: ${block('baseline = "models"', "toml")} Where production has what no model declares (views, triggers, old tables), ${file}`;
 }
 
 export default rule({
@@ -29,7 +37,7 @@ export default rule({
         file: environment.config,
         line: 1,
         message: text`The migrations do not start ${where}: the revision ${code(stop.revision!)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
-        help: text`Give the gate a schema that the chain can start from: dump one whose revision is ${baseline ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${headOf(graph, run, stop.revision!)}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
+        help: text`${wayOut(run, baseline, headOf(graph, run, stop.revision!))} Until then ${code("static: true")} judges the graph and the history alone.`,
         evidence: evidenceOf(stop),
         ...(place.file !== undefined && { related: [{ file: place.file, line: place.line, message: text`this fails` }] }),
       },

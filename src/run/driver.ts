@@ -125,6 +125,8 @@ export interface CheckOptions extends Pick<RunOptions, "connection" | "connectio
   changed?: readonly string[];
   /** What the models declare of these tables is told as well. */
   tables?: readonly string[];
+  /** Makes all tables of the models instead; nothing is compared. */
+  create?: true;
 }
 
 /** The models, compared with a database. Files are relative to the root. */
@@ -398,7 +400,7 @@ function driverOf(
     return driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
   };
 
-  const check = async ({ connection, connectionFor, changed = [], tables = [] }: CheckOptions): Promise<Comparison> => {
+  const check = async ({ connection, connectionFor, changed = [], tables = [], create }: CheckOptions): Promise<Comparison> => {
     await loaded;
     if (running) throw new Error("a run is under way");
     running = true;
@@ -409,6 +411,7 @@ function driverOf(
       connection,
       changed: files,
       tables: [...tables],
+      ...(create && { create }),
       ...(connectionFor && { several: true }),
     };
     const hear = (event: Event) => {

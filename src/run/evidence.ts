@@ -99,6 +99,8 @@ export interface Evidence {
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];
+  /** env.py gives Alembic models to compare the database with. */
+  hasModels?: boolean;
   /** Absent where there are none, or head was not reached. */
   models?: Models;
   /** The dialect of the URL that env.py asked for: `postgresql`. */

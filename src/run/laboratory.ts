@@ -60,13 +60,12 @@ interface VersionTable {
 export async function openLaboratory(
   scratch: Scratch,
   start: () => Promise<Driver>,
-  evidence: Pick<Evidence, "dbapi" | "dialect" | "foreign">,
+  evidence: Pick<Evidence, "dbapi" | "dialect" | "foreign" | "hasModels">,
   progress: (phase: string, revision?: string) => void,
 ): Promise<Laboratory> {
   let driver = await start();
   let gone = false;
   let versionTables: RunResult["versionTables"] = [];
-  let models = false;
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
     const names = versionTables.map(({ name }) => name);
@@ -117,7 +116,7 @@ export async function openLaboratory(
     }
     gone = result.died || result.hung !== undefined;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
-    models ||= result.models;
+    evidence.hasModels ||= result.models;
     evidence.dbapi ??= result.connects[0]?.driver;
     evidence.dialect ??= result.connects[0]?.dialect;
     evidence.foreign.push(...result.foreign);
@@ -171,7 +170,7 @@ export async function openLaboratory(
       }),
     snapshot: (database) => snapshot(database),
     async check(database, options) {
-      if (!models) return undefined;
+      if (!evidence.hasModels) return undefined;
       if (gone) driver = await start();
       const attempt = () => driver.check({ ...options, ...connectionsOf(scratch, database) });
       let comparison = await attempt();

@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { Failure } from "../failure.ts";
 import type { Server } from "../postgres/server.ts";
 import { openSqliteScratch } from "../sqlite/scratch.ts";
 import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
@@ -10,6 +9,7 @@ import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
+import { makeFromModels, readBaseline, readScript } from "./baseline.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
@@ -60,7 +60,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
   const [setup, baseline] = await Promise.all([
-    Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))),
+    Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))),
     readBaseline(task.root, settings),
   ]);
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
@@ -134,9 +134,25 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     const applied = await task.applied;
     if (!applied) return undefined;
     const { baseRoot, ...what } = applied;
-    const travelOn = async (scratch: Scratch, made: Database[]) =>
-      travel(
-        { ...what, together, postgresIsMeant: task.postgresIsMeant, scripts, ...(baseline && { baseline: baseline.revision }) },
+    const travelOn = async (scratch: Scratch, made: Database[]) => {
+      const fromModels =
+        settings.baseline === "models"
+          ? await makeFromModels({
+              database: await prepared(scratch, scripts, "models"),
+              base: what.base,
+              process: baseRoot ? await startBase(baseRoot) : first,
+            })
+          : undefined;
+      const database = fromModels?.database ?? (await imported.get(task.root));
+      const revision = fromModels?.revision ?? baseline?.revision;
+      return travel(
+        {
+          ...what,
+          together,
+          postgresIsMeant: task.postgresIsMeant,
+          scripts,
+          ...(revision !== undefined && { baseline: revision }),
+        },
         {
           scratch,
           made,
@@ -146,11 +162,12 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
             return driver;
           },
           ...(baseRoot && { base: () => startBase(baseRoot) }),
-          ...(imported.has(task.root) && { imported: await imported.get(task.root)! }),
+          ...(database && { imported: database }),
           progress: (phase, revision) =>
             task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
         },
       );
+    };
     let [scratch, onSqlite] = await Promise.all([
       scratchOf(),
       loaded.then(
@@ -211,29 +228,6 @@ async function sourcesOf({ differences }: Models, root: string): Promise<{ file:
 function isOnSqlite(error: unknown, { postgresIsMeant }: Migrations): true {
   if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
   throw error;
-}
-
-async function script(root: string, file: string, setting: string): Promise<{ file: string; sql: string }> {
-  try {
-    return { file, sql: await readFile(path.join(root, file), "utf8") };
-  } catch {
-    throw new Failure(
-      2,
-      text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`,
-      text`Its path is relative to the repository's root.`,
-    );
-  }
-}
-
-async function readBaseline(root: string, { baseline, baselineRevision }: Migrations["settings"]) {
-  if (baseline === undefined) return undefined;
-  if (baselineRevision === undefined)
-    throw new Failure(
-      2,
-      text`${code("baseline")} is given without ${code("baseline-revision")}.`,
-      text`Name the revision at which the database stood that the file was dumped from.`,
-    );
-  return { ...(await script(root, baseline, "baseline")), revision: baselineRevision };
 }
 
 /** The evidence of a project that Alembic could not load. */

@@ -72,6 +72,8 @@ export interface Check {
   changed: string[];
   /** What the models declare of these tables is told as well. */
   tables: string[];
+  /** Makes all tables of the models instead; nothing is compared. */
+  create?: true;
 }
 
 export type Request =

@@ -19,6 +19,16 @@ test("the revision that fails, and the lines that name a baseline", () => {
   expect(draft!.related).toMatchObject([{ file: fileOf("a"), line: 10 }]);
 });
 
+test("where there are models, they may stand for the revisions; what they lack needs a file", () => {
+  const phases = [phase("base", { planned: ["a", "b"], stop: stop("a") })];
+  const [draft] = judge(
+    missingBaseline,
+    graph,
+    evidence(phases, { order: ["a", "b"], base: new Set(["a", "b"]), hasModels: true }),
+  );
+  expect(toPaste(draft!)).toEqual(['baseline = "models"', 'baseline = "schema.sql"\nbaseline-revision = "b"']);
+});
+
 test("a baseline that is given and too old", () => {
   const run = evidence([phase("base", { planned: ["b"], stop: stop("b") })], { order: ["a", "b"], base: new Set(["a", "b"]) });
   expect(said(judge(missingBaseline, graph, run)[0]!)).toContain("do not start with the baseline that is given: the revision b");
