@@ -17,7 +17,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const python = makeEnvironment();
 const alembic = path.join(path.dirname(python), "alembic");
 const node = actionNode();
-const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [2, 100, 1000];
+const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [2, 30, 100, 300, 1000];
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const seconds = (value) => `${value.toFixed(2)} s`;
@@ -83,7 +83,7 @@ async function compareWithHand(server, revisions) {
     run(alembic, ["heads"], folder, hand);
     const byHand = [];
     const byGate = [];
-    for (let repetition = 0; repetition < (revisions > 500 ? 1 : 3); repetition++) {
+    for (let repetition = 0; repetition < 3; repetition++) {
       await sql.unsafe("CREATE DATABASE bench");
       const commands = [
         ["upgrade", "head"],
