@@ -60,8 +60,9 @@ const objectDifferences = (differences: readonly Difference[]): ObjectDifference
   }));
 
 /** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
-export function phaseReports({ phases }: Evidence): PhaseReport[] {
+export function phaseReports({ phases, rows }: Evidence): PhaseReport[] {
   return phases
+    .flatMap((phase) => (phase.id === "upgrade-again" && rows ? [phase, ...rows.phases] : [phase]))
     .filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0))
     .map(({ id, title, planned, seconds, state, compared, steps, stop }) => ({
       id,

@@ -3,6 +3,7 @@ import path from "node:path";
 import { Failure } from "./failure.ts";
 import { squashOf } from "./history/deletions.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
+import { commitTree } from "./history/git.ts";
 import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
@@ -13,6 +14,7 @@ import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
 import { runMigrations, type Applied } from "./run/migrations.ts";
 import { startEarly, type EarlyProcess } from "./run/process.ts";
+import { isSeedFile } from "./run/seed.ts";
 import { ask, type Proof } from "./settle.ts";
 import { text, type Text } from "./text.ts";
 import type { World } from "./world.ts";
@@ -113,11 +115,15 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
   booting.catch(() => {});
   const interpreter = await interpreterOf(task);
   const early = task.early.of(target);
-  const applied = reading.then((facts): Applied | undefined => {
+  const applied = reading.then(async (facts): Promise<Applied | undefined> => {
     if (notRun(facts)) return undefined;
     const { git } = project;
     const history = facts.history.known ? facts.history.value : undefined;
     const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : undefined;
+    const { seed } = settings;
+    // Rows for a database of the base branch: its own file fits it.
+    const seedChanges = seed !== undefined && isSeedFile(seed) && history?.changedFiles.includes(seed);
+    const bytes = seedChanges && history && git ? await commitTree(git, history.base.commit).read(seed) : undefined;
     return {
       base: new Set(history?.graph.revisions.keys()),
       editedDowngrades: [...(history?.changes.values() ?? [])].flatMap(({ id, edited }) =>
@@ -128,6 +134,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),
+      ...(bytes && { baseSeed: new TextDecoder().decode(bytes) }),
       ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }),
     };
   });

@@ -43,7 +43,7 @@ export const OPTIONS = {
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {
     kind: "list",
-    choices: ["graph", "history", "run", "drift", "setup"],
+    choices: ["graph", "history", "run", "data", "drift", "setup"],
     value: "FAMILY",
     help: "only rules of these families",
     perRun: true,
@@ -64,6 +64,11 @@ export const OPTIONS = {
     help: "schema that the revisions start from, where that is not an empty database; models: the tables of the base branch's models",
   },
   "baseline-revision": { kind: "text", value: "REVISION", help: "revision at which the baseline stands" },
+  seed: {
+    kind: "text",
+    value: "FILE.sql|COMMAND",
+    help: "rows for a database of the base branch: a file of SQL, or a command that finds the database in DATABASE_URL and PGHOST …",
+  },
   timeout: { kind: "number", value: "SECONDS", help: "how long a migration may stand still (120)" },
   downgrades: {
     kind: "choice",
@@ -141,6 +146,8 @@ export interface Settings {
   setupSql: string[];
   baseline?: string;
   baselineRevision?: string;
+  /** A file, or a command. */
+  seed?: string;
   /** Seconds. */
   timeout: number;
   downgrades: "required" | "optional";

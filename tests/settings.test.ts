@@ -111,7 +111,7 @@ describe("arguments", () => {
     [["--postgres-version", "16.4"], "--postgres-version: 16.4 is not a whole number above zero.", "major version"],
     [["--expected-heads", "99999999999999999999"], "--expected-heads: 99999999999999999999 is not", "how many heads"],
     [["--fail-on", "notice"], "--fail-on: notice is not known.", "Allowed: error, warning and never."],
-    [["--only", "graph,safety"], "--only: safety is not known.", "Allowed: graph, history, run, drift and setup."],
+    [["--only", "graph,safety"], "--only: safety is not known.", "Allowed: graph, history, run, data, drift and setup."],
     [["a", "b"], "One folder at a time, not a and b.", "--config"],
   ])("%j is refused", async ([argv, said, help]) => {
     const failed = await failure(() => readArguments(argv));
@@ -161,7 +161,7 @@ describe("inputs", () => {
     ["STATIC", "yes", "The input static: yes is neither true nor false.", "Allowed: true and false."],
     ["TIMEOUT", "2 minutes", "The input timeout: 2 minutes is not a whole number above zero.", "stand still"],
     ["DOWNGRADES", "never", "The input downgrades: never is not known.", "Allowed: required and optional."],
-    ["ONLY", "safety", "The input only: safety is not known.", "Allowed: graph, history, run, drift and setup."],
+    ["ONLY", "safety", "The input only: safety is not known.", "Allowed: graph, history, run, data, drift and setup."],
   ])("%s: %s is refused", async ([name, value, said, help]) => {
     const failed = await failure(() => readInputs({ [`INPUT_${name}`]: value }));
     expect(failed).toMatchObject({ exitCode: 2, said, help: expect.stringContaining(help) });

@@ -46,7 +46,7 @@ export function catalogQuery(): string {
 }
 
 /** An identifier as people write it: quoted only where it would mean another one without. */
-const identifier = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+export const identifier = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
 /** The key of an object in a catalog. */
 export const keyOf = ({ kind, name }: Pick<CatalogObject, "kind" | "name">): string => `${kind} ${name}`;

@@ -27,6 +27,9 @@ import leftoverAfterDowngrade from "./leftover-after-downgrade.ts";
 import schemaNotRestored from "./schema-not-restored.ts";
 import secondUpgradeDiffers from "./second-upgrade-differs.ts";
 import hiddenFailure from "./hidden-failure.ts";
+import failsOnRows from "./fails-on-rows.ts";
+import losesData from "./loses-data.ts";
+import dropsData from "./drops-data.ts";
 import modelDrift from "./model-drift.ts";
 import type { Rule } from "./rule.ts";
 
@@ -59,5 +62,8 @@ export const RULES: readonly Rule[] = [
   schemaNotRestored,
   secondUpgradeDiffers,
   hiddenFailure,
+  failsOnRows,
+  losesData,
+  dropsData,
   modelDrift,
 ];

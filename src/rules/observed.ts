@@ -2,7 +2,8 @@
 import type { Draft, Place } from "../finding.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Revision } from "../project/revision.ts";
-import type { Evidence, Phase, PhaseId, Step, Stop } from "../run/evidence.ts";
+import type { Evidence, Phase, PhaseId, Stop } from "../run/evidence.ts";
+import { firstErrorOf } from "../run/first-error.ts";
 import type { Raised } from "../run/protocol.ts";
 import type { Text } from "../text.ts";
 import { evidenceOf } from "./raised.ts";
@@ -18,7 +19,7 @@ export const stopsGoingDown = (run: Evidence): Stop[] =>
     ...stops,
   ]);
 
-/** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
+/** The phase with the errors that came first. */
 function withFirstError(phase: Phase): Phase {
   const { stop, stops, steps } = phase;
   return {
@@ -26,16 +27,6 @@ function withFirstError(phase: Phase): Phase {
     ...(stop && { stop: firstErrorOf(stop, steps) }),
     ...(stops && { stops: stops.map((one) => firstErrorOf(one, steps)) }),
   };
-}
-
-function firstErrorOf(stop: Stop, steps: readonly Step[]): Stop {
-  if (stop.raised.sqlstate !== "25P02") return stop;
-  const statements = steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? [];
-  const failed = statements.find(({ error }) => error && error.sqlstate !== "25P02");
-  if (!failed?.error) return stop;
-  const { file, line, sql, error } = failed;
-  const { sqlstate: _, ...raised } = stop.raised;
-  return { ...stop, ...(file !== undefined && { file, line }), raised: { ...raised, type: "DatabaseError", ...error, sql } };
 }
 
 /** What stopped a phase, by the kind of mend that it needs. */

@@ -19,7 +19,7 @@ export interface Facts {
   /** What edited revisions would execute, before and after. */
   edits: Edits;
   /** What the settings say about what is meant. */
-  settings: { expectedHeads?: number; allowLabel?: string };
+  settings: { expectedHeads?: number; allowLabel?: string; downgrades?: "required" | "optional" };
 }
 
 /** Each fact, known or not. */

@@ -2,6 +2,7 @@
 import type { Difference } from "../postgres/catalog.ts";
 import type { Text } from "../text.ts";
 import type { ModelDifference, Raised } from "./protocol.ts";
+import type { RowsEvidence } from "./rows.ts";
 
 /** One statement that a revision executed. Files are relative to the root where they are in it. */
 export interface Statement {
@@ -48,7 +49,10 @@ export type PhaseId =
   | "upgrade-again"
   | "history-downgrade"
   | "history-upgrade"
-  | "history-each";
+  | "history-each"
+  | "rows-upgrade"
+  | "rows-downgrade"
+  | "rows-upgrade-again";
 
 export interface Phase {
   id: PhaseId;
@@ -107,6 +111,8 @@ export interface Evidence {
   dialect?: string;
   /** What the project runs on, where that is neither Postgres nor SQLite: `mysql`. */
   unsupported?: string;
+  /** What the pull request's revisions did to rows; absent where none of them touches a table that was there before. */
+  rows?: RowsEvidence;
   /** What the base branch's own files did, where old revisions looked faulty. */
   onBase?: Evidence;
   foreign: { wanted: string; file?: string; line?: number }[];

@@ -3,6 +3,7 @@
  *
  *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
  *   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
+ *   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
  *   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
  *   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
  *
@@ -17,8 +18,9 @@ import type { Evidence, Phase } from "./evidence.ts";
 import { tryEach } from "./each.ts";
 import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
-import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { compareBase, shared, watchModels } from "./models.ts";
+import { compared, isSuspicious, phaseOf } from "./phase.ts";
+import { planRows, type Seed } from "./rows.ts";
 import { several } from "./several.ts";
 import { watchStates, type States } from "./states.ts";
 
@@ -51,6 +53,10 @@ export interface Ports {
   base?(): Promise<Driver | undefined>;
   /** Databases in which the scripts have run already; the first ones that are needed are taken from here. */
   made: Database[];
+  /** Puts the project's own rows into a database of the base branch. */
+  seed?: Seed;
+  /** Absolute root of the pull request's files. */
+  root?: string;
   /** The database that the project connected to while it was imported, if it did. */
   imported?: Database;
   /** Called at every phase and step. */
@@ -193,6 +199,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
     if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
 
+    const rows = await planRows({ ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence });
+
     // The pull request's revisions, as the project runs them.
     const states = watchStates(b0, added, !loaded.several);
     let reachedHead = b0;
@@ -203,6 +211,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       states.reach((reachedHead = await lab.snapshot(main)));
       evidence.schema = compareCatalogs(b0, reachedHead);
       for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+      rows?.fill(phases.upgrade.steps, reachedHead);
       isAtHead = false;
     }
     const models = await watchModels({
@@ -228,6 +237,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         if (await lab.run(phases.again, main, { own: true }))
           isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
       } else phases.again.reason = text`the downgrade before it failed`;
+      await rows?.run(lab, phases);
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
         phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;

@@ -17,6 +17,7 @@ import type { Raised } from "./protocol.ts";
 import { travel } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, projectEnvironment } from "./process.ts";
+import { seedOf } from "./seed.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -30,7 +31,7 @@ export interface Migrations {
   /** A process of it that was started already. */
   early?: EarlyProcess;
   server: Promise<Server>;
-  settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision">;
+  settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision" | "seed">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   progress(step: string): void;
@@ -48,6 +49,8 @@ export interface Applied {
   editedDowngrades: readonly string[];
   /** Several applied revisions became a new one. */
   squash?: { substitute: string; last: string };
+  /** The base branch's own file of rows, where the pull request changes it. */
+  baseSeed?: string;
   /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
   baseRoot?(): Promise<string>;
 }
@@ -162,6 +165,15 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
             return driver;
           },
           ...(baseRoot && { base: () => startBase(baseRoot) }),
+          root: task.root,
+          ...(settings.seed !== undefined && {
+            seed: seedOf(settings.seed, {
+              ...task,
+              directory: path.join(task.root, environment.directory),
+              scratch,
+              ...(applied.baseSeed !== undefined && { before: applied.baseSeed }),
+            }),
+          }),
           ...(database && { imported: database }),
           progress: (phase, revision) =>
             task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),

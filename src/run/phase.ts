@@ -12,6 +12,9 @@ const TITLES: Record<Exclude<PhaseId, "history-each">, string> = {
   "upgrade-again": "the pull request's revisions, up again",
   "history-downgrade": "downgrade base",
   "history-upgrade": "upgrade head once more",
+  "rows-upgrade": "the pull request's on rows, up",
+  "rows-downgrade": "the pull request's on rows, down",
+  "rows-upgrade-again": "the pull request's on rows, up again",
 };
 
 /** A phase that was not run yet. */

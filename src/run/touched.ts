@@ -1,0 +1,78 @@
+/** Which tables of the base branch a pull request's revisions touch. */
+import type { Catalog, CatalogObject, Difference } from "../postgres/catalog.ts";
+import { valueText } from "../postgres/describe.ts";
+import type { Step } from "./evidence.ts";
+
+/** An identifier in SQL or in a qualified name, quoted or not. */
+const IDENTIFIER = /"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g;
+
+/** The identifiers in SQL, and all other words, as the server reads them. */
+export function words(sql: string): string[] {
+  return [...sql.matchAll(IDENTIFIER)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain!.toLowerCase());
+}
+
+/** The last part of a table's name, without quotes. */
+export const lastName = (name: string): string => words(name).at(-1) ?? "";
+
+const CREATES_TABLE = /^\s*create\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b/i;
+const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\b|\bpartition\s+of\b/i;
+/** Only the table's own keys refer to others: rows play no part. */
+const makesTable = (sql: string): boolean => CREATES_TABLE.test(sql) && !FROM_OTHERS.test(sql);
+
+/**
+ * The tables of `before` that statements name, or to whose parts something happened. It may be some more than were touched: the name of
+ * a table may be a column's as well.
+ *
+ * @param steps what the revisions executed
+ * @param differences what they did to the catalog
+ */
+export function touchedTables(before: Catalog, steps: readonly Step[], differences: readonly Difference[]): CatalogObject[] {
+  const tables = [...before.values()].filter(({ kind }) => kind === "table");
+  const byName = new Map<string, CatalogObject[]>();
+  for (const table of tables) byName.set(lastName(table.name), [...(byName.get(lastName(table.name)) ?? []), table]);
+  const touched = new Set<CatalogObject>();
+  for (const { statements } of steps) {
+    for (const { sql } of statements) {
+      if (makesTable(sql)) continue;
+      for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
+    }
+  }
+  const tableOf = (key: string | undefined): CatalogObject | undefined => {
+    const object = key === undefined ? undefined : before.get(key);
+    return object?.kind === "table" ? object : object && tableOf(object.parent);
+  };
+  for (const { kind, name, parent, change } of differences) {
+    const table = tableOf(parent ?? `${kind} ${name}`);
+    if (table) touched.add(table);
+    if (change !== "changed" || (kind !== "domain" && kind !== "enum type")) continue;
+    // A stricter domain is checked on all columns that have it.
+    for (const column of before.values()) {
+      if (column.kind !== "column" || !words(valueText(column.properties.type ?? null)).includes(lastName(name))) continue;
+      const of = tableOf(column.parent);
+      if (of) touched.add(of);
+    }
+  }
+  return [...touched];
+}
+
+/** Operations that make something new, or drop it again. */
+const MAKES_NEW = new Set(["create_table", "drop_table", "f"]);
+const ON_TABLE = new Set(["create_index", "drop_index"]);
+
+/**
+ * Whether the source of a revision shows that it only makes tables and drops them: no row that is there before can play a part then.
+ * False where it cannot be told.
+ */
+export function onlyMakesTables(source: string): boolean {
+  if (/\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|from\s+\.|import_module|bulk_insert/.test(source))
+    return false;
+  const made = new Set([...source.matchAll(/\bop\.create_table\(\s*["'](\w+)["']/g)].map(([, name]) => name!));
+  return [...source.matchAll(/\bop\.(\w+)(\([^\n]*(?:\n[^\n]*){0,2})/g)].every(([, operation, rest]) => {
+    if (MAKES_NEW.has(operation!)) return true;
+    if (!ON_TABLE.has(operation!)) return false;
+    const table =
+      /table_name\s*=\s*["'](\w+)["']/.exec(rest!)?.[1] ??
+      /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*["'](\w+)["']/.exec(rest!)?.[1];
+    return table !== undefined && made.has(table);
+  });
+}
