@@ -7,9 +7,9 @@ import { CATALOGUE, pageOf } from "./catalogue.ts";
 import type { Report } from "./finding.ts";
 import { gate } from "./gate.ts";
 import { linksOf, readEvent } from "./github/event.ts";
-import { githubRun } from "./github/run.ts";
+import { openPullRequests } from "./github/pulls.ts";
+import { githubRun, type GitHubRun } from "./github/run.ts";
 import { sendToGitHub } from "./github/send.ts";
-import type { GitEvent } from "./history/base.ts";
 import { fenced, noticeCommand, sendAnnotations } from "./report/annotations.ts";
 import { paragraphs } from "./report/document.ts";
 import { sendFiles } from "./report/files.ts";
@@ -43,9 +43,7 @@ async function write(report: Report, root?: string): Promise<void> {
 }
 
 /** Sends the report where a token is needed; what could not be sent is one notice, and changes nothing else. */
-async function send(report: Report, root: string, given: Given, event: GitEvent): Promise<void> {
-  const run = githubRun(env, event.payload, event.token);
-  if (!run) return;
+async function send(report: Report, root: string, given: Given, run: GitHubRun): Promise<void> {
   const { comment, directory, config, name, postgresVersion } = layer(given);
   const selection = [directory === "." ? "" : directory, ...config, ...name, postgresVersion ?? ""];
   const owner = { workflow: run.workflow, job: run.job, environment: selection.filter((part) => part !== "").join(" ") };
@@ -72,9 +70,13 @@ async function main(): Promise<void> {
   const given = readInputs(env);
   const signal = abortedBySignals();
   const cwd = env.GITHUB_WORKSPACE ?? process.cwd();
-  const { report, root } = await gate(given, { cwd, env, event, signal, progress: () => {} });
+  const run = githubRun(env, event.payload, event.token);
+  const pull = run?.pull;
+  const others = run && pull && (() => openPullRequests(run, { base: pull.base, but: pull.number }, env));
+  const world = { cwd, env, event, signal, progress: () => {}, ...(others && { openPullRequests: others }) };
+  const { report, root } = await gate(given, world);
   await write(report, root);
-  if (!signal.aborted) await send(report, root, given, event);
+  if (run && !signal.aborted) await send(report, root, given, run);
 }
 
 try {

@@ -10,6 +10,7 @@ import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
 import { readHistory } from "./history/history.ts";
+import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
 import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { readGraph } from "./project/graph.ts";
@@ -42,12 +43,13 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
     const project = await clock.time("project", () => openProject(given, checkout));
     const early = beginEarly(project, world);
     const server = serverFor(project, world);
+    const neighbours = neighboursFor(project, world);
     try {
       const base = await finding;
       const touched = await clock.time("changes", () => touches(project, base));
       if (!touched) return { report: untouched(project, clock.timings()), root };
       const judged = await Promise.all(
-        project.environments.map((target) => judgeAlone({ target, project, early, server, world }, base, clock)),
+        project.environments.map((target) => judgeAlone({ target, project, early, server, world }, neighbours, base, clock)),
       );
       const report = conclude(
         judged.flatMap(({ report }) => report ?? []),
@@ -58,7 +60,7 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
       return { report, root };
     } finally {
       early.drop();
-      await server.stop();
+      await Promise.all([server.stop(), neighbours.remove()]);
     }
   } catch (error) {
     return { report: brokenReport(error, world.signal, clock.timings()), root };
@@ -94,10 +96,15 @@ interface Judged {
 }
 
 /** Judges one environment, whose failure hides nothing of the others. */
-async function judgeAlone(task: Omit<Task, "baseFiles">, base: BaseFact, clock: Stopwatch): Promise<Judged> {
+async function judgeAlone(
+  task: Omit<Task, "baseFiles">,
+  neighbours: LazyNeighbours,
+  base: BaseFact,
+  clock: Stopwatch,
+): Promise<Judged> {
   const baseFiles = baseFilesOf(task.project);
   try {
-    return await judge({ ...task, baseFiles }, base, clock);
+    return await judge({ ...task, baseFiles }, neighbours, base, clock);
   } catch (error) {
     return { failures: [reported(error, task.world.signal)] };
   } finally {
@@ -106,7 +113,7 @@ async function judgeAlone(task: Omit<Task, "baseFiles">, base: BaseFact, clock: 
 }
 
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
-async function judge(task: Task, base: BaseFact, clock: Stopwatch): Promise<Judged> {
+async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clock: Stopwatch): Promise<Judged> {
   const { target, project, world } = task;
   const { environment, settings } = target;
   const failures: Report["failures"] = [];
@@ -115,14 +122,17 @@ async function judge(task: Task, base: BaseFact, clock: Stopwatch): Promise<Judg
   const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
   const observing = running ? clock.time("run", () => observe(task, reading)) : undefined;
   const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
-  const [facts, edits, observed] = await Promise.all([
+  const asking = world.openPullRequests !== undefined && rules.some(({ wants }) => wants.includes("neighbours"));
+  const [facts, others, edits, observed] = await Promise.all([
     reading,
+    asking ? clock.time("neighbours", () => neighbours.of(target, reading)) : undefined,
     comparing ? clock.time("edits", () => observeEdits(task, reading)) : undefined,
     observing?.catch((error: unknown): FactsOf["run"] => {
       failures.push(reported(error, world.signal));
       return { known: false, reason: text`the gate could not run the migrations` };
     }),
   ]);
+  if (others) facts.neighbours = others;
   if (edits) facts.edits = edits;
   if (observed) facts.run = observed;
   const proof = proofOf(environment, facts, rules);
@@ -135,6 +145,7 @@ async function judge(task: Task, base: BaseFact, clock: Stopwatch): Promise<Judg
     ...(proof && { proof }),
     ...(label !== undefined && { allowedBy: label }),
   });
+  settled.notChecked.push(...neighbours.notChecked());
   return { report: reportOf(target, facts, settled), failures };
 }
 

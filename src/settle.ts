@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Draft, Finding, NotChecked, Severity } from "./finding.ts";
 import { applyIgnores } from "./ignores.ts";
 import { bareName, mentions } from "./rules/observed.ts";
-import type { Facts, FactsOf, Family, Rule } from "./rules/rule.ts";
+import type { Fact, Facts, FactsOf, Family, Rule } from "./rules/rule.ts";
 import type { Settings } from "./settings.ts";
 import { count, plain, text, type Text } from "./text.ts";
 
@@ -51,12 +51,14 @@ interface Said {
   ran: Set<string>;
 }
 
+const UNKNOWN: Fact<never> = { known: false, reason: text`nobody was asked` };
+
 /** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
 export function ask({ rules, environment, facts }: Pick<Judged, "rules" | "environment" | "facts">): Said {
   const said: Said = { findings: [], unknown: new Map(), ran: new Set() };
-  const value = (need: keyof Facts) => (facts[need].known ? facts[need].value : undefined);
+  const value = (need: keyof Facts) => (facts[need]?.known ? facts[need].value : undefined);
   for (const rule of rules) {
-    const missing = rule.needs.map((need) => ({ need, fact: facts[need] })).find(({ fact }) => !fact.known);
+    const missing = rule.needs.map((need) => ({ need, fact: facts[need] ?? UNKNOWN })).find(({ fact }) => !fact.known);
     if (missing && !missing.fact.known) {
       const entry = said.unknown.get(missing.need) ?? { rules: [], reason: missing.fact.reason };
       entry.rules.push(rule.id);

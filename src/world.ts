@@ -1,5 +1,10 @@
 /** What the gate is given from outside: nothing below the entries reads process.env, process.cwd() or the clock of a signal by itself. */
 import type { GitEvent } from "./history/base.ts";
+import type { OpenPullRequest } from "./history/neighbours.ts";
+import type { Text } from "./text.ts";
+
+/** Those that are looked at, and how many more there are; or the reason why nobody knows. */
+export type OpenPullRequests = { known: true; pulls: readonly OpenPullRequest[]; more: boolean } | { known: false; reason: Text };
 
 export interface World {
   /** Folder from which relative paths are meant; absolute. */
@@ -7,6 +12,8 @@ export interface World {
   env: NodeJS.ProcessEnv;
   /** What GitHub says about the run, in an action. */
   event?: GitEvent;
+  /** The other pull requests that are to be merged into the same branch, most recently touched first, where GitHub can be asked. */
+  openPullRequests?: () => Promise<OpenPullRequests>;
   /** Aborted by Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   /** Told where the gate is, for people who wait. */

@@ -133,10 +133,19 @@ export async function openGit(directory: string): Promise<Git | undefined> {
     return undefined;
   }
   const [root = "", shallow, format] = answer.trimEnd().split("\n");
+  return gitIn(path.resolve(root), { shallow: shallow === "true", objectFormat: format === "sha256" ? "sha256" : "sha1" }, true);
+}
+
+/**
+ * git in a folder that is known to be a repository.
+ *
+ * @param lazy whether what a partial clone lacks may be fetched when somebody reads it
+ */
+export function gitIn(root: string, { shallow, objectFormat }: Pick<Git, "shallow" | "objectFormat">, lazy = false): Git {
   return {
-    root: path.resolve(root),
-    shallow: shallow === "true",
-    objectFormat: format === "sha256" ? "sha256" : "sha1",
+    root,
+    shallow,
+    objectFormat,
     run: (command, options) => runIn(root, command, options),
     ask: (command, options) =>
       runIn(root, command, options).then(
@@ -148,7 +157,7 @@ export async function openGit(directory: string): Promise<Git | undefined> {
       ),
     start: (command) =>
       spawn("git", ["--no-pager", "--literal-pathspecs", ...SETTINGS, "-C", root, ...command], {
-        env: environmentOf({ network: true }),
+        env: environmentOf({ network: lazy }),
       }),
   };
 }

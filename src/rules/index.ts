@@ -6,6 +6,7 @@ import revisionCycle from "./revision-cycle.ts";
 import unreadableRevision from "./unreadable-revision.ts";
 import revisionIdTooLong from "./revision-id-too-long.ts";
 import newBase from "./new-base.ts";
+import collidingPullRequest from "./colliding-pull-request.ts";
 import editedRevision from "./edited-revision.ts";
 import reparentedRevision from "./reparented-revision.ts";
 import renamedRevisionId from "./renamed-revision-id.ts";
@@ -41,6 +42,7 @@ export const RULES: readonly Rule[] = [
   unreadableRevision,
   revisionIdTooLong,
   newBase,
+  collidingPullRequest,
   editedRevision,
   reparentedRevision,
   renamedRevisionId,

@@ -1,6 +1,7 @@
 /** A rule: a pure function from facts to findings. One file each; src/rules/index.ts lists them. */
 import type { Draft, Severity } from "../finding.ts";
 import type { History } from "../history/history.ts";
+import type { Neighbour } from "../history/neighbours.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Graph } from "../project/graph.ts";
 import type { Edits } from "../run/effect.ts";
@@ -18,12 +19,14 @@ export interface Facts {
   run: Evidence;
   /** What edited revisions would execute, before and after. */
   edits: Edits;
+  /** What other open pull requests add. */
+  neighbours: readonly Neighbour[];
   /** What the settings say about what is meant. */
   settings: { expectedHeads?: number; allowLabel?: string; downgrades?: "required" | "optional" };
 }
 
-/** Each fact, known or not. */
-export type FactsOf = { [K in keyof Facts]: Fact<Facts[K]> };
+/** Each fact, known or not; of other pull requests only GitHub knows. */
+export type FactsOf = { [K in Exclude<keyof Facts, "neighbours">]: Fact<Facts[K]> } & { neighbours?: Fact<Facts["neighbours"]> };
 
 type Need = keyof Facts;
 

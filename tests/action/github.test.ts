@@ -7,16 +7,21 @@ import { loadCase } from "../support/fixtures.ts";
 import { BOT, patchesOf, withGitHub, type FakeGitHub } from "../support/github-api.ts";
 import { ANSWERS } from "../support/github-answers.ts";
 import { makeCase } from "../support/made.ts";
-import { makeRepository, type Repository } from "../support/repository.ts";
+import { git, makeRepository, type Repository } from "../support/repository.ts";
 
 const repositories = new Map<string, Promise<Repository>>();
 afterAll(async () => {
   await Promise.all([...repositories.values()].map(async (repository) => (await repository).remove()));
 });
 
-/** A checkout of a case that no test changes. */
+/** A checkout of a case that no test changes: it has the base commit already, since many runs at once could not fetch it. */
 function checkout(name: string): Promise<Repository> {
-  const made = repositories.get(name) ?? makeRepository(loadCase(name), { checkout: "merge" });
+  const make = async () => {
+    const repository = await makeRepository(loadCase(name), { checkout: "merge" });
+    await git(repository.folder, "fetch", "--quiet", "--depth=1", "origin", repository.base);
+    return repository;
+  };
+  const made = repositories.get(name) ?? make();
   repositories.set(name, made);
   return made;
 }
@@ -127,10 +132,11 @@ describe.concurrent("nothing to say", () => {
       expect(github.comments[0]!.body).toMatch(/-->\n### ✅ No finding blocks/);
     }));
 
-  test("comment: never asks nobody", () =>
+  test("comment: never posts nothing", () =>
     withGitHub(async (github) => {
       expect(await run(github, RED, { inputs: { comment: "never" } })).toMatchObject({ exitCode: 1 });
-      expect(github.calls).toEqual([]);
+      // Only for the other pull requests.
+      expect(github.calls.map(({ operation }) => operation)).toEqual(["GET /repos/{owner}/{repo}/pulls"]);
     }));
 
   test("without a pull request there is nobody to tell", () =>
@@ -177,6 +183,74 @@ test.concurrent("our comment is found below a hundred others", () =>
     expect(github.comments).toHaveLength(131);
   }));
 
+/** Adds a branch to where a checkout came from, as another pull request. */
+async function another({ origin, base }: Repository, files: Record<string, string>): Promise<string> {
+  const before = await git(origin, "rev-parse", "--abbrev-ref", "HEAD");
+  await git(origin, "checkout", "--quiet", "--detach", base);
+  for (const [name, content] of Object.entries(files)) await writeFile(path.join(origin, name), content);
+  await git(origin, "add", "--all");
+  await git(origin, "commit", "--quiet", "--message", "Another pull request");
+  const head = await git(origin, "rev-parse", "HEAD");
+  await git(origin, "checkout", "--quiet", before);
+  return head;
+}
+
+const X = (down: string) => ({
+  "migrations/versions/aaaa1111bbbb_x.py": `revision = "aaaa1111bbbb"\ndown_revision = "${down}"\ndef upgrade():\n    pass\ndef downgrade():\n    pass\n`,
+});
+
+describe.concurrent("other open pull requests", () => {
+  test("one that builds on the same revision is named, and its head is the one to build on", () =>
+    withGitHub(async (github) => {
+      const repository = await makeRepository(loadCase(GREEN), { checkout: "merge" });
+      try {
+        const before = await git(repository.folder, "for-each-ref");
+        const colliding = await another(repository, X("f4b8d60c1e27"));
+        const other = await another(repository, { "README.md": "# Shop\n" });
+        github.pulls.push({ number: 1, head: repository.head }, { number: 2, head: colliding }, { number: 3, head: other });
+        const result = await run(github, repository);
+        expect(result).toMatchObject({ exitCode: 0, left: [], leaked: "" });
+        const [notice, ...others] = result.annotations;
+        expect(others).toEqual([]);
+        expect(notice).toMatchObject({ level: "notice", title: "alembic-gate: colliding-pull-request" });
+        expect(notice!.message).toContain("Merging after #2 makes two heads");
+        expect(notice!.message).toContain('down_revision = "aaaa1111bbbb"');
+        expect(github.comments[0]!.body).toContain("colliding-pull-request");
+        // The checkout is as it was.
+        expect(await git(repository.folder, "for-each-ref")).toBe(before);
+        expect(await git(repository.folder, "status", "--porcelain")).toBe("");
+      } finally {
+        await repository.remove();
+      }
+    }));
+
+  test("what cannot be fetched is said, and changes no verdict", () =>
+    withGitHub(async (github) => {
+      github.pulls.push({ number: 2, head: "1234".repeat(10) });
+      const result = await run(github, GREEN);
+      expect(result).toMatchObject({ exitCode: 0, left: [] });
+      expect(JSON.stringify(result.report!.environments[0]!.notChecked)).toContain("their commits could not be fetched");
+    }));
+
+  test("whom GitHub does not tell about them says which permission that needs", () =>
+    withGitHub(async (github) => {
+      github.instead = (operation) =>
+        operation === "GET /repos/{owner}/{repo}/pulls"
+          ? { status: 403, body: { message: "Resource not accessible by integration" } }
+          : undefined;
+      const result = await run(github, GREEN);
+      expect(result).toMatchObject({ exitCode: 0, left: [], annotations: [] });
+      expect(result.summary).toContain("other open pull requests");
+      expect(result.summary).toContain("pull-requests: read");
+    }));
+
+  test("nobody is asked where no revision is added", () =>
+    withGitHub(async (github) => {
+      await run(github, "clean-docstring");
+      expect(github.calls.map(({ operation }) => operation)).not.toContain("GET /repos/{owner}/{repo}/pulls");
+    }));
+});
+
 /** Many revisions that cannot be read: each is a finding. */
 async function crowded(): Promise<Repository & { files: string[] }> {
   const changes = Object.fromEntries(
@@ -200,7 +274,8 @@ test.concurrent("annotations beyond a step's ten go to the job's own check run, 
       const errors = Number(result.outputs.errors);
       expect(errors).toBeGreaterThan(110);
       expect(github.annotations.map(({ length }) => length)).toEqual([50, 50, errors - 110]);
-      expect(new Set(github.calls.map(({ url }) => url))).toEqual(new Set(["/repos/octo/shop/check-runs/77"]));
+      const patched = github.calls.filter(({ method }) => method !== "GET").map(({ url }) => url);
+      expect(new Set(patched)).toEqual(new Set(["/repos/octo/shop/check-runs/77"]));
       const printed = result.annotations.flatMap(({ file, level }) => (level === "error" ? [file] : []));
       const sent = github.annotations.flat().map((annotation) => (annotation as { path: string }).path);
       expect([...new Set([...printed, ...sent])].toSorted()).toEqual(repository.files.toSorted());
@@ -215,7 +290,7 @@ test.concurrent("without a number of the check run the step's annotations are al
     try {
       const inputs = { comment: "never", "check-run-id": "" };
       expect(await run(github, repository, { inputs })).toMatchObject({ exitCode: 1 });
-      expect(github.calls).toEqual([]);
+      expect(posts(github)).toEqual([]);
     } finally {
       await repository.remove();
     }
