@@ -1,16 +1,17 @@
 /**
  * The whole history, down and up: after the itinerary's own way, or beside it in a process of its own.
  *
- * Beside it, a new database is upgraded to head in the project's own transactions and then downgraded to base. That is the same
- * journey as downgrade base and upgrade head on a copy of H as long as all of it succeeds, head is the same schema and nothing is left
- * below base. In every other case it counts for nothing, and the itinerary runs them one after the other.
+ * Beside it, a new database is upgraded to head in the project's own transactions, downgraded to base, and upgraded once more where
+ * something was left. That is what downgrade base and upgrade head show on H itself, as long as the first upgrade ends in the same
+ * schema; where nothing was left, the second upgrade would begin where the first one did. In every other case it counts for nothing,
+ * and the itinerary runs them afterwards.
  */
 import type { Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { openLaboratory, type Laboratory } from "./laboratory.ts";
-import { compared, phaseOf } from "./phase.ts";
+import { compared, isSuspicious, phaseOf } from "./phase.ts";
 
 /** Downgrade base; true: it came to its end. */
 export async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
@@ -25,17 +26,20 @@ export async function historyUp(lab: Laboratory, database: Database, phase: Phas
 }
 
 interface History {
+  /** The first upgrade, from an empty database, and the catalog at its end. */
   up: Phase;
-  down: Phase;
-  /** The catalogs at the two ends. */
   top: Catalog;
-  bottom: Catalog;
+  down: Phase;
+  /** True: the way down came to its end. */
+  ended: boolean;
   foreign: Evidence["foreign"];
 }
 
 export interface Running {
-  /** Undefined where something failed. */
-  outcome: Promise<History | undefined>;
+  /** The way up and down. Undefined where something kept it from being told. */
+  way: Promise<History | undefined>;
+  /** The upgrade after it, where the way down left something. */
+  again: Promise<Phase | undefined>;
   /** Ends it, finished or not, and drops its database. */
   stop(): Promise<void>;
 }
@@ -50,10 +54,12 @@ interface Beside {
   baseline?: string;
   /** Those to run, from the bases up. */
   revisions: readonly string[];
+  /** What must come back. */
+  empty: Catalog;
 }
 
 /** Starts the whole history beside the itinerary. */
-export function startHistory({ scratch, start, create, baseline, revisions }: Beside): Running {
+export function startHistory({ scratch, start, create, baseline, revisions, empty }: Beside): Running {
   const foreign: Evidence["foreign"] = [];
   let lab: Laboratory | undefined;
   let database: Database | undefined;
@@ -63,7 +69,7 @@ export function startHistory({ scratch, start, create, baseline, revisions }: Be
     return start();
   };
 
-  const go = async (): Promise<History | undefined> => {
+  const goUpAndDown = async (): Promise<History | undefined> => {
     lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
     database = await create();
     if (baseline !== undefined) {
@@ -74,17 +80,29 @@ export function startHistory({ scratch, start, create, baseline, revisions }: Be
     if (!(await lab.run(up, database, { own: true }))) return undefined;
     const top = await lab.snapshot(database);
     const down = phaseOf("history-downgrade", [...revisions].reverse());
-    if (!(await lab.run(down, database, { own: false }))) return undefined;
-    return { up, down, top, bottom: await lab.snapshot(database), foreign };
+    const ended = await historyDown(lab, database, down, empty);
+    const { stop, rows } = down;
+    const isOurs = !ended && (stop?.revision === undefined || stop.timedOut || stop.raised.type === "ProcessDied");
+    return isOurs || !rows ? undefined : { up, top, down, ended, foreign };
   };
-  const outcome = go().catch(() => undefined);
+  const goUpAgain = async (): Promise<Phase | undefined> => {
+    const before = await way;
+    if (!before?.ended || !isSuspicious(before.down)) return undefined;
+    const phase = phaseOf("history-upgrade", revisions);
+    await historyUp(lab!, database!, phase, before.top);
+    return phase;
+  };
+  const way = goUpAndDown().catch(() => undefined);
+  const again = goUpAgain();
+  again.catch(() => {});
 
   return {
-    outcome,
+    way,
+    again,
     async stop() {
       stopped = true;
       await lab?.stop();
-      await outcome;
+      await again.catch(() => {});
       if (database) await scratch.drop(database).catch(() => {});
     },
   };

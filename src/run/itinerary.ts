@@ -70,6 +70,10 @@ export interface Ports {
  */
 const DISTURBANCES = new Set(["42710", "42704", "2BP01", "55006", "23505", "XX000"]);
 
+const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
+
+const isShared = ({ server }: Scratch): boolean => !server.another;
+
 const reversed = (ids: readonly string[]): string[] => [...ids].reverse();
 
 /**
@@ -84,12 +88,10 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   // Several databases in one would wait for each other for ever.
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
-  const shared = !scratch.server.another;
   // What the project made while it was imported cannot be made again in this process.
-  const together = plan.together && !(shared && ports.imported);
+  const together = plan.together && !(isShared(scratch) && ports.imported);
   const { evidence, history } = await journey(plan, ports, head, { together });
-  const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
-  if (!shared || !disturbed) return evidence;
+  if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
   const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
   await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
@@ -166,13 +168,20 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (!main) return end(text`env.py could not be run`);
+    const empty = await lab.snapshot(main);
     const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
       const create = () => firstDatabase(plan, ports, "history");
-      history = startHistory({ scratch, start, create, ...(plan.baseline && { baseline: plan.baseline }), revisions: all });
+      history = startHistory({
+        scratch,
+        start,
+        create,
+        ...(plan.baseline && { baseline: plan.baseline }),
+        revisions: all,
+        empty,
+      });
     }
-    const empty = await lab.snapshot(main);
 
     // B0 is production: every applied revision committed on its own.
     let own = false;
@@ -247,24 +256,14 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       await models.copyIsFree;
       return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, empty, b0, each });
     };
-    const beside = await history?.outcome;
-    if (beside) {
-      compared(beside.down, "the empty database", empty, beside.bottom);
-      compared(beside.up, "the first upgrade", reachedHead, beside.top);
-      if (!isSuspicious(beside.down) && !isSuspicious(beside.up)) {
-        Object.assign(phases.down, beside.down);
-        Object.assign(phases.up, beside.up);
-        evidence.foreign.push(...beside.foreign);
-        await models.settle(evidence, again);
-        if (plan.editedDowngrades.length > 0) evidence.onBase = await proof();
-        return end(text`it was not run`);
-      }
-    }
+    const beside = await history?.way;
+    const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
+    const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
-    await history?.stop();
+    if (!isTrusted) await history?.stop();
 
     // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
-    if (!isAtHead) {
+    if (!isTrusted && !isAtHead) {
       const before = main;
       await models.copyIsFree;
       if (copy) {
@@ -274,10 +273,15 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         main = (await begin(phaseOf("prepare", []))) ?? before;
         if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
       }
-      if (!scratch.server.another) await scratch.drop(before);
+      if (isShared(scratch)) await scratch.drop(before);
       await lab.run(phaseOf("upgrade", added), main, { own: true });
     }
-    const down = await historyDown(lab, main, phases.down, empty);
+    let down: boolean;
+    if (isTrusted) {
+      Object.assign(phases.down, beside.down);
+      evidence.foreign.push(...beside.foreign);
+      down = beside.ended;
+    } else down = await historyDown(lab, main, phases.down, empty);
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
       const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
@@ -292,7 +296,9 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : undefined;
     early?.catch(() => {});
     await each;
-    if (down) await historyUp(lab, main, phases.up, reachedHead);
+    // Where nothing was left below base, the first upgrade is the second as well.
+    if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? beside.up);
+    else if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
     await models.settle(evidence, again);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
