@@ -13,7 +13,7 @@ import { readHistory } from "./history/history.ts";
 import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
 import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
-import { readGraph } from "./project/graph.ts";
+import { completedBy, readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
 import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, type Task } from "./running.ts";
@@ -135,6 +135,7 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   if (others) facts.neighbours = others;
   if (edits) facts.edits = edits;
   if (observed) facts.run = observed;
+  askAlembic(facts);
   const proof = proofOf(environment, facts, rules);
   const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
   const settled = settle({
@@ -147,6 +148,24 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   });
   settled.notChecked.push(...neighbours.notChecked());
   return { report: reportOf(target, facts, settled), failures };
+}
+
+/** Puts what Alembic has loaded in the place of what only Python could tell; of both sides, since a value that is computed anew tells of the old one too. */
+function askAlembic(facts: FactsOf): void {
+  const run = facts.run.known ? facts.run.value : undefined;
+  if (!facts.graph.known || !run?.loaded) return;
+  const graph = completedBy(facts.graph.value, run.loaded);
+  if (!graph) return;
+  facts.graph = { known: true, value: graph };
+  if (facts.history.known) {
+    const history = facts.history.value;
+    const base = completedBy(history.graph, run.loaded);
+    if (base) facts.history = { known: true, value: { ...history, graph: base } };
+  }
+  run.notes.push({
+    what: "the graph from the files alone",
+    reason: text`some revisions compute their parents, dependencies or labels: what Alembic has loaded was taken, for the base branch as well`,
+  });
 }
 
 /** The facts that are read without running anything. */

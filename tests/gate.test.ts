@@ -49,6 +49,24 @@ test("a sound pull request passes, and the report says what ran and on what", as
   expect(Object.keys(report.timings)).toEqual(expect.arrayContaining(["project", "base", "history", "run", "total"]));
 });
 
+test("parents that only Python can tell are those that Alembic has loaded", async () => {
+  const computed = (id: string, parent: string) => ({
+    [`migrations/versions/${id}.py`]: revision(id, table(`t${id}`)).replace(
+      "down_revision = None",
+      'down_revision = open(__file__.replace(".py", ".parent")).read() or None',
+    ),
+    [`migrations/versions/${id}.parent`]: parent,
+  });
+  const before = { ...files, ...computed("b", "a") };
+  const sound = await run(await checkout(before, computed("c", "b")), { base: "main" });
+  expect(sound.report.environments[0]).toMatchObject({ heads: ["c"], findings: [] });
+  expect(sound.report.environments[0]!.notChecked.map(({ what }) => what)).toContain("the graph from the files alone");
+  const { report } = await run(await checkout(before, computed("c", "a")), { base: "main" });
+  expect(report.environments[0]!.findings.filter(({ blocks }) => blocks)).toMatchObject([
+    { rule: "multiple-heads", file: "migrations/versions/c.py", revision: "c" },
+  ]);
+});
+
 describe("nothing is run", () => {
   const nowhere = { python: "/no/such/python", postgres: "postgresql://nobody@127.0.0.1:1/none" };
 

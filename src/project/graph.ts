@@ -107,6 +107,54 @@ export function buildGraph(files: readonly (Revision | Unreadable)[]): Graph {
   };
 }
 
+/** What Alembic has of a revision once it has loaded it: ids, whatever was written. */
+export interface LoadedHeader {
+  id: string;
+  down: readonly string[];
+  dependsOn: readonly string[];
+  labels: readonly string[];
+}
+
+/**
+ * The graph with Alembic's own answers where only Python can tell a value.
+ *
+ * @param loaded all revisions that Alembic has loaded; those that the graph does not have are looked through
+ * @returns undefined where nothing was left open
+ */
+export function completedBy(graph: Graph, loaded: readonly LoadedHeader[]): Graph | undefined {
+  const open = [...graph.revisions.values()].filter(({ computed }) => computed);
+  if (open.length === 0) return undefined;
+  const byId = new Map(loaded.map((header) => [header.id, header]));
+  const nearest = (ids: readonly string[]): string[] => {
+    const reached = new Set(ids);
+    for (const id of reached) {
+      if (graph.revisions.has(id)) continue;
+      reached.delete(id);
+      for (const other of byId.get(id)?.down ?? []) reached.add(other);
+    }
+    return [...reached];
+  };
+  const told = open.flatMap((revision) => {
+    const header = byId.get(revision.id);
+    if (!header) return [];
+    const { computed, problem, ...rest } = revision;
+    const has = (key: "down" | "dependsOn" | "labels") => computed!.includes(key);
+    return [
+      {
+        ...rest,
+        ...(problem && problem.reason !== "computed" && { problem }),
+        ...(has("down") && { down: nearest(header.down) }),
+        ...(has("dependsOn") && { dependsOn: nearest(header.dependsOn) }),
+        ...(has("labels") && { labels: [...header.labels] }),
+      },
+    ];
+  });
+  const known = new Map(told.map((revision) => [revision.id, revision]));
+  const others = graph.unreadable.filter((problem) => ![...graph.revisions.values()].some((one) => one.problem === problem));
+  const rest = graph.duplicates.flatMap(({ files }) => files.filter((file) => graph.revisions.get(file.id) !== file));
+  return buildGraph([...others, ...rest, ...[...graph.revisions.values()].map((one) => known.get(one.id) ?? one)]);
+}
+
 /** Strongly connected parts of parents and dependencies together, each walked from child to parent. */
 function findCycles(
   parents: ReadonlyMap<string, readonly string[]>,

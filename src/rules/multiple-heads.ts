@@ -192,11 +192,14 @@ function parentsOnTopOf(head: string, { down }: Revision, graph: Graph): string[
   return down.length < 2 ? [head] : [...down.filter((parent) => !below.has(parent)), head];
 }
 
+/** What is no call: a computed parent must not be written over. */
+const LITERAL = /^(?:None\b|[("'[])/;
+
 /** Puts a revision on other parents, where its header says so plainly. */
 function onTopOf(revision: Revision, parents: readonly string[]): Fix | undefined {
   const span = revision.at.down;
-  if (!span?.value) return undefined;
   const { file, source } = revision;
+  if (!span?.value || !LITERAL.test(source.slice(span.value.start, span.value.end))) return undefined;
   const edit = (start: number, end: number, insert: string) => ({ file, start, end, expected: source.slice(start, end), insert });
   const edits = [edit(span.value.start, span.value.end, literal(revision, span, parents))];
   // The line of the docstring that the template writes; only where it says what the code says.

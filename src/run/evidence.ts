@@ -1,4 +1,5 @@
 /** What was observed while the migrations ran. No judgement: the rules read this. */
+import type { LoadedHeader } from "../project/graph.ts";
 import type { Difference } from "../postgres/catalog.ts";
 import type { Text } from "../text.ts";
 import type { ModelDifference, Raised } from "./protocol.ts";
@@ -96,6 +97,8 @@ export interface Evidence {
   dbapi?: string;
   /** Ids in Alembic's order. */
   order: string[];
+  /** What Alembic has loaded of them. */
+  loaded?: readonly LoadedHeader[];
   /** The ids that the base branch has. */
   base: ReadonlySet<string>;
   /** What the base branch has was run from its own files, since the pull request changes them. */

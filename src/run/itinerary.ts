@@ -136,6 +136,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     serverProvider: scratch.server.provider,
     ...loaded.versions,
     order: [...loaded.order],
+    loaded: loaded.revisions,
     base: plan.base,
     ...(base && { baseFiles: true as const }),
     phases: Object.values(phases),
