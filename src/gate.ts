@@ -16,7 +16,7 @@ import { concernsMigrations } from "./project/environment.ts";
 import { completedBy, readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
-import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, type Task } from "./running.ts";
+import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
 import { layer, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
@@ -104,12 +104,22 @@ async function judgeAlone(
 ): Promise<Judged> {
   const baseFiles = baseFilesOf(task.project);
   try {
-    return await judge({ ...task, baseFiles }, neighbours, base, clock);
+    const target = await knownTarget(task, clock);
+    return await judge({ ...task, target, baseFiles }, neighbours, base, clock);
   } catch (error) {
     return { failures: [reported(error, task.world.signal)] };
   } finally {
     await baseFiles.remove();
   }
+}
+
+/** The environment with all folders of its revisions, also those that only env.py knows. */
+async function knownTarget(task: Omit<Task, "baseFiles">, clock: Stopwatch): Promise<Task["target"]> {
+  const { target } = task;
+  if (target.environment.foldersFromEnv !== "asked" || target.settings.static) return target;
+  // What keeps env.py from being run keeps the migrations from it as well, and is told then.
+  const environment = await clock.time("folders", () => withFolders(task)).catch(() => target.environment);
+  return { ...target, environment };
 }
 
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */

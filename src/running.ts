@@ -12,6 +12,7 @@ import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
 import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
+import { foldersFromEnv } from "./run/folders.ts";
 import { runMigrations, type Applied } from "./run/migrations.ts";
 import { startEarly, type EarlyProcess } from "./run/process.ts";
 import { isSeedFile } from "./run/seed.ts";
@@ -89,6 +90,23 @@ export function beginEarly(project: Project, world: World): Early {
       for (const early of processes.values()) early.drop();
     },
   };
+}
+
+/** The environment with the folders of revisions that only a run of env.py tells, as it is where env.py tells none. */
+export async function withFolders(task: Omit<Task, "baseFiles">): Promise<Environment> {
+  const { target, project, server, world } = task;
+  const { environment, settings } = target;
+  const { unknowable: _, ...rest } = environment;
+  const versionFolders = await foldersFromEnv({
+    environment,
+    root: project.root,
+    interpreter: await interpreterOf(task),
+    server: await server.get(settings),
+    settings,
+    env: world.env,
+    signal: world.signal,
+  });
+  return versionFolders ? { ...rest, versionFolders, foldersFromEnv: "told" } : environment;
 }
 
 /** Why nothing is run, if so: it would only repeat what the files already say. */

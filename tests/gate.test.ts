@@ -67,6 +67,32 @@ test("parents that only Python can tell are those that Alembic has loaded", asyn
   ]);
 });
 
+test("folders of revisions that env.py sets are asked for, on both sides", async () => {
+  const env = syncEnv().replace(
+    "def run_migrations_online():",
+    'import os\ncontext.script.version_locations = [os.path.join(os.path.dirname(__file__), "postgres")]\n\ndef run_migrations_online():',
+  );
+  const { "migrations/versions/a.py": a, ...rest } = alembicFiles({ a: revision("a", table("ta")) }, env);
+  const before = {
+    ...rest,
+    "migrations/postgres/a.py": a!,
+    "migrations/postgres/b.py": revision("b", { down: "a", ...table("tb") }),
+  };
+  const added = (down: string) => ({ "migrations/postgres/c.py": revision("c", { down, ...table("tc") }) });
+  const sound = await run(await checkout(before, added("b")), { base: "main" });
+  expect(sound.report.environments[0]).toMatchObject({
+    heads: ["c"],
+    revisions: { total: 3, added: ["c"] },
+    findings: [],
+    notChecked: [{ what: "whether the models match the migrations" }],
+  });
+  expect(sound.report.environments[0]!.phases.every(({ outcome }) => outcome === "ok")).toBe(true);
+  const { report } = await run(await checkout(before, added("a")), { base: "main" });
+  expect(report.environments[0]!.findings.filter(({ blocks }) => blocks)).toMatchObject([
+    { rule: "multiple-heads", revision: "c" },
+  ]);
+});
+
 describe("nothing is run", () => {
   const nowhere = { python: "/no/such/python", postgres: "postgresql://nobody@127.0.0.1:1/none" };
 

@@ -48,6 +48,9 @@ class Project:
                 self._app = _flask_app()
         with self.command("upgrade", "heads") as config, _stage("config"):
             self.script = ScriptDirectory.from_config(config)
+            if request.get("versionFolders"):
+                self.script.version_locations = request["versionFolders"]
+            self._folders = self.script.version_locations
             # The template for several databases names them here.
             databases = config.file_config.get(config.config_ini_section, "databases", fallback="")
             self._several = len(databases.replace(",", " ").split()) > 1 or self._names_engines()
@@ -85,6 +88,13 @@ class Project:
             "several": self._several,
             "warnings": self.warnings,
         }
+
+    def moved_folders(self) -> list[str] | None:
+        """Return the folders of revisions, where env.py has set others than those that were loaded."""
+        folders = self.script.version_locations
+        if not folders or folders == self._folders:
+            return None
+        return [os.path.abspath(folder) for folder in folders]
 
     def _names_engines(self) -> bool:
         """Tell env.py of the templates for several databases, which say to each revision whose turn it is."""

@@ -71,8 +71,10 @@ class Runner:
         self._project.used(request["revisions"])
         self._run = None
         error = run.failure or escaped
+        folders = self._project.moved_folders()
         self._channel.send(
             "run-end",
+            **({} if folders is None else {"versionFolders": folders}),
             ok=escaped is None and not run.aborted,
             **({} if error is None else {"raised": describe(error, self._sources)}),
             expected=sorted(run.expected),

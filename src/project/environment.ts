@@ -37,6 +37,8 @@ export interface Environment {
   recursive: boolean;
   /** Where a static reader cannot know the folders (`pkg:dir` of an installed package, a computed value), why. */
   unknowable?: string;
+  /** env.py names the folders when it is run: `asked`; once it has been run, they are in versionFolders: `told`. */
+  foldersFromEnv?: "asked" | "told";
   /** prepend_sys_path, absolute or from the directory, as Alembic itself resolves it. */
   prependSysPath: string[];
 }
@@ -108,7 +110,12 @@ async function environmentOf(listing: Listing, sources: Sources, section: string
     outside === undefined
       ? await whyUnknowable(listing.tree, config, scriptLocation, versionFolders)
       : `version_locations names ${outside}, which is outside of this repository`;
-  return { ...environment, versionFolders, ...(unknowable !== undefined && { unknowable }) };
+  return {
+    ...environment,
+    versionFolders,
+    ...(unknowable !== undefined && { unknowable }),
+    ...(unknowable === ENV_SETS_FOLDERS && { foldersFromEnv: "asked" }),
+  };
 }
 
 /** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
@@ -172,11 +179,13 @@ const needsApplication = (env: string): boolean =>
   /^[ \t]*from[ \t]+flask[ \t]+import[ \t]*(\([^)]{0,1000}|.*)\bcurrent_app\b|\bflask\.current_app\b/m.test(env) &&
   !env.includes("app_context");
 
+const ENV_SETS_FOLDERS = "env.py sets version_locations by itself";
+
 /** Why the revision files cannot be known by reading, if so. */
 async function whyUnknowable(tree: Tree, config: AlembicConfig, scriptLocation: string, folders: readonly string[]) {
   const env = ((await envIn(tree, scriptLocation)) ?? "").replace(/#.*/g, "");
   if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env))
-    return "env.py sets version_locations by itself";
+    return ENV_SETS_FOLDERS;
   const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
   const loaded = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
   if (config.sourceless && loaded.some((file) => /\.py[co]$/.test(file) && !files.includes(file.slice(0, -1))))

@@ -104,6 +104,8 @@ export interface RunResult {
   died: boolean;
   /** Version rows that the ended steps must leave. */
   expected: string[];
+  /** Folders of revisions that env.py has set in this run, relative to the root where they are in it. */
+  versionFolders?: readonly string[];
   versionTables: { schema: string | null; name: string }[];
   /** How often env.py ran migrations; 0: it never did. */
   contexts: number;
@@ -376,7 +378,7 @@ function driverOf(
     }
     if (typeof end === "string")
       return { ...result, died: true, raised: stopped("ProcessDied", `the Python process ${end}`, python.log()) };
-    const { ok, raised, expected, contexts } = end;
+    const { ok, raised, expected, contexts, versionFolders } = end;
     const place = raised && placeOf(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
     return {
       ...result,
@@ -386,6 +388,7 @@ function driverOf(
       aborted: !ok && raised === undefined,
       expected,
       contexts,
+      ...(versionFolders && { versionFolders: versionFolders.map((folder) => relativeTo(load.root, folder)) }),
       freshProcessMayHelp: reused && raised !== undefined && raised.sqlstate === undefined,
     };
   };

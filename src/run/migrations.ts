@@ -107,6 +107,9 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         x: settings.x,
         root,
         ...(root !== task.root && { insteadOf: task.root }),
+        ...(environment.foldersFromEnv === "told" && {
+          versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)),
+        }),
         ...(files && { sqlite: true as const }),
       },
       env: task.env,

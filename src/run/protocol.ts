@@ -18,6 +18,8 @@ export interface Load {
   x: string[];
   /** Absolute root of the tree under test; frames in it are the project's. */
   root: string;
+  /** Absolute folders of revisions, where env.py sets them by itself. */
+  versionFolders?: string[];
   /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
   insteadOf?: string;
   /** The scratch databases are SQLite files, named by `database` of a connection; absent: Postgres. */
@@ -281,7 +283,16 @@ export type Event =
    * `expected`: version rows as Alembic's own HeadMaintainer would leave them after the ended steps.
    * `contexts`: how often migrations were run by env.py.
    */
-  | { type: "run-end"; ok: boolean; raised?: Raised; expected: string[]; contexts: number; seconds: number }
+  | {
+      type: "run-end";
+      ok: boolean;
+      raised?: Raised;
+      expected: string[];
+      contexts: number;
+      seconds: number;
+      /** Where env.py has set other folders of revisions than the configuration names. */
+      versionFolders?: string[];
+    }
   /** `process`: the id of the copy; null: the project has threads, so it cannot be copied. */
   | { type: "copied"; process: number | null }
   /**
