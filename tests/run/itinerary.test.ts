@@ -540,3 +540,15 @@ describe("the whole history beside the rest", () => {
     expect(outline(evidence)).toEqual(ok);
   });
 });
+
+test("what a trigger of the project does to the schema when made-up rows come in is not the pull request's doing", async () => {
+  const once = `op.execute("""CREATE TABLE ta (id int PRIMARY KEY);
+CREATE FUNCTION once() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DROP FUNCTION once() CASCADE; RETURN NEW; END$$;
+CREATE TRIGGER once AFTER INSERT ON ta FOR EACH STATEMENT EXECUTE FUNCTION once()""")`;
+  const column = 'op.add_column("ta", sa.Column("note", sa.Text))';
+  const evidence = await run({
+    base: { a: { upgrade: once, downgrade: 'op.execute("DROP TABLE ta; DROP FUNCTION once")' } },
+    head: { b: { down: "a", upgrade: column, downgrade: 'op.drop_column("ta", "note")' } },
+  });
+  expect(evidence.rows).toMatchObject({ filled: [{ table: "public.ta" }], failures: [], schema: [] });
+});
