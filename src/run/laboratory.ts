@@ -43,6 +43,8 @@ export interface Laboratory {
   stamp(database: Database, revision: string): Promise<void>;
   /** Tells a database the new name of a revision at which it stands. */
   restamp(database: Database, from: string, to: string): Promise<void>;
+  /** Takes the version rows of revisions away that other rows stand for. */
+  unstamp(database: Database, revisions: readonly string[]): Promise<void>;
   /** A second process with the project loaded; undefined where the first one cannot be copied. */
   copyProcess(): Promise<Driver | undefined>;
   stop(): Promise<void>;
@@ -200,6 +202,12 @@ export async function openLaboratory(
       for (const part of partsOf(database))
         for (const table of await findVersionTables(part.database))
           await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
+    },
+    async unstamp(database, revisions) {
+      for (const part of partsOf(database))
+        for (const table of await findVersionTables(part.database))
+          for (const revision of revisions)
+            await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
     },
     copyProcess: () => driver.copy(),
     stop: () => driver.stop(),

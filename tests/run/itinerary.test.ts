@@ -467,6 +467,23 @@ describe("a squash", () => {
   });
 });
 
+test("a repair of heads goes on where the version table is tidied", async () => {
+  const evidence = await run({
+    base: { ...a, x: { down: "a", ...table("tx") }, y: { down: "a", ...table("ty") } },
+    head: { y: { down: "x", ...table("ty") }, n: { down: "y", ...table("tn") } },
+    plan: { fromBaseFiles: true },
+  });
+  expect(evidence.phase("base").rows!.found).toEqual(["x", "y"]);
+  expect(evidence.phase("upgrade").rows!.found).toEqual(["n"]);
+  expect(evidence.phase("downgrade").rows!.found).toEqual(["y"]);
+  expect(outline(evidence)).toMatchObject({
+    upgrade: "ok",
+    "upgrade-again": "ok",
+    "history-downgrade": "ok",
+    "history-upgrade": "ok",
+  });
+});
+
 describe("an edited downgrade", () => {
   test("has the base branch's run as well, where the pull request's shows nothing", async () => {
     const evidence = await run({
