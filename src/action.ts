@@ -9,7 +9,9 @@ import { gate } from "./gate.ts";
 import { linksOf, readEvent } from "./github/event.ts";
 import { openPullRequests } from "./github/pulls.ts";
 import { githubRun, type GitHubRun } from "./github/run.ts";
+import { recheck } from "./github/recheck.ts";
 import { sendToGitHub } from "./github/send.ts";
+import { turnedBy } from "./rechecking.ts";
 import { fenced, noticeCommand, sendAnnotations } from "./report/annotations.ts";
 import { paragraphs } from "./report/document.ts";
 import { sendFiles } from "./report/files.ts";
@@ -76,7 +78,13 @@ async function main(): Promise<void> {
   const world = { cwd, env, event, signal, progress: () => {}, ...(others && { openPullRequests: others }) };
   const { report, root } = await gate(given, world);
   await write(report, root);
-  if (run && !signal.aborted) await send(report, root, given, run);
+  if (!run || signal.aborted) return;
+  await send(report, root, given, run);
+  const branch = /^refs\/heads\/(.+)$/.exec(event.ref ?? "")?.[1];
+  if (event.name !== "push" || branch === undefined || !layer(given).recheck) return;
+  const turned = (pulls: Parameters<typeof turnedBy>[1]) => turnedBy(event, pulls, given, cwd);
+  const missing = await recheck({ commit: env.GITHUB_SHA ?? "", branch, turned }, run, env);
+  if (missing) await tell(missing);
 }
 
 try {

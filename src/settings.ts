@@ -94,6 +94,12 @@ export const OPTIONS = {
     perRun: true,
     onGitHub: true,
   },
+  recheck: {
+    kind: "flag",
+    help: "on a push: tell the open pull requests that have two heads by it",
+    perRun: true,
+    onGitHub: true,
+  },
   format: {
     kind: "choice",
     choices: ["text", "unix", "json", "markdown", "sarif", "gitlab", "junit", "html"],
@@ -158,6 +164,7 @@ export interface Settings {
   allowLabel: string;
   failOn: "error" | "warning" | "never";
   comment: (typeof OPTIONS.comment.choices)[number];
+  recheck: boolean;
   format: (typeof OPTIONS.format.choices)[number];
   output?: string;
   ignore: Ignore[];
@@ -179,6 +186,7 @@ const DEFAULTS: Settings = {
   allowLabel: "migration-history-allowed",
   failOn: "error",
   comment: "auto",
+  recheck: false,
   format: "text",
   ignore: [],
 };

@@ -3,15 +3,17 @@ import type { Report } from "../finding.ts";
 import { checkRunOutputs } from "../report/check-run.ts";
 import { comment, saysSomething } from "../report/comment.ts";
 import { markdownUrl } from "../report/escape.ts";
-import { readMarker, type Marks, type Owner } from "../report/marker.ts";
+import { readMarker, type Owner } from "../report/marker.ts";
 import type { SummaryOptions } from "../report/summary.ts";
 import { fixable, suggestions, type Suggestion } from "../report/suggestions.ts";
 import { Failure } from "../failure.ts";
 import { count, text, type Text } from "../text.ts";
 import type { Api } from "./octokit.ts";
 import type { GitHubRun, PullRequest } from "./run.ts";
+import { turnedAgain } from "../report/turned.ts";
+import { authorship, findComment, PAGES, type Authorship, type OwnComment } from "./own.ts";
 import { pullRequestOf, type OtherRun } from "./workflow-run.ts";
-import { noticeOf, troubleOf, type Permission, type Trouble } from "./trouble.ts";
+import { attempt, noticeOf, troubleOf, type Trouble } from "./trouble.ts";
 
 export interface Sending {
   run: GitHubRun;
@@ -33,9 +35,6 @@ const PATIENCE = 90_000;
 
 /** GitHub takes more, but nobody reads more. */
 const PER_REVIEW = 30;
-
-/** Pages of a hundred that are read to find our own comment. */
-const PAGES = 5;
 
 /**
  * Sends what there is to send.
@@ -94,15 +93,6 @@ export async function postSecondHand(
   return `Pull request ${pull!.number} has its comment.`;
 }
 
-/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
-async function attempt(what: string, permission: Permission, work: () => Promise<Trouble[] | void>): Promise<Trouble[]> {
-  try {
-    return (await work()) ?? [];
-  } catch (error) {
-    return [troubleOf(error, what, permission)];
-  }
-}
-
 function sendAnnotationsTo(api: Api, run: GitHubRun, outputs: ReturnType<typeof checkRunOutputs>): Promise<Trouble[]> {
   const number = outputs.reduce((sum, { annotations }) => sum + annotations.length, 0);
   return attempt(count(number, "further annotation"), "checks: write", async () => {
@@ -112,48 +102,6 @@ function sendAnnotationsTo(api: Api, run: GitHubRun, outputs: ReturnType<typeof 
   });
 }
 
-interface OwnComment {
-  id: number;
-  body: string;
-  marks: Marks;
-}
-
-/** The first comment that is ours; undefined where none is. */
-async function findComment(
-  api: Api,
-  sending: Sending,
-  pull: PullRequest,
-  kind: string,
-  mine: Authorship,
-): Promise<OwnComment | undefined> {
-  const { owner, repo } = sending.run;
-  for (let page = 1; page <= PAGES; page++) {
-    const { data } = await api.rest.issues.listComments({ owner, repo, issue_number: pull.number, per_page: 100, page });
-    for (const { id, body = "", user } of data) {
-      const marks = mine(user) ? readMarker(body, kind, sending.owner) : undefined;
-      if (marks) return { id, body, marks };
-    }
-    if (data.length < 100) return undefined;
-  }
-  return undefined;
-}
-
-/** Whether an author is ourselves. */
-type Authorship = (author: { login: string; type?: string } | null | undefined) => boolean;
-
-/**
- * Which authors are we. A job's token, or an app's, writes as a bot and may not ask who it is; a person's token may.
- * What a person writes with our marker in it is never taken for ours.
- */
-async function authorship(api: Api, { token }: GitHubRun): Promise<Authorship> {
-  if (token.startsWith("ghs_")) return (author) => author?.type === "Bot";
-  const me = await api.rest.users.getAuthenticated().then(
-    ({ data }) => data.login,
-    () => undefined,
-  );
-  return (author) => (me === undefined ? author?.type === "Bot" : author?.login === me);
-}
-
 async function sendComment(api: Api, report: Report, sending: Sending, pull: PullRequest): Promise<Trouble[]> {
   const { run } = sending;
   const where = { owner: run.owner, repo: run.repo };
@@ -161,7 +109,17 @@ async function sendComment(api: Api, report: Report, sending: Sending, pull: Pul
   const mine = await authorship(api, run);
   let found: OwnComment | undefined;
   try {
-    found = await findComment(api, sending, pull, "comment", mine);
+    const own = await findComment(api, sending, pull, mine);
+    found = own.found;
+    const { turned } = own;
+    if (turned?.marks.state === "open") {
+      const body = turnedAgain();
+      await attempt(
+        "",
+        "pull-requests: write",
+        async () => void (await api.rest.issues.updateComment({ ...where, comment_id: turned.id, body })),
+      );
+    }
   } catch (error) {
     // Where nothing is to be said, nothing is missing.
     return something || sending.comment === "always"

@@ -53,6 +53,15 @@ export function troubleOf(error: unknown, what: string, permission: Permission):
   return { what, why: text`GitHub answered ${status ?? "nothing"}: ${quoted(message)}` };
 }
 
+/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
+export async function attempt(what: string, permission: Permission, work: () => Promise<Trouble[] | void>): Promise<Trouble[]> {
+  try {
+    return (await work()) ?? [];
+  } catch (error) {
+    return [troubleOf(error, what, permission)];
+  }
+}
+
 /**
  * One notice for all that was not done.
  *

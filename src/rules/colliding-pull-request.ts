@@ -55,10 +55,10 @@ const headsOf = (parents: Parents): string[] => {
  *
  * @returns undefined where merging both leaves no more heads than each alone
  */
-function collision(
+export function collision(
   { revisions }: Neighbour,
-  graph: Graph,
-  base: Graph,
+  graph: Pick<Graph, "parents" | "heads" | "revisions">,
+  base: Pick<Graph, "parents" | "revisions">,
 ): { added: readonly Revision[]; head: string } | undefined {
   const added = revisions.filter(({ id }) => !base.revisions.has(id));
   // Labels say that a branch is meant; what only Python can tell is not guessed at.

@@ -141,12 +141,6 @@ describe.concurrent("nothing to say", () => {
 
   test("without a pull request there is nobody to tell", () =>
     withGitHub(async (github) => {
-      const push = ({ base, merge }: Repository): GitHubEvent => ({
-        name: "push",
-        sha: merge,
-        ref: "refs/heads/main",
-        payload: { before: base, after: merge, repository: { full_name: "octo/shop", default_branch: "main" } },
-      });
       expect(await run(github, RED, { event: push })).toMatchObject({ exitCode: 1 });
       expect(github.calls).toEqual([]);
     }));
@@ -249,6 +243,57 @@ describe.concurrent("other open pull requests", () => {
       await run(github, "clean-docstring");
       expect(github.calls.map(({ operation }) => operation)).not.toContain("GET /repos/{owner}/{repo}/pulls");
     }));
+});
+
+const push = ({ base, merge }: Repository): GitHubEvent => ({
+  name: "push",
+  sha: merge,
+  ref: "refs/heads/main",
+  payload: { before: base, after: merge, repository: { full_name: "octo/shop", default_branch: "main" } },
+});
+
+describe.concurrent("recheck, on a push", () => {
+  const inputs = { recheck: "true" };
+
+  test("says on the pull request that has two heads by it that it has, once; its next run takes that back", () =>
+    withGitHub(async (github) => {
+      const repository = await makeRepository(loadCase(GREEN), { checkout: "merge" });
+      try {
+        const turned = await another(repository, X("f4b8d60c1e27"));
+        const sound = await another(repository, { "README.md": "# Shop\n" });
+        github.pulls.push({ number: 2, head: turned }, { number: 3, head: sound }, { number: 4, head: sound, base: "release" });
+        const result = await run(github, repository, { event: push, inputs });
+        expect(result).toMatchObject({ exitCode: 0, left: [], leaked: "", annotations: [] });
+        expect(posts(github)).toEqual(["POST /repos/{owner}/{repo}/issues/{issue_number}/comments"]);
+        expect(github.calls.at(-1)!.url).toBe("/repos/octo/shop/issues/2/comments");
+        expect(github.comments[0]!.body).toContain("Two heads, since");
+        expect(github.comments[0]!.body).toContain("`aaaa1111bbbb` of this pull request would be a head beside");
+        expect(github.comments[0]!.body).toContain("git pull origin main\nnpx alembic-gate fix --yes");
+        await run(github, repository, { event: push, inputs, env: { GITHUB_RUN_ID: "2" } });
+        expect(posts(github)).toHaveLength(1);
+        await run(github, repository);
+        expect(github.comments[0]!.body).toContain("Judged again since");
+      } finally {
+        await repository.remove();
+      }
+    }));
+
+  test("asks once where nobody is concerned, and not at all where it is not wanted", () =>
+    withGitHub(async (github) => {
+      await run(github, GREEN, { event: push });
+      expect(github.calls).toEqual([]);
+      await run(github, GREEN, { event: push, inputs });
+      expect(github.calls.map(({ operation }) => operation)).toEqual(["GET /repos/{owner}/{repo}/pulls"]);
+    }));
+
+  test.for(Object.entries(ANSWERS))("where GitHub says: %s", ([, { answer, said }]) =>
+    withGitHub(async (github) => {
+      github.instead = () => answer;
+      const result = await run(github, GREEN, { event: push, inputs });
+      expect(result).toMatchObject({ exitCode: 0, left: [], outputs: { verdict: "pass" } });
+      expect(notices(result)).toEqual([expect.stringContaining(said)]);
+    }),
+  );
 });
 
 /** Many revisions that cannot be read: each is a finding. */
