@@ -9,13 +9,14 @@ import type { Report } from "./finding.ts";
 import { fix } from "./fix.ts";
 import { gate } from "./gate.ts";
 import { readEvent } from "./github/event.ts";
+import { init } from "./init.ts";
 import { plan, readPlanning } from "./plan.ts";
 import { fenced, noticeCommand } from "./report/annotations.ts";
 import { inFormat } from "./report/formats.ts";
-import { progress, sendTerminal, terminal } from "./report/terminal.ts";
+import { progress, sendSentences, sendTerminal, terminal } from "./report/terminal.ts";
 import { readReporting, report } from "./reporting.ts";
 import { layer, readArguments, usage, type Settings } from "./settings.ts";
-import { code, text } from "./text.ts";
+import { code, count, text, type Text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
 import { abortedBySignals, version } from "./world.ts";
 
@@ -68,6 +69,7 @@ async function main(argv: string[]): Promise<void> {
   const cwd = process.cwd();
   let report: Report;
   let root = cwd;
+  let said: readonly Text[] = [];
   let settings = layer();
   try {
     if (await command(argv)) return;
@@ -80,8 +82,21 @@ async function main(argv: string[]): Promise<void> {
     const world = { cwd, env: process.env, signal: abortedBySignals() };
     if (asked === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
     const line = progress(process.stderr);
-    ({ report, root } = await gate(given, { ...world, progress: (step) => line.show(step) }));
-    line.clear();
+    const watched = { ...world, progress: (step: string) => line.show(step) };
+    if (asked === "init") {
+      const begun = await init(given, how, watched);
+      sendSentences(
+        [begun.found, text`The newest ${count(begun.revisions, "revision")}, judged as if they were one pull request:`],
+        process.stdout,
+      );
+      ({ report, root, said } = await begun.finish());
+      line.clear();
+      // An example blocks nothing.
+      report = report.exitCode === 1 ? { ...report, exitCode: 0 } : report;
+    } else {
+      ({ report, root } = await gate(given, watched));
+      line.clear();
+    }
   } catch (error) {
     report = brokenReport(error);
   }
@@ -90,6 +105,8 @@ async function main(argv: string[]): Promise<void> {
   else {
     if (output !== undefined) report = await save(output, report, written(report, format, root), settings);
     sendTerminal(report, process.stdout, sourceIn(root));
+    if (said.length > 0) process.stdout.write("\n");
+    sendSentences(said, process.stdout);
   }
   process.exitCode = report.exitCode;
 }

@@ -68,7 +68,8 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
 }
 
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, root }: Checkout, settings: Settings, { event }: World): Promise<BaseFact> {
+async function baseOf({ git, root }: Checkout, settings: Settings, { event, base }: World): Promise<BaseFact> {
+  if (base) return { known: true, value: base };
   if (settings.scope === "all")
     return { known: false, reason: text`all revisions are judged as if they were new (${"scope: all"})` };
   if (!git && event) {

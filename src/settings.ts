@@ -271,11 +271,14 @@ export const didYouMean = (wanted: string, names: readonly string[], dashes = ""
 };
 
 /** What a first argument may be beside a folder; `./fix` is a folder. */
-const COMMANDS = ["check", "fix", "rules", "explain"] as const;
+const COMMANDS = ["check", "fix", "init", "rules", "explain"] as const;
 
 export type Command = (typeof COMMANDS)[number] | "help" | "version";
 
-/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
+/**
+ * Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. `init` has the
+ * first as well: to write over what is there.
+ */
 const FIX_FLAGS = ["yes", "merge"] as const;
 
 /**
@@ -301,7 +304,8 @@ export function readArguments(argv: readonly string[]): {
     };
   const first = argv.find((argument) => !argument.startsWith("-"));
   const named = COMMANDS.find((name) => name === first);
-  if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
+  const own = named === "fix" ? FIX_FLAGS : named === "init" ? (["yes"] as const) : [];
+  for (const name of own) options[name] = { type: "boolean" };
   const known = Object.keys(options);
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const given: Given = {};
@@ -506,6 +510,7 @@ export function usage(version: string): string {
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
+       alembic-gate init [DIRECTORY] [--yes]              writes the workflow, and judges the newest revisions as an example
        alembic-gate rules                                 lists the rules
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
        alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted

@@ -1,5 +1,5 @@
 /** What the gate is given from outside: nothing below the entries reads process.env, process.cwd() or the clock of a signal by itself. */
-import type { GitEvent } from "./history/base.ts";
+import type { Base, GitEvent } from "./history/base.ts";
 import type { OpenPullRequest } from "./history/neighbours.ts";
 import type { Text } from "./text.ts";
 
@@ -14,6 +14,8 @@ export interface World {
   event?: GitEvent;
   /** The other pull requests that are to be merged into the same branch, most recently touched first, where GitHub can be asked. */
   openPullRequests?: () => Promise<OpenPullRequests>;
+  /** What to compare with, where that is known beforehand. */
+  base?: Base;
   /** Aborted by Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   /** Told where the gate is, for people who wait. */

@@ -203,6 +203,18 @@ export function sendTerminal(report: Report, stream: Stream, source?: TerminalOp
   stream.write(terminal(report, { colour: wantsColour(stream), width: stream.columns ?? 100, source }));
 }
 
+/** Writes sentences to a stream, each as a paragraph. */
+export function sendSentences(sentences: readonly Text[], stream: Stream): void {
+  const colour = wantsColour(stream);
+  const width = Math.max(40, Math.min(stream.columns ?? 100, 120));
+  for (const parts of sentences)
+    stream.write(
+      `${flow(sentence(parts, colour), width, 0)
+        .map((row) => painted(row, colour))
+        .join("\n")}\n\n`,
+    );
+}
+
 /** One line that says what is being done, rewritten in place; where no terminal reads it, nothing is written. */
 export function progress(stream: Stream): { show(...words: (string | undefined)[]): void; clear(): void } {
   const live = stream.isTTY === true && process.env.TERM !== "dumb";

@@ -1,16 +1,7 @@
+import { imageWith } from "../postgres/images.ts";
 import { block, code, text } from "../text.ts";
 import { causeOf, missingExtension, phasesOf, placeOfStop } from "./observed.ts";
 import { rule } from "./rule.ts";
-
-/** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES = new Map(
-  Object.entries({
-    vector: "pgvector/pgvector:pg17",
-    postgis: "postgis/postgis:17-3.5",
-    postgis_raster: "postgis/postgis:17-3.5",
-    timescaledb: "timescale/timescaledb:latest-pg17",
-  }),
-);
 
 export default rule({
   id: "missing-extension",
@@ -23,7 +14,7 @@ export default rule({
     const extension = stop && missingExtension(stop);
     if (!stop || extension === undefined) return [];
     const absent = /not available|control file/.test(stop.raised.message);
-    const image = IMAGES.get(extension);
+    const image = imageWith(extension);
     const service = `services:\n  postgres:\n    image: ${image ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
     return [
       {

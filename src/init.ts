@@ -1,0 +1,233 @@
+/** `alembic-gate init`: writes the workflow that a project needs, and shows what the gate would have said of its newest revisions. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Failure } from "./failure.ts";
+import type { Report } from "./finding.ts";
+import { gate } from "./gate.ts";
+import type { Base } from "./history/base.ts";
+import type { Git } from "./history/git.ts";
+import { openCheckout, openProject, type Project } from "./opening.ts";
+import { embeddedMajors } from "./postgres/embedded.ts";
+import { readGraph, type Graph } from "./project/graph.ts";
+import { findInterpreter, type Interpreter } from "./project/interpreter.ts";
+import { wantedPostgres } from "./project/postgres-version.ts";
+import { exampleVariables, extensionsOf, installationOf, pythonOf } from "./project/setup.ts";
+import type { Given } from "./settings.ts";
+import { block, code, count, listOf, text, type Text } from "./text.ts";
+import { workflow, WORKFLOW_FILE, type WorkflowFacts } from "./workflow.ts";
+import type { World } from "./world.ts";
+
+/** Revisions that are judged as if a pull request had brought them. */
+const NEWEST = 10;
+
+/** Variables that are looked for one after the other: env.py stops at the first that is missing. */
+const ROUNDS = 25;
+
+export interface Begun {
+  /** What was found. */
+  found: Text;
+  /** How many revisions are judged. */
+  revisions: number;
+  /** Judges them, then writes the workflow. */
+  finish(): Promise<{ report: Report; root: string; said: Text[] }>;
+}
+
+/**
+ * Finds out how the project is installed. Its newest revisions are judged as if they were one pull request, and the workflow is
+ * written, unless there is one.
+ *
+ * @param yes write it anew over one that differs
+ * @throws Failure (exit code 2) where there is no checkout, no commit or no environment
+ */
+export async function init(given: Given, { yes }: { yes: boolean }, world: World): Promise<Begun> {
+  const checkout = await openCheckout(given, world);
+  const { git } = checkout;
+  if (!git || (await git.ask(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])) === undefined)
+    throw new Failure(
+      2,
+      text`${code(checkout.root)} is no git checkout with a commit, and a workflow belongs into one.`,
+      text`Make one first: ${block("git init && git add --all && git commit -m 'First commit'", "sh")}`,
+    );
+  const project = await openProject(given, checkout);
+  const graphs = await Promise.all(project.environments.map(({ environment }) => readGraph(project.tree, environment)));
+  const { facts, found } = await factsOf(project, graphs, path.relative(project.root, checkout.folder), world);
+  const newest = graphs.map((graph) => newestOf(graph, NEWEST));
+  const files = newest.flatMap((ids, index) => ids.map((id) => graphs[index]!.revisions.get(id)!.file));
+  return {
+    found,
+    revisions: files.length,
+    async finish() {
+      const base = await baseWithout(git, files);
+      const examples = await exampleVariables(project.tree, facts.directory);
+      const judge = async (variables: Readonly<Record<string, string>>) => ({
+        variables,
+        judged: await gate(given, { ...world, env: { ...world.env, ...variables }, base }),
+      });
+      let best = await judge({});
+      for (let round = 0; round < ROUNDS && isStuck(best.judged.report); round++) {
+        const { variables, judged } = best;
+        const told = missingVariables(judged.report).filter(([name]) => !(name in variables));
+        if (told.length > 0) {
+          best = await judge({
+            ...variables,
+            ...Object.fromEntries(told.map(([name, value]) => [name, examples.get(name) ?? value])),
+          });
+          continue;
+        }
+        for (const guess of guesses(examples, variables)) {
+          const tried = await judge(guess);
+          if (isStuck(tried.judged.report)) continue;
+          best = tried;
+          break;
+        }
+        break;
+      }
+      const { variables, judged } = best;
+      const wrote = await save(project, workflow({ ...facts, variables }), yes);
+      const names = Object.keys(variables);
+      const wanted =
+        names.length > 0
+          ? [text`env.py and what it imports want ${listOf(names, 30)}: the workflow gives them values that do, look them over.`]
+          : [];
+      return { ...judged, said: [...wanted, wrote] };
+    },
+  };
+}
+
+/** What may do where no name is told: all that the repository's examples name, then a URL under a name that many have for it. */
+const guesses = (examples: ReadonlyMap<string, string>, given: Readonly<Record<string, string>>): Record<string, string>[] => [
+  ...(examples.size > 0 ? [{ ...Object.fromEntries(examples), ...given }] : []),
+  ...URL_NAMES.map((name) => ({ ...given, [name]: "postgresql://user:password@localhost/db" })),
+];
+
+const URL_NAMES = ["DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "DATABASE_URI", "DB_URL", "POSTGRES_URL"];
+
+const isStuck = ({ environments }: Report): boolean =>
+  environments.some(({ findings }) => findings.some(({ rule }) => rule === "environment-failed"));
+
+/** Names of variables that the project wanted and did not have, with a value each, as the report's own advice has them. */
+function missingVariables({ environments }: Report): [string, string][] {
+  const failed = environments.flatMap(({ findings }) => findings.filter(({ rule }) => rule === "environment-failed"));
+  const advice = failed.flatMap(({ help }) =>
+    help.flatMap((part) => ("block" in part && part.block.startsWith("env:\n") ? [part.block] : [])),
+  );
+  return advice.flatMap((lines) =>
+    [...lines.matchAll(/^ {2}([A-Za-z_]\w*): (.*)$/gm)].map(([, name, value]): [string, string] => [
+      name!,
+      value === "…" ? "1" : value!,
+    ]),
+  );
+}
+
+/** What the workflow is made of, and a sentence about it. */
+async function factsOf(
+  { tree, root, environments, settings }: Project,
+  graphs: readonly Graph[],
+  directory: string,
+  { env }: World,
+): Promise<{ facts: Omit<WorkflowFacts, "variables">; found: Text }> {
+  const folders = [...new Set(environments.map(({ environment }) => environment.directory))];
+  const given = environments[0]!.settings.python;
+  // What the interpreter lacks, the run that follows tells.
+  const interpreter = await findInterpreter({ root, directory: folders[0]!, env, ...(given !== undefined && { given }) }).catch(
+    (error: unknown): Interpreter | undefined => {
+      if (error instanceof Failure) return undefined;
+      throw error;
+    },
+  );
+  const all = await Promise.all(folders.map((folder) => installationOf(tree, folder)));
+  const installations = [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
+  const python = await pythonOf(tree, folders[0]!, interpreter?.version);
+  const wanted = await wantedPostgres(tree);
+  const postgres =
+    settings.postgresVersion === undefined
+      ? wanted
+      : { major: settings.postgresVersion, image: "", file: "the settings file", line: 1 };
+  const extensions = extensionsOf(graphs.flatMap((graph) => [...graph.revisions.values()]));
+  const newest = embeddedMajors.at(-1)!;
+  const where = (file: string | undefined): Text => (file === undefined ? text`` : text` (${code(file)})`);
+  const how = installations.flatMap(({ manager, file }) => text`${manager}${where(file)}, `);
+  const server = postgres
+    ? text`Postgres ${postgres.major}${where(postgres.file)}`
+    : text`Postgres ${newest} (nothing names a major)`;
+  const more = extensions.length > 0 ? text`, extensions ${extensions.join(", ")}` : text``;
+  const which = environments.flatMap(({ environment }, index) => [
+    ...(index === 0 ? [] : [{ text: ", " }]),
+    code(environment.name),
+  ]);
+  const found = text`Found ${which}: ${how}Python ${python.version}${where(python.file)}, ${server}${more}.`;
+  return {
+    found,
+    facts: {
+      installations,
+      python,
+      newest,
+      extensions,
+      directory: directory.split(path.sep).join("/"),
+      ...(postgres && { postgres }),
+    },
+  };
+}
+
+/** Writes the workflow. @returns what was done */
+async function save({ root, tree }: Project, content: string, yes: boolean): Promise<Text> {
+  const file = path.join(root, WORKFLOW_FILE);
+  const before = await readFile(file, "utf8").catch(() => undefined);
+  if (before === content) return text`${code(WORKFLOW_FILE)} is there already, and is as it should be.`;
+  if (before !== undefined && !yes)
+    return text`${code(WORKFLOW_FILE)} is there already and was left alone: ${code("--yes")} writes it anew.`;
+  const others = (await tree.list(".github/workflows")).filter((other) => /\.ya?ml$/.test(other) && other !== WORKFLOW_FILE);
+  for (const other of yes ? [] : others)
+    if (/\balembic-gate@/.test(new TextDecoder().decode(await tree.read(other))))
+      return text`${code(other)} uses the gate already, so no workflow was written.`;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, content);
+  return text`${before === undefined ? "Wrote" : "Wrote anew"} ${code(WORKFLOW_FILE)}. Commit it, and make its job ${code("alembic-gate")} a required check.`;
+}
+
+/** The ids of the newest revisions: none is left on which nothing but these build. */
+export function newestOf({ revisions, parents, dependencies }: Graph, most: number): string[] {
+  const above = (id: string) => [...(parents.get(id) ?? []), ...(dependencies.get(id) ?? [])];
+  const depths = new Map<string, number>();
+  const depthOf = (start: string): number => {
+    const open = [start];
+    for (let id = open.at(-1); id !== undefined; id = open.at(-1)) {
+      const waiting = above(id).filter((parent) => !depths.has(parent) && !open.includes(parent));
+      if (waiting.length > 0) open.push(...waiting);
+      else {
+        depths.set(id, 1 + Math.max(0, ...above(id).map((parent) => depths.get(parent) ?? 0)));
+        open.pop();
+      }
+    }
+    return depths.get(start)!;
+  };
+  const deepest = [...revisions.keys()].map((id) => ({ id, depth: depthOf(id) })).sort((a, b) => b.depth - a.depth);
+  // A descendant is deeper than what it builds on, so that nothing stays behind without its parent.
+  return deepest.slice(0, most).map(({ id }) => id);
+}
+
+/**
+ * A commit of what HEAD has without some files. It is on no branch, and git drops it some day; the checkout and its index stay as
+ * they are.
+ */
+async function baseWithout(git: Git, files: readonly string[]): Promise<Base> {
+  const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-index-"));
+  const environment = {
+    GIT_INDEX_FILE: path.join(folder, "index"),
+    GIT_AUTHOR_NAME: "alembic-gate",
+    GIT_AUTHOR_EMAIL: "alembic-gate@localhost",
+    GIT_COMMITTER_NAME: "alembic-gate",
+    GIT_COMMITTER_EMAIL: "alembic-gate@localhost",
+  };
+  const ask = async (...command: string[]) => (await git.run(command, { environment })).toString("utf8").trim();
+  try {
+    await ask("read-tree", "HEAD");
+    await ask("update-index", "--force-remove", "--", ...files);
+    const tree = await ask("write-tree");
+    const commit = await ask("commit-tree", tree, "-p", "HEAD", "-m", "Without the newest revisions");
+    return { commit, label: `the history without its ${count(files.length, "newest revision")}` };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
