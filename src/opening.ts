@@ -4,6 +4,7 @@ import { Failure } from "./failure.ts";
 import { openGit, type Git } from "./history/git.ts";
 import { startServer, type Server } from "./postgres/server.ts";
 import { findEnvironments, type Environment } from "./project/environment.ts";
+import { factoryEnvironment } from "./project/factory.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
 import { workTree, type Tree } from "./project/tree.ts";
 import { layer, readSettingsFile, type Given, type Settings } from "./settings.ts";
@@ -52,7 +53,11 @@ export async function openProject(given: Given, { folder, root, git }: Checkout)
   const tree = workTree(root);
   const settingsOf = async (place: string) => layer(given, (await readSettingsFile(tree, place)).given);
   const settings = await settingsOf(directory);
-  const found = await findEnvironments(tree, { directory, config: settings.config, names: settings.name });
+  const { config, configFactory: factory } = settings;
+  const found =
+    factory === undefined
+      ? await findEnvironments(tree, { directory, config, names: settings.name })
+      : [await factoryEnvironment(tree, { factory, directory, config })];
   const environments = found.map(async (environment) => {
     const place = path.posix.dirname(environment.config);
     return { environment, settings: await settingsOf(place === "." ? "" : place) };

@@ -39,6 +39,11 @@ export const OPTIONS = {
   },
   config: { kind: "list", value: "alembic.ini", help: "Alembic configurations; all in the folder when not given" },
   name: { kind: "list", value: "SECTION", help: "sections of the ini, as alembic --name" },
+  "config-factory": {
+    kind: "text",
+    value: "MODULE:FUNCTION",
+    help: "function that builds Alembic's Config, where there is no alembic.ini; config is then the folder of env.py",
+  },
   x: { kind: "list", value: "KEY=VALUE", help: "arguments for env.py, as alembic -x" },
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {
@@ -142,6 +147,7 @@ export interface Settings {
   base?: string;
   config: string[];
   name: string[];
+  configFactory?: string;
   x: string[];
   static: boolean;
   only: string[];

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from argparse import Namespace
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import alembic
@@ -16,7 +19,6 @@ from alembic.config import CommandLine, Config
 from alembic.script import ScriptDirectory
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Iterator
     from types import CodeType, ModuleType
 
@@ -43,6 +45,8 @@ class Project:
         self.warnings: list[str] = []
         # `python -m alembic` looks here as well, the console script does not: last, so that nothing is hidden by it.
         sys.path.append(os.getcwd())
+        if request["kind"] == "factory":
+            sys.path.append(os.path.join(os.getcwd(), "src"))
         with _stage("app"):
             if request["kind"] == "flask-migrate":
                 self._app = _flask_app()
@@ -63,7 +67,12 @@ class Project:
         """Give what one command would have: sys.argv, an application's context, and a Config of its own."""
         before = sys.argv
         try:
-            if self._app is None:
+            if self._request["kind"] == "factory":
+                sys.argv = ["alembic", name, *arguments]
+                with _stage("config"):
+                    config = built_config(self._request["factory"], self._request["x"], arguments)
+                yield config
+            elif self._app is None:
                 sys.argv = ["alembic", *self._arguments(name, *arguments)]
                 with _stage("config"):
                     config = CapturedConfig.of(sys.argv[1:])
@@ -140,6 +149,18 @@ class Project:
         same = os.path.abspath(migrate.directory) == os.path.abspath(directory)
         named = {"opts": options} if options else {}
         return migrate.migrate.get_config(None if same else directory, x_arg=self._request["x"], **named)
+
+
+def built_config(factory: str, x: list[str], arguments: tuple[str, ...]) -> Config:
+    """Have the project's own function build the configuration."""
+    module, _, name = factory.partition(":")
+    config = attrgetter(name)(import_module(module))()
+    if not isinstance(config, Config):
+        message = f"{factory} returns no alembic.config.Config but {config!r}"
+        raise TypeError(message)
+    if config.cmd_opts is None:
+        config.cmd_opts = Namespace(x=x, autogenerate="--autogenerate" in arguments)
+    return config
 
 
 class CapturedConfig(CommandLine):

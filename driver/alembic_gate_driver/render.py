@@ -29,7 +29,7 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.pool import StaticPool
 
 from .errors import describe
-from .load import CapturedConfig
+from .load import CapturedConfig, built_config
 from .missing import Missing, UnknowableError, stood_in_for
 
 if TYPE_CHECKING:
@@ -354,6 +354,9 @@ def _config(request: Message) -> Config:
     extra = [f"-x{argument}" for argument in request["x"]]
     if request["kind"] == "alembic":
         return CapturedConfig.of(["-c", file, "-n", request["section"], *extra, "upgrade", "heads"])
+    if request["kind"] == "factory":
+        sys.path += [os.getcwd(), os.path.join(os.getcwd(), "src")]
+        return built_config(request["factory"], request["x"], ())
     config = Config(file, cmd_opts=Namespace(x=request["x"]))
     config.set_main_option("script_location", os.path.dirname(file) or ".")
     return config

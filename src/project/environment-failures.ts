@@ -49,7 +49,7 @@ async function whereItMayBe(listing: Listing): Promise<Text> {
   const [folder, ...more] = (await matching(listing, named(listing, "env.py"), /\balembic\b/)).map(folderOf);
   if (folder === undefined) return text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
   const folders = listOf([folder, ...more].map((folder) => folder || "."));
-  return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
+  return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)} Where the Config is built in Python, name the function that returns it in ${code("alembic-gate.toml")}: ${block('config-factory = "module:function"', "toml")}`;
 }
 
 /** Those of the files whose text matches; of many files the first hundred are looked at. */

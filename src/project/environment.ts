@@ -27,7 +27,9 @@ export interface Environment {
   section: string;
   format: "ini" | "pyproject";
   /** Flask-Migrate environments run inside the application's context, from the folder above. */
-  kind: "alembic" | "flask-migrate";
+  kind: "alembic" | "flask-migrate" | "factory";
+  /** `module:function` that builds the Config; `config` is the module's file then. */
+  factory?: string;
   /** Folder from which its alembic commands are run, relative to the root; "" is the root. */
   directory: string;
   /** Folder of env.py, relative to the root. */

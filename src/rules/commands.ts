@@ -5,7 +5,7 @@ import type { Graph } from "../project/graph.ts";
 
 /** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
 export function command(
-  { kind, config, directory, format, section }: Environment,
+  { kind, config, directory, format, section, factory }: Environment,
   verb: "upgrade" | "downgrade",
   target: string,
 ): string {
@@ -13,6 +13,10 @@ export function command(
   if (kind === "flask-migrate") {
     const folder = path.dirname(file);
     return ["flask", "db", verb, ...(folder === "migrations" ? [] : ["-d", folder]), target].join(" ");
+  }
+  if (factory !== undefined) {
+    const [module, name] = factory.split(":");
+    return `python -c "from alembic import command; import ${module}; command.${verb}(${module}.${name}(), '${target}')"`;
   }
   const options = [
     ...(format === "ini" && file !== "alembic.ini" ? ["-c", file] : []),

@@ -113,6 +113,7 @@ async function render(
     format: environment.format,
     section: environment.section,
     kind: environment.kind,
+    ...(environment.factory !== undefined && { factory: environment.factory }),
     x: [...x],
     revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
   });

@@ -104,6 +104,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
         format: environment.format,
         section: environment.section,
         kind: environment.kind,
+        ...(environment.factory !== undefined && { factory: environment.factory }),
         x: settings.x,
         root,
         ...(root !== task.root && { insteadOf: task.root }),

@@ -13,7 +13,9 @@ export interface Load {
   config: string;
   format: "ini" | "pyproject";
   section: string;
-  kind: "alembic" | "flask-migrate";
+  kind: "alembic" | "flask-migrate" | "factory";
+  /** `module:function` that builds the Config. */
+  factory?: string;
   /** -x arguments, `key=value`. */
   x: string[];
   /** Absolute root of the tree under test; frames in it are the project's. */
