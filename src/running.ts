@@ -3,7 +3,7 @@ import path from "node:path";
 import { Failure } from "./failure.ts";
 import { squashOf } from "./history/deletions.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
-import { commitTree } from "./history/git.ts";
+import { commitTree, trackedFiles } from "./history/git.ts";
 import type { History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
@@ -172,6 +172,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
     env: world.env,
     signal: world.signal,
     progress: world.progress,
+    tracked: async (files) => new Set(project.git && (await trackedFiles(project.git, files))),
   });
   return evidence ? { known: true, value: evidence } : { known: false, reason: notRun(await reading)! };
 }

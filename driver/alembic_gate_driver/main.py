@@ -38,7 +38,7 @@ def main() -> None:
 def _import_alembic() -> BaseException | None:
     """Import Alembic and what builds on it; return what keeps it from being imported."""
     try:
-        from . import load, redirect, statements, steps  # noqa: F401
+        from . import load, redirect, statements, steps, watch  # noqa: F401
     except BaseException as error:
         return error
     return None
@@ -54,12 +54,14 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
     from .redirect import Redirect
     from .statements import Statements
     from .steps import Runner
+    from .watch import Watch
 
     channel.send(
         "hello", python=platform.python_version(), alembic=alembic.__version__, sqlalchemy=sqlalchemy.__version__
     )
     statements = Statements(channel, sources)
     redirect = Redirect(channel, statements, sqlite=load.get("sqlite", False))
+    watch = Watch(channel, redirect, statements, load["root"])
     if load["type"] == "sql":
         redirect.finish()
         try:
@@ -75,9 +77,11 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
         project = loading.Project(load)
         graph = project.graph()
     except loading.LoadError as error:
+        watch.tell()
         channel.send("failed", stage=error.stage, raised=describe(error.__cause__ or error, sources))
         return
     redirect.finish()
+    watch.tell()
     channel.send("graph", **graph)
     runner = Runner(channel, project, redirect, statements, sources)
     while True:
@@ -93,3 +97,4 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
             Comparer(channel, project, redirect, sources, load.get("insteadOf")).check(request)
         else:
             runner.run(request)
+        watch.tell()

@@ -6,6 +6,7 @@ themselves (drivers.py), and programs such as psql by the environment variables 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import socket
@@ -67,7 +68,7 @@ class Redirect:
         self._target: dict[str, Any] | None = None
         # By where they were to lead, where env.py opens several databases.
         self._targets: dict[str, dict[str, Any]] | None = None
-        self._loading = True
+        self.loading = True
         self._told: set[tuple[str, ...]] = set()
         self._homes: set[str] = set()
         self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -95,7 +96,7 @@ class Redirect:
     def finish(self) -> None:
         """Close what the project left open, and connect nowhere until the next run."""
         self._target = None
-        self._loading = False
+        self.loading = False
         orm = sys.modules.get("sqlalchemy.orm")
         if orm is not None:
             # A session of the application would go on with the old database in the next run.
@@ -145,6 +146,11 @@ class Redirect:
             self._held.append(connection)
         return connection
 
+    def leads_to(self, host: str) -> bool:
+        """Tell whether a host is that of a scratch server."""
+        targets = ([self._target] if self._target else []) + list((self._targets or {}).values())
+        return any(host in (target["host"], _address_of(target["host"])) for target in targets)
+
     def refuse(self, wanted: str) -> ForeignConnectionError:
         """Report a connection that cannot be redirected; the caller raises what is returned."""
         self._channel.send("foreign-connection", wanted=wanted, **self._statements.place(sys._getframe(1)))
@@ -153,7 +159,7 @@ class Redirect:
         )
 
     def _expect_target(self) -> dict[str, Any]:
-        if self._target is None and self._loading:
+        if self._target is None and self.loading:
             # Importing the project already connects: ask for a database that may be thrown away afterwards.
             self._channel.send("need-connection", **self._statements.place(sys._getframe(2)))
             self._target = self._channel.receive().get("connection")
@@ -281,9 +287,18 @@ def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
         "PGPASSWORD": target["password"],
         "PGDATABASE": target["database"],
     }
-    with suppress(OSError):
-        environment["PGHOSTADDR"] = socket.gethostbyname(target["host"])
+    address = _address_of(target["host"])
+    if address is not None:
+        environment["PGHOSTADDR"] = address
     return environment
+
+
+@functools.cache
+def _address_of(host: str) -> str | None:
+    try:
+        return socket.gethostbyname(host)
+    except OSError:
+        return None
 
 
 def _is_routing(name: str, value: Any) -> bool:

@@ -221,6 +221,18 @@ function openTree(git: Git, commit: string): IdentifiedTree {
   };
 }
 
+/** Which of these files git knows in the working tree. Paths are relative to the root. */
+export async function trackedFiles(git: Git, files: readonly string[]): Promise<string[]> {
+  const known: string[] = [];
+  // A command line has no room for thousands.
+  for (let from = 0; from < files.length; from += 200) {
+    const paths = files.slice(from, from + 200).map((file) => `:(top,literal)${file}`);
+    const answer = await git.run(["ls-files", "-z", "--full-name", "--", ...paths]);
+    known.push(...answer.toString("utf8").split("\0").filter(Boolean));
+  }
+  return known;
+}
+
 /** Reads blobs by id through one `cat-file --batch`, started with the first. */
 function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
   let child: ChildProcessWithoutNullStreams | undefined;

@@ -5,6 +5,7 @@ import { Failure } from "../failure.ts";
 import { block, code, text } from "../text.ts";
 import type { Statement, Step } from "./evidence.ts";
 import { diesAtLoad, failedToLoad, hangsAtLoad, stopped } from "./load-error.ts";
+import { killedFromOutside } from "./mishap.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
 import { startProcess, type EarlyProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
 import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
@@ -24,6 +25,10 @@ export interface DriverOptions extends ProcessOptions {
   signal?: AbortSignal;
   /** A process of the same interpreter in the same folder, started already. */
   early?: EarlyProcess;
+  /** Told of files that the project's code wrote in its tree, by absolute path. */
+  wrote?(file: string, existed: boolean): void;
+  /** Told of connections to other machines that the application wanted by itself, and that were refused. */
+  refused?(wanted: string, place: Place): void;
   /** A database for a project that connects while it is being imported. Without it such a connection is refused. */
   connection?: () => Promise<Connection>;
 }
@@ -188,6 +193,8 @@ function driverOf(
   let lastEvent = performance.now();
   const python = start((event) => {
     lastEvent = performance.now();
+    if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
+    if (event.type === "foreign-connection" && event.quiet) options.refused?.(event.wanted, relativePlace(load.root, event));
     for (const listener of listeners) listener(event);
   });
   let gone = false;
@@ -267,7 +274,8 @@ function driverOf(
       python.kill();
       throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
     }
-    if (typeof event === "string") throw python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event);
+    if (typeof event === "string")
+      throw killedFromOutside(event) ?? (python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event));
     if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
     return {
       versions: { python: hello!.python, alembic: hello!.alembic, sqlalchemy: hello!.sqlalchemy },

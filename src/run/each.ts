@@ -34,6 +34,8 @@ export async function tryEach(
   options: Each,
 ): Promise<{ phase: Phase; untried?: { what: string; reason: Text } }> {
   const { order, tried, watched, seconds, fresh, drop } = options;
+  // Making the first database is none of the trials' business.
+  let made: Database | undefined = await fresh();
   const started = performance.now();
   const spent = () => (performance.now() - started) / 1000;
   const open = new Set(tried);
@@ -54,7 +56,8 @@ export async function tryEach(
   };
   let reason = text`the time for it was up, which is as long as the history itself had taken`;
   while (open.size > 0 && spent() < seconds) {
-    const database = await fresh();
+    const database = made ?? (await fresh());
+    made = undefined;
     if (options.copy) {
       await tryOnCopies(lab, database, options.copy, { phase, open, until: () => spent() >= seconds }, options);
       await drop(database);

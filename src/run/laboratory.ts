@@ -3,6 +3,7 @@ import { Failure } from "../failure.ts";
 import { withoutTables, type Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
+import { endedByUs } from "./mishap.ts";
 import { joined } from "./several.ts";
 import type { CheckOptions, Comparison, Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
@@ -117,6 +118,8 @@ export async function openLaboratory(
       result = await driver.run(options);
     }
     gone = result.died || result.hung !== undefined;
+    const ours = endedByUs(result);
+    if (ours) throw ours;
     if (result.versionTables.length > 0) versionTables = result.versionTables;
     evidence.hasModels ||= result.models;
     evidence.dbapi ??= result.connects[0]?.driver;

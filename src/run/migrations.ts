@@ -18,6 +18,8 @@ import { travel } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, projectEnvironment } from "./process.ts";
 import { seedOf } from "./seed.ts";
+import { serverFailed } from "./mishap.ts";
+import { tidy } from "./tidy.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -35,6 +37,8 @@ export interface Migrations {
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   progress(step: string): void;
+  /** Which of these files git knows; paths are relative to the root. */
+  tracked(files: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
 /** What production has, as the base branch says it. */
@@ -60,6 +64,25 @@ export interface Applied {
  * @throws Failure where the settings are wrong, or our own side fails
  */
 export async function runMigrations(task: Migrations): Promise<Evidence | undefined> {
+  const since = Date.now();
+  const outside: Outside = { written: new Map(), refused: new Map() };
+  let evidence: Evidence | undefined;
+  try {
+    return (evidence = await run(task, outside));
+  } finally {
+    const notes = await tidy(outside.written, { root: task.root, tracked: task.tracked, since });
+    evidence?.notes.push(...[...outside.refused.values()].map((reason) => ({ what: "the run", reason })), ...notes);
+  }
+}
+
+/** What the project's code does outside of its database. */
+interface Outside {
+  written: Map<string, boolean>;
+  /** Machines that the application wanted to reach by itself, and what is to be said about each. */
+  refused: Map<string, Text>;
+}
+
+async function run(task: Migrations, { written, refused }: Outside): Promise<Evidence | undefined> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
   const [setup, baseline] = await Promise.all([
@@ -117,6 +140,16 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
       ...(task.early && root === task.root && { early: task.early }),
       signal,
       timeout: settings.timeout,
+      wrote: (file, existed) => {
+        if (!written.has(file)) written.set(file, existed);
+      },
+      refused: (wanted, { file, line }) => {
+        const who = file === undefined ? text`the application` : text`${code(`${file}:${line}`)}`;
+        refused.set(
+          wanted,
+          text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine`,
+        );
+      },
     });
     drivers.push(driver);
     return driver;
@@ -221,7 +254,7 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
     return evidence;
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
-    if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
+    if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
     return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
   } finally {
     await Promise.all(drivers.map((driver) => driver.stop()));

@@ -218,8 +218,13 @@ export type Event =
    * several databases. Answered by `connection`.
    */
   | { type: "need-connection"; wanted?: string; file?: string; line?: number }
-  /** A connection that was refused: no Postgres, or a host that is not the project's own and that a revision wants to reach. */
-  | { type: "foreign-connection"; wanted: string; file?: string; line?: number }
+  /**
+   * A connection that was refused: no Postgres, a host that is not the project's own and that a revision wants to reach, or another
+   * machine. `quiet`: neither a revision nor env.py wanted it, but the application by itself.
+   */
+  | { type: "foreign-connection"; wanted: string; quiet?: boolean; file?: string; line?: number }
+  /** Files in the tree that the project's code opened for writing, or made, and whether they were there before. */
+  | { type: "wrote"; files: { file: string; existed: boolean }[] }
   /** env.py configured a context: where its version rows are. */
   | {
       type: "context";
