@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { A as usage, C as gate, D as layer, E as reported, N as code, O as readArguments, P as text, T as conclude, a as pageOf, c as version, i as explain, j as Failure, l as progress, n as fix, o as ruleList, r as CATALOGUE, s as abortedBySignals, t as inFormat, u as sendTerminal, w as brokenReport } from "./gate.js";
+import { A as CATALOGUE, B as text, D as brokenReport, E as gate, F as readArguments, L as usage, M as pageOf, N as ruleList, O as conclude, P as layer, R as Failure, T as readEvent, _ as noticeCommand, a as fix, d as sendTerminal, f as terminal, g as fenced, i as readPlanning, j as explain, k as reported, l as inFormat, n as report, o as abortedBySignals, r as plan, s as version, t as readReporting, u as progress, z as code } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -25,24 +25,55 @@ const written = (report, format, root) => inFormat(format, report, {
 		page: format === "sarif" ? pageOf(rule.id) : ""
 	}))
 });
+/** `alembic-gate report` and `alembic-gate plan`, whose arguments are their own. False: it is neither. */
+async function command([name, ...rest]) {
+	const { env } = process;
+	if (name === "plan") {
+		const { given, majors } = readPlanning(rest);
+		const event = env.GITHUB_ACTIONS ? readEvent(env, env.GITHUB_TOKEN ?? env.GH_TOKEN) : void 0;
+		const world = {
+			cwd: process.cwd(),
+			env,
+			signal: abortedBySignals(),
+			progress: () => {},
+			...event && { event }
+		};
+		process.stdout.write(`${JSON.stringify(await plan(given, majors, world))}\n`);
+		return true;
+	}
+	if (name !== "report") return false;
+	const done = await report(readReporting(rest), env, sourceIn(process.cwd()));
+	if ("said" in done) process.stdout.write(`${done.said}\n`);
+	else {
+		if (env.GITHUB_ACTIONS) process.stdout.write(fenced(terminal(done.report, {
+			colour: true,
+			width: 120
+		})));
+		else sendTerminal(done.report, process.stdout, sourceIn(process.cwd()));
+		if (done.missing) process.stdout.write(`${noticeCommand(done.missing)}\n`);
+		process.exitCode = done.report.exitCode;
+	}
+	return true;
+}
 async function main(argv) {
 	const cwd = process.cwd();
 	let report;
 	let root = cwd;
 	let settings = layer();
 	try {
-		const { command, given, fix: how, rule } = readArguments(argv);
-		if (command === "help") return void process.stdout.write(usage(version));
-		if (command === "version") return void process.stdout.write(`${version}\n`);
-		if (command === "rules") return void process.stdout.write(ruleList());
-		if (command === "explain") return void process.stdout.write(explain(rule));
+		if (await command(argv)) return;
+		const { command: asked, given, fix: how, rule } = readArguments(argv);
+		if (asked === "help") return void process.stdout.write(usage(version));
+		if (asked === "version") return void process.stdout.write(`${version}\n`);
+		if (asked === "rules") return void process.stdout.write(ruleList());
+		if (asked === "explain") return void process.stdout.write(explain(rule));
 		settings = layer(given);
 		const world = {
 			cwd,
 			env: process.env,
 			signal: abortedBySignals()
 		};
-		if (command === "fix") return void process.stdout.write(await fix(given, how, {
+		if (asked === "fix") return void process.stdout.write(await fix(given, how, {
 			...world,
 			progress: () => {}
 		}));

