@@ -124,7 +124,8 @@ class _Comparison:
             for operations in migration.upgrade_ops_list:
                 differences.add(operations)
         seen = {json.dumps(known, sort_keys=True) for known in self._differences}
-        found = differences.found()
+        # In a search_path of its own Alembic takes its own table for a forgotten one.
+        found = [one for one in differences.found() if not _is_version_table(one, context)]
         unimported = Unimported(self._sources, targets)
         extra = [one for one in found if one["kind"] == "table" and one["change"] == "extra"]
         found += unimported.explain(extra, self._request["changed"])
@@ -134,6 +135,11 @@ class _Comparison:
             if key in tables:
                 self._declared[key] = _definition(tables[key], context.dialect)
         return []
+
+
+def _is_version_table(difference: dict[str, Any], context: MigrationContext) -> bool:
+    is_table = difference["kind"] == "table" and difference["change"] == "extra"
+    return is_table and difference["table"].rpartition(".")[2] == context.version_table
 
 
 def _create(targets: list[Any], connection: Any) -> None:
