@@ -33,9 +33,9 @@ const codeOf = (error: unknown): string => rootOf(error).code ?? "";
 const causeOf = (error: unknown): string => codeOf(error) || (rootOf(error).message ?? "");
 
 /** fetch with a limit of time, through the proxy that the environment names. */
-async function fetching(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Fetch> {
-  const proxied = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
-  const send: Fetch = proxied ? await throughProxy(env) : fetch;
+async function fetching(apiUrl: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Fetch> {
+  const proxy = proxyFor(new URL(apiUrl), env);
+  const send: Fetch = proxy === undefined ? fetch : await through(proxy);
   return async (input, init) => {
     const limit = AbortSignal.timeout(ANSWER);
     try {
@@ -49,13 +49,21 @@ async function fetching(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Fe
   };
 }
 
-async function throughProxy(env: NodeJS.ProcessEnv): Promise<Fetch> {
-  const { EnvHttpProxyAgent, fetch } = await import("undici");
-  const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: env.http_proxy || env.HTTP_PROXY,
-    httpsProxy: env.https_proxy || env.HTTPS_PROXY,
-    noProxy: env.no_proxy || env.NO_PROXY,
+/** The proxy for a URL, as curl and others read the variables; the lower-case names are the stronger. */
+export function proxyFor({ protocol, hostname, port }: URL, env: NodeJS.ProcessEnv): string | undefined {
+  const either = (name: string) => env[name] || env[name.toUpperCase()] || undefined;
+  const usual = protocol === "https:" ? "443" : "80";
+  const excepted = (either("no_proxy") ?? "").split(/[\s,]+/).some((entry) => {
+    const [, host = "", only] = /^(?:\*?\.)?(.*?)(?::(\d+))?$/.exec(entry.toLowerCase())!;
+    if (host === "" || (only !== undefined && only !== (port || usual))) return false;
+    return host === "*" || hostname === host || hostname.endsWith(`.${host}`);
   });
+  return excepted ? undefined : either(`${protocol.slice(0, -1)}_proxy`);
+}
+
+async function through(proxy: string): Promise<Fetch> {
+  const { ProxyAgent, fetch } = await import("undici");
+  const dispatcher = new ProxyAgent(proxy.includes("://") ? proxy : `http://${proxy}`);
   return ((input: string, init: object) => fetch(input, { ...init, dispatcher })) as unknown as Fetch;
 }
 
@@ -74,7 +82,7 @@ export async function connect(
     baseUrl: apiUrl,
     userAgent: "alembic-gate",
     log: { debug: silent, info: silent, warn: silent, error: silent },
-    request: { fetch: await fetching(env, signal) },
+    request: { fetch: await fetching(apiUrl, env, signal) },
     retry: { retries: 2, retryAfterBaseValue: 300 },
     throttle: { id: String(id), onRateLimit: patient, onSecondaryRateLimit: patient },
   });

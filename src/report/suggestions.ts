@@ -35,8 +35,9 @@ export function fixable(report: Report): Finding[] {
 /** What can be suggested, worst first; of several findings with the same mend one. */
 export function suggestions(report: Report, diff: Diff, owner: Owner): Suggestion[] {
   const seen = new Set<string>();
+  const known = remembering(diff);
   return fixable(report).flatMap((finding) => {
-    const suggestion = suggestionFor(finding, diff, owner);
+    const suggestion = suggestionFor(finding, known, owner);
     const key = suggestion && JSON.stringify([suggestion.path, suggestion.line]);
     if (!key || seen.has(key) || seen.has(finding.fingerprint)) return [];
     seen.add(key).add(finding.fingerprint);
@@ -44,18 +45,43 @@ export function suggestions(report: Report, diff: Diff, owner: Owner): Suggestio
   });
 }
 
-function suggestionFor(finding: Finding, { source, patches }: Diff, owner: Owner): Suggestion | undefined {
+interface Side {
+  source: string;
+  lines: string[];
+  /** Those that are in the diff. */
+  right: ReadonlyMap<number, string>;
+}
+
+/** Both sides of each file, read once. */
+function remembering({ source, patches }: Diff): (file: string) => Side | undefined {
+  const sides = new Map<string, Side | undefined>();
+  const read = (file: string): Side | undefined => {
+    const patch = patches.get(file);
+    const content = patch === undefined ? undefined : source(file);
+    return content === undefined ? undefined : { source: content, lines: content.split("\n"), right: rightSide(patch!) };
+  };
+  return (file) => {
+    if (!sides.has(file)) sides.set(file, read(file));
+    return sides.get(file);
+  };
+}
+
+function suggestionFor(finding: Finding, sideOf: ReturnType<typeof remembering>, owner: Owner): Suggestion | undefined {
   const { edits, title } = finding.fix!;
   const path = edits[0]!.file;
-  const patch = patches.get(path);
-  const before = source(path);
-  if (patch === undefined || before === undefined || edits.some(({ file }) => file !== path)) return undefined;
-  const after = edited(before, edits);
-  // GitHub would write other line ends than the file has, and nobody could see what is invisible.
-  if (after === undefined || before.includes("\r") || visible(after) !== after) return undefined;
-  const change = changedLines(before.split("\n"), after.split("\n"));
+  const side = sideOf(path);
+  if (!side || edits.some(({ file }) => file !== path)) return undefined;
+  const after = edited(side.source, edits);
+  // GitHub would write other line ends than the file has.
+  if (after === undefined || side.source.includes("\r")) return undefined;
+  const change = changedLines(side.lines, after.split("\n"));
   if (!change || change.before.length > LINES || change.after.length > LINES) return undefined;
-  const first = findLines(change.before, change.first, rightSide(patch));
+  // After the last line end there is no line that could be replaced.
+  if (change.first + change.before.length > side.lines.length && side.lines.at(-1) === "") return undefined;
+  // Nobody could see what is invisible.
+  const inserted = change.after.join("\n");
+  if (visible(inserted) !== inserted) return undefined;
+  const first = findLines(change.before, change.first, side.right);
   if (first === undefined) return undefined;
   const mark = marker("suggestion", owner, { fingerprint: finding.fingerprint });
   const line = first + change.before.length - 1;
@@ -111,6 +137,7 @@ export function rightSide(patch: string): Map<number, string> {
 function findLines(wanted: readonly string[], at: number, lines: ReadonlyMap<number, string>): number | undefined {
   const stands = (first: number) => wanted.every((line, index) => lines.get(first + index) === line);
   if (stands(at)) return at;
+  if (!wanted.some((line) => /\S/.test(line))) return undefined;
   const [only, ...others] = [...lines.keys()].filter(stands);
   return others.length === 0 ? only : undefined;
 }

@@ -1,4 +1,7 @@
 /** Sending, call by call: what is refused costs one notice, and the rest is sent. */
+import { createServer } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { describe, expect, test, vi } from "vitest";
 import type { Report } from "../../src/finding.ts";
 import type { GitHubRun } from "../../src/github/run.ts";
@@ -48,7 +51,7 @@ const runOf = (github: FakeGitHub, more: Partial<GitHubRun> = {}): GitHubRun => 
 });
 
 async function send(github: FakeGitHub, report: Report, more: Partial<Sending> = {}): Promise<string> {
-  github.patches.set(FILE, PATCH);
+  if (github.patches.size === 0) github.patches.set(FILE, PATCH);
   const notice = await sendToGitHub(report, {
     run: runOf(github),
     env: {},
@@ -111,3 +114,74 @@ describe.concurrent.for(Object.entries(CALLS))("%s", ([operation, { missing, per
     }),
   );
 });
+
+test("5,000 findings: within every limit, and what is not sent is said", () =>
+  withGitHub(async (github) => {
+    const lines = Array.from({ length: 5000 }, (_, index) => `line_${index} = 0`);
+    const source = `${lines.join("\n")}\n`;
+    const findings = lines.map((line, index) => {
+      const start = source.indexOf(`${line}\n`);
+      const edits = [{ file: FILE, start, end: start + line.length, expected: line, insert: `${line}1` }];
+      const place = { file: FILE, line: index + 1, revision: `${index}`, object: { kind: "line", name: `${index}` } };
+      return finding("a", "error", text`${"word ".repeat(2000)}`, { ...place, fix: { title: "Mend it", edits } });
+    });
+    const report: Report = { ...red, environments: [environment({ findings })] };
+    github.patches.set(FILE, `@@ -0,0 +1,5000 @@\n${lines.map((line) => `+${line}`).join("\n")}`);
+    // What did not fit would have been refused, and what the description does not allow is a fault.
+    expect(await send(github, report, { source: () => source })).toBe("");
+    expect(github.reviewComments).toHaveLength(30);
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]!.body).toMatch(/… and 49\d\d more findings, in the job summary/);
+    expect(github.annotations.flat()).toHaveLength(500);
+    const review = github.calls.find(({ operation }) => operation.endsWith("/reviews"))!.body as { body: string };
+    expect(review.body).toContain("4970 more: `alembic-gate fix`");
+    const output = github.calls.find(({ operation }) => operation.includes("check-runs"))!.body as {
+      output: { summary: string };
+    };
+    expect(output.output.summary).toContain("the worst 500 of them");
+  }));
+
+describe.concurrent("a token that is a person's", () => {
+  const person = { login: "ada", type: "User" } as const;
+  test("finds its own comment, and no other person's", () =>
+    withGitHub(async (github) => {
+      github.me = person;
+      const token = "ghp_made_up_for_tests";
+      await send(github, red, { run: runOf(github, { token }) });
+      expect(github.comments.map(({ user }) => user)).toEqual([person]);
+      github.comments.unshift({ id: 1, user: { login: "mallory", type: "User" }, body: github.comments[0]!.body });
+      const run = runOf(github, { token });
+      await send(github, red, { run });
+      expect(github.comments).toHaveLength(2);
+      expect(github.comments[0]!.body).not.toContain(`run=${run.id}.`);
+      expect(github.comments[1]!.body).toContain(`run=${run.id}.`);
+    }));
+});
+
+test("a proxy is used for what is not excepted, and GitHub Enterprise Server's paths are kept", () =>
+  withGitHub(async (github) => {
+    const hosts: string[] = [];
+    const proxy = createServer();
+    proxy.on("connect", (request, socket: Duplex) => {
+      hosts.push(request.url!);
+      const there = connect(Number(new URL(github.url).port), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        there.pipe(socket).pipe(there);
+      });
+      for (const end of [there, socket]) end.on("error", () => end.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const env = { https_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    const proxied = { ...env, http_proxy: env.https_proxy };
+    const away = runOf(github, { apiUrl: "http://github.example/api/v3" });
+    github.prefix = "/api/v3";
+    expect(await send(github, red, { run: away, env: proxied })).toBe("");
+    expect(hosts).toContain("github.example:80");
+    expect(github.comments).toHaveLength(1);
+    const excepted = runOf(github, { apiUrl: `${github.url}/api/v3` });
+    hosts.length = 0;
+    expect(await send(github, red, { run: excepted, env: { ...proxied, no_proxy: "127.0.0.1" } })).toBe("");
+    expect(hosts).toEqual([]);
+    proxy.close();
+    proxy.closeAllConnections();
+  }));

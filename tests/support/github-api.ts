@@ -149,6 +149,10 @@ export interface FakeGitHub {
   faults: string[];
   /** Patches by file, for the pull request's files. */
   patches: Map<string, string>;
+  /** Whose token it is; a bot's may not ask who it is. */
+  me: Account;
+  /** Before all paths, as a GitHub Enterprise Server has it. */
+  prefix: string;
   /** Asked before each answer. */
   instead?: (operation: string, calls: readonly Call[]) => Answer | undefined;
   close(): Promise<void>;
@@ -185,6 +189,8 @@ async function fakeGitHub(): Promise<FakeGitHub> {
     calls: [],
     faults: [],
     patches: new Map(),
+    me: BOT,
+    prefix: "",
     close,
   };
   let ids = 1000;
@@ -197,7 +203,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
     const body: unknown = text === "" ? undefined : JSON.parse(text);
     const url = new URL(request.url!, fake.url);
     const method = request.method!.toLowerCase();
-    const found = findOperation(method, decodeURIComponent(url.pathname));
+    const found = findOperation(method, decodeURIComponent(url.pathname).replace(fake.prefix, ""));
     const call: Call = {
       method: request.method!,
       url: request.url!,
@@ -215,7 +221,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
       headers = {},
     }: { status: number; data: unknown; headers?: Record<string, string> } = other
       ? { status: other.status, data: other.body ?? { message: "made up" }, headers: other.headers }
-      : !/^(token|bearer) ghs_/i.test(request.headers.authorization ?? "")
+      : !/^(token|bearer) gh[sp]_/i.test(request.headers.authorization ?? "")
         ? { status: 401, data: { message: "Bad credentials" } }
         : found
           ? reply(found, url, body)
@@ -247,6 +253,8 @@ async function fakeGitHub(): Promise<FakeGitHub> {
       unknownProperties(wanted, body).forEach((name) => complain(`unknown property ${name}`));
     } else if (body !== undefined) complain("a body that nobody asked for");
     const answered = found.operation.responses[String(status)];
+    // Any call may be answered so; GitHub does not say it of each.
+    if (status === 401) return;
     if (!answered) complain(`an answer with status ${status}`);
     else if (answered.$ref) complain(wrong(data, ...answered.$ref.split("/").slice(1), "content", "application/json", "schema"));
     else if (answered.content?.["application/json"])
@@ -263,7 +271,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
       data: {
         message: "Validation Failed",
         documentation_url: "https://docs.github.example",
-        errors: [{ message, code: "custom" }],
+        errors: [template.endsWith("/reviews") ? message : { message, code: "custom" }],
       },
     });
     const tooLong = (value: unknown) => typeof value === "string" && value.length > MOST;
@@ -273,7 +281,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
         return paged(fake.comments.map(commentAnswer));
       case "post /issues/{issue_number}/comments": {
         if (tooLong(sent.body)) return invalid("body is too long (maximum is 65536 characters)");
-        const made = { id: ids++, user: BOT, body: sent.body as string };
+        const made = { id: ids++, user: fake.me, body: sent.body as string };
         fake.comments.push(made);
         return { status: 201, data: commentAnswer(made) };
       }
@@ -299,7 +307,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
           if (tooLong(words)) return invalid("body is too long (maximum is 65536 characters)");
         }
         for (const { path: file, line, start_line: startLine, body: words } of comments)
-          fake.reviewComments.push({ id: ids++, user: BOT, body: words, path: file, line, startLine });
+          fake.reviewComments.push({ id: ids++, user: fake.me, body: words, path: file, line, startLine });
         return { status: 200, data: component("pull-request-review", { user: account(BOT), body: sent.body, id: ids++ }) };
       }
       case "get /pulls/{pull_number}/files":
@@ -314,6 +322,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
         return { status: 200, data: component("check-run", { id: Number(values.check_run_id) }) };
       }
       case "get /user":
+        if (fake.me.type === "User") return { status: 200, data: component("public-user", { ...fake.me }) };
         return {
           status: 403,
           data: { message: "Resource not accessible by integration", documentation_url: "https://docs.github.example" },
