@@ -153,6 +153,7 @@ with sa.create_engine(op.get_bind().engine.url).begin() as other:
   const all = error.said + error.summary;
   expect(all).toContain("ALTER TABLE users ADD COLUMN phone text");
   expect(all).toContain("AccessExclusiveLock");
+  expect(all).toContain("held by LOCK TABLE users");
   expect(all).toContain("users");
 });
 

@@ -1,6 +1,7 @@
 /** The itinerary with projects that a test writes itself. */
 import { inject, onTestFinished } from "vitest";
 import { openScratch } from "../../src/postgres/scratch.ts";
+import type { Server } from "../../src/postgres/server.ts";
 import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
 import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
 import { driverFolder } from "../../src/run/process.ts";
@@ -24,6 +25,8 @@ interface Project {
   /** Seconds after which a run hangs. */
   timeout?: number;
   driver?: Options;
+  /** Another server than the one of all tests. */
+  server?: Server;
   /** The scratch databases are files of SQLite. */
   sqlite?: true;
 }
@@ -40,7 +43,9 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     drive(filesOf(revisions, project), { timeout, ...(sqlite && { load: { sqlite } }), ...project.driver });
   const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
   const files = { python: [inject("pythons").default], driver: driverFolder(), directory: "/", env: process.env };
-  const scratch = await (sqlite ? openSqliteScratch(files) : openScratch({ ...inject("postgres"), stop: async () => {} }));
+  const scratch = await (sqlite
+    ? openSqliteScratch(files)
+    : openScratch(project.server ?? { ...inject("postgres"), stop: async () => {} }));
   onTestFinished(() => scratch.close());
   const progress: string[] = [];
   const ports: Ports = {
