@@ -1,5 +1,5 @@
 /** Facts in the shape in which the report shows them: the touched part of the graph, the phases, what happens to the schema. Pure. */
-import type { GraphReport, ObjectDifference, PhaseReport, SchemaReport } from "./finding.ts";
+import type { GraphReport, LinesReport, ObjectDifference, PhaseReport, SchemaReport } from "./finding.ts";
 import type { History } from "./history/history.ts";
 import type { Difference, Value } from "./postgres/catalog.ts";
 import { describeAll, valueText } from "./postgres/describe.ts";
@@ -89,4 +89,44 @@ export function schemaReport({ phases, schema }: Evidence): SchemaReport | undef
     statements.map((statement) => ({ revision, statement: statement.sql.trim() })),
   );
   return { changes: describeAll(schema), ...(schema.length > 0 && { objects: objectDifferences(schema) }), sql };
+}
+
+const BLOCK = /^(?:if|elif|else|for|while|try|except|finally|with|match|case|def|async)\b.*:/;
+const LONGEST_HEADER = 100;
+
+/** The line that begins the block in which a line stands, if it is in one; `first` is the first line of the function. */
+function headerOf(source: readonly string[], line: number, first: number): string | undefined {
+  const indent = (text: string) => text.length - text.trimStart().length;
+  const own = indent(source[line - 1] ?? "");
+  for (let at = line - 1; at > first; at--) {
+    const text = source[at - 1] ?? "";
+    if (text.trim() === "" || text.trim().startsWith("#") || indent(text) >= own) continue;
+    return BLOCK.test(text.trim()) ? text.trim().slice(0, LONGEST_HEADER) : undefined;
+  }
+  return undefined;
+}
+
+/** Which lines of the new revisions' functions ran in any phase; nothing of functions that never came to their end. */
+export function linesReports({ phases, rows, order, base }: Evidence, graph: Graph): LinesReport[] {
+  const steps = [...phases, ...(rows?.phases ?? [])].flatMap((phase) => phase.steps);
+  const reportOf = (revision: string, direction: "upgrade" | "downgrade"): LinesReport[] => {
+    const found = graph.revisions.get(revision);
+    const own = steps.filter((step) => step.revision === revision && step.direction === direction && step.lines);
+    if (!found || !own.some(({ ended }) => ended)) return [];
+    const ran = new Set(own.flatMap(({ lines }) => lines!.ran));
+    const every = [...new Set([...own.flatMap(({ lines }) => lines!.every), ...ran])].sort((a, b) => a - b);
+    const source = found.source.split(/\r\n|\r|\n/);
+    const never: LinesReport["never"] = [];
+    for (const [index, line] of every.entries()) {
+      if (ran.has(line)) continue;
+      const last = never.at(-1);
+      if (last && !ran.has(every[index - 1]!)) last.endLine = line;
+      else {
+        const below = headerOf(source, line, found[direction]?.line ?? 0);
+        never.push({ line, endLine: line, ...(below !== undefined && { below }) });
+      }
+    }
+    return [{ revision, function: direction, file: found.file, lines: every.length, ran: ran.size, never }];
+  };
+  return order.flatMap((id) => (base.has(id) ? [] : [...reportOf(id, "upgrade"), ...reportOf(id, "downgrade")]));
 }

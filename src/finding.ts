@@ -105,6 +105,18 @@ export interface GraphReport {
   omitted: number;
 }
 
+/** Which lines of a new revision's function ran, with rows in its tables or without. */
+export interface LinesReport {
+  revision: string;
+  function: "upgrade" | "downgrade";
+  file: string;
+  /** How many lines may run, and how many did. */
+  lines: number;
+  ran: number;
+  /** Those that never did; `below`: the condition or the loop that they stand in. */
+  never: { line: number; endLine: number; below?: string }[];
+}
+
 /** What the pull request does to the schema. */
 export interface SchemaReport {
   changes: Text[];
@@ -128,6 +140,7 @@ export interface EnvironmentReport {
   graph?: GraphReport;
   phases: PhaseReport[];
   schema?: SchemaReport;
+  lines?: LinesReport[];
   findings: Finding[];
   notChecked: NotChecked[];
 }

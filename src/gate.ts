@@ -5,7 +5,7 @@
  *
  * What stands left of `rules` collects facts and judges nothing; rules and settle are pure; reporters get the Report.
  */
-import { graphReport, phaseReports, schemaReport } from "./digest.ts";
+import { graphReport, linesReports, phaseReports, schemaReport } from "./digest.ts";
 import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
@@ -223,6 +223,7 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
     ...(graph && { graph: graphReport(graph, history) }),
     phases: run ? phaseReports(run) : [],
     ...(schema && { schema }),
+    ...(run && graph && { lines: linesReports(run, graph) }),
     ...settled,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { graphReport, phaseReports, schemaReport } from "../src/digest.ts";
+import { graphReport, linesReports, phaseReports, schemaReport } from "../src/digest.ts";
 import type { Difference } from "../src/postgres/catalog.ts";
 import { compareHistory, type Base } from "../src/history/history.ts";
 import type { Graph } from "../src/project/graph.ts";
@@ -156,5 +156,63 @@ describe("the schema", () => {
 
   test("is not known where head was not reached", () => {
     expect(schemaReport(evidence([phase("upgrade", { state: "failed" })]))).toBeUndefined();
+  });
+});
+
+describe("lines", () => {
+  const upgrade =
+    'if has_table("old"):\n    for row in rows:\n        move(row)\n        count()\n\nop.execute("x")\nreturn\nafter()';
+  const graph = chainOf(["a"], ["b", { upgrade }]);
+  const { source, file, upgrade: span } = graph.revisions.get("b")!;
+  const at = (text: string) => source.split("\n").findIndex((line) => line.includes(text)) + 1;
+  const every = [at("if has"), at("for row"), at("move"), at("count"), at('execute("x")'), at("return"), at("after()")];
+  const run = (lines: { every: number[]; ran: number[] }, more: number[] = []) =>
+    evidence(
+      [
+        phase("upgrade", { planned: ["b"], steps: [step("b", { lines })] }),
+        phase("base", { steps: [step("a", { lines: { every: [1], ran: [] } })] }),
+      ],
+      {
+        order: ["a", "b"],
+        base: new Set(["a"]),
+        rows: {
+          source: "made-up",
+          filled: [],
+          phases: [phase("rows-upgrade", { steps: [step("b", { lines: { every, ran: more } })] })],
+          failures: [],
+          losses: [],
+          schema: [],
+        },
+      },
+    );
+
+  test("that never ran are told with what they stand in, of the pull request's revisions alone", () => {
+    expect(span?.line).toBe(9);
+    const ran = [at("if has"), at('execute("x")'), at("return")];
+    expect(linesReports(run({ every, ran }), graph)).toEqual([
+      {
+        revision: "b",
+        function: "upgrade",
+        file,
+        lines: 7,
+        ran: 3,
+        never: [
+          { line: at("for row"), endLine: at("count"), below: 'if has_table("old"):' },
+          { line: at("after()"), endLine: at("after()") },
+        ],
+      },
+    ]);
+  });
+
+  test("that ran on rows alone count", () => {
+    const report = linesReports(run({ every, ran: [every[0]!] }, every), graph);
+    expect(report).toMatchObject([{ lines: 7, ran: 7, never: [] }]);
+  });
+
+  test("of functions that did not come to their end are not told", () => {
+    const broken = evidence([phase("upgrade", { steps: [step("b", { ended: false, lines: { every, ran: [9] } })] })], {
+      order: ["b"],
+    });
+    expect(linesReports(broken, graph)).toEqual([]);
   });
 });

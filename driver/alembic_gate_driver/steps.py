@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Callable
 
 from alembic.runtime import migration
@@ -14,6 +15,7 @@ from sqlalchemy import bindparam
 
 from . import session
 from .errors import describe
+from .lines import Lines
 from .load import LoadError
 from .trials import Trials
 
@@ -118,6 +120,7 @@ class _Run:
         self._arguments: dict[str, Any] = {}
         self._revisions: list[str] = request["revisions"]
         self._pauses: bool = request["pause"]
+        self._tells_lines: bool = request.get("lines", False)
         self._channel = channel
         self._project = project
         self._statements = statements
@@ -187,14 +190,19 @@ class _Run:
         def watched(**named: Any) -> None:
             self._statements.begin(identifier, file)
             self._arguments = named
+            lines = Lines(function)
             try:
-                function(**named)
+                with lines.watched() if self._tells_lines else nullcontext():
+                    function(**named)
             except BaseException as error:
                 # env.py may swallow it, or wrap it in another.
                 self.failure = error
                 raise
             finally:
                 self._statements.begin(None, None)
+                if lines.every:
+                    told = {"every": sorted(lines.every), "ran": sorted(lines.ran)}
+                    self._channel.send("lines", at_once=False, revision=identifier, **told)
 
         return watched
 

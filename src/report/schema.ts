@@ -148,6 +148,28 @@ const graph = named(
   }),
 );
 
+const lines = named(
+  "lines",
+  "Which lines of a new revision's function ran.",
+  z.object({
+    revision: z.string(),
+    function: z.enum(["upgrade", "downgrade"]),
+    file: z.string(),
+    lines: total("How many lines may run."),
+    ran: total("How many did."),
+    never: about(
+      "Those that never did.",
+      z.array(
+        z.object({
+          line: about("1-based.", z.int().check(z.positive())),
+          endLine: about("1-based.", z.int().check(z.positive())),
+          below: about("The condition or the loop that they stand in.", z.optional(z.string())),
+        }),
+      ),
+    ),
+  }),
+);
+
 const environment = named(
   "environment",
   "One Alembic environment.",
@@ -170,6 +192,10 @@ const environment = named(
       z.optional(
         z.object({ changes: z.array(text), objects, sql: z.array(z.object({ revision: z.string(), statement: z.string() })) }),
       ),
+    ),
+    lines: about(
+      "Which lines of the new revisions' functions ran, with rows in their tables or without.",
+      z.optional(z.array(lines)),
     ),
     findings: about("Worst first.", z.array(finding)),
     notChecked: about("What was not judged, and why.", z.array(z.object({ what: z.string(), reason: text }))),

@@ -8,6 +8,7 @@ import { markdown } from "./markdown.ts";
 import {
   duration,
   grouped,
+  linesText,
   placeOf,
   relatedPlace,
   shortCommit,
@@ -172,6 +173,7 @@ function environmentBlocks(environment: EnvironmentReport, level: 3 | 4, options
   return [
     ...findingBlocks(own, options, room, telling ? graph : [], true),
     ...(environment.schema ? schemaBlocks(environment.schema, heading("What this pull request does to the schema"), room) : []),
+    ...linesBlocks(environment, heading("Lines that never ran"), room),
     ...notCheckedBlocks(environment, heading("Not checked"), room),
     ...(room.brief ? [] : background(ignored, preexisting, telling ? [] : graph, environment.phases, options, room)),
     { small: joined(circumstances(environment)) },
@@ -295,6 +297,18 @@ function schemaBlocks({ changes, sql }: SchemaReport, heading: Block, room: Room
       ...executed,
       ...rest(sql.length - statements.length, "statement", room),
     ]),
+  ];
+}
+
+/** What no phase has tried, with rows or without. */
+function linesBlocks({ lines = [] }: EnvironmentReport, heading: Block, room: Room): Block[] {
+  const unrun = lines.filter(({ never }) => never.length > 0);
+  if (unrun.length === 0 || room.changes === 0) return [];
+  const shown = unrun.slice(0, room.changes);
+  return [
+    heading,
+    { items: shown.map((one) => shortenText(linesText(one), room.message)) },
+    ...rest(unrun.length - shown.length, "function", room),
   ];
 }
 

@@ -16,7 +16,7 @@ import {
   type Row,
   type Style,
 } from "./rows.ts";
-import { duration, grouped, placeOf, relatedPlace, shortCommit, tally, tallyWords } from "./view.ts";
+import { duration, grouped, linesText, placeOf, relatedPlace, shortCommit, tally, tallyWords } from "./view.ts";
 
 export interface TerminalOptions {
   colour: boolean;
@@ -74,11 +74,13 @@ function environmentRows(environment: EnvironmentReport, options: TerminalOption
     const rest = total > ITEMS ? [[piece(`    … and ${total - ITEMS} more`, "dim")]] : [];
     return [[piece(`  ${title}`, style)], ...shown, ...rest, []];
   };
-  const { schema, notChecked } = environment;
+  const { schema, notChecked, lines = [] } = environment;
+  const unrun = lines.filter(({ never }) => never.length > 0);
   return [
     ...circumstances(environment, options),
     ...phaseRows(environment.phases, options),
     ...list("What this pull request does to the schema", [...(schema?.changes ?? [])], schema?.changes.length ?? 0, "bold"),
+    ...list("Lines that never ran", unrun.map(linesText), unrun.length, "bold"),
     ...list(
       "Not checked",
       notChecked.map(({ what, reason }) => text`${what}: ${reason}`),

@@ -1,6 +1,6 @@
 /** What all reporters agree on: order, groups, counts, and how places and times are written. */
-import type { Finding, GraphReport, Place, Related, Report, Severity } from "../finding.ts";
-import { count, plain, type Part, type Text } from "../text.ts";
+import type { Finding, GraphReport, LinesReport, Place, Related, Report, Severity } from "../finding.ts";
+import { code, count, plain, text, type Part, type Text } from "../text.ts";
 
 const RANK: Record<Severity, number> = { error: 0, warning: 1, notice: 2 };
 
@@ -135,4 +135,15 @@ export function numbered(): (value: string) => string {
     seen.set(value, times);
     return times === 1 ? value : `${value}-${times}`;
   };
+}
+
+/** One line for people: `12 of 15 lines of upgrade() of 3f2a ran; lines 20-22 never did, below if …`. */
+export function linesText({ revision, function: name, file, lines, ran, never }: LinesReport): Text {
+  const [first] = never;
+  const spans = never.slice(0, 5).map(({ line, endLine, below }) => {
+    const span = endLine > line ? text`lines ${line}–${endLine}` : text`line ${line}`;
+    return below === undefined ? span : text`${span} below ${code(below)}`;
+  });
+  const more = never.length > 5 ? text` and ${never.length - 5} places more` : text``;
+  return text`${ran} of ${count(lines, "line")} of ${name}() of ${code(revision)} ran; in ${code(`${file}:${first?.line ?? 1}`)} ${spans.flatMap((span, index) => (index === 0 ? span : [{ text: ", " }, ...span]))}${more} never did`;
 }

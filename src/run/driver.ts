@@ -79,6 +79,8 @@ interface RunOptions {
   transactionPerMigration?: boolean;
   /** Where env.py opens several databases: gives the one for a place, `db:5432/billing`. */
   connectionFor?(place: string): Promise<Connection>;
+  /** Tell which lines of the revisions' functions ran. */
+  lines?: boolean;
   onBegin?(revision: string): void;
   /** Called after each step, before the next one begins. */
   onStep?(step: StepControl): Promise<"go" | "abort">;
@@ -356,6 +358,7 @@ function driverOf(
       connection,
       transactionPerMigration,
       pause,
+      ...(wanted.lines && { lines: true }),
       ...(trials && { trials }),
       ...(wanted.connectionFor && { several: true }),
     };

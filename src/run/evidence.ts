@@ -23,6 +23,8 @@ export interface Step {
   ended: boolean;
   seconds: number;
   statements: Statement[];
+  /** Lines of its function that may run, and those that did, where that was watched. */
+  lines?: { every: number[]; ran: number[] };
   /** What it did to the catalog, where a snapshot was taken before and after it. */
   effect?: Difference[];
 }

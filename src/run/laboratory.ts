@@ -51,6 +51,9 @@ export interface Laboratory {
   stop(): Promise<void>;
 }
 
+/** The phases of the pull request's revisions alone: which of their lines run is told, until all have run. */
+const WATCHED = new Set<Phase["id"]>(["upgrade", "downgrade", "rows-upgrade", "rows-downgrade"]);
+
 interface VersionTable {
   schema: string;
   name: string;
@@ -69,6 +72,8 @@ export async function openLaboratory(
   let driver = await start();
   let gone = false;
   let versionTables: RunResult["versionTables"] = [];
+  /** Directions in which every line of the watched revisions has run. */
+  const seen = new Set<string>();
 
   const findVersionTables = async (database: Database): Promise<VersionTable[]> => {
     const names = versionTables.map(({ name }) => name);
@@ -137,6 +142,7 @@ export async function openLaboratory(
       revisions: phase.planned,
       ...connectionsOf(scratch, database),
       ...(!own && { transactionPerMigration: true }),
+      ...(WATCHED.has(phase.id) && !seen.has(direction) && { lines: true }),
       onBegin: (revision) => progress(phase.title, revision),
       ...(after && {
         onStep: async (step: StepControl) => {
@@ -149,6 +155,8 @@ export async function openLaboratory(
       onHang: () => whatHangs(scratch, database),
     });
     phase.steps = result.steps;
+    if (WATCHED.has(phase.id) && result.steps.every(({ lines }) => lines && lines.ran.length === lines.every.length))
+      seen.add(direction);
     phase.rows = { found: await versionRows(database), expected: [...result.expected].sort() };
     phase.stop = stopOf(result);
     const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);

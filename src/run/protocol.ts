@@ -51,6 +51,8 @@ export interface Run {
   several?: true;
   /** Stop after each step (`step-end`) until `go` or `abort`; `query` is answered meanwhile. */
   pause: boolean;
+  /** Tell of each revision's function which of its lines ran. */
+  lines?: boolean;
   /** Only while going up: downgrade() of some revisions is tried where their upgrade() has just been committed, and taken back. */
   trials?: {
     revisions: string[];
@@ -268,6 +270,8 @@ export type Event =
       unreported: number;
       inTransaction: boolean;
     }
+  /** Lines of a revision's function, before its step ends, or stops: those that may run, and those that did. Absent where nobody can tell. */
+  | { type: "lines"; revision: string; every: number[]; ran: number[] }
   /** The downgrade() of a revision that has just gone up begins. What it executes belongs to the revision. */
   | { type: "trial"; revision: string }
   /**

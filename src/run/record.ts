@@ -12,6 +12,8 @@ export interface Record {
   result(seconds: number): RunResult;
 }
 
+const union = (some: readonly number[] = [], others: readonly number[]): number[] => [...new Set([...some, ...others])];
+
 /** @param root files in the record are relative to it */
 export function startRecord(root: string): Record {
   const steps = new Map<string, Step>();
@@ -44,6 +46,9 @@ export function startRecord(root: string): Record {
         case "statement":
         case "statement-error":
           (event.revision !== null && open ? open.statements : outside).push(statement(event));
+          break;
+        case "lines":
+          if (open) open.lines = { every: union(open.lines?.every, event.every), ran: union(open.lines?.ran, event.ran) };
           break;
         case "step-end":
           if (open) Object.assign(open, { ended: true, seconds: open.seconds + event.seconds });

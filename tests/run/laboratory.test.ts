@@ -87,3 +87,18 @@ test("a revision is stamped once", async () => {
   await lab.stamp(database, "c");
   expect(await scratch.query(database, "SELECT version_num FROM alembic_version")).toEqual([{ version_num: "b" }]);
 });
+
+test("which lines run is told of the pull request's phases alone, until all have run", async () => {
+  const { scratch, lab } = await open();
+  const database = await scratch.create("lines");
+  const told = async (id: Parameters<typeof phase>[0], planned: string[]) => {
+    const record = phase(id, { planned });
+    await lab.run(record, database, { own: true });
+    return record.steps.map(({ lines }) => lines && lines.ran.length > 0 && lines.every.length === lines.ran.length);
+  };
+  expect(await told("prepare", [])).toEqual([]);
+  expect(await told("base", ["a"])).toEqual([undefined]);
+  expect(await told("upgrade", ["b", "c"])).toEqual([true, true]);
+  expect(await told("downgrade", ["c", "b"])).toEqual([true, true]);
+  expect(await told("rows-upgrade", ["b", "c"])).toEqual([undefined, undefined]);
+});

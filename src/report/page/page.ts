@@ -3,7 +3,18 @@ import type { EnvironmentReport, Finding, ObjectDifference, Report } from "../..
 import { count, plain, type Text } from "../../text.ts";
 import { paragraphs } from "../document.ts";
 import { oneLine } from "../escape.ts";
-import { duration, grouped, placeOf, relatedPlace, shortCommit, shorten, shortenText, tally, tallyWords } from "../view.ts";
+import {
+  duration,
+  grouped,
+  linesText,
+  placeOf,
+  relatedPlace,
+  shortCommit,
+  shorten,
+  shortenText,
+  tally,
+  tallyWords,
+} from "../view.ts";
 import { around, catalogDifference, codeBlock, scrolled } from "./code.ts";
 import { graphList, graphPicture } from "./graph.ts";
 import { element, join, raw, type Html } from "./html.ts";
@@ -128,7 +139,8 @@ function failureSection({ message, help, file, line }: Report["failures"][number
 }
 
 function environmentSection(environment: EnvironmentReport, id: string, several: boolean, options: PageOptions): Html {
-  const { findings, graph, phases, schema, notChecked } = environment;
+  const { findings, graph, phases, schema, notChecked, lines = [] } = environment;
+  const unrun = lines.filter(({ never }) => never.length > 0);
   const { own, ignored, preexisting } = grouped(findings);
   const name = several ? ` of ${shorten(oneLine(environment.name), 200)}` : "";
   const label = (words: string) => `${words}${name}`;
@@ -207,6 +219,16 @@ function environmentSection(environment: EnvironmentReport, id: string, several:
             more(schema.changes.length - schema.objects.length, "object"),
           ),
         executed(schema.sql),
+      ),
+    unrun.length > 0 &&
+      part(
+        "Lines that never ran",
+        element(
+          "ul",
+          {},
+          ...unrun.slice(0, ITEMS).map((one) => element("li", {}, inline(shortenText(linesText(one), SENTENCE)))),
+        ),
+        more(unrun.length - ITEMS, "function"),
       ),
     notChecked.length > 0 &&
       part(
