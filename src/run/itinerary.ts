@@ -9,70 +9,25 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
-import type { Catalog } from "../postgres/catalog.ts";
 import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
+import { baseHistory } from "./base-history.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
-import { tryEach } from "./each.ts";
 import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
-import { connectionsOf, openLaboratory, prepared, type Laboratory, type Script } from "./laboratory.ts";
+import { connectionsOf, openLaboratory, prepared } from "./laboratory.ts";
 import { compareBase, shared, watchModels } from "./models.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
-import { planRows, type Seed } from "./rows.ts";
+import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
+import { planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { watchStates, type States } from "./states.ts";
+import { isDisturbance, isShared } from "./shared.ts";
+import { proveSquash } from "./squash.ts";
+import { watchStates } from "./states.ts";
+import { tryUnreached } from "./unreached.ts";
 
-export interface Plan {
-  /** Ids that the base branch has; all others are the pull request's. */
-  base: ReadonlySet<string>;
-  /** B0 is built from the base branch's own files: applied revisions differ there. */
-  fromBaseFiles: boolean;
-  /** Applied revisions whose downgrade() was edited: whether the base branch's works is to be seen too. */
-  editedDowngrades: readonly string[];
-  /** There is a processor to run the whole history beside the rest. */
-  together: boolean;
-  /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
-  squash?: { substitute: string; last: string };
-  /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
-  scripts: readonly Script[];
-  /** The revision that this schema stands for. */
-  baseline?: string;
-  /** Files that the pull request changes, relative to the root. */
-  changed: readonly string[];
-  /** The repository or the settings name Postgres: a URL of SQLite is then the fallback of a developer's machine. */
-  postgresIsMeant: boolean;
-}
-
-export interface Ports {
-  scratch: Scratch;
-  /** Starts a process with the pull request's files loaded. */
-  head(): Promise<Driver>;
-  /** The same with the base branch's files; absent where the pull request only adds revisions, or there is no base. Undefined where they do not load. */
-  base?(): Promise<Driver | undefined>;
-  /** Databases in which the scripts have run already; the first ones that are needed are taken from here. */
-  made: Database[];
-  /** Puts the project's own rows into a database of the base branch. */
-  seed?: Seed;
-  /** Absolute root of the pull request's files. */
-  root?: string;
-  /** The database that the project connected to while it was imported, if it did. */
-  imported?: Database;
-  /** Called at every phase and step. */
-  progress(phase: string, revision?: string): void;
-}
-
-/**
- * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
- * change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
- * unique_violation and "tuple concurrently updated".
- */
-const DISTURBANCES = new Set(["42710", "42704", "2BP01", "55006", "23505", "XX000"]);
-
-const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
-
-const isShared = ({ server }: Scratch): boolean => !server.another;
+export type { Plan, Ports } from "./plan.ts";
 
 const reversed = (ids: readonly string[]): string[] => [...ids].reverse();
 
@@ -290,7 +245,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (phases.downgrade.stop || phases.down.stop) {
       const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
       const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
-      each = goOn(lab, plan, ports, evidence, {
+      each = tryUnreached(lab, plan, ports, evidence, {
         order: all,
         tried,
         watched: loaded.several ? [] : added,
@@ -324,185 +279,3 @@ const impliedAnew = (rows: readonly string[], before: WithAncestors, after: With
   rows.filter((row) =>
     rows.some((other) => other !== row && after.ancestors(other).includes(row) && !before.ancestors(other).includes(row)),
   );
-
-/** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
-async function proveSquash(
-  lab: Laboratory,
-  phase: Phase,
-  database: Database | undefined,
-  b0: Catalog,
-  scratch: Scratch,
-): Promise<void> {
-  if (!database) return;
-  if (await lab.run(phase, database, { own: true })) compared(phase, "the base branch", b0, await lab.snapshot(database));
-  else if (!scratch.server.another && DISTURBANCES.has(phase.stop?.raised.sqlstate ?? "")) {
-    phase.state = "not-run";
-    phase.reason = text`on a given server all databases share their roles: ${phase.stop!.raised.message}`;
-    delete phase.stop;
-  }
-  await scratch.drop(database);
-}
-
-/**
- * The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
- * before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
- */
-async function firstDatabase(plan: Plan, ports: Ports, name = "main"): Promise<Database> {
-  const { scratch, imported, made } = ports;
-  const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
-  if (!imported) return create();
-  const [table] = await scratch.tables(imported, ["alembic_version"]);
-  const rows = table
-    ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll('"', '""')}".alembic_version`)
-    : [];
-  const migrated = rows.some((row) => row.version_num !== plan.baseline);
-  return migrated ? create() : scratch.clone(imported, name);
-}
-
-/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
-function beginningWith(first: Driver, start: () => Promise<Driver | undefined>): () => Promise<Driver> {
-  let next: Driver | undefined = first;
-  return async () => {
-    const driver = next ?? (await start()) ?? first;
-    next = undefined;
-    return driver;
-  };
-}
-
-/** Seconds that going on after a failure may take, however quick the history was. */
-const LEAST_SECONDS = 4;
-
-/**
- * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
- *
- * @param since what differs from the state before one of the added revisions
- * @returns the phase, which is part of the evidence then; undefined where there is nothing to try
- */
-async function goOn(
-  lab: Laboratory,
-  plan: Plan,
-  ports: Ports,
-  evidence: Evidence,
-  {
-    order,
-    tried: wanted,
-    watched,
-    since,
-  }: { order: readonly string[]; tried: readonly string[]; watched: readonly string[]; since: States["changesSince"] },
-): Promise<Phase | undefined> {
-  const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
-  const cutOff = new Set(
-    known.flatMap(({ timedOut, raised, revision }) => (timedOut || raised.type === "ProcessDied" ? [revision] : [])),
-  );
-  const tried = wanted.filter((id) => !cutOff.has(id));
-  if (tried.length === 0) return undefined;
-  const history = evidence.phases.filter(({ id }) => ["base", "upgrade", "history-downgrade"].includes(id));
-  const { phase, untried } = await tryEach(lab, {
-    order,
-    tried,
-    watched: tried.filter((id) => watched.includes(id)),
-    seconds: Math.max(
-      LEAST_SECONDS,
-      history.reduce((sum, { seconds }) => sum + seconds, 0),
-    ),
-    fresh: () => freshDatabase(lab, plan, ports),
-    ...places(ports.scratch),
-    unrestored: since,
-  });
-  for (const stop of known) {
-    const passed = phase.steps.some(({ revision, ended }) => revision === stop.revision && ended);
-    if (passed) stop.passesAlone = true;
-  }
-  phase.stops = phase.stops!.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
-  evidence.phases.push(phase);
-  if (untried) evidence.notes.push(untried);
-  return phase;
-}
-
-/** Files are copied in no time, clusters are not. */
-const places = ({ dialect, clone, drop }: Scratch) => ({
-  drop,
-  ...(dialect === "sqlite" && { copy: (database: Database) => clone(database, "trial") }),
-});
-
-/** A database as the first revision finds it. */
-async function freshDatabase(lab: Laboratory, plan: Plan, ports: Ports): Promise<Database> {
-  const database = await firstDatabase(plan, ports);
-  if (plan.baseline) {
-    await lab.run(phaseOf("prepare", []), database, { own: true });
-    await lab.stamp(database, plan.baseline);
-  }
-  return database;
-}
-
-/**
- * What the base branch's own files do on their own, to tell old faults from new ones.
- *
- * It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
- * left out there, since nobody knows whose fault it is.
- *
- * @param from B0 where it was reached; else the base revisions are run from an empty database first
- */
-async function baseHistory(
-  plan: Plan,
-  ports: Ports,
-  evidence: Evidence,
-  applied: Phase,
-  from:
-    | { database: Database; empty: Catalog; b0: Catalog; each: Promise<Phase | undefined> }
-    | { scripts: readonly Script[]; empty: Catalog },
-): Promise<Evidence | undefined> {
-  const { base, scratch, progress } = ports;
-  const driver = await base!();
-  if (!driver) return undefined;
-  const { order } = await driver.loaded;
-  const planned = order.filter((id) => applied.planned.includes(id));
-  const phases = [
-    phaseOf("base", planned),
-    phaseOf("history-downgrade", reversed(planned)),
-    phaseOf("history-upgrade", planned),
-  ] as const;
-  const observed: Evidence = {
-    ...evidence,
-    order: [...order],
-    base: new Set(order),
-    phases: [...phases],
-    foreign: [],
-    notes: [],
-  };
-  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, revision) =>
-    progress(`${phase}, with the base branch's files`, revision),
-  );
-  try {
-    if ("database" in from) {
-      // What was applied before counts: objects are traced to the revisions that made them.
-      phases[0].steps = applied.steps;
-      if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
-      const each = await from.each;
-      const reached = new Set(phases[1].steps.map(({ revision }) => revision));
-      const tried = planned.filter(
-        (id) => each?.stops?.some(({ revision }) => revision === id) || (plan.editedDowngrades.includes(id) && !reached.has(id)),
-      );
-      if (tried.length > 0) {
-        const { phase } = await tryEach(lab, {
-          order: planned,
-          tried,
-          watched: [],
-          seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
-          fresh: () => freshDatabase(lab, plan, { ...ports, imported: undefined }),
-          ...places(scratch),
-          unrestored: () => [],
-        });
-        observed.phases.push(phase);
-        const judged = new Set(phase.planned);
-        if (each) each.stops = each.stops!.filter(({ revision }) => !tried.includes(revision!) || judged.has(revision!));
-      }
-    } else {
-      const database = await prepared(scratch, from.scripts, "base");
-      await lab.run(phases[0], database, { own: false });
-    }
-    return observed;
-  } finally {
-    await lab.stop();
-  }
-}

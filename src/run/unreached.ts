@@ -1,0 +1,63 @@
+/** Goes on where a way down stopped, and says what comes of it in the evidence. */
+import type { Database, Scratch } from "../postgres/scratch.ts";
+import { tryEach } from "./each.ts";
+import type { Evidence, Phase } from "./evidence.ts";
+import type { Laboratory } from "./laboratory.ts";
+import { freshDatabase, type Plan, type Ports } from "./plan.ts";
+import type { States } from "./states.ts";
+
+/** Seconds that going on after a failure may take, however quick the history was. */
+export const LEAST_SECONDS = 4;
+
+/**
+ * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
+ *
+ * @param since what differs from the state before one of the added revisions
+ * @returns the phase, which is part of the evidence then; undefined where there is nothing to try
+ */
+export async function tryUnreached(
+  lab: Laboratory,
+  plan: Plan,
+  ports: Ports,
+  evidence: Evidence,
+  {
+    order,
+    tried: wanted,
+    watched,
+    since,
+  }: { order: readonly string[]; tried: readonly string[]; watched: readonly string[]; since: States["changesSince"] },
+): Promise<Phase | undefined> {
+  const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
+  const cutOff = new Set(
+    known.flatMap(({ timedOut, raised, revision }) => (timedOut || raised.type === "ProcessDied" ? [revision] : [])),
+  );
+  const tried = wanted.filter((id) => !cutOff.has(id));
+  if (tried.length === 0) return undefined;
+  const history = evidence.phases.filter(({ id }) => ["base", "upgrade", "history-downgrade"].includes(id));
+  const { phase, untried } = await tryEach(lab, {
+    order,
+    tried,
+    watched: tried.filter((id) => watched.includes(id)),
+    seconds: Math.max(
+      LEAST_SECONDS,
+      history.reduce((sum, { seconds }) => sum + seconds, 0),
+    ),
+    fresh: () => freshDatabase(lab, plan, ports),
+    ...places(ports.scratch),
+    unrestored: since,
+  });
+  for (const stop of known) {
+    const passed = phase.steps.some(({ revision, ended }) => revision === stop.revision && ended);
+    if (passed) stop.passesAlone = true;
+  }
+  phase.stops = phase.stops!.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
+  evidence.phases.push(phase);
+  if (untried) evidence.notes.push(untried);
+  return phase;
+}
+
+/** Files are copied in no time, clusters are not. */
+export const places = ({ dialect, clone, drop }: Scratch) => ({
+  drop,
+  ...(dialect === "sqlite" && { copy: (database: Database) => clone(database, "trial") }),
+});
