@@ -14,7 +14,6 @@ import { plan, readPlanning } from "./plan.ts";
 import { fenced, noticeCommand } from "./report/annotations.ts";
 import { inFormat } from "./report/formats.ts";
 import { progress, sendSentences, sendTerminal, terminal } from "./report/terminal.ts";
-import { readReporting, report } from "./reporting.ts";
 import { layer, readArguments, usage, type Settings } from "./settings.ts";
 import { code, count, text, type Text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
@@ -53,6 +52,8 @@ async function command([name, ...rest]: string[]): Promise<boolean> {
     return true;
   }
   if (name !== "report") return false;
+  // It brings the schema of reports, which nobody else needs.
+  const { readReporting, report } = await import("./reporting.ts");
   const done = await report(readReporting(rest), env, sourceIn(process.cwd()));
   if ("said" in done) process.stdout.write(`${done.said}\n`);
   else {
