@@ -20,9 +20,10 @@ import { brokenReport, conclude, reported } from "./verdict.ts";
 import { abortedBySignals, version } from "./world.ts";
 
 // `alembic-gate | head` closes the pipe: that is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 
 /** The given file of the head tree, for the excerpt; undefined where it cannot be read. */
 const sourceIn = (root: string) => (file: string) => {
@@ -68,6 +69,7 @@ async function command([name, ...rest]: string[]): Promise<boolean> {
 
 async function main(argv: string[]): Promise<void> {
   const cwd = process.cwd();
+  const line = progress(process.stderr);
   let report: Report;
   let root = cwd;
   let said: readonly Text[] = [];
@@ -82,7 +84,6 @@ async function main(argv: string[]): Promise<void> {
     settings = layer(given);
     const world = { cwd, env: process.env, signal: abortedBySignals() };
     if (asked === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
-    const line = progress(process.stderr);
     const watched = { ...world, progress: (step: string) => line.show(step) };
     if (asked === "init") {
       const begun = await init(given, how, watched);
@@ -91,15 +92,15 @@ async function main(argv: string[]): Promise<void> {
         process.stdout,
       );
       ({ report, root, said } = await begun.finish());
-      line.clear();
       // An example blocks nothing.
       report = report.exitCode === 1 ? { ...report, exitCode: 0 } : report;
     } else {
       ({ report, root } = await gate(given, watched));
-      line.clear();
     }
   } catch (error) {
     report = brokenReport(error);
+  } finally {
+    line.clear();
   }
   const { format, output } = settings;
   if (output === undefined && format !== "text") process.stdout.write(written(report, format, root));

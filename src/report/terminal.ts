@@ -200,9 +200,30 @@ export function wantsColour(stream: Stream, environment: Record<string, string |
   return stream.isTTY === true && environment.TERM !== "dumb";
 }
 
+/**
+ * Whether our own signs beyond ASCII can be shown: Windows' old console has fonts and code pages without them, its terminals of
+ * today name themselves. What goes to a file or a pipe is UTF-8 everywhere.
+ */
+export function wantsSigns(
+  stream: Stream,
+  environment: Record<string, string | undefined> = process.env,
+  platform: string = process.platform,
+): boolean {
+  if (platform !== "win32" || stream.isTTY !== true) return true;
+  const { WT_SESSION, TERM_PROGRAM, TERM, ConEmuTask } = environment;
+  return Boolean(WT_SESSION ?? TERM_PROGRAM ?? ConEmuTask) || /^(xterm|alacritty|rxvt|screen|tmux)/.test(TERM ?? "");
+}
+
+/** Our own signs, and letters that take as many columns. */
+const IN_ASCII: Record<string, string> = { "✓": "+", "✗": "x", "…": "~", "→": ">", "·": "-" };
+
+/** The text with our own signs as ASCII where the stream cannot show them; what is not ours stays. */
+const fitting = (written: string, stream: Stream): string =>
+  wantsSigns(stream) ? written : written.replace(/[✓✗…→·]/g, (sign) => IN_ASCII[sign]!);
+
 /** Writes the report to a stream, as wide and as colourful as that likes it. */
 export function sendTerminal(report: Report, stream: Stream, source?: TerminalOptions["source"]): void {
-  stream.write(terminal(report, { colour: wantsColour(stream), width: stream.columns ?? 100, source }));
+  stream.write(fitting(terminal(report, { colour: wantsColour(stream), width: stream.columns ?? 100, source }), stream));
 }
 
 /** Writes sentences to a stream, each as a paragraph. */
@@ -231,7 +252,7 @@ export function progress(stream: Stream): { show(...words: (string | undefined)[
       .filter((word) => word !== undefined)
       .map(oneLine)
       .join("  ");
-    stream.write(`\r\u001b[2K${cropped(line, (stream.columns ?? 80) - 1)}`);
+    stream.write(`\r\u001b[2K${fitting(cropped(line, (stream.columns ?? 80) - 1), stream)}`);
     written = true;
   };
   return { show, clear };

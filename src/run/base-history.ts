@@ -44,8 +44,8 @@ export async function baseHistory(
     foreign: [],
     notes: [],
   };
-  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, revision) =>
-    progress(`${phase}, with the base branch's files`, revision),
+  const lab = await openLaboratory(scratch, beginningWith(driver, base!), observed, (phase, step) =>
+    progress(`${phase}, with the base branch's files`, step),
   );
   try {
     if ("database" in from) {

@@ -22,6 +22,19 @@ interface RunOptions {
   after?: (revision: string, catalog: Catalog) => void;
 }
 
+/** A revision that begins, and the how manieth of its phase it is; 1-based. */
+export interface ProgressStep {
+  revision: string;
+  number: number;
+  of: number;
+}
+
+const stepOf = (revision: string, planned: readonly string[]): ProgressStep => ({
+  revision,
+  number: planned.indexOf(revision) + 1,
+  of: planned.length,
+});
+
 export interface Laboratory {
   /** Runs the planned revisions of a phase and records what happened. True: they ran to their end, and the version rows are right. */
   run(phase: Phase, database: Database, options: RunOptions): Promise<boolean>;
@@ -67,7 +80,7 @@ export async function openLaboratory(
   scratch: Scratch,
   start: () => Promise<Driver>,
   evidence: Pick<Evidence, "dbapi" | "dialect" | "foreign" | "hasModels">,
-  progress: (phase: string, revision?: string) => void,
+  progress: (phase: string, step?: ProgressStep) => void,
 ): Promise<Laboratory> {
   let driver = await start();
   let gone = false;
@@ -143,7 +156,7 @@ export async function openLaboratory(
       ...connectionsOf(scratch, database),
       ...(!own && { transactionPerMigration: true }),
       ...(WATCHED.has(phase.id) && !seen.has(direction) && { lines: true }),
-      onBegin: (revision) => progress(phase.title, revision),
+      onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
       ...(after && {
         onStep: async (step: StepControl) => {
           // The state after the last step is seen when all is committed.
@@ -174,7 +187,7 @@ export async function openLaboratory(
         ...connectionsOf(scratch, database),
         transactionPerMigration: true,
         trials,
-        onBegin: (revision) => progress(title, revision),
+        onBegin: (revision) => progress(title, stepOf(revision, revisions)),
         onStep: async ({ revision, inTransaction, query }) => {
           after(revision, await snapshot(database, inTransaction ? query : undefined));
           return "go";

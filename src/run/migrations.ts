@@ -212,8 +212,8 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
             }),
           }),
           ...(database && { imported: database }),
-          progress: (phase, revision) =>
-            task.progress(`${environment.name}: ${phase}${revision === undefined ? "" : ` · ${revision}`}`),
+          progress: (phase, step) =>
+            task.progress(`${environment.name}: ${phase}${step ? ` · ${step.number} of ${step.of} · ${step.revision}` : ""}`),
         },
       );
     };

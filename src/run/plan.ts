@@ -1,7 +1,7 @@
 /** What the itinerary is told, what it works with, and the databases and processes that its ways begin with. */
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Driver } from "./driver.ts";
-import { prepared, type Laboratory, type Script } from "./laboratory.ts";
+import { prepared, type Laboratory, type ProgressStep, type Script } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import type { Seed } from "./rows.ts";
 
@@ -41,7 +41,7 @@ export interface Ports {
   /** The database that the project connected to while it was imported, if it did. */
   imported?: Database;
   /** Called at every phase and step. */
-  progress(phase: string, revision?: string): void;
+  progress(phase: string, step?: ProgressStep): void;
 }
 
 /**

@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Finding, Report } from "../../src/finding.ts";
 import { columns, cropped, flow, painted, piece } from "../../src/report/rows.ts";
-import { progress, sendTerminal, terminal, wantsColour } from "../../src/report/terminal.ts";
+import { progress, sendTerminal, terminal, wantsColour, wantsSigns } from "../../src/report/terminal.ts";
 import { block, code, text } from "../../src/text.ts";
 import { each } from "./hostile.ts";
 import { broken, environment, finding, green, huge, red, sources, two, untouched, withText } from "./samples.ts";
@@ -161,6 +161,40 @@ describe("colour", () => {
     expect(wantsColour(pipe, { FORCE_COLOR: "1", NO_COLOR: "1" })).toBe(true);
     expect(wantsColour(tty, { FORCE_COLOR: "0" })).toBe(false);
     expect(wantsColour(tty, { TERM: "dumb" })).toBe(false);
+  });
+});
+
+describe("consoles", () => {
+  const tty = { isTTY: true, write: () => {} };
+  test("Windows' old one gets ASCII for our own signs, all others get them", () => {
+    expect(wantsSigns(tty, {}, "win32")).toBe(false);
+    expect(wantsSigns(tty, { WT_SESSION: "x" }, "win32")).toBe(true);
+    expect(wantsSigns(tty, { TERM_PROGRAM: "vscode" }, "win32")).toBe(true);
+    expect(wantsSigns(tty, { TERM: "xterm-256color" }, "win32")).toBe(true);
+    expect(wantsSigns({ write: () => {} }, {}, "win32")).toBe(true);
+    expect(wantsSigns(tty, {}, "linux")).toBe(true);
+  });
+  test("the report in ASCII has the same columns, and the project's own words", () => {
+    const platform = Object.getOwnPropertyDescriptor(process, "platform")!;
+    Object.defineProperty(process, "platform", { value: "win32" });
+    vi.stubEnv("TERM", "");
+    vi.stubEnv("TERM_PROGRAM", undefined);
+    vi.stubEnv("WT_SESSION", undefined);
+    vi.stubEnv("NO_COLOR", "1");
+    onTestFinished(() => {
+      Object.defineProperty(process, "platform", platform);
+      vi.unstubAllEnvs();
+    });
+    const { written, ...out } = stream({ isTTY: true, columns: 100 });
+    sendTerminal({ ...red, headline: text`Ünïcode ✓` }, out);
+    const [said] = written;
+    expect(said!.split("\n").map((line) => line.length)).toEqual(
+      terminal({ ...red, headline: text`Ünïcode ✓` }, { colour: false, width: 100 })
+        .split("\n")
+        .map((line) => line.length),
+    );
+    expect(said).toMatch(/^x failed: /m);
+    expect(said).toContain("Ünïcode +");
   });
 });
 

@@ -53,7 +53,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     made: [],
     head: () => start(after),
     ...(plan?.fromBaseFiles !== undefined && { base: () => start(base) }),
-    progress: (phase, revision) => progress.push(revision ? `${phase} · ${revision}` : phase),
+    progress: (phase, step) => progress.push(step ? `${phase} · ${step.revision}` : phase),
   };
   const whole = {
     base: new Set(Object.keys(base)),
