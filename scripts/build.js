@@ -28,7 +28,10 @@ export async function build(folder = path.join(root, "dist")) {
     codeSplitting: {
       // Not the dist-src/ of packages, which belong to the chunks that need them.
       groups: [
-        { name: "gate", test: /^(?!.*node_modules).*src\/(?!action|cli|run\/sql-parser|github\/octokit|report\/(outputs|schema)|reporting)/ },
+        {
+          name: "gate",
+          test: /^(?!.*node_modules).*src\/(?!action|cli|run\/sql-parser|github\/octokit|report\/(outputs|schema)|reporting)/,
+        },
       ],
     },
   });

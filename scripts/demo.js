@@ -48,7 +48,8 @@ try {
   console.log(`A pull request: ${demo.title.charAt(0).toLowerCase()}${demo.title.slice(1)}.`);
   const run = await runAction({
     folder: repository.folder,
-    inputs: { python, postgres: "embedded" },
+    // Without a token nobody is asked and nothing is sent.
+    inputs: { python, postgres: "embedded", token: "" },
     event: pullRequestEvent(repository),
   });
   const placed = run.annotations.filter(({ file }) => file !== undefined);

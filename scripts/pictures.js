@@ -1,4 +1,4 @@
-// Draws the README's pictures: the annotation and the summary as GitHub shows them, the graph and the itinerary of the page, and the page.
+// Draws the README's pictures: the annotation, the comment and the summary as GitHub shows them, the graph and the itinerary of the page, and the page.
 //   npm run pictures                          from docs/demo.json, which is what the demo reported
 //   npm run pictures -- --record              runs the demo first, and keeps its report
 //   node scripts/pictures.js report.json [--source FOLDER] [--output docs/images] [--file PATH]
@@ -19,6 +19,7 @@ const { CATALOGUE } = await import("../src/catalogue.ts");
 const { visible } = await import("../src/report/escape.ts");
 const { json } = await import("../src/report/json.ts");
 const { page, pagePictures } = await import("../src/report/page/page.ts");
+const { commentDocument } = await import("../src/report/comment.ts");
 const { document } = await import("../src/report/summary.ts");
 const { nodeLines } = await import("../src/report/view.ts");
 const { readStepOutput } = await import("../tests/support/runner.ts");
@@ -339,6 +340,27 @@ function summaryPicture(report) {
   return picture(y + 6, svg, "The job's summary");
 }
 
+/** The comment as it stands on a pull request, with whose it is above it. */
+function commentPicture(report) {
+  const owner = { workflow: "", job: "", environment: "" };
+  const links = { rules: "rules", source: "source", page: "page", commit: report.environments[0]?.base?.commit };
+  const state = { opened: false };
+  let svg = rectangle(0.5, 0.5, WIDTH - 1, 43, { fill: "#f6f8fa", stroke: LINE, radius: 8 });
+  svg += rectangle(0.5, 36, WIDTH - 1, 8, { fill: "#f6f8fa" }) + rectangle(0, 43, WIDTH, 1, { fill: LINE });
+  svg += drawText(MARGIN, 27, "github-actions", { size: 13.5, bold: true });
+  svg +=
+    rectangle(MARGIN + 106, 14, 32, 18, { stroke: LINE, radius: 9 }) +
+    drawText(MARGIN + 114, 27, "bot", { size: 11.5, fill: GREY });
+  svg += drawText(MARGIN + 146, 27, "commented", { size: 13.5, fill: GREY });
+  let y = 44 + MARGIN - 6;
+  for (const block of commentDocument(report, { owner, run: { id: 1, attempt: 1 }, ...links })) {
+    const drawn = drawBlock(block, y, state);
+    svg += drawn.svg;
+    y += drawn.height;
+  }
+  return picture(y + 6, svg, "The comment on the pull request");
+}
+
 const FAILURE = { error: ["Check failure", RED], warning: ["Check warning", AMBER], notice: ["Check notice", LINK] };
 
 /** The changed file with the lines before the place, the annotation below them, and what follows. */
@@ -422,7 +444,7 @@ if (positionals.length > 1 || (given !== undefined && !existsSync(given))) {
 async function record(file, repository) {
   const { pullRequestEvent, runAction } = await import("../tests/support/action.ts");
   const { makeEnvironment } = await import("./python.js");
-  const inputs = { python: makeEnvironment(), postgres: "embedded" };
+  const inputs = { python: makeEnvironment(), postgres: "embedded", token: "" };
   const { report, stderr } = await runAction({ folder: repository.folder, inputs, event: pullRequestEvent(repository) });
   if (!report) throw new Error(`The demo reported nothing.\n${stderr}`);
   writeFileSync(file, json(report));
@@ -437,6 +459,7 @@ function draw(report, options) {
       : undefined;
   const pictures = {
     "annotation.svg": annotationPicture(report, options),
+    "comment.svg": commentPicture(report),
     "summary.svg": summaryPicture(report),
     ...(graph && { "graph.svg": graph }),
     ...(itinerary && { "itinerary.svg": itinerary }),

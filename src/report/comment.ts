@@ -39,8 +39,14 @@ export function comment(report: Report, options: CommentOptions): string {
     state: mended ? "mended" : saysSomething(report) ? "open" : "green",
   });
   const room = limit - Buffer.byteLength(mark) - 1;
-  return `${mark}\n${fitting(ROOMS, room, (size) => markdown([...body(report, options, size), ...footer(options)]))}`;
+  return `${mark}\n${fitting(ROOMS, room, (size) => markdown(commentDocument(report, options, size)))}`;
 }
+
+/** The comment as a document. */
+export const commentDocument = (report: Report, options: CommentOptions, room: Room = ROOMS[0]!): Block[] => [
+  ...body(report, options, room),
+  ...footer(options),
+];
 
 function body(report: Report, options: CommentOptions, room: Room): Block[] {
   const whole = document(report, options, room);

@@ -78,7 +78,7 @@ test("the pictures of the README are shown there, and all of them are XML", () =
 test("docs/demo.json is what the demo reports (mend with npm run pictures -- --record)", async () => {
   const repository = await makeRepository(loadCase("demo"), { checkout: "merge" });
   onTestFinished(() => repository.remove());
-  const inputs = { python: inject("pythons").default };
+  const inputs = { python: inject("pythons").default, token: "" };
   const { report } = await runAction({ folder: repository.folder, inputs, event: pullRequestEvent(repository) });
   /** Without what differs from run to run, and from machine to machine. */
   const steady = (value: typeof red) => ({
