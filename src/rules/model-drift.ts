@@ -67,9 +67,20 @@ const placeOf = ({ file, line, unimported }: ModelDifference, environment: Envir
       ? ENV(environment)
       : { file, line: line ?? 1 };
 
-function severityOf({ kind, same }: ModelDifference, { baseUnknown }: Models): Pick<Draft, "severity"> {
-  if (same) return { severity: "notice" };
-  return kind === "module" || baseUnknown ? { severity: "warning" } : {};
+/** From this many differences of a sort on, the base branch shows that nobody minds them. */
+const HABIT = 3;
+
+/** Whether the application works all the same, and the base branch is full of the sort. */
+function isHabit({ kind, change, property }: ModelDifference, old: readonly ModelDifference[]): boolean {
+  const harmless = change === "extra" || property === "default" || property === "comment" || property === "nullable";
+  return harmless && old.filter((one) => one.kind === kind && one.change === change && one.property === property).length >= HABIT;
+}
+
+function severityOf(difference: ModelDifference, { baseUnknown, differences }: Models): Pick<Draft, "severity"> {
+  if (difference.same) return { severity: "notice" };
+  const old = differences.filter((one) => one.old);
+  const weak = difference.kind === "module" || baseUnknown || isHabit(difference, old);
+  return weak ? { severity: "warning" } : {};
 }
 
 export default rule({

@@ -133,6 +133,25 @@ test("what the base branch has already is one notice", () => {
   );
 });
 
+test("what the base branch is full of is a warning, unless the application fails on it", () => {
+  const of = (sort: Partial<Difference>, name: string, old: boolean): Difference => ({ ...column, ...sort, name, old });
+  const severity = (sort: Partial<Difference>, times: number) =>
+    drafts({
+      differences: [of(sort, "new", false), ...["a", "b", "c", "d"].slice(0, times).map((name) => of(sort, name, true))],
+    })[0]!.severity;
+  const sorts: Partial<Difference>[] = [
+    { change: "differs", property: "default" },
+    { change: "differs", property: "nullable" },
+    { change: "extra" },
+  ];
+  for (const sort of sorts) {
+    expect(severity(sort, 2)).toBeUndefined();
+    expect(severity(sort, 3)).toBe("warning");
+  }
+  expect(severity({}, 4)).toBeUndefined();
+  expect(severity({ change: "differs", property: "type" }, 4)).toBeUndefined();
+});
+
 test("where nobody knows what the base branch has, it is a warning with the reason", () => {
   const [draft] = drafts({ differences: [column], baseUnknown: text`its files cannot be loaded` });
   expect(draft!.severity).toBe("warning");

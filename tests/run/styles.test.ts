@@ -108,7 +108,7 @@ const styles: Record<string, Style> = {
     found: ["missing table", "missing column extra"],
   },
   "env.py for both modes": {
-    env: `${withModels(syncEnv()).replace(
+    env: withModels(syncEnv()).replace(
       "\nrun_migrations_online()\n",
       `
 if context.is_offline_mode():
@@ -118,7 +118,7 @@ if context.is_offline_mode():
 else:
     run_migrations_online()
 `,
-    )}`,
+    ),
   },
 };
 
