@@ -160,6 +160,11 @@ class Differences:
             whole["operations"].append(operation)
             return
         columns = _columns(definition if definition is not None else operation)
+        column = next((one for one in columns if (key, "column", "missing", one, None) in self._found), None)
+        if missing and column is not None:
+            # It comes with the column that is missing.
+            self._found[(key, "column", "missing", column, None)]["operations"].append(operation)
+            return
         identity = name or words
         if kind == "foreign key" and columns:
             # The same columns with other options: the names may differ, or there is none in the models.

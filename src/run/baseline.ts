@@ -76,7 +76,7 @@ export async function makeFromModels({
   if (heads.length > 1)
     throw new Failure(
       2,
-      text`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads)}.`,
+      text`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads.toSorted())}.`,
       instead,
     );
   const { raised, contexts } = await process.check({ connection: database.connection, create: true });

@@ -112,6 +112,20 @@ describe.each(versions)("with %s versions and %s", (name, _, env) => {
   });
 });
 
+test("what belongs to a missing table or column is part of it", async () => {
+  const database = await createDatabase();
+  await database.query(
+    "create table shops (id serial primary key, name varchar(80) not null constraint uq_shops_name unique); create table visits (day int)",
+  );
+  const driver = await drive(files(syncEnv()));
+  const { differences } = await driver.check({ connection: database.connection });
+  expect(differences.map(({ kind, table, name, operation }) => [kind, table, name, operation.match(/^op\.\w+/gm)])).toEqual([
+    ["table", "people", null, ["op.create_table"]],
+    ["column", "shops", "town", ["op.add_column", "op.create_index"]],
+    ["column", "shops", "owner_id", ["op.add_column", "op.create_foreign_key"]],
+  ]);
+});
+
 test("what autogenerate finds although the operation changes nothing is marked", async () => {
   const database = await createDatabase();
   await database.query("create table docs (id serial primary key, body json default '{}', size double precision)");

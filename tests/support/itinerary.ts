@@ -21,6 +21,8 @@ interface Project {
   env?: string;
   /** Files beside those of Alembic. */
   files?: Record<string, string>;
+  /** Those that the base branch has otherwise. */
+  baseFiles?: Record<string, string>;
   plan?: Partial<Plan>;
   /** Seconds after which a run hangs. */
   timeout?: number;
@@ -39,8 +41,8 @@ const filesOf = (revisions: Revisions, { env, files }: Project) => ({
 /** Runs the itinerary; `phase` finds a phase of it. */
 export async function runItinerary(project: Project): Promise<Evidence & { phase(id: PhaseId): Phase; progress: string[] }> {
   const { base, head = {}, deleted = [], plan, timeout = 20, sqlite } = project;
-  const start = (revisions: Revisions) =>
-    drive(filesOf(revisions, project), { timeout, ...(sqlite && { load: { sqlite } }), ...project.driver });
+  const start = (revisions: Revisions, files: Record<string, string> = {}) =>
+    drive({ ...filesOf(revisions, project), ...files }, { timeout, ...(sqlite && { load: { sqlite } }), ...project.driver });
   const after = Object.fromEntries(Object.entries({ ...base, ...head }).filter(([id]) => !deleted.includes(id)));
   const files = { python: [inject("pythons").default], driver: driverFolder(), directory: "/", env: process.env };
   const scratch = await (sqlite
@@ -52,7 +54,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     scratch,
     made: [],
     head: () => start(after),
-    ...(plan?.fromBaseFiles !== undefined && { base: () => start(base) }),
+    ...(plan?.fromBaseFiles !== undefined && { base: () => start(base, project.baseFiles) }),
     progress: (phase, step) => progress.push(step ? `${phase} · ${step.revision}` : phase),
   };
   const whole = {
