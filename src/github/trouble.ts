@@ -42,7 +42,9 @@ const quoted = (message: string) => code(message.replace(/\s+/g, " ").trim().sli
 /** What an error of octokit means for what was to be done. Anything else that is thrown is told as it is: verdicts do not depend on it. */
 export function troubleOf(error: unknown, what: string, permission: Permission): Trouble {
   const { status, message, headers, answered } = answerOf(error);
-  if (!answered) return { what, why: text`GitHub did not answer: ${quoted(message)}` };
+  // octokit gives a status to whatever happened on the way.
+  if (!answered)
+    return { what, why: text`${status === undefined ? "it failed here" : "GitHub did not answer"}: ${quoted(message)}` };
   const limited = status === 429 || (status === 403 && (headers["x-ratelimit-remaining"] === "0" || /rate limit/i.test(message)));
   if (limited) return { what, why: text`GitHub's rate limit is used up` };
   if (status === 401) return { what, why: text`GitHub does not know the token (401)` };
@@ -77,7 +79,7 @@ export function noticeOf(troubles: readonly Trouble[], fork: boolean): Text | un
   const clauses = [...reasons.values()].map((same) => text`${joined(same.map(({ what }) => what))}: ${same[0]!.why}`);
   const said = clauses.flatMap((clause, index) => [...(index === 0 ? [] : [{ text: "; " }]), ...clause]);
   const permissions = [...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort();
-  return text`The verdict stands, but not everything reached the pull request. Missing: ${said}.${wayOut(permissions, fork)}`;
+  return text`The verdict stands, but not everything reached GitHub. Missing: ${said}.${wayOut(permissions, fork)}`;
 }
 
 function wayOut(permissions: readonly Permission[], fork: boolean): Text {

@@ -32,7 +32,7 @@ const FETCH_ALL = block("- uses: actions/checkout@v5\n  with:\n    fetch-depth: 
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /** A string somewhere in foreign JSON. */
-function at(value: unknown, ...keys: string[]): string | undefined {
+export function at(value: unknown, ...keys: string[]): string | undefined {
   for (const key of keys) {
     if (typeof value !== "object" || value === null) return undefined;
     value = (value as Record<string, unknown>)[key];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Environment } from "../project/environment.ts";
 import { readRevision, type Revision } from "../project/revision.ts";
-import type { Base, GitEvent } from "./base.ts";
+import { at, type Base, type GitEvent } from "./base.ts";
 import { commitTree, configEnvironment, gitIn, type Git } from "./git.ts";
 
 /** A pull request by its number and the tip of its branch. */
@@ -28,11 +28,16 @@ export interface Aside {
 /** Milliseconds. A verdict waits for its own run only a little longer. */
 const PATIENCE = 20_000;
 
+/** Who adds more revision files than this is not looked at. */
+const MOST_FILES = 50;
+
 /** A revision is never as large; what else strangers put into their branches is not fetched. */
 const LARGEST = "256k";
 
 /** @throws GitError where a commit cannot be had, or not in time */
-export async function fetchAside(git: Git, { token, serverUrl }: GitEvent, commits: readonly string[]): Promise<Aside> {
+export async function fetchAside(git: Git, event: GitEvent, commits: readonly string[]): Promise<Aside> {
+  const { token } = event;
+  const server = (event.serverUrl ?? "https://github.com").replace(/\/+$/, "");
   const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-pulls-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
@@ -40,10 +45,8 @@ export async function fetchAside(git: Git, { token, serverUrl }: GitEvent, commi
     await bare.run(["init", "--quiet", "--bare", `--object-format=${git.objectFormat}`]);
     const objects = (await git.run(["rev-parse", "--git-path", "objects"])).toString("utf8").trim();
     await writeFile(path.join(folder, "objects", "info", "alternates"), `${path.resolve(git.root, objects)}\n`);
-    const url = (await git.run(["remote", "get-url", "origin"])).toString("utf8").trim();
-    await bare.run(["config", "remote.origin.url", url.startsWith(".") ? path.resolve(git.root, url) : url]);
+    await bare.run(["config", "remote.origin.url", await urlOf(git, event, server)]);
     const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${token ?? ""}`).toString("base64")}`;
-    const server = (serverUrl ?? "https://github.com").replace(/\/+$/, "");
     await bare.run(
       ["fetch", "--quiet", "--no-tags", "--depth=1", `--filter=blob:limit=${LARGEST}`, "--end-of-options", "origin", ...commits],
       {
@@ -57,6 +60,14 @@ export async function fetchAside(git: Git, { token, serverUrl }: GitEvent, commi
     await remove();
     throw error;
   }
+}
+
+/** Where the checkout came from; by the token where it came by a key, which only the checkout knows. */
+async function urlOf(git: Git, { payload }: GitEvent, server: string): Promise<string> {
+  const url = (await git.run(["remote", "get-url", "origin"])).toString("utf8").trim();
+  if (/^(https?|file):\/\//.test(url)) return url;
+  const repository = at(payload, "repository", "full_name");
+  return repository === undefined ? url : `${server}/${repository}.git`;
 }
 
 /** The revisions that each pull request has and the base branch has not. */
@@ -76,9 +87,11 @@ export async function readNeighbours(given: {
   for (const { number, head } of pulls) {
     const tree = commitTree(aside, head);
     const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
+    const known = await Promise.all(files.map((file) => there.id!(file)));
+    const added = files.filter((_, index) => known[index] === undefined);
+    if (added.length > MOST_FILES) continue;
     const revisions: Revision[] = [];
-    for (const file of files) {
-      if ((await there.id!(file)) !== undefined) continue;
+    for (const file of added) {
       const bytes = await tree.read(file);
       const read = bytes && readRevision(file, bytes);
       if (read && "id" in read) revisions.push(read);

@@ -3,6 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { pullRequestEvent, runAction, type ActionRun, type GitHubEvent } from "../support/action.ts";
+import { rendered, tags } from "../report/github.ts";
 import { loadCase } from "../support/fixtures.ts";
 import { BOT, patchesOf, withGitHub, type FakeGitHub } from "../support/github-api.ts";
 import { ANSWERS } from "../support/github-answers.ts";
@@ -295,6 +296,32 @@ describe.concurrent("recheck, on a push", () => {
     }),
   );
 });
+
+test.concurrent("hostile names reach the comment and the check run as text, and nothing else", () =>
+  withGitHub(async (github) => {
+    const hostile = "x,line=1::error::y`<img src=x>|@octo #1";
+    const id = 'a"`</details><!--';
+    const files = Object.fromEntries(
+      Array.from({ length: 30 }, (_, index) => [
+        `migrations/versions/${hostile}${index}.py`,
+        `revision = ${JSON.stringify(`${id}${index}`)}\ndown_revision = "nowhere <b>${index}"\ndef upgrade(:\n`,
+      ]),
+    );
+    const made = await makeCase("shop", files);
+    const repository = await makeRepository(made, { checkout: "merge" });
+    await made.remove();
+    try {
+      const result = await run(github, repository, { env: { GITHUB_WORKFLOW: "--> <b>", GITHUB_JOB: "a b=c" } });
+      expect(result).toMatchObject({ exitCode: 1, left: [], leaked: "" });
+      expect(notices(result).filter((message) => message.startsWith("The verdict"))).toEqual([]);
+      const { body } = github.comments[0]!;
+      const allowed = new Set("!-- h3 p strong table thead tbody tr th td code a sub details summary pre ul li h4".split(" "));
+      expect(tags(rendered([body])[0]!).filter((tag) => !allowed.has(tag.replace("/", "")))).toEqual([]);
+      expect(github.annotations.flat().length).toBeGreaterThan(0);
+    } finally {
+      await repository.remove();
+    }
+  }));
 
 /** Many revisions that cannot be read: each is a finding. */
 async function crowded(): Promise<Repository & { files: string[] }> {
