@@ -57,6 +57,8 @@ export function touchedTables(before: Catalog, steps: readonly Step[], differenc
 
 /** Operations that make something new, or drop it again. */
 const MAKES_NEW = new Set(["create_table", "drop_table", "f"]);
+const HARMLESS =
+  /^(?:alembic|sqlalchemy\w*|sqlmodel|pgvector|geoalchemy2|typing|typing_extensions|collections|datetime|uuid|enum|__future__)\b/;
 const ON_TABLE = new Set(["create_index", "drop_index"]);
 
 /**
@@ -64,15 +66,21 @@ const ON_TABLE = new Set(["create_index", "drop_index"]);
  * False where it cannot be told.
  */
 export function onlyMakesTables(source: string): boolean {
-  if (/\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|from\s+\.|import_module|bulk_insert/.test(source))
+  if (
+    /\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|import_module|bulk_insert|\bop\b(?![.\w])(?!\s*$)/m.test(
+      source,
+    )
+  )
     return false;
+  // What else is imported may do anything.
+  if ([...source.matchAll(/^\s*(?:from|import)\s+([\w.]+)/gm)].some(([, module]) => !HARMLESS.test(module!))) return false;
   const made = new Set([...source.matchAll(/\bop\.create_table\(\s*["'](\w+)["']/g)].map(([, name]) => name!));
-  return [...source.matchAll(/\bop\.(\w+)(\([^\n]*(?:\n[^\n]*){0,2})/g)].every(([, operation, rest]) => {
+  return [...source.matchAll(/\bop\.(\w+)(?=(\([^\n]*(?:\n[^\n]*){0,2}))/g)].every(([, operation, rest]) => {
     if (MAKES_NEW.has(operation!)) return true;
     if (!ON_TABLE.has(operation!)) return false;
     const table =
-      /table_name\s*=\s*["'](\w+)["']/.exec(rest!)?.[1] ??
-      /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*["'](\w+)["']/.exec(rest!)?.[1];
+      /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*(?:table_name\s*=\s*)?["'](\w+)["']/.exec(rest!)?.[1] ??
+      /table_name\s*=\s*["'](\w+)["']/.exec(rest!)?.[1];
     return table !== undefined && made.has(table);
   });
 }

@@ -1,10 +1,11 @@
 /** The itinerary with projects that a test writes itself. */
 import { inject, onTestFinished } from "vitest";
-import { openScratch } from "../../src/postgres/scratch.ts";
+import { openScratch, type Scratch } from "../../src/postgres/scratch.ts";
 import type { Server } from "../../src/postgres/server.ts";
 import type { Evidence, Phase, PhaseId } from "../../src/run/evidence.ts";
 import { travel, type Plan, type Ports } from "../../src/run/itinerary.ts";
 import { driverFolder } from "../../src/run/process.ts";
+import type { Seed } from "../../src/run/rows.ts";
 import { openSqliteScratch } from "../../src/sqlite/scratch.ts";
 import { alembicFiles, revision, type RevisionOptions } from "./alembic.ts";
 import { drive, type Options } from "./driver.ts";
@@ -27,6 +28,8 @@ interface Project {
   /** Seconds after which a run hangs. */
   timeout?: number;
   driver?: Options;
+  /** The project's own rows. */
+  seed?: (scratch: Scratch) => Seed;
   /** Another server than the one of all tests. */
   server?: Server;
   /** The scratch databases are files of SQLite. */
@@ -55,6 +58,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     made: [],
     head: () => start(after),
     ...(plan?.fromBaseFiles !== undefined && { base: () => start(base, project.baseFiles) }),
+    ...(project.seed && { seed: project.seed(scratch) }),
     progress: (phase, step) => progress.push(step ? `${phase} · ${step.revision}` : phase),
   };
   const whole = {
