@@ -226,6 +226,26 @@ describe("as text", () => {
     const html = written({ ...green, environments: [environment({ phases, findings })] });
     expect(html).toMatch(/<article.*<del>character varying\(50\)<\/del>.*<ins>text<\/ins>.*<\/article>/s);
   });
+  test("lines that never ran are grey, where a finding shows them and by themselves, and are told to those who cannot see it", () => {
+    const file = Object.keys(sources)[0]!;
+    const lines = [
+      {
+        revision: "c0de5ca1ab1e",
+        function: "upgrade" as const,
+        file,
+        lines: 5,
+        ran: 3,
+        never: [{ line: 13, endLine: 14, below: "if x:" }],
+      },
+    ];
+    const findings = [finding("a", "error", text`m`, { file, line: 12 })];
+    const html = written({ ...green, environments: [environment({ lines, findings })] });
+    const grey = [
+      ...html.matchAll(/<span class="line grey"><span class="number">(\d+)<\/span><span class="unseen">never ran: /g),
+    ].map(([, number]) => number);
+    expect(grey).toEqual(["13", "14", "13", "14"]);
+    expect(html).toMatch(/<h3>Lines that never ran<\/h3>/);
+  });
   test("a block that only looks like a difference is none", () => {
     const of = (code: string) =>
       written({

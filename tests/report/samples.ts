@@ -393,6 +393,16 @@ export function withText(hostile: string): Report {
           phase(hostile, hostile, 1, 0.1, { compared: { with: hostile, differences: 1 }, outcome: "failed", reason: lines }),
         ],
         schema: { changes: [foreign, lines], sql: [{ revision: hostile, statement: hostile }] },
+        lines: [
+          {
+            revision: hostile,
+            function: "upgrade",
+            file: `versions/${hostile}`,
+            lines: 3,
+            ran: 1,
+            never: [{ line: 2, endLine: 3, below: hostile }],
+          },
+        ],
         findings: [
           finding("edited-revision", "error", foreign, {
             file: `versions/${hostile}`,

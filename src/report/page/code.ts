@@ -5,9 +5,10 @@ import { visible } from "../escape.ts";
 import { shorten } from "../view.ts";
 import { element, join, type Html } from "./html.ts";
 
-/** Lines before and after the marked ones, marked ones, and units of a line. */
+/** Lines before and after the marked ones, marked ones, those among which grey ones are, and units of a line. */
 const AROUND = 4;
 const MARKED = 30;
+const GREY = 120;
 const LINE = 500;
 
 /** UTF-16 units of a block. */
@@ -31,23 +32,57 @@ export function around(
   if (first > lines.length) return undefined;
   const last = Math.min(Math.max(first, place.endLine ?? first), lines.length);
   const shownLast = Math.min(last, first + MARKED - 1);
-  const rows: Html[] = [];
-  for (let number = Math.max(1, first - AROUND); number <= Math.min(lines.length, shownLast + AROUND); number++) {
-    const marked = number >= first && number <= shownLast;
-    const text = shorten(visible(lines[number - 1]!).replace(/\t/g, "    "), LINE) || " ";
-    rows.push(
-      element(
-        "span",
-        { class: `line${marked ? " marked" : ""}${grey.has(number) ? " grey" : ""}` },
-        element("span", { class: "number" }, number),
-        marked ? element("mark", {}, markedText(text, place, first === last)) : text,
-        "\n",
-      ),
-    );
-  }
+  const marks = new Set(Array.from({ length: shownLast - first + 1 }, (_, index) => first + index));
+  const rows = numberedLines(lines, Math.max(1, first - AROUND), Math.min(lines.length, shownLast + AROUND), (number, text) => ({
+    grey: grey.has(number),
+    ...(marks.has(number) && { marked: markedText(text, place, first === last) }),
+  }));
   const rest = last > shownLast ? element("p", { class: "small" }, `… and ${count(last - shownLast, "more line")}`) : undefined;
   const label = `${shorten(place.file, 400)}, ${last > first ? `lines ${first} to ${last}` : `line ${first}`}`;
   return join(scrolled(label, element("pre", { class: "excerpt" }, element("code", {}, ...rows))), rest);
+}
+
+/** Lines of a file, numbered. */
+function numberedLines(
+  lines: readonly string[],
+  from: number,
+  to: number,
+  looks: (number: number, text: string) => { grey: boolean; marked?: Html | string },
+): Html[] {
+  return lines.slice(from - 1, to).map((line, index) => {
+    const number = from + index;
+    const text = shorten(visible(line).replace(/\t/g, "    "), LINE) || " ";
+    const { grey, marked } = looks(number, text);
+    return element(
+      "span",
+      { class: `line${marked === undefined ? "" : " marked"}${grey ? " grey" : ""}` },
+      element("span", { class: "number" }, number),
+      grey && element("span", { class: "unseen" }, "never ran: "),
+      marked === undefined ? text : element("mark", {}, marked),
+      "\n",
+    );
+  });
+}
+
+/** The lines that never ran, grey, with those around them. Nothing where the file cannot be had. */
+export function greyed(
+  file: string,
+  ranges: readonly { line: number; endLine: number }[],
+  content: string | undefined,
+): Html | undefined {
+  const [first] = ranges;
+  const lines = content?.split(/\r\n|\r|\n/);
+  if (!first || !lines || first.line > lines.length) return undefined;
+  const from = Math.max(1, first.line - AROUND);
+  const last = Math.max(...ranges.map(({ endLine }) => endLine)) + AROUND;
+  const to = Math.min(lines.length, last, from + GREY - 1);
+  const rows = numberedLines(lines, from, to, (number) => ({
+    grey: ranges.some(({ line, endLine }) => number >= line && number <= endLine),
+  }));
+  return scrolled(
+    `${shorten(file, 400)}, lines ${from} to ${to}`,
+    element("pre", { class: "excerpt" }, element("code", {}, ...rows)),
+  );
 }
 
 /** The line, the columns that are meant underlined where they are known. */

@@ -15,7 +15,7 @@ import {
   tally,
   tallyWords,
 } from "../view.ts";
-import { around, catalogDifference, codeBlock, scrolled } from "./code.ts";
+import { around, catalogDifference, codeBlock, greyed, scrolled } from "./code.ts";
 import { graphList, graphPicture } from "./graph.ts";
 import { element, join, raw, type Html } from "./html.ts";
 import { itineraryPicture, phaseNote } from "./itinerary.ts";
@@ -226,7 +226,16 @@ function environmentSection(environment: EnvironmentReport, id: string, several:
         element(
           "ul",
           {},
-          ...unrun.slice(0, ITEMS).map((one) => element("li", {}, inline(shortenText(linesText(one), SENTENCE)))),
+          ...unrun
+            .slice(0, ITEMS)
+            .map((one) =>
+              element(
+                "li",
+                {},
+                inline(shortenText(linesText(one), SENTENCE)),
+                greyed(one.file, one.never, options.source(one.file)),
+              ),
+            ),
         ),
         more(unrun.length - ITEMS, "function"),
       ),
@@ -336,7 +345,7 @@ function findingArticle(finding: Finding, environment: EnvironmentReport, id: st
     ),
     element("p", {}, inline(shortenText(message, SENTENCE))),
     place !== undefined && element("p", { class: "muted" }, element("code", {}, shorten(place, SENTENCE))),
-    file !== undefined && around({ ...finding, file }, options.source(file)),
+    file !== undefined && around({ ...finding, file }, options.source(file), unrunIn(file, environment)),
     object && catalogDifference([object], "should be", "is"),
     evidence && prose(evidence, "What was seen:"),
     prose(help, "What to do:"),
@@ -361,6 +370,18 @@ function findingArticle(finding: Finding, environment: EnvironmentReport, id: st
     fix && element("p", {}, element("code", {}, "alembic-gate fix"), ` does it: ${shorten(fix.title, SENTENCE)}`),
   );
 }
+
+/** Numbers of the lines of a file that never ran. */
+const unrunIn = (file: string, { lines = [] }: EnvironmentReport): Set<number> =>
+  new Set(
+    lines
+      .filter((one) => one.file === file)
+      .flatMap(({ never }) =>
+        never.flatMap(({ line, endLine }) =>
+          Array.from({ length: Math.min(endLine - line, 10_000) + 1 }, (_, index) => line + index),
+        ),
+      ),
+  );
 
 /** What the catalog had and has of the object that a finding is about. */
 function differenceOf({ object }: Finding, { phases }: EnvironmentReport): ObjectDifference | undefined {

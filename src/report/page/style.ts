@@ -41,7 +41,7 @@ figure{margin:.8rem 0}figcaption{color:var(--muted);font-size:.9rem}
 .excerpt{padding:.4rem 0}.line{display:block;padding-right:.8rem;min-width:max-content}
 .number{display:inline-block;width:3.6rem;padding-right:1rem;text-align:right;color:var(--muted);user-select:none}
 .marked{background:var(--mark);box-shadow:inset 4px 0 var(--red)}mark{background:none;color:inherit}mark b{text-decoration:underline wavy var(--red)}
-.grey,.grey .number{color:var(--muted);opacity:.75;font-style:italic}
+.grey{color:var(--muted);font-style:italic;box-shadow:inset 4px 0 var(--line)}
 table{border-collapse:collapse;width:100%}th,td{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-size:.85rem}.sides td{width:50%}.sides.catalog td{width:40%}.sides code{white-space:pre-wrap;overflow-wrap:anywhere}
 .sides th[scope=row]{font-weight:400;color:var(--muted)}.object th{background:var(--paper)}
