@@ -48,8 +48,9 @@ export async function plan(given: Given, majors: readonly number[], world: World
     include: touched.flatMap((environment) =>
       versions.map((version) => ({
         name: `${environment.name}${version && ` on PostgreSQL ${version}`}`,
-        config: environment.config,
-        section: environment.section,
+        // One that Python builds is named in the settings, and is the only one there.
+        config: environment.factory === undefined ? environment.config : "",
+        section: environment.factory === undefined ? environment.section : "",
         "postgres-version": version,
       })),
     ),

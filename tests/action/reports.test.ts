@@ -1,4 +1,5 @@
 /** `alembic-gate report` and `alembic-gate plan`, as the jobs of a workflow use them. */
+import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,8 +8,8 @@ import type { Report } from "../../src/finding.ts";
 import { json } from "../../src/report/json.ts";
 import { rendered, tags } from "../report/github.ts";
 import { green, red, withText } from "../report/samples.ts";
-import { pullRequestEvent, runCommand } from "../support/action.ts";
-import { loadCase } from "../support/fixtures.ts";
+import { pullRequestEvent, runCommand, runCommandLine } from "../support/action.ts";
+import { loadCase, root } from "../support/fixtures.ts";
 import { withGitHub, type FakeGitHub } from "../support/github-api.ts";
 import { makeCase } from "../support/made.ts";
 import { makeRepository, type Source } from "../support/repository.ts";
@@ -241,6 +242,30 @@ describe.concurrent("plan", () => {
     await made.remove();
     expect(include.map(({ config }) => config)).toEqual(["billing/alembic.ini"]);
   });
+
+  test.for(readdirSync(path.join(root, "fixtures", "projects")))(
+    "each job of %s checks its environment alone",
+    async (project) => {
+      const made = await makeCase(project, {});
+      const repository = await makeRepository(made);
+      try {
+        const all = ["--static", "--scope", "all"];
+        const { stdout } = await runCommand(repository.folder, ["plan", "--scope", "all"]);
+        const { include } = JSON.parse(stdout) as { include: Record<string, string>[] };
+        const whole = await runCommandLine(repository.folder, all);
+        const parts: string[] = [];
+        for (const { config, section } of include) {
+          const named = [...(config ? ["--config", config] : []), ...(section ? ["--name", section] : [])];
+          const { report } = await runCommandLine(repository.folder, [...all, ...named]);
+          expect(report!.failures).toEqual([]);
+          parts.push(...report!.environments.map(({ name }) => name));
+        }
+        expect(parts).toEqual(whole.report!.environments.map(({ name }) => name));
+      } finally {
+        await Promise.all([repository.remove(), made.remove()]);
+      }
+    },
+  );
 
   test("nothing touched, no job", async () => {
     expect(await planned(loadCase("clean-readme"))).toEqual({ include: [] });
