@@ -45,6 +45,11 @@ export const OPTIONS = {
     help: "function that builds Alembic's Config, where there is no alembic.ini; config is then the folder of env.py",
   },
   x: { kind: "list", value: "KEY=VALUE", help: "arguments for env.py, as alembic -x" },
+  "allow-hosts": {
+    kind: "list",
+    value: "HOST",
+    help: "other machines that the project's code may reach while it runs, such as a service container",
+  },
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {
     kind: "list",
@@ -149,6 +154,7 @@ export interface Settings {
   name: string[];
   configFactory?: string;
   x: string[];
+  allowHosts: string[];
   static: boolean;
   only: string[];
   scope: "changed" | "all";
@@ -181,6 +187,7 @@ const DEFAULTS: Settings = {
   config: [],
   name: [],
   x: [],
+  allowHosts: [],
   static: false,
   only: [],
   scope: "changed",

@@ -61,7 +61,7 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
     )
     statements = Statements(channel, sources)
     redirect = Redirect(channel, statements, sqlite=load.get("sqlite", False))
-    watch = Watch(channel, redirect, statements, load["root"])
+    watch = Watch(channel, redirect, statements, load["root"], load.get("allowed", ()))
     if load["type"] == "sql":
         redirect.finish()
         try:

@@ -13,6 +13,7 @@ from errno import ECONNREFUSED
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from .channel import Channel
@@ -30,7 +31,9 @@ class RefusedError(ConnectionRefusedError):
 class Watch:
     """Hears of connections and files from here on; there is one, since nothing takes the hook away again."""
 
-    def __init__(self, channel: Channel, redirect: Redirect, statements: Statements, root: str) -> None:
+    def __init__(
+        self, channel: Channel, redirect: Redirect, statements: Statements, root: str, allowed: Sequence[str]
+    ) -> None:
         self._channel = channel
         self._redirect = redirect
         self._statements = statements
@@ -38,6 +41,7 @@ class Watch:
         self._aside = tuple(
             os.path.join(folder, "") for folder in (sys.prefix, *(os.path.join(place, ".git") for place in self._roots))
         )
+        self._allowed = {*allowed, *(address for host in allowed for address in _addresses_of(host))}
         self._written: dict[str, bool] = {}
         self._told: set[tuple[Any, ...]] = set()
         handlers: dict[str, Callable[..., None]] = {
@@ -89,7 +93,12 @@ class Watch:
         if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.type != socket.SOCK_STREAM:
             return
         host, port = str(address[0]), address[1]
-        if host in _NOWHERE or host.startswith(("127.", "::ffff:127.")) or self._redirect.leads_to(host):
+        if (
+            host in _NOWHERE
+            or host in self._allowed
+            or host.startswith(("127.", "::ffff:127."))
+            or self._redirect.leads_to(host)
+        ):
             return
         place = self._statements.place(sys._getframe(1))
         wanted = f"{host}:{port}"
@@ -98,9 +107,8 @@ class Watch:
         if told not in self._told:
             self._told.add(told)
             self._channel.send("foreign-connection", wanted=wanted, quiet=quiet, **place)
-        raise RefusedError(
-            ECONNREFUSED, f"the connection to {wanted} was refused: under the gate nothing reaches another machine"
-        )
+        message = f"the connection to {wanted} was refused: under the gate nothing reaches another machine"
+        raise RefusedError(ECONNREFUSED, f"{message} (see allow-hosts)")
 
     def _is_of_migrations(self, frame: FrameType | None) -> bool:
         """Tell what a revision or env.py does from what the application does by itself."""
@@ -108,3 +116,10 @@ class Watch:
             return True
         nearest = self._statements.place(frame).get("file", "")
         return os.path.basename(nearest) == "env.py"
+
+
+def _addresses_of(host: str) -> set[str]:
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
+    except OSError:
+        return set()

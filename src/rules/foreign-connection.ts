@@ -12,6 +12,6 @@ export default rule({
       ...(file !== undefined && { file, line }),
       object: { kind: "server", name: wanted },
       message: text`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
-      help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`,
+      help: text`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too. A machine that the project must reach to be loaded at all is named in ${code("allow-hosts")}.`,
     })),
 });

@@ -33,7 +33,7 @@ export interface Migrations {
   /** A process of it that was started already. */
   early?: EarlyProcess;
   server: Promise<Server>;
-  settings: Pick<Settings, "x" | "timeout" | "setupSql" | "baseline" | "baselineRevision" | "seed">;
+  settings: Pick<Settings, "x" | "allowHosts" | "timeout" | "setupSql" | "baseline" | "baselineRevision" | "seed">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   progress(step: string): void;
@@ -134,6 +134,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
         ...(environment.foldersFromEnv === "told" && {
           versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)),
         }),
+        ...(settings.allowHosts.length > 0 && { allowed: settings.allowHosts }),
         ...(files && { sqlite: true as const }),
       },
       env: task.env,
@@ -147,7 +148,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
         const who = file === undefined ? text`the application` : text`${code(`${file}:${line}`)}`;
         refused.set(
           wanted,
-          text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine`,
+          text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine that ${code("allow-hosts")} does not name`,
         );
       },
     });

@@ -24,6 +24,8 @@ export interface Load {
   versionFolders?: string[];
   /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
   insteadOf?: string;
+  /** Names and addresses of other machines that may be reached. */
+  allowed?: string[];
   /** The scratch databases are SQLite files, named by `database` of a connection; absent: Postgres. */
   sqlite?: true;
 }

@@ -72,6 +72,19 @@ except OSError:
     expect(refused).toEqual([[`${REMOTE}:9`, "app.py", 3]]);
   });
 
+  test("is reached where the settings name it", async () => {
+    const upgrade = `import socket
+try:
+    socket.create_connection(("${REMOTE}", 9), timeout=0.3)
+except TimeoutError:
+    pass
+except OSError as error:
+    assert "gate" not in str(error)`;
+    const { result } = await up(alembicFiles({ a: revision("a", { upgrade }) }), { load: { allowed: [REMOTE] } });
+    expect(result.raised).toBeUndefined();
+    expect(result.foreign).toEqual([]);
+  });
+
   test("is none where a service of this one is reached, or no connection is made", async () => {
     const server = createServer((socket) => socket.end("hello")).listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());
