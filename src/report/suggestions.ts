@@ -74,6 +74,8 @@ function suggestionFor(finding: Finding, sideOf: ReturnType<typeof remembering>,
   const after = edited(side.source, edits);
   // GitHub would write other line ends than the file has.
   if (after === undefined || side.source.includes("\r")) return undefined;
+  // Whole lines are replaced: the end of the last one can neither come nor go.
+  if (side.source.endsWith("\n") !== after.endsWith("\n")) return undefined;
   const change = changedLines(side.lines, after.split("\n"));
   if (!change || change.before.length > LINES || change.after.length > LINES) return undefined;
   // After the last line end there is no line that could be replaced.

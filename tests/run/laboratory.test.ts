@@ -58,7 +58,7 @@ test.for([
       expect(compareCatalogs(await lab.snapshot(alone), open.get(id)!)).toEqual([]);
     }
   }
-  expect(evidence).toEqual({ foreign: [], dbapi, dialect: "postgresql" });
+  expect(evidence).toEqual({ foreign: [], dbapi, dialect: "postgresql", hasModels: false });
 });
 
 test("a phase that goes wrong is recorded as far as it came", async () => {
