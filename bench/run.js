@@ -12,6 +12,7 @@ import { loadCase } from "../tests/support/fixtures.ts";
 import { makeRepository } from "../tests/support/repository.ts";
 import { makeEnvironment } from "../scripts/python.js";
 import { writeRevisions } from "./generate.js";
+import { measureStatic } from "./static.js";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const python = makeEnvironment();
@@ -108,22 +109,6 @@ async function compareWithHand(server, revisions) {
   }
 }
 
-/** `--static` beside `alembic heads`, which reads the same files and judges nothing. */
-function compareStatic(revisions) {
-  const folder = makeProject(revisions);
-  try {
-    const env = { DATABASE_URL: "postgresql+psycopg2://app@db.internal/app" };
-    run(alembic, ["heads"], folder, env);
-    const heads = median([1, 2, 3, 4, 5].map(() => timed(() => run(alembic, ["heads"], folder, env)).seconds));
-    const of = median([1, 2, 3, 4, 5].map(() => gate(folder, ["--static"]).seconds));
-    console.log(
-      `${String(revisions).padStart(5)} revisions   alembic heads ${seconds(heads).padStart(8)}   gate --static ${seconds(of).padStart(8)}   ratio ${(of / heads).toFixed(2)}`,
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 /** From the start of the process to the first thing that the action says, on a pull request that has nothing to judge. */
 async function startOfAction() {
   const repository = await makeRepository(loadCase("clean-readme"), { checkout: "merge" });
@@ -147,7 +132,7 @@ try {
   );
   for (const revisions of sizes) await compareWithHand(server, revisions);
   console.log("the graph and the history alone:");
-  compareStatic(500);
+  measureStatic();
   await startOfAction();
 } finally {
   await server.stop();
