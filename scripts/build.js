@@ -26,12 +26,15 @@ export async function build(folder = path.join(root, "dist")) {
     chunkFileNames: "[name].js",
     comments: { legal: false },
     codeSplitting: {
-      // Not the dist-src/ of packages, which belong to the chunks that need them.
+      // Not the dist-src/ of packages, which belong to the chunks that need them. A group takes along what its modules import.
       groups: [
         {
           name: "gate",
-          test: /^(?!.*node_modules).*src\/(?!action|cli|run\/sql-parser|github\/octokit|report\/(outputs|schema)|reporting)/,
+          test: /^(?!.*node_modules).*src\/(?!action|cli|init|run\/|postgres\/|sqlite\/|github\/octokit|report\/(?:outputs|schema)|reporting)/,
+          priority: 2,
         },
+        // What the graph and the history alone do not need: the client of Postgres and what runs migrations.
+        { name: "run", test: /^(?!.*node_modules).*src\/(?:run\/(?!sql-parser)|postgres\/|sqlite\/)/, priority: 1 },
       ],
     },
   });

@@ -9,7 +9,6 @@ import type { Report } from "./finding.ts";
 import { fix } from "./fix.ts";
 import { gate } from "./gate.ts";
 import { readEvent } from "./github/event.ts";
-import { init } from "./init.ts";
 import { plan, readPlanning } from "./plan.ts";
 import { fenced, noticeCommand } from "./report/annotations.ts";
 import { inFormat } from "./report/formats.ts";
@@ -86,6 +85,7 @@ async function main(argv: string[]): Promise<void> {
     if (asked === "fix") return void process.stdout.write(await fix(given, how, { ...world, progress: () => {} }));
     const watched = { ...world, progress: (step: string) => line.show(step) };
     if (asked === "init") {
+      const { init } = await import("./init.ts");
       const begun = await init(given, how, watched);
       sendSentences(
         [begun.found, text`The newest ${count(begun.revisions, "revision")}, judged as if they were one pull request:`],

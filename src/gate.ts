@@ -16,7 +16,7 @@ import { concernsMigrations } from "./project/environment.ts";
 import { completedBy, readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
-import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
+import { baseFilesOf, beginEarly, loadRunning, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
 import { layer, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { block, code, text } from "./text.ts";
@@ -34,6 +34,7 @@ type Target = Project["environments"][number];
 export async function gate(given: Given, world: World): Promise<{ report: Report; root: string }> {
   const clock = stopwatch();
   let root = world.cwd;
+  if (given.static !== true) loadRunning();
   try {
     const checkout = await clock.time("project", () => openCheckout(given, world));
     root = checkout.root;

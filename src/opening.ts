@@ -2,7 +2,7 @@
 import path from "node:path";
 import { Failure } from "./failure.ts";
 import { openGit, type Git } from "./history/git.ts";
-import { startServer, type Server } from "./postgres/server.ts";
+import type { Server } from "./postgres/server.ts";
 import { findEnvironments, type Environment } from "./project/environment.ts";
 import { factoryEnvironment } from "./project/factory.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
@@ -79,6 +79,8 @@ export function serverFor(
   const servers = new Map<number | undefined, Promise<Server>>();
   const start = async (given: number | undefined) => {
     const major = given ?? (await wantedPostgres(tree))?.major;
+    // Loaded where something is run: the graph and the history alone need none of it.
+    const { startServer } = await import("./postgres/server.ts");
     return startServer({ choice, env, signal, ...(major !== undefined && { major }) });
   };
   return {

@@ -12,8 +12,7 @@ import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
 import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
-import { foldersFromEnv } from "./run/folders.ts";
-import { runMigrations, type Applied } from "./run/migrations.ts";
+import type { Applied } from "./run/migrations.ts";
 import { startEarly, type EarlyProcess } from "./run/process.ts";
 import { isSeedFile } from "./run/seed.ts";
 import { ask, type Proof } from "./settle.ts";
@@ -30,6 +29,11 @@ export interface Task {
 }
 
 type Target = Project["environments"][number];
+
+/** Loads what runs migrations, so that it is there when it is needed. */
+export function loadRunning(): void {
+  import("./run/migrations.ts").catch(() => {});
+}
 
 /** The base branch's files, laid out when somebody first asks for their root. */
 export interface BaseFiles {
@@ -97,6 +101,7 @@ export async function withFolders(task: Omit<Task, "baseFiles">): Promise<Enviro
   const { target, project, server, world } = task;
   const { environment, settings } = target;
   const { unknowable: _, ...rest } = environment;
+  const { foldersFromEnv } = await import("./run/folders.ts");
   const versionFolders = await foldersFromEnv({
     environment,
     root: project.root,
@@ -157,6 +162,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
     };
   });
   applied.catch(() => {});
+  const { runMigrations } = await import("./run/migrations.ts");
   const evidence = await runMigrations({
     environment,
     root: project.root,
