@@ -45,6 +45,10 @@ test.concurrent("each finding stands at its line, and all of them in the summary
   expect(places(errorsOf(result))).toEqual(places(findings));
   for (const { rule } of findings) expect(result.summary).toContain(rule);
   expect(result.outputs).toMatchObject({ verdict: "fail", blocking: String(findings.length), errors: String(findings.length) });
+  const { results } = (JSON.parse(result.sarif!) as { runs: { results: { ruleId: string }[] }[] }).runs[0]!;
+  expect(results.map(({ ruleId }) => ruleId).toSorted()).toEqual(findings.map(({ rule }) => rule).toSorted());
+  // The page has the code as well.
+  expect(result.page).toContain("def downgrade():");
 });
 
 test.concurrent("a sound pull request is green, and the summary says what was run", async () => {

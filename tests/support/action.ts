@@ -35,6 +35,9 @@ export interface ActionRun extends StepOutput {
   outputs: Record<string, string>;
   /** What the output `report` points to. */
   report?: Report;
+  /** What the outputs `page` and `sarif` point to. */
+  page?: string;
+  sarif?: string;
   /** The two streams as they came. */
   stdout: string;
   stderr: string;
@@ -247,6 +250,8 @@ export async function runAction({ folder, inputs = {}, event, env = {} }: Action
     summary: await read("STEP_SUMMARY"),
     outputs,
     ...(outputs.report && { report: JSON.parse(await readFile(outputs.report, "utf8")) as Report }),
+    ...(outputs.page && { page: await readFile(outputs.page, "utf8") }),
+    ...(outputs.sarif && { sarif: await readFile(outputs.sarif, "utf8") }),
     leaked: (await read("ENV")) + (await read("PATH")),
   };
   await rm(runner, { recursive: true, force: true });
