@@ -109,7 +109,8 @@ test("Ctrl-C ends it at once, says so, and leaves neither processes nor database
   const ended = new Promise((resolve) => child.on("close", resolve));
   await expect
     .poll(() => sql`SELECT FROM pg_stat_activity WHERE usename = ${role} AND query LIKE '%pg_sleep(600)%'`, { timeout: 20_000 })
-    .toHaveLength(1);
+    // The whole history may run beside.
+    .not.toHaveLength(0);
   child.kill("SIGINT");
   expect(await ended).toBe(3);
   const report = JSON.parse(stdout) as Report;
