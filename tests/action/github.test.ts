@@ -140,11 +140,31 @@ describe.concurrent("nothing to say", () => {
       expect(github.calls.map(({ operation }) => operation)).toEqual(["GET /repos/{owner}/{repo}/pulls"]);
     }));
 
-  test("without a pull request there is nobody to tell", () =>
+  const payload = { repository: { full_name: "octo/shop", default_branch: "main" } };
+  test.for<[string, (repository: Repository) => GitHubEvent]>([
+    ["push", (repository) => push(repository)],
+    [
+      "merge_group",
+      ({ base, merge }) => ({
+        name: "merge_group",
+        sha: merge,
+        ref: "refs/heads/gh-readonly-queue/main/pr-1",
+        payload: { ...payload, merge_group: { base_ref: "refs/heads/main", base_sha: base, head_sha: merge } },
+      }),
+    ],
+    ["workflow_dispatch", ({ head }) => ({ name: "workflow_dispatch", sha: head, ref: "refs/heads/pull-request", payload })],
+    ["schedule", ({ head }) => ({ name: "schedule", sha: head, ref: "refs/heads/main", payload })],
+  ])("on %s there is nobody to tell, and the verdict is the same", ([, event]) =>
     withGitHub(async (github) => {
-      expect(await run(github, RED, { event: push })).toMatchObject({ exitCode: 1 });
-      expect(github.calls).toEqual([]);
-    }));
+      const repository = await makeRepository(loadCase(RED), { checkout: "merge", depth: 0 });
+      try {
+        expect(await run(github, repository, { event })).toMatchObject({ exitCode: 1, outputs: { verdict: "fail" } });
+        expect(github.calls).toEqual([]);
+      } finally {
+        await repository.remove();
+      }
+    }),
+  );
 });
 
 test.concurrent.for(["labeled", "unlabeled", "opened"])("a pull request that was %s is judged", (action) =>

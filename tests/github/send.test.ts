@@ -7,7 +7,7 @@ import type { Report } from "../../src/finding.ts";
 import type { GitHubRun } from "../../src/github/run.ts";
 import { sendToGitHub, type Sending } from "../../src/github/send.ts";
 import { plain, text } from "../../src/text.ts";
-import { environment, finding, green } from "../report/samples.ts";
+import { broken, environment, finding, green } from "../report/samples.ts";
 import { ANSWERS } from "../support/github-answers.ts";
 import { withGitHub, type FakeGitHub } from "../support/github-api.ts";
 
@@ -139,6 +139,17 @@ test("5,000 findings: within every limit, and what is not sent is said", () =>
       output: { summary: string };
     };
     expect(output.output.summary).toContain("the worst 500 of them");
+  }));
+
+test("a gate that could not do its work takes nothing back", () =>
+  withGitHub(async (github) => {
+    await send(github, red);
+    const { body } = github.reviewComments[0]!;
+    expect(await send(github, broken)).toBe("");
+    expect(github.comments[0]!.body).toContain("### 🛑");
+    expect(github.reviewComments.map((comment) => comment.body)).toEqual([body]);
+    await send(github, green);
+    expect(github.reviewComments[0]!.body).toContain("No longer needed");
   }));
 
 describe.concurrent("a token that is a person's", () => {
