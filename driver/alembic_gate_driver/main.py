@@ -94,7 +94,7 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
             # Autogenerate is imported for those alone who need it.
             from .models import Comparer
 
-            Comparer(channel, project, redirect, sources, load.get("insteadOf")).check(request)
+            Comparer(channel, project, redirect, statements, sources, load.get("insteadOf")).check(request)
         else:
             runner.run(request)
         watch.tell()

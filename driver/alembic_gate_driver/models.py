@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .channel import Channel, Message
     from .load import Project
     from .redirect import Redirect
+    from .statements import Statements
 
 _ARGUMENTS = {
     "message": None,
@@ -44,11 +45,18 @@ class Comparer:
     """Carries out the request `check`."""
 
     def __init__(
-        self, channel: Channel, project: Project, redirect: Redirect, sources: Sources, other: str | None
+        self,
+        channel: Channel,
+        project: Project,
+        redirect: Redirect,
+        statements: Statements,
+        sources: Sources,
+        other: str | None,
     ) -> None:
         self._channel = channel
         self._project = project
         self._redirect = redirect
+        self._statements = statements
         self._sources = sources
         self._other = Sources(other) if other else None
 
@@ -57,6 +65,8 @@ class Comparer:
         started = time.perf_counter()
         comparison = _Comparison(request, self._project, self._sources, self._other)
         found: dict[str, Any] = dict(_NOTHING)
+        # Reflection executes hundreds of them.
+        self._statements.silent = True
         try:
             with self._redirect.to(request["connection"], several=request.get("several", False)):
                 found = comparison.run()
@@ -64,6 +74,8 @@ class Comparer:
             found["raised"] = describe(error.__cause__ or error, self._sources)
         except BaseException as error:
             found["raised"] = describe(error, self._sources)
+        finally:
+            self._statements.silent = False
         self._channel.send("differences", **found, seconds=time.perf_counter() - started)
 
 

@@ -34,12 +34,14 @@ class Statements:
 
     While a revision's function runs, `revision` is its id and `file` its file. What Alembic does around it, such as
     updating the version table, belongs to no revision. `unreported` counts what was left out of the last revision.
+    While `silent` is set nothing is reported.
     """
 
     def __init__(self, channel: Channel, sources: Sources) -> None:
         self.revision: str | None = None
         self.file: str | None = None
         self.unreported = 0
+        self.silent = False
         self._reported = 0
         self._last_report = 0.0
         self._channel = channel
@@ -75,6 +77,8 @@ class Statements:
         return nearest
 
     def _before(self, _connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if self.silent:
+            return
         fields = self._describe(statement, parameters)
         fields.update(self.place(sys._getframe(1)))
         self._begun[id(cursor)] = (time.perf_counter(), fields)
@@ -99,7 +103,7 @@ class Statements:
         )
 
     def _failed(self, context: Any) -> None:
-        if context.statement is None:
+        if context.statement is None or self.silent:
             return
         cursor = getattr(context.execution_context, "cursor", None)
         _, fields = self._begun.pop(id(cursor), (None, None))

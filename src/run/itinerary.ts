@@ -1,7 +1,7 @@
 /**
  * The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
  *
- *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
+ *   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ models match? ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
  *   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
  *   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
  *   empty, only where a way down stopped: up, each downgrade tried by itself and taken back

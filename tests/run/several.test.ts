@@ -54,6 +54,26 @@ const project = (base: Revisions, head: Revisions, ini = iniFor("users", "orders
 const base = { a: each({ users: makes("people"), orders: makes("lines") }) };
 const outline = (phases: { id: string; state: string }[]) => new Set(phases.map(({ state }) => state));
 
+test("the models of each database are compared with it", async () => {
+  const models = `from sqlalchemy import Column, Integer, MetaData, Table
+users, orders = MetaData(), MetaData()
+people = Table("people", users, Column("id", Integer, primary_key=True), Column("age", Integer))
+lines = Table("lines", orders, Column("id", Integer, primary_key=True))
+`;
+  const env = packaged("alembic", "multidb", "env.py").replace(
+    "target_metadata = {}",
+    'import models\ntarget_metadata = {"users": models.users, "orders": models.orders}',
+  );
+  const head = { b: { down: "a", ...each({ users: makes("names"), orders: ["pass", "pass"] }) } };
+  const given = project(base, head);
+  const ini = given.files["alembic.ini"].replace("[alembic]", "[alembic]\nprepend_sys_path = .");
+  const evidence = await runItinerary({ ...given, env, files: { "alembic.ini": ini, "models.py": models } });
+  expect(evidence.models!.differences.map(({ change, table, name, line, old }) => [change, table, name, line, old])).toEqual([
+    ["extra", "names", null, undefined, false],
+    ["missing", "people", "age", 3, true],
+  ]);
+});
+
 describe("Alembic's template", () => {
   test("goes the whole way, each database by itself", async () => {
     const head = { b: { down: "a", ...each({ users: makes("names"), orders: makes("names") }) } };
