@@ -15,6 +15,8 @@ interface Wanted {
   sql?: string;
   /** Name of the column. */
   name?: string;
+  /** Its default, as SQL. */
+  default?: string;
 }
 
 /** At this number of a column's values stands one that fills its type. */
@@ -91,6 +93,10 @@ const point: Make = (n, _, { sql = "" }) => {
   return `${srid === undefined ? "" : `SRID=${srid};`}${z === "" ? text : text.replace("(", " Z (")}`;
 };
 
+/** An object or a list, as the default is; where there is none, plain rows have what the others have not. */
+const json: Make = (n, manner, { default: usual = "" }) =>
+  usual.startsWith("'[") || (manner === "plain" && !usual.startsWith("'{")) ? (n % 2 === 0 ? "[]" : `["${n}"]`) : `{"key": ${n}}`;
+
 const MAKERS: Record<string, Make> = {
   int2: (n, manner) => whole(n, manner, 200),
   int4: (n, manner) => whole(n, manner, 100_000),
@@ -115,8 +121,8 @@ const MAKERS: Record<string, Make> = {
   timestamptz: (n, manner) => (manner === "plain" ? `${day(n)} 00:00:00+00` : `${day(n)} ${clock(n)}.25+00`),
   interval: (n) => `${n + 1} days 01:02:03`,
   uuid: (n) => `00000000-0000-4000-8000-${hex(n + 1, 12)}`,
-  json: (n) => `{"key": ${n}}`,
-  jsonb: (n) => `{"key": ${n}}`,
+  json,
+  jsonb: json,
   xml: (n) => `<a>${n}</a>`,
   jsonpath: (n) => `$.a[${n}]`,
   inet: (n) => `10.0.${n >> 8}.${n & 255}`,

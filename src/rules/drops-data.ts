@@ -21,7 +21,7 @@ export default rule({
       else byRevision.set(culprit.revision, { draft: culprit.place, losses: [loss] });
     }
     return [...byRevision].map(([revision, { draft, losses }]): Draft => {
-      const back = losses.some(({ wentDown }) => wentDown) ? "; downgrade() does not bring it back" : "";
+      const back = losses.some(({ wentDown }) => wentDown) ? "; downgrade() does not bring back what was there" : "";
       return {
         ...draft,
         revision,

@@ -115,7 +115,9 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
   if (scratch.server.provider === "file") return skip(text`rows are put into tables of PostgreSQL only`);
   if (loaded.several) return skip(text`rows are put into one database only, and env.py migrates several`);
   const shared = scratch.server.provider === "url";
-  const database = await scratch.clone(main, "rows");
+  const database = await scratch.clone(main, "rows").catch((error: Error) => error);
+  if (database instanceof Error)
+    return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
   let task: RowsTask | undefined;
   let filled: Promise<Rows | undefined> | undefined;
   return {
