@@ -81,7 +81,9 @@ class Differences:
         elif isinstance(operation, (ops.AddColumnOp, ops.DropColumnOp)):
             column = operation.column.name if isinstance(operation, ops.AddColumnOp) else operation.column_name
             change = "missing" if isinstance(operation, ops.AddColumnOp) else "extra"
-            self._enter(operation, "column", change, column)
+            entry = self._enter(operation, "column", change, column)
+            if change == "extra":
+                entry["required"] = _is_required(operation)
         elif isinstance(operation, ops.AlterColumnOp):
             self._add_alteration(operation)
         elif isinstance(operation, (ops.CreateIndexOp, ops.DropIndexOp)):
@@ -243,6 +245,15 @@ class Differences:
             finally:
                 attempt.rollback()
         return False
+
+
+def _is_required(operation: Any) -> bool:
+    """Say whether rows need a value of a column that is to be dropped."""
+    with suppress(Exception):
+        column = operation.to_column()
+        given = column.server_default is not None or getattr(column, "identity", None) is not None
+        return not (column.nullable or given)
+    return False
 
 
 def _key(operation: Any) -> str:

@@ -163,6 +163,8 @@ export interface ModelDifference {
   model?: string;
   /** What autogenerate would write. */
   operation: string;
+  /** Rows need a value of this column, which no model knows. */
+  required?: boolean;
   /** The operation was tried, and it changed nothing in the database. */
   same?: boolean;
   file?: string;

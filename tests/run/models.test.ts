@@ -38,7 +38,7 @@ visits = Table("visits", Base.metadata, Column("day", Integer))
 const schema = `
   create table people (id serial primary key, nick varchar(12) default 'y');
   create table shops (id serial primary key, name varchar(80), town varchar(40), owner_id integer references people (id), old text);
-  create table visits (day integer, visitor text);
+  create table visits (day integer, visitor text not null);
   create table gone (id serial primary key);`;
 
 const withModels = (env: string): string =>
@@ -106,6 +106,10 @@ describe.each(versions)("with %s versions and %s", (name, _, env) => {
       model: "Shop",
       same: false,
     });
+    expect(differences.filter(({ required }) => required !== undefined).map(({ name, required }) => [name, required])).toEqual([
+      ["old", false],
+      ["visitor", true],
+    ]);
     // Nothing was changed while it was tried out.
     const again = await driver.check({ connection: database.connection });
     expect(again.differences).toEqual(differences);
