@@ -12,9 +12,9 @@ import { embeddedMajors } from "./postgres/embedded.ts";
 import { readGraph, type Graph } from "./project/graph.ts";
 import { findInterpreter, type Interpreter } from "./project/interpreter.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
-import { exampleVariables, extensionsOf, installationOf, pythonOf } from "./project/setup.ts";
+import { exampleVariables, extensionsOf, flaskApps, installationOf, pythonOf } from "./project/setup.ts";
 import type { Given } from "./settings.ts";
-import { block, code, count, listOf, text, type Text } from "./text.ts";
+import { block, code, count, listOf, plain, text, type Text } from "./text.ts";
 import { workflow, WORKFLOW_FILE, type WorkflowFacts } from "./workflow.ts";
 import type { World } from "./world.ts";
 
@@ -67,7 +67,7 @@ export async function init(given: Given, { yes }: { yes: boolean }, world: World
       let best = await judge({});
       for (let round = 0; round < ROUNDS && isStuck(best.judged.report); round++) {
         const { variables, judged } = best;
-        const told = missingVariables(judged.report).filter(([name]) => !(name in variables));
+        const told = missingVariables(judged.report).filter(([name]) => !(name in variables) && !(name in world.env));
         if (told.length > 0) {
           best = await judge({
             ...variables,
@@ -75,13 +75,15 @@ export async function init(given: Given, { yes }: { yes: boolean }, world: World
           });
           continue;
         }
-        for (const guess of guesses(examples, variables)) {
+        const before = best;
+        for (const guess of await guesses(project, judged.report, examples, variables)) {
           const tried = await judge(guess);
-          if (isStuck(tried.judged.report)) continue;
+          // With the application found, something else may be missing.
+          if (isStuck(tried.judged.report) && !(lacksApp(judged.report) && !lacksApp(tried.judged.report))) continue;
           best = tried;
           break;
         }
-        break;
+        if (best === before) break;
       }
       const { variables, judged } = best;
       const wrote = await save(project, workflow({ ...facts, variables }), yes);
@@ -90,21 +92,48 @@ export async function init(given: Given, { yes }: { yes: boolean }, world: World
         names.length > 0
           ? [text`env.py and what it imports want ${listOf(names, 30)}: the workflow gives them values that do, look them over.`]
           : [];
-      return { ...judged, said: [...wanted, wrote] };
+      const stuck = isStuck(judged.report)
+        ? [
+            text`The project could not be loaded yet: what it still lacks stands above, and belongs under ${code("env:")} of the workflow.`,
+          ]
+        : [];
+      return { ...judged, said: [...wanted, ...stuck, wrote] };
     },
   };
 }
 
-/** What may do where no name is told: all that the repository's examples name, then a URL under a name that many have for it. */
-const guesses = (examples: ReadonlyMap<string, string>, given: Readonly<Record<string, string>>): Record<string, string>[] => [
-  ...(examples.size > 0 ? [{ ...Object.fromEntries(examples), ...given }] : []),
-  ...URL_NAMES.map((name) => ({ ...given, [name]: "postgresql://user:password@localhost/db" })),
-];
+/**
+ * What may do where no name is told: the application of Flask; all that the repository's examples name; a URL under a name that many
+ * have for it.
+ */
+async function guesses(
+  { tree, environments }: Project,
+  report: Report,
+  examples: ReadonlyMap<string, string>,
+  given: Readonly<Record<string, string>>,
+): Promise<Record<string, string>[]> {
+  if (lacksApp(report)) {
+    const flask = environments.find(({ environment }) => environment.kind === "flask-migrate");
+    const apps = flask ? await flaskApps(tree, flask.environment.directory) : [];
+    return apps.map((app) => ({ ...given, FLASK_APP: app }));
+  }
+  const urls = URL_NAMES.map((name) => ({ ...given, [name]: "postgresql://user:password@localhost/db" }));
+  return examples.size > 0 ? [{ ...Object.fromEntries(examples), ...given }, ...urls] : urls;
+}
+
+/** Flask did not find its application. */
+const lacksApp = ({ environments }: Report): boolean =>
+  environments.some(({ findings }) =>
+    findings.some(({ rule, message }) => rule === "environment-failed" && plain(message).includes("FLASK_APP")),
+  );
 
 const URL_NAMES = ["DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "DATABASE_URI", "DB_URL", "POSTGRES_URL"];
 
 const isStuck = ({ environments }: Report): boolean =>
   environments.some(({ findings }) => findings.some(({ rule }) => rule === "environment-failed"));
+
+/** How exceptions say it that the project itself raises. */
+const VARIABLE = /\b([A-Z][A-Z0-9_]{3,})[`'"]? environment variable|environment variable:? [`'"]?([A-Z][A-Z0-9_]{3,})\b/g;
 
 /** Names of variables that the project wanted and did not have, with a value each, as the report's own advice has them. */
 function missingVariables({ environments }: Report): [string, string][] {
@@ -112,12 +141,15 @@ function missingVariables({ environments }: Report): [string, string][] {
   const advice = failed.flatMap(({ help }) =>
     help.flatMap((part) => ("block" in part && part.block.startsWith("env:\n") ? [part.block] : [])),
   );
-  return advice.flatMap((lines) =>
+  const words = failed.flatMap(({ message }) => [...plain(message).matchAll(VARIABLE)].map((match) => match[1] ?? match[2]!));
+  const named = words.filter((name) => name !== "FLASK_APP").map((name): [string, string] => [name, "1"]);
+  const advised = advice.flatMap((lines) =>
     [...lines.matchAll(/^ {2}([A-Za-z_]\w*): (.*)$/gm)].map(([, name, value]): [string, string] => [
       name!,
       value === "…" ? "1" : value!,
     ]),
   );
+  return [...advised, ...named];
 }
 
 /** What the workflow is made of, and a sentence about it. */

@@ -1,7 +1,7 @@
 /** How a project is installed, told from its files: package manager, Python version, extensions of the database. Nothing is run. */
 import path from "node:path/posix";
 import type { Revision } from "./revision.ts";
-import { upwards } from "./location.ts";
+import { byDepth, upwards } from "./location.ts";
 import { shellWord } from "./quoting.ts";
 import type { Tree } from "./tree.ts";
 
@@ -156,3 +156,23 @@ export async function exampleVariables(tree: Tree, directory: string): Promise<M
 
 /** The value of a line of an env file: what is in quotes, or what stands before a remark. */
 const unquoted = (value: string): string => /^(["'])(.*?)\1/.exec(value)?.[2] ?? value.replace(/\s+#.*$/, "");
+
+/** Values that FLASK_APP may have: what the repository sets it to, then the factories that its modules define, the uppermost first. */
+export async function flaskApps(tree: Tree, directory: string): Promise<string[]> {
+  const files = await tree.list(directory);
+  const prefix = directory === "" ? "" : `${directory}/`;
+  const said: string[] = [];
+  for (const file of files.filter((name) => /(^|\/)(\.flaskenv|Dockerfile[^/]*|Makefile|[^/]*compose[^/]*\.ya?ml)$/.test(name)))
+    for (const match of ((await text(tree, file)) ?? "").matchAll(/\bFLASK_APP\s*[=: ]\s*["']?([\w./]+(?::\w+)?)/g))
+      said.push(match[1]!);
+  const modules = files
+    .map((file) => file.slice(prefix.length))
+    .filter((file) => /^[\w/]+\.py$/.test(file) && file.split("/").length <= 3 && !/(^|\/)(tests?|migrations)\//.test(file))
+    .sort((a, b) => byDepth(a, b) || (a < b ? -1 : 1));
+  const factories: string[] = [];
+  for (const file of modules.slice(0, 300)) {
+    const name = /^def ((?:create|make)_app)\(/m.exec((await text(tree, prefix + file)) ?? "")?.[1];
+    if (name !== undefined) factories.push(`${file.replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".")}:${name}`);
+  }
+  return [...new Set([...said, ...factories])].slice(0, 4);
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exampleVariables, extensionsOf, installationOf, pythonOf } from "../../src/project/setup.ts";
+import { exampleVariables, extensionsOf, flaskApps, installationOf, pythonOf } from "../../src/project/setup.ts";
 import { treeOf } from "./trees.ts";
 
 describe("the package manager", () => {
@@ -131,4 +131,15 @@ test("example variables come from the nearest example, quotes and remarks aside,
     ".env": "SECRET=1",
   });
   expect(Object.fromEntries(await exampleVariables(tree, "api"))).toEqual({ A: "near", B: "b b", D: "d", E: "e", G: "g" });
+});
+
+test("the application of Flask is what the repository says it is, then the factories of its modules", async () => {
+  const tree = treeOf({
+    Dockerfile: "ENV FLASK_APP=shop.wsgi:app\n",
+    "shop/__init__.py": "def create_app(config=None):\n    pass\n",
+    "shop/web/app.py": "def make_app():\n    pass\n",
+    "shop/tests/app.py": "def create_app():\n    pass\n",
+    "shop/other.py": "    def create_app():\n",
+  });
+  expect(await flaskApps(tree, "")).toEqual(["shop.wsgi:app", "shop:create_app", "shop.web.app:make_app"]);
 });
