@@ -54,7 +54,7 @@ export async function tryEach(
     const differences = options.unrestored(revision, catalog);
     if (differences.length > 0) phase.unrestored.push({ revision, differences });
   };
-  let reason = text`the time for it was up, which is as long as the history itself had taken`;
+  let reason = text`the time for it was up, which is as long as the history itself takes`;
   while (open.size > 0 && spent() < seconds) {
     const database = made ?? (await fresh());
     made = undefined;

@@ -51,22 +51,20 @@ export async function tidy(written: Written, { root, tracked, since }: Tree): Pr
       removed.push(`${relative(file)}/`);
   }
   const what = "the working tree";
-  return [
-    ...(removed.length > 0
-      ? [
-          {
-            what,
-            reason: text`the project's code wrote ${listOf(removed.sort(), 20)} while it ran, and the gate removed that again`,
-          },
-        ]
-      : []),
-    ...(changed.length > 0
-      ? [
-          {
-            what,
-            reason: text`the project's code changed ${listOf(changed.sort(), 20)} while it ran, and that was left as it is`,
-          },
-        ]
-      : []),
-  ];
+  // A folder stands for all that was in it.
+  const gone = removed.filter(
+    (file) => !removed.some((other) => other !== file && other.endsWith("/") && file.startsWith(other)),
+  );
+  const notes: Evidence["notes"] = [];
+  if (gone.length > 0)
+    notes.push({
+      what,
+      reason: text`the project's code wrote ${listOf(gone.sort(), 20)} while it ran, and the gate removed that again`,
+    });
+  if (changed.length > 0)
+    notes.push({
+      what,
+      reason: text`the project's code changed ${listOf(changed.sort(), 20)} while it ran, and that was left as it is`,
+    });
+  return notes;
 }

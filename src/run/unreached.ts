@@ -1,7 +1,7 @@
 /** Goes on where a way down stopped, and says what comes of it in the evidence. */
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { tryEach } from "./each.ts";
-import type { Evidence, Phase } from "./evidence.ts";
+import type { Evidence, Phase, PhaseId } from "./evidence.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { freshDatabase, type Plan, type Ports } from "./plan.ts";
 import type { States } from "./states.ts";
@@ -33,15 +33,14 @@ export async function tryUnreached(
   );
   const tried = wanted.filter((id) => !cutOff.has(id));
   if (tried.length === 0) return undefined;
-  const history = evidence.phases.filter(({ id }) => ["base", "upgrade", "history-downgrade"].includes(id));
+  const took = (...ids: PhaseId[]) =>
+    evidence.phases.reduce((sum, { id, seconds }) => (ids.includes(id) ? sum + seconds : sum), 0);
   const { phase, untried } = await tryEach(lab, {
     order,
     tried,
     watched: tried.filter((id) => watched.includes(id)),
-    seconds: Math.max(
-      LEAST_SECONDS,
-      history.reduce((sum, { seconds }) => sum + seconds, 0),
-    ),
+    // The history is up, down, and up again.
+    seconds: Math.max(LEAST_SECONDS, 2 * took("base", "upgrade") + took("history-downgrade")),
     fresh: () => freshDatabase(lab, plan, ports),
     ...places(ports.scratch),
     unrestored: since,

@@ -65,7 +65,7 @@ open("README.md", "a").write("more")`;
     plain(reason),
   );
   expect(notes).toEqual([
-    "the project's code wrote app.log, instance/, instance/cache/ and instance/cache/data.bin while it ran, and the gate removed that again",
+    "the project's code wrote app.log and instance/ while it ran, and the gate removed that again",
     "the project's code changed README.md while it ran, and that was left as it is",
   ]);
 });

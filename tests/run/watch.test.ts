@@ -139,7 +139,7 @@ tempfile.TemporaryFile().close()`;
       "gone.txt": false,
     };
     expect(await clean(root, written, 0, ["known.txt"])).toEqual([
-      "the project's code wrote a/b/ and a/b/new.txt while it ran, and the gate removed that again",
+      "the project's code wrote a/b/ while it ran, and the gate removed that again",
       "the project's code changed known.txt and old.txt while it ran, and that was left as it is",
     ]);
     expect((await readdir(root, { recursive: true })).sort()).toEqual([
