@@ -94,7 +94,7 @@ export async function init(given: Given, { yes }: { yes: boolean }, world: World
           : [];
       const stuck = isStuck(judged.report)
         ? [
-            text`The project could not be loaded yet: what it still lacks stands above, and belongs under ${code("env:")} of the workflow.`,
+            text`The project could not be loaded yet: what it still lacks stands above. Variables belong under ${code("env:")} of the workflow.`,
           ]
         : [];
       return { ...judged, said: [...wanted, ...stuck, wrote] };
