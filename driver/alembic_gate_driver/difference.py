@@ -69,6 +69,7 @@ class Differences:
         """Return the differences; those that would change nothing in the database are marked."""
         for entry in self._found.values():
             operations = entry.pop("operations")
+            entry.pop("columns", None)
             entry["operation"] = "\n".join(self._rendered(operation) for operation in operations)
             if entry["change"] == "differs":
                 entry["same"] = self._changes_nothing(entry["table"], operations)
@@ -84,6 +85,7 @@ class Differences:
             entry = self._enter(operation, "column", change, column)
             if change == "extra":
                 entry["required"] = _is_required(operation)
+                self._take_over(entry, column)
         elif isinstance(operation, ops.AlterColumnOp):
             self._add_alteration(operation)
         elif isinstance(operation, (ops.CreateIndexOp, ops.DropIndexOp)):
@@ -108,6 +110,14 @@ class Differences:
                 "name": rendered.split("\n", 1)[0],
                 "operations": [operation],
             }
+
+    def _take_over(self, entry: dict[str, Any], column: str) -> None:
+        """Make what goes with a column that goes, and is dropped before it, a part of that."""
+        taken = []
+        for known, other in list(self._found.items()):
+            if known[0] == entry["table"] and other["change"] == "extra" and column in other.get("columns", ()):
+                taken += self._found.pop(known)["operations"]
+        entry["operations"] = [*taken, *entry["operations"]]
 
     def _add_table(self, operation: Any, *, missing: bool) -> None:
         entry = self._enter(operation, "table", "missing" if missing else "extra", None)
@@ -179,7 +189,7 @@ class Differences:
             entry["operations"] = [*opposite["operations"], operation]
         else:
             entry = self._enter(operation, kind, "missing" if missing else "extra", identity)
-            entry["to"] = words
+            entry["to"], entry["columns"] = words, columns
         if name:
             entry["called"] = name
         table = self._tables.get(key)

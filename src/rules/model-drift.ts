@@ -1,9 +1,10 @@
 import type { Draft, Place } from "../finding.ts";
 import type { Environment } from "../project/environment.ts";
-import type { Models } from "../run/evidence.ts";
+import type { Evidence, Models } from "../run/evidence.ts";
 import type { ModelDifference } from "../run/protocol.ts";
 import { block, code, count, listOf, text, type Text } from "../text.ts";
 import { rule } from "./rule.ts";
+import { creationOf } from "./tracing.ts";
 
 /** What differs, as people call it: `users.email`, `ix_users_email on users`. */
 function nameOf({ kind, table, name, to }: ModelDifference): string {
@@ -80,6 +81,18 @@ const isFatal = ({ kind, change, required }: ModelDifference): boolean =>
 const isHabit = ({ kind, change, property }: ModelDifference, old: readonly ModelDifference[]): boolean =>
   old.filter((one) => one.kind === kind && one.change === change && one.property === property).length >= HABIT;
 
+/** The pull request's own line that made what no model declares, where one did. */
+function madeBy(
+  run: Evidence,
+  { kind, change, table, name, unimported }: ModelDifference,
+): Pick<Draft, "file" | "line" | "revision"> {
+  if (change !== "extra" || table === null || unimported) return {};
+  const qualified = table.includes(".") ? table : `public.${table}`;
+  const origin = creationOf(run, { kind, name: name === null ? qualified : `${qualified}.${name}` });
+  if (!origin?.statement?.file || run.base.has(origin.revision)) return {};
+  return { file: origin.statement.file, line: origin.statement.line, revision: origin.revision };
+}
+
 function severityOf(difference: ModelDifference, { baseUnknown, differences }: Models): Pick<Draft, "severity"> {
   if (difference.same) return { severity: "notice" };
   if (baseUnknown || difference.kind === "module") return { severity: "warning" };
@@ -95,7 +108,8 @@ export default rule({
   severity: "error",
   summary: "The models and the migrations of the pull request do not agree",
   needs: ["run", "environment"],
-  judge({ run: { models }, environment }) {
+  judge({ run, environment }) {
+    const { models } = run;
     if (!models) return [];
     const fresh = models.differences.filter(({ old }) => !old);
     const old = models.differences.filter((difference) => difference.old);
@@ -103,6 +117,7 @@ export default rule({
       const { kind, property } = difference;
       return {
         ...placeOf(difference, environment),
+        ...madeBy(run, difference),
         ...severityOf(difference, models),
         object: { kind: property ? `${kind} ${property}` : kind, name: nameOf(difference) },
         message: sentence(difference),

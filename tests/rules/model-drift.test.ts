@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import modelDrift from "../../src/rules/model-drift.ts";
 import type { Models } from "../../src/run/evidence.ts";
 import { plain, text } from "../../src/text.ts";
-import { chainOf, evidence, judge, said, toPaste } from "../support/evidence.ts";
+import { chainOf, evidence, fileOf, judge, phase, said, statement, step, toPaste } from "../support/evidence.ts";
 
 type Difference = Models["differences"][number];
 
@@ -117,6 +117,25 @@ test("what no model's line shows stands in env.py", () => {
     file: "migrations/env.py",
     line: 1,
   });
+});
+
+test("what the pull request's own revision made is shown there", () => {
+  const create = statement("CREATE TABLE loans (id integer)", { file: fileOf("b"), line: 10 });
+  const extra: Difference = {
+    kind: "table",
+    change: "extra",
+    table: "loans",
+    name: null,
+    operation: "op.drop_table('loans')",
+    old: false,
+  };
+  const run = (base: string[]) =>
+    evidence([phase("upgrade", { steps: [step("b", { statements: [create] })] })], {
+      models: { differences: [extra] },
+      base: new Set(base),
+    });
+  expect(judge(modelDrift, chainOf(["a"], ["b"]), run(["a"]))).toMatchObject([{ file: fileOf("b"), line: 10, revision: "b" }]);
+  expect(judge(modelDrift, chainOf(["a"], ["b"]), run(["a", "b"]))).toMatchObject([{ file: "migrations/env.py", line: 1 }]);
 });
 
 test("an operation that would change nothing is a notice", () => {

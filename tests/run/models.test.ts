@@ -130,6 +130,23 @@ test("what belongs to a missing table or column is part of it", async () => {
   ]);
 });
 
+test("what is dropped with a column that no model declares is part of that", async () => {
+  const database = await createDatabase();
+  await database.query(schema);
+  await database.query(
+    "alter table visits add person_id int references people (id); create index ix_visits_person_id on visits (person_id)",
+  );
+  const driver = await drive(files(syncEnv()));
+  const { differences } = await driver.check({ connection: database.connection });
+  const visits = differences.filter(({ table }) => table === "visits");
+  // Alembic goes through a set of columns.
+  visits.sort((a, b) => a.name!.localeCompare(b.name!));
+  expect(visits.map(({ kind, name, operation }) => [kind, name, operation.match(/^op\.\w+/gm)])).toEqual([
+    ["column", "person_id", ["op.drop_index", "op.drop_constraint", "op.drop_column"]],
+    ["column", "visitor", ["op.drop_column"]],
+  ]);
+});
+
 test("what autogenerate finds although the operation changes nothing is marked", async () => {
   const database = await createDatabase();
   await database.query("create table docs (id serial primary key, body json default '{}', size double precision)");
