@@ -35,7 +35,7 @@ export function phaseNote({ revisions, seconds, outcome, compared, reason, stopp
   ].join(" · ");
 }
 
-/** The picture; the bars follow each other as the phases did. */
+/** The picture. Each bar is as long as its phase took; they follow each other, though some phases run side by side. */
 export function itineraryPicture(phases: readonly PhaseReport[], title: string): Html {
   const total = phases.reduce((sum, { seconds }) => sum + seconds, 0) || 1;
   const room = WIDTH - BARS - 30;
@@ -65,7 +65,7 @@ export function itineraryPicture(phases: readonly PhaseReport[], title: string):
   const axis = [
     element("line", { class: "axis", x1: BARS, x2: BARS + room, y1: bottom, y2: bottom }),
     element("text", { class: "note", x: BARS, y: bottom + 16 }, "0"),
-    element("text", { class: "note", x: BARS + room, y: bottom + 16, "text-anchor": "end" }, duration(total)),
+    element("text", { class: "note", x: BARS + room, y: bottom + 16, "text-anchor": "end" }, `${duration(total)} in sum`),
   ];
   return element(
     "svg",

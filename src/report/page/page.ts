@@ -170,6 +170,11 @@ function environmentSection(environment: EnvironmentReport, id: string, several:
           "figure",
           {},
           scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture"),
+          element(
+            "figcaption",
+            {},
+            "Each bar is as long as its phase took. Where there is a processor for it, the whole history runs beside the rest.",
+          ),
         ),
         element(
           "details",
