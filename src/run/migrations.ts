@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { Server } from "../postgres/server.ts";
+import { Failure } from "../failure.ts";
 import { openSqliteScratch } from "../sqlite/scratch.ts";
 import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
@@ -218,14 +219,16 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
         },
       );
     };
-    let [scratch, onSqlite] = await Promise.all([
-      scratchOf(),
+    const [server, onSqlite] = await Promise.all([
+      scratchOf().catch((error: unknown) => serverIsMissing(error, task)),
       loaded.then(
         () => false,
         (error: unknown) => isOnSqlite(error, task),
       ),
     ]);
-    let evidence = onSqlite ? undefined : await travelOn(scratch, await ahead);
+    const missing = server instanceof Failure ? server : undefined;
+    let scratch = server instanceof Failure ? await filesOf() : server;
+    let evidence = onSqlite || missing ? undefined : await travelOn(scratch, await ahead);
     if (!evidence || evidence.unsupported === "sqlite") {
       // A project on SQLite is judged on SQLite, by processes that know so from the start.
       scratch = await filesOf();
@@ -233,6 +236,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
       first = start(task.root);
       await (loaded = first.loaded);
       evidence = await travelOn(scratch, []);
+      if (missing && evidence.dialect !== "sqlite") throw missing;
       said.push(
         text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`,
       );
@@ -272,6 +276,12 @@ async function sourcesOf({ differences }: Models, root: string): Promise<{ file:
     source: await readFile(path.resolve(root, file), "utf8").catch(() => ""),
   }));
   return Promise.all(read);
+}
+
+/** There is no server: the project may do without, where nothing says that it is meant to run on one. */
+function serverIsMissing(error: unknown, { postgresIsMeant }: Migrations): Failure {
+  if (error instanceof Failure && !postgresIsMeant) return error;
+  throw error;
 }
 
 /** Whether a project that could not be loaded had connected to SQLite, and met something else. */

@@ -1,8 +1,15 @@
 /** The same itinerary on scratch SQLite files. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
+import { Failure } from "../../src/failure.ts";
+import type { Server } from "../../src/postgres/server.ts";
 import type { Phase } from "../../src/run/evidence.ts";
-import { syncEnv } from "../support/alembic.ts";
+import { runMigrations } from "../../src/run/migrations.ts";
+import { layer } from "../../src/settings.ts";
+import { text } from "../../src/text.ts";
+import { alembicFiles, revision, syncEnv } from "../support/alembic.ts";
 import { table } from "../support/driver.ts";
+import { environment } from "../support/evidence.ts";
+import { writeFiles } from "../support/files.ts";
 import { runItinerary, type Revisions } from "../support/itinerary.ts";
 
 const env = syncEnv('"sqlite:///data.db"');
@@ -80,5 +87,41 @@ def foreign_keys(connection, record):
 `;
     const evidence = await onFiles({ base: a, head: { b: { down: "a", ...table("tb") } }, env: pragma + env });
     expect(evidence.phases.every(({ state }) => state === "ok")).toBe(true);
+  });
+});
+
+describe("where there is no Postgres server", () => {
+  const noServer = new Failure(3, text`There is no server.`, text`Install one.`);
+  const judge = async (url: string, postgresIsMeant = false) => {
+    const root = await writeFiles(alembicFiles({ a: revision("a", table("ta")) }, syncEnv(url)));
+    const server = Promise.reject<Server>(noServer);
+    server.catch(() => {});
+    return runMigrations({
+      environment,
+      root,
+      applied: Promise.resolve({ base: new Set<string>(), changed: [], fromBaseFiles: false, editedDowngrades: [] }),
+      postgresIsMeant,
+      interpreter: { command: [inject("pythons").default], version: "", alembic: "", sqlalchemy: "", how: "" },
+      server,
+      settings: layer(),
+      env: process.env,
+      signal: new AbortController().signal,
+      progress: () => {},
+      tracked: async () => new Set(),
+    });
+  };
+
+  test("a project on SQLite is judged all the same", async () => {
+    const evidence = await judge('"sqlite:///data.db"');
+    expect(evidence).toMatchObject({ dialect: "sqlite", serverProvider: "file" });
+    expect(evidence!.phases.map(({ state }) => state)).not.toContain("failed");
+  });
+
+  test("one on Postgres is told of the server", async () => {
+    await expect(judge('"postgresql://db.internal/app"')).rejects.toBe(noServer);
+  });
+
+  test("and so is one that is meant to run on Postgres", async () => {
+    await expect(judge('"sqlite:///data.db"', true)).rejects.toBe(noServer);
   });
 });
