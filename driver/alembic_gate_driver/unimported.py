@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 # A repository with more Python files than this is not searched.
 _MOST_FILES = 5000
 
-_IGNORED_FOLDERS = frozenset({"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist"})
+_IGNORED_FOLDERS = frozenset(
+    {"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist", "test", "tests"}
+)
 
 _MISSING = object()
 

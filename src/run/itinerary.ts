@@ -186,7 +186,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       lab,
       main,
       schema: evidence.schema ?? [],
-      changed: plan.changed,
+      changed: plan.changed.filter((file) => !loaded.revisions.some((revision) => revision.file === file)),
       everythingIsNew: plan.base.size === 0,
       ...(copy && {
         onBase: (tables, changed) => compareBase(baseProcess!, { ...connectionsOf(scratch, copy), tables, changed }),

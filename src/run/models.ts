@@ -35,9 +35,12 @@ interface Watch {
   settle(evidence: Evidence, again: () => Promise<Database | undefined>): Promise<void>;
 }
 
+/** Models in there are meant for nobody's database. */
+const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
+
 /** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
 export async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }: Watched): Promise<Watch> {
-  const files = changed.filter((file) => file.endsWith(".py"));
+  const files = changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file));
   const head = await lab.check(main, { changed: files });
   const asked = head && head.differences.length > 0 && !everythingIsNew ? head : undefined;
   const tables = asked ? tablesOf(asked) : [];
