@@ -135,7 +135,13 @@ function pairsOf(before: Held, after: Held): Pairs | undefined {
   return result.pairs.length === 0 && after.rows.length > 0 && before.rows.length > 0 ? undefined : result;
 }
 
-function fateOf(before: Held, at: number, after: Held | undefined, column: number | undefined): Fate {
+/** Moments of the run, such as a trigger writes for each change of a row: what was there before is no loss. */
+const isNow = (value: string | null, type: string): boolean =>
+  value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY;
+const DAY = 86_400_000;
+
+/** @param survives the column was there all the time */
+function fateOf(before: Held, at: number, after: Held | undefined, column: number | undefined, survives = false): Fate {
   if (!after || column === undefined || column === -1) return { kind: "gone" };
   const { type } = after.columns[column]!;
   const matched = pairsOf(before, after);
@@ -143,6 +149,7 @@ function fateOf(before: Held, at: number, after: Held | undefined, column: numbe
   if (matched) {
     for (const [was, is] of matched.pairs) {
       const value = was[at];
+      if (survives && isNow(is[column] ?? null, type)) continue;
       if (value !== null && value !== undefined && value !== is[column]) lost.push({ before: value, after: is[column] ?? null });
     }
   } else if (before.rows && after.rows) {
@@ -200,15 +207,9 @@ export function lossesOf(before: Holding, up: Holding, down?: Holding): Loss[] {
         const byNumber = later?.oid === oid ? later.columns.findIndex((one) => one.number === number) : -1;
         return byNumber === -1 ? later?.columns.findIndex((one) => one.name === column) : byNumber;
       };
-      const upper = above ? fateOf(held, at, above, numberOf(above)) : ({ kind: "gone" } as const);
-      const lower = back
-        ? fateOf(
-            held,
-            at,
-            back,
-            back.columns.findIndex((one) => one.name === column),
-          )
-        : undefined;
+      const upper = above ? fateOf(held, at, above, numberOf(above), true) : ({ kind: "gone" } as const);
+      const again = back?.columns.findIndex((one) => one.name === column);
+      const lower = back ? fateOf(held, at, back, again, upper.kind !== "gone") : undefined;
       // What the catalog misses is told by others.
       if (lower?.kind === "same" || (lower?.kind === "gone" && upper.kind !== "gone") || (down && !back)) continue;
       if (!lower && upper.kind !== "gone") continue;

@@ -14,6 +14,9 @@ export function words(sql: string): string[] {
 /** The last part of a table's name, without quotes. */
 export const lastName = (name: string): string => words(name).at(-1) ?? "";
 
+/** What follows are values. */
+const LONGEST_SQL = 16_384;
+
 const CREATES_TABLE = /^\s*create\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b/i;
 const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\b|\bpartition\s+of\b/i;
 /** Only the table's own keys refer to others: rows play no part. */
@@ -32,7 +35,7 @@ export function touchedTables(before: Catalog, steps: readonly Step[], differenc
   for (const table of tables) byName.set(lastName(table.name), [...(byName.get(lastName(table.name)) ?? []), table]);
   const touched = new Set<CatalogObject>();
   for (const { statements } of steps) {
-    for (const { sql } of statements) {
+    for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) {
       if (makesTable(sql)) continue;
       for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
     }

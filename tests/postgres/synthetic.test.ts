@@ -187,6 +187,20 @@ describe("what a table asks of its rows", () => {
     });
   });
 
+  test("a table that another one's trigger fills, and one that keeps nothing", async () => {
+    const { filling } = await filled(
+      `CREATE TABLE a (id serial PRIMARY KEY);
+       CREATE TABLE audit (a_id int PRIMARY KEY REFERENCES a);
+       CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NULL; END $$;
+       CREATE TRIGGER log AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION log();
+       CREATE TABLE sink (x int);
+       CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+       CREATE TRIGGER swallow BEFORE INSERT ON sink FOR EACH ROW EXECUTE FUNCTION swallow()`,
+      ["audit", "sink"],
+    );
+    expect(outline(filling)).toEqual({ a: 8, audit: 8, sink: "what is inserted does not stay" });
+  });
+
   test("tables that have rows already keep them", async () => {
     const { query, filling } = await filled(
       "CREATE TABLE t (id serial PRIMARY KEY, name text UNIQUE); INSERT INTO t (id, name) VALUES (1, 'Text 1'), (2, 'admin')",

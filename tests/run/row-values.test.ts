@@ -24,6 +24,9 @@ const told = ({ how, table, column, rows, of }: Loss) =>
   `${how} ${table}${column === undefined ? "" : `.${column}`} ${rows}/${of}`;
 const SWAP = "CREATE TABLE new AS SELECT * FROM t; DROP TABLE t; ALTER TABLE new RENAME TO t; ALTER TABLE t ADD PRIMARY KEY (id)";
 
+const TOUCHING = `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.w := now(); RETURN NEW; END $$;
+  CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch(); UPDATE t SET a = a`;
+
 const CASES: [what: string, up: string, down: string | undefined, losses: string[]][] = [
   ["nothing happens", "SELECT 1", "SELECT 1", []],
   ["json as jsonb, and back", "ALTER TABLE t ALTER j TYPE jsonb", "ALTER TABLE t ALTER j TYPE json", []],
@@ -64,6 +67,13 @@ const CASES: [what: string, up: string, down: string | undefined, losses: string
     "ALTER TABLE t ALTER a TYPE varchar(1) USING ''",
     "ALTER TABLE t ALTER a TYPE text",
     ["converted public.t.a 2/2"],
+  ],
+  ["a trigger writes the time of each change", TOUCHING, "UPDATE t SET a = lower(a)", []],
+  [
+    "a time comes back as that of the run",
+    "ALTER TABLE t DROP w",
+    "ALTER TABLE t ADD w timestamptz DEFAULT now()",
+    ["dropped public.t.w 1/1"],
   ],
   [
     "a renamed column is dropped",
