@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ def install(there: str, here: str) -> None:
     move = _Move(there, here)
     sys.path[:] = [move(entry) for entry in sys.path]
     sys.meta_path.insert(0, _Finder(move))
+
+
+# What an install builds beside the sources, and no commit has.
+_BUILT = (*EXTENSION_SUFFIXES, "_version.py", "version.py")
 
 
 class _Move:
@@ -38,6 +42,11 @@ class _Move:
                 if os.path.exists(moved):
                     return moved
         return name
+
+    def back(self, name: str) -> str | None:
+        """Return the path of the first tree that a path of the other one stands for."""
+        inside = os.path.relpath(name, self._here)
+        return None if inside.startswith(os.pardir) else os.path.normpath(os.path.join(self._roots[0], inside))
 
 
 class _Finder:
@@ -62,7 +71,13 @@ class _Finder:
                     return self._moved(spec)
         finally:
             self._asking.discard(name)
-        return None
+        return self._built(name, path)
+
+    def _built(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find what is not part of a commit where it was built."""
+        folders = [folder for folder in map(self._move.back, path or ()) if folder is not None]
+        spec = PathFinder.find_spec(name, folders) if folders else None
+        return spec if spec is not None and spec.origin is not None and spec.origin.endswith(_BUILT) else None
 
     def _moved(self, spec: Any) -> ModuleSpec | None:
         folders = spec.submodule_search_locations

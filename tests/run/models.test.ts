@@ -238,12 +238,14 @@ sys.meta_path.append(Finder)
   test.each(["a path", "a finder"])("through %s", async (how) => {
     const database = await createDatabase();
     await database.query("create table shops (id serial primary key)");
-    const head = await writeFiles(tree("fresh"));
+    // What an install wrote beside the sources is in no commit.
+    const head = await writeFiles({ ...tree("fresh"), "src/store/_version.py": "version = 1\n" });
     const finder = await writeFiles({ "sitecustomize.py": editableFinder(`${head}/src`) });
     const path = how === "a path" ? `${head}/src` : finder;
     const variables = { env: { ...process.env, PYTHONPATH: path } };
     const missing = async (load: { insteadOf?: string }) => {
-      const driver = await drive(tree("old"), { ...variables, load });
+      const init = load.insteadOf ? { "src/store/__init__.py": "from store._version import version\n" } : {};
+      const driver = await drive({ ...tree("old"), ...init }, { ...variables, load });
       const { differences, strays, sources } = await driver.check({ connection: database.connection });
       return { columns: differences.map(({ name }) => name), strays, sources };
     };
