@@ -5,6 +5,9 @@ import type { Evidence, Phase, PhaseId } from "./evidence.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { freshDatabase, type Plan, type Ports } from "./plan.ts";
 import type { States } from "./states.ts";
+import { text } from "../text.ts";
+
+const WAYS_DOWN = new Set<PhaseId>(["downgrade", "history-downgrade"]);
 
 /** Seconds that going on after a failure may take, however quick the history was. */
 export const LEAST_SECONDS = 4;
@@ -27,7 +30,7 @@ export async function tryUnreached(
     since,
   }: { order: readonly string[]; tried: readonly string[]; watched: readonly string[]; since: States["changesSince"] },
 ): Promise<Phase | undefined> {
-  const known = evidence.phases.flatMap(({ id, stop }) => (stop && id.includes("downgrade") ? [stop] : []));
+  const known = evidence.phases.flatMap(({ id, stop }) => (stop && WAYS_DOWN.has(id) ? [stop] : []));
   const cutOff = new Set(
     known.flatMap(({ timedOut, raised, revision }) => (timedOut || raised.type === "ProcessDied" ? [revision] : [])),
   );
@@ -52,6 +55,11 @@ export async function tryUnreached(
   phase.stops = phase.stops!.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
   evidence.phases.push(phase);
   if (untried) evidence.notes.push(untried);
+  if (evidence.phases.some(({ id, stop }) => id === "history-downgrade" && stop))
+    evidence.notes.push({
+      what: "what downgrades of old revisions leave behind",
+      reason: text`downgrade base did not reach the empty database, and each by itself is only seen to pass or to fail`,
+    });
   return phase;
 }
 
