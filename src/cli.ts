@@ -11,6 +11,7 @@ import { gate } from "./gate.ts";
 import { readEvent } from "./github/event.ts";
 import { plan, readPlanning } from "./plan.ts";
 import { fenced, noticeCommand } from "./report/annotations.ts";
+import { hooked } from "./hook.ts";
 import { inFormat } from "./report/formats.ts";
 import { progress, sendSentences, sendTerminal, terminal } from "./report/terminal.ts";
 import { layer, readArguments, usage, type Settings } from "./settings.ts";
@@ -75,7 +76,7 @@ async function main(argv: string[]): Promise<void> {
   let settings = layer();
   try {
     if (await command(argv)) return;
-    const { command: asked, given, fix: how, rule } = readArguments(argv);
+    const { command: asked, given, fix: how, rule, files } = readArguments(argv);
     if (asked === "help") return void process.stdout.write(usage(version));
     if (asked === "version") return void process.stdout.write(`${version}\n`);
     if (asked === "rules") return void process.stdout.write(ruleList());
@@ -95,7 +96,7 @@ async function main(argv: string[]): Promise<void> {
       // An example blocks nothing.
       report = report.exitCode === 1 ? { ...report, exitCode: 0 } : report;
     } else {
-      ({ report, root } = await gate(given, watched));
+      ({ report, root } = await gate(files ? await hooked(given, files, watched) : given, watched));
     }
   } catch (error) {
     report = brokenReport(error);

@@ -284,7 +284,7 @@ export const didYouMean = (wanted: string, names: readonly string[], dashes = ""
 };
 
 /** What a first argument may be beside a folder; `./fix` is a folder. */
-const COMMANDS = ["check", "fix", "init", "rules", "explain"] as const;
+const COMMANDS = ["check", "fix", "init", "rules", "explain", "hook"] as const;
 
 export type Command = (typeof COMMANDS)[number] | "help" | "version";
 
@@ -306,6 +306,8 @@ export function readArguments(argv: readonly string[]): {
   fix: Record<(typeof FIX_FLAGS)[number], boolean>;
   /** The rule that is to be explained. */
   rule?: string;
+  /** The files that a hook was given. */
+  files?: string[];
 } {
   const flags = Object.entries<Option>(OPTIONS).filter(([name, { onGitHub }]) => name !== "directory" && !onGitHub);
   const options: ParseArgsOptionsConfig = { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "V" } };
@@ -350,6 +352,7 @@ export function readArguments(argv: readonly string[]): {
     given[name] = kind === "list" ? [...((given[name] as string[]) ?? []), ...(value as string[])] : value;
   }
   if (named) positionals.shift();
+  if (named === "hook") return { command, given, fix, files: positionals };
   if (named === "explain") return { command, given, fix, ...(positionals[0] !== undefined && { rule: positionals[0] }) };
   if (positionals.length > 1)
     throw new Failure(
@@ -525,6 +528,7 @@ Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
        alembic-gate init [DIRECTORY] [--yes]              writes the workflow, and judges the newest revisions as an example
        alembic-gate rules                                 lists the rules
+       alembic-gate hook FILE…                            judges the environments of these files, statically: for pre-commit
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
        alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
        alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs

@@ -5,7 +5,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeEnvironment } from "../scripts/python.js";
+import { hooked } from "../src/hook.ts";
+import { alembicFiles, revision } from "./support/alembic.ts";
+import { writeFiles } from "./support/files.ts";
 import { root } from "./support/fixtures.ts";
+
+const under = (folder: string, files: Record<string, string>) =>
+  Object.fromEntries(Object.entries(files).map(([file, content]) => [`${folder}/${file}`, content]));
 
 const folder = mkdtempSync(path.join(tmpdir(), "hook-"));
 const hook = path.join(folder, "hook");
@@ -52,6 +58,16 @@ beforeAll(() => {
   commitAll(project);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+test("only the environments of the files are judged, all where the files belong to none", async () => {
+  const a = under("a", alembicFiles({ a: revision("a") }));
+  const files = { ...a, ...under("b", alembicFiles({ b: revision("b") })) };
+  const world = { cwd: await writeFiles(files), env: {}, signal: new AbortController().signal, progress: () => {} };
+  const inA = Object.keys(a).find((file) => file.includes("versions/"))!;
+  expect(await hooked({}, [inA], world)).toEqual({ static: true, config: ["a/alembic.ini"] });
+  expect(await hooked({}, [inA, "b/alembic.ini"], world)).toEqual({ static: true, config: ["a/alembic.ini", "b/alembic.ini"] });
+  expect(await hooked({}, ["pyproject.toml"], world)).toEqual({ static: true });
+});
 
 test(
   "a revision on the head passes, a second head is refused, and other files do not start it",

@@ -55,6 +55,7 @@ describe("arguments", () => {
     expect(readArguments(["rules"])).toMatchObject({ command: "rules", given: {} });
     expect(readArguments(["explain", "new-base"])).toMatchObject({ command: "explain", rule: "new-base", given: {} });
     expect(readArguments(["explain"]).rule).toBeUndefined();
+    expect(readArguments(["hook", "a.py", "b.py"])).toMatchObject({ command: "hook", files: ["a.py", "b.py"], given: {} });
     expect(readArguments(["./rules"])).toMatchObject({ command: "check", given: { directory: "./rules" } });
   });
 
