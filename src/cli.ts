@@ -88,9 +88,10 @@ async function main(argv: string[]): Promise<void> {
     if (asked === "init") {
       const { init } = await import("./init.ts");
       const begun = await init(given, how, watched);
+      // Other formats are read by programs.
       sendSentences(
         [begun.found, text`The newest ${count(begun.revisions, "revision")}, judged as if they were one pull request:`],
-        process.stdout,
+        settings.format === "text" ? process.stdout : process.stderr,
       );
       ({ report, root, said } = await begun.finish());
       // An example blocks nothing.
@@ -104,8 +105,10 @@ async function main(argv: string[]): Promise<void> {
     line.clear();
   }
   const { format, output } = settings;
-  if (output === undefined && format !== "text") process.stdout.write(written(report, format, root));
-  else {
+  if (output === undefined && format !== "text") {
+    process.stdout.write(written(report, format, root));
+    sendSentences(said, process.stderr);
+  } else {
     if (output !== undefined) report = await save(output, report, written(report, format, root), settings);
     sendTerminal(report, process.stdout, sourceIn(root));
     if (said.length > 0) process.stdout.write("\n");

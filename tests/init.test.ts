@@ -94,6 +94,15 @@ test("a workflow that is there is left alone, unless --yes says otherwise; one t
   expect(existsSync(path.join(other, WORKFLOW))).toBe(false);
 });
 
+test("what a program reads is the report alone", async () => {
+  const folder = await project(alembicFiles({ a: revision("a") }));
+  const { code, stdout, stderr } = await init(folder, "--static", "--format", "json");
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ version: 1, environments: [{ revisions: { total: 1, added: ["a"] } }] });
+  expect(stderr).toContain("Found `alembic.ini`");
+  expect(stderr).toContain(`Wrote \`${WORKFLOW}\``);
+});
+
 test("a folder that is no checkout is told how to make one", async () => {
   const folder = await writeFiles(alembicFiles({ a: revision("a") }));
   expect(await init(folder)).toMatchObject({ code: 2, stdout: expect.stringContaining("is no git checkout with a commit") });
