@@ -49,6 +49,7 @@ const FROM_EXTENSION = new Map(
     gist_trgm_ops: "pg_trgm",
     similarity: "pg_trgm",
     uuid_generate_v1: "uuid-ossp",
+    uuid_generate_v1mc: "uuid-ossp",
     uuid_generate_v4: "uuid-ossp",
     gen_random_bytes: "pgcrypto",
     crypt: "pgcrypto",

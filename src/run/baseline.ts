@@ -84,7 +84,7 @@ export async function makeFromModels({
     throw new Failure(
       1,
       text`The tables of the base branch's models cannot be made: ${code(`${raised.type}: ${raised.message}`)}`,
-      text`Extensions, roles and schemas that they need go into a file that ${code("setup-sql")} names. ${block(raised.traceback, "pytb")}`,
+      text`Extensions and roles that they need go into a file of SQL, ${block('CREATE EXTENSION IF NOT EXISTS "uuid-ossp";', "sql")} that is named in ${code("alembic-gate.toml")}: ${block('setup-sql = ["setup.sql"]', "toml")} ${block(raised.traceback, "pytb")}`,
     );
   if (contexts === 0)
     throw new Failure(
