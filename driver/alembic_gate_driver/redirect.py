@@ -149,7 +149,7 @@ class Redirect:
     def leads_to(self, host: str) -> bool:
         """Tell whether a host is that of a scratch server."""
         targets = ([self._target] if self._target else []) + list((self._targets or {}).values())
-        return any(host in (target["host"], _address_of(target["host"])) for target in targets)
+        return any(host == target["host"] or host in addresses_of(target["host"]) for target in targets)
 
     def refuse(self, wanted: str) -> ForeignConnectionError:
         """Report a connection that cannot be redirected; the caller raises what is returned."""
@@ -287,18 +287,18 @@ def _libpq_environment(target: dict[str, Any]) -> dict[str, str]:
         "PGPASSWORD": target["password"],
         "PGDATABASE": target["database"],
     }
-    address = _address_of(target["host"])
-    if address is not None:
-        environment["PGHOSTADDR"] = address
+    with suppress(OSError):
+        environment["PGHOSTADDR"] = socket.gethostbyname(target["host"])
     return environment
 
 
 @functools.cache
-def _address_of(host: str) -> str | None:
+def addresses_of(host: str) -> frozenset[str]:
+    """Return all addresses that a name stands for; none where it cannot be resolved."""
     try:
-        return socket.gethostbyname(host)
+        return frozenset(str(found[4][0]) for found in socket.getaddrinfo(host, None))
     except OSError:
-        return None
+        return frozenset()
 
 
 def _is_routing(name: str, value: Any) -> bool:

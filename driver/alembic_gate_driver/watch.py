@@ -12,6 +12,8 @@ import sys
 from errno import ECONNREFUSED
 from typing import TYPE_CHECKING, Any, Callable
 
+from .redirect import addresses_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
@@ -41,7 +43,7 @@ class Watch:
         self._aside = tuple(
             os.path.join(folder, "") for folder in (sys.prefix, *(os.path.join(place, ".git") for place in self._roots))
         )
-        self._allowed = {*allowed, *(address for host in allowed for address in _addresses_of(host))}
+        self._allowed = {*allowed, *(address for host in allowed for address in addresses_of(host))}
         self._written: dict[str, bool] = {}
         self._told: set[tuple[Any, ...]] = set()
         handlers: dict[str, Callable[..., None]] = {
@@ -116,10 +118,3 @@ class Watch:
             return True
         nearest = self._statements.place(frame).get("file", "")
         return os.path.basename(nearest) == "env.py"
-
-
-def _addresses_of(host: str) -> set[str]:
-    try:
-        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
-    except OSError:
-        return set()

@@ -1,12 +1,13 @@
 /** What the project's code does beside its migrations. */
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { tidy } from "../../src/run/tidy.ts";
 import { plain } from "../../src/text.ts";
-import { alembicFiles, revision, syncEnv } from "../support/alembic.ts";
-import { drive, type Options } from "../support/driver.ts";
+import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
+import { drive, table, type Options } from "../support/driver.ts";
 import { writeFiles } from "../support/files.ts";
 import { createDatabase } from "../support/postgres.ts";
 
@@ -97,6 +98,31 @@ socket.socketpair()`;
     expect(result.raised).toBeUndefined();
     expect([result.foreign, refused]).toEqual([[], []]);
   });
+});
+
+const address = Object.values(networkInterfaces())
+  .flat()
+  .find((one) => one?.family === "IPv4" && !one.internal)?.address;
+
+test.skipIf(!address)("a given server on another machine is reached, whatever the driver's sockets", async () => {
+  const database = await createDatabase();
+  const proxy = createServer((socket) => {
+    const server = connect(database.connection.port, database.connection.host);
+    socket
+      .on("error", () => {})
+      .pipe(server.on("error", () => {}))
+      .pipe(socket);
+  }).listen(0, address);
+  onTestFinished(() => void proxy.close());
+  await new Promise((resolve) => proxy.once("listening", resolve));
+  const connection = { ...database.connection, host: address!, port: (proxy.address() as AddressInfo).port };
+  for (const env of [asyncEnv(), syncEnv()]) {
+    const driver = await drive(alembicFiles({ a: revision("a", table("ta")) }, env));
+    for (const direction of ["upgrade", "downgrade"] as const) {
+      const result = await driver.run({ direction, revisions: ["a"], connection });
+      expect([result.raised, result.foreign]).toEqual([undefined, []]);
+    }
+  }
 });
 
 describe("files in the tree", () => {
