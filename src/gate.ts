@@ -196,6 +196,7 @@ async function read({ environment, settings }: Target, project: Project, base: B
       tree,
       environment,
       released: settings.released,
+      skim: settings.static,
     });
     return { ...others, graph: { known: true, value: graph }, history: { known: true, value: history } };
   }

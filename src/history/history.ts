@@ -121,8 +121,9 @@ async function onBase(
   environment: Environment,
   graph: Graph,
   cache: ReadCache,
+  skim: (file: string) => boolean,
 ): Promise<{ baseEnvironment: Environment; baseGraph: Graph }> {
-  const here = { baseEnvironment: environment, baseGraph: await readGraph(tree, environment, cache) };
+  const here = { baseEnvironment: environment, baseGraph: await readGraph(tree, environment, cache, skim) };
   if (here.baseGraph.revisions.size > 0 || graph.revisions.size === 0) return here;
   const others = await findEnvironments(tree, {}).catch((error: unknown) => {
     // There was none yet, or it was configured wrongly: nothing to compare with.
@@ -131,7 +132,7 @@ async function onBase(
   });
   let [best, most] = [here, 0];
   for (const baseEnvironment of others) {
-    const baseGraph = await readGraph(tree, baseEnvironment, cache);
+    const baseGraph = await readGraph(tree, baseEnvironment, cache, skim);
     const shared = [...baseGraph.revisions.keys()].filter((id) => graph.revisions.has(id)).length;
     if (shared > most) [best, most] = [{ baseEnvironment, baseGraph }, shared];
   }
@@ -141,9 +142,39 @@ async function onBase(
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
 
-/** Has git read what revisions were before. */
-async function readAhead(baseTree: IdentifiedTree, changed: Promise<readonly string[]>): Promise<void> {
-  await Promise.all((await changed).filter((file) => file.endsWith(".py")).map((file) => baseTree.read(file)));
+/** Asking about so few costs next to nothing, whether or not they turn out to be edited. */
+const FEW = 3;
+
+/**
+ * Has git read what changed revisions were before, and look for their versions in the past, while we read and parse the others.
+ *
+ * @returns once git is at work: the commits that replaced the pull request's versions, by file, as far as they were asked for
+ */
+async function askAhead(
+  { git, base, tree, environment }: { git: Git; base: Base; tree: IdentifiedTree; environment: Environment },
+  changed: Promise<readonly string[]>,
+): Promise<Map<string, Promise<Landing | undefined>>> {
+  const baseTree = commitTree(git, base.commit);
+  // Whoever asks later gets the listing, or its error.
+  const lists = await Promise.all(environment.versionFolders.map((folder) => baseTree.list(folder).catch(() => [])));
+  const there = new Set(lists.flat());
+  const files = (await changed.catch(() => [])).filter((file) => file.endsWith(".py") && there.has(file));
+  for (const file of files) baseTree.read(file).catch(() => undefined);
+  return new Map(
+    files.length > FEW ? [] : files.map((file) => [file, replacing(git, base, tree, file, file).catch(() => undefined)]),
+  );
+}
+
+/** The commit of the base branch that replaced what the pull request has of a file. */
+async function replacing(
+  git: Git,
+  base: Base,
+  tree: IdentifiedTree,
+  before: string,
+  after: string,
+): Promise<Landing | undefined> {
+  const bytes = await tree.read(after);
+  return bytes && replacedBy(git, base.commit, before, blobId(bytes, git.objectFormat));
 }
 
 /**
@@ -158,17 +189,19 @@ export async function readHistory(given: {
   tree: IdentifiedTree;
   environment: Environment;
   released?: Settings["released"];
+  /** Of revisions that are the same on both sides the header is enough. */
+  skim?: boolean;
   cache?: ReadCache;
 }): Promise<{ graph: Graph; history: History }> {
   const { git, base, tree, environment, released, cache = new Map() } = given;
   const changed = filesChanged(git, base);
   const baseTree = commitTree(git, base.commit);
-  // git lists and reads while we read; whoever asks later gets it, or its error.
-  for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => undefined);
-  readAhead(baseTree, changed).catch(() => undefined);
-  const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
+  const replaced = await askAhead({ git, base, tree, environment }, changed);
+  const differing = new Set(given.skim ? await changed : []);
+  const skim = (file: string) => given.skim === true && !differing.has(file);
+  const graph = await readGraph(mergedTree(git, tree, base), environment, cache, skim);
   // Afterwards, so that files that are the same on both sides are found in the cache.
-  const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
+  const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache, skim);
   const changedFiles = await changed;
   const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
   const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) =>
@@ -182,7 +215,7 @@ export async function readHistory(given: {
   const helpers = candidates.filter((_, index) => known[index] !== undefined);
   const history = compareHistory({ base, baseGraph, headGraph: graph, changedFiles, helpers });
   const folders = [...baseEnvironment.versionFolders, ...environment.versionFolders];
-  return { graph, history: { ...history, ...(await past({ git, tree, graph, history, folders, released })) } };
+  return { graph, history: { ...history, ...(await past({ git, tree, graph, history, folders, released, replaced })) } };
 }
 
 /** More edits than this are no reverts of single ones. */
@@ -196,9 +229,9 @@ async function past(given: {
   history: History;
   folders: readonly string[];
   released: Settings["released"] | undefined;
+  replaced: ReadonlyMap<string, Promise<Landing | undefined>>;
 }): Promise<Pick<History, "changes" | "landed" | "unreleased" | "releasedUnknown">> {
-  const { git, tree, graph, history, folders, released } = given;
-  const tip = history.base.commit;
+  const { git, tree, graph, history, folders, released, replaced } = given;
   const rivals = graph.heads.length > 1 ? graph.heads.filter((head) => history.graph.revisions.has(head)) : [];
   const landings = rivals.map(
     async (id) => [id, await landingOf(git, history.base, history.graph.revisions.get(id)!.file)] as const,
@@ -208,9 +241,9 @@ async function past(given: {
       body === "edited" || body === "deleted" || reparented || dependenciesChanged || helpers,
   );
   const edited = changed.filter(({ body, edited }) => body === "edited" && !edited!.settingsOnly);
-  const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after }) => {
-    const bytes = await tree.read(after!.file);
-    return [id, bytes && (await replacedBy(git, tip, before.file, blobId(bytes, git.objectFormat)))] as const;
+  const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after, moved }) => {
+    const asked = moved ? undefined : replaced.get(before.file);
+    return [id, await (asked ?? replacing(git, history.base, tree, before.file, after!.file))] as const;
   });
   const tagged =
     released === "tags"
@@ -225,7 +258,7 @@ async function past(given: {
   const found = (entry: readonly [string, Landing | undefined]): entry is readonly [string, Landing] => entry[1] !== undefined;
   return {
     changes: new Map(
-      [...history.changes].map(([id, change]) => [id, { ...change, ...(restores.get(id) && { restores: restores.get(id)! }) }]),
+      [...history.changes].map(([id, change]) => [id, restores.get(id) ? { ...change, restores: restores.get(id)! } : change]),
     ),
     landed: new Map((await Promise.all(landings)).filter(found)),
     unreleased: unreleased?.known ? unreleased.value : new Set(),

@@ -21,10 +21,13 @@ function landing(git: Git, answer: string | undefined): Landing | undefined {
 
 const FORMAT = "--format=%H %cs %P";
 
+/** Milliseconds: what the past says is worth a moment, and no more in a long one. */
+const PATIENCE = { timeout: 2_000 };
+
 /** When a file came to the base branch: of a merged pull request the merge, not the commit on its own branch. */
 export async function landingOf(git: Git, { commit, mergeBase }: Base, file: string): Promise<Landing | undefined> {
   const command = ["log", "-1", "--first-parent", "-m", "--no-renames", "--diff-filter=A", FORMAT, commit, "--", file];
-  const found = landing(git, await git.ask(command));
+  const found = landing(git, await git.ask(command, PATIENCE));
   const cutBefore = found && mergeBase !== undefined && (await git.ask(["cat-file", "-e", `${mergeBase}:${file}`])) === undefined;
   return found && { ...found, ...(cutBefore && { afterCut: true }) };
 }
@@ -36,7 +39,8 @@ export async function landingOf(git: Git, { commit, mergeBase }: Base, file: str
  * @returns the commit that changed it to something else
  */
 export async function replacedBy(git: Git, tip: string, file: string, blob: string): Promise<Landing | undefined> {
-  return landing(git, await git.ask(["log", "-1", "--no-renames", `--find-object=${blob}`, FORMAT, tip, "--", file]));
+  const command = ["log", "-1", "--no-renames", `--find-object=${blob}`, FORMAT, tip, "--", file];
+  return landing(git, await git.ask(command, PATIENCE));
 }
 
 /**

@@ -238,8 +238,14 @@ export const blobId = (bytes: Uint8Array, algorithm: "sha1" | "sha256" = "sha1")
  * Reads the revision graph of one environment.
  *
  * @param cache share one between two trees of a repository: files that are the same in both are read once
+ * @param skim whether of a file no more is needed than its header
  */
-export async function readGraph(tree: IdentifiedTree, environment: Environment, cache: ReadCache = new Map()): Promise<Graph> {
+export async function readGraph(
+  tree: IdentifiedTree,
+  environment: Environment,
+  cache: ReadCache = new Map(),
+  skim: (file: string) => boolean = () => false,
+): Promise<Graph> {
   const files = await revisionFiles(tree, environment);
   const read: (Revision | Unreadable | undefined)[] = [];
   const unread: Promise<void>[] = [];
@@ -256,7 +262,7 @@ export async function readGraph(tree: IdentifiedTree, environment: Environment, 
     const bytes = await tree.read(file);
     if (!bytes) return;
     const key = known ?? `${blobId(bytes)}:${file}`;
-    if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
+    if (!cache.has(key)) cache.set(key, readRevision(file, bytes, { skim: skim(file) }));
     read[index] = cache.get(key);
   }
 }

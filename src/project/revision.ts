@@ -1,6 +1,6 @@
 /** A revision file, read statically: no project code runs. */
 import { decodePython, positionsIn } from "./python-source.ts";
-import { parseModule, type Node } from "./python-syntax.ts";
+import { parseModule, SKIMMED, type Node } from "./python-syntax.ts";
 import { moduleValues, type Value } from "./python-values.ts";
 
 /** Lines, 1-based and inclusive. */
@@ -66,12 +66,13 @@ const isRevisionFile = (file: string): boolean => REVISION_FILE.test(file.slice(
  *
  * @param file path relative to the repository's root
  * @param bytes its content
+ * @param options.skim the header is what counts: bodies of functions are looked at and not parsed
  * @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
  */
-export function readRevision(file: string, bytes: Uint8Array): Revision | Unreadable | undefined {
+export function readRevision(file: string, bytes: Uint8Array, { skim = false } = {}): Revision | Unreadable | undefined {
   if (!isRevisionFile(file)) return undefined;
   const { source, problem: decoding } = decodePython(bytes);
-  const { module, problem: syntax } = parseModule(source);
+  const { module, problem: syntax } = parseModule(source, { skim });
   const positionOf = positionsIn(source);
   const { values, bindings, star } = moduleValues(module);
   const problems: Unreadable[] = [];
@@ -178,6 +179,7 @@ function idle(statement: Node): boolean {
 }
 
 function whatItIs(definition: Node): Revision["downgradeIs"] {
+  if (definition.items.at(-1)!.text === SKIMMED) return "code";
   const statements = (definition.items.at(-1)!.items as readonly Node[]).filter((statement) => !idle(statement));
   return statements.length === 0 ? "empty" : statements[0]!.kind === "Raise" ? "raises" : "code";
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readRevision, type Revision, type Unreadable } from "../../src/project/revision.ts";
+import { root } from "../support/fixtures.ts";
 import { ask } from "./oracle.ts";
 
 const bytes = (source: string) => new TextEncoder().encode(source);
@@ -206,5 +207,61 @@ describe("functions", () => {
     expect(at.down).toMatchObject({ line: 5, endLine: 7 });
     expect(source.slice(at.down!.value!.start, at.down!.value!.end)).toBe('"b2"');
     expect(source.slice(at.down!.start, at.down!.end)).toBe('down_revision: str = (\n    "b2"\n)');
+  });
+});
+
+describe("skimming", () => {
+  const both = (source: string) => {
+    const bytes = new TextEncoder().encode(source);
+    return [readRevision("versions/x.py", bytes), readRevision("versions/x.py", bytes, { skim: true })];
+  };
+  const revisions = ["projects", "pull-requests"].flatMap((folder) => {
+    const place = path.join(root, "fixtures", folder);
+    return readdirSync(place, { recursive: true, encoding: "utf8" })
+      .filter((name) => /versions\/.*\.py$/.test(name))
+      .map((name) => [name, readFileSync(path.join(place, name), "utf8")] as const);
+  });
+
+  test("tells the same of every revision of the fixtures", () => {
+    expect(revisions.length).toBeGreaterThan(50);
+    for (const [name, source] of revisions) {
+      const [whole, skimmed] = both(source);
+      expect(skimmed, name).toEqual(whole);
+    }
+  });
+
+  const body = (lines: string) =>
+    `revision = "a1"\ndown_revision = None\n\n\ndef upgrade():\n    op.create_table("x", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("y", sa.Text()))\n${lines}\n\ndef downgrade():\n    op.drop_table("x")\n    op.drop_table("y"); op.drop_table("z")\n`;
+  test.each([
+    '    print "going on"',
+    "    print name",
+    "    exec code in scope",
+    "    try:\n        op.f()\n    except ValueError, error:\n        pass",
+    '    raise ValueError, "no"',
+    "    if a <> b:\n        pass",
+    "    op.f(1 2)",
+    "    op.f() op.g()",
+    "    if True\n        op.f()",
+    "    op.f(",
+    "    x = 0777",
+    "    `x`",
+    "      op.f()",
+  ])("finds what Python 3 refuses: %j", (lines) => {
+    const [whole, skimmed] = both(body(lines));
+    const { problem, ...rest } = whole as Revision;
+    expect(problem).toMatchObject({ reason: "syntax", line: expect.any(Number) });
+    expect(skimmed).toMatchObject({ ...rest, problem: { reason: "syntax", line: problem!.line } });
+  });
+
+  test.each([
+    "    match x:\n        case 1:\n            op.f()",
+    '    op.execute("a" "b" f"{c}")',
+    "    for a, b in (1, 2), (3, 4):\n        raise Odd(a, b) from None",
+    "    with op.batch_alter_table('x') as batch, other() as y:\n        batch.f(lambda a, b=1: a if b else not a)\n    return None",
+    "    try:\n        op.f()\n    except (A, B) as e:\n        pass\n    else:\n        op.g(*a, **b)",
+  ])("takes for sound what is: %j", (lines) => {
+    const [whole, skimmed] = both(body(lines));
+    expect((whole as Revision).problem).toBeUndefined();
+    expect(skimmed).toEqual(whole);
   });
 });
