@@ -39,6 +39,7 @@ export function culpritOf(run: Evidence, graph: Graph, loss: Loss): { revision: 
 export function amountOf({ rows, of, example, column, wentDown }: Loss): Text {
   const amount = text`${rows} of ${of} ${column === undefined ? "rows" : "values"}`;
   if (!example || !wentDown) return amount;
+  if (example.after === undefined) return text`${amount}, such as ${code(example.before)}, which no row has then`;
   const after = example.after === null ? text`nothing` : text`${code(example.after)}`;
   return text`${amount}, such as ${code(example.before)}, in whose place there is ${after} then`;
 }

@@ -31,8 +31,8 @@ export interface Loss {
   /** How many rows lost it, of how many that had something to lose. */
   rows: number;
   of: number;
-  /** Of one row; `after` null: nothing. */
-  example?: { before: string; after: string | null };
+  /** Of one row; `after` null: nothing; absent: the rows have other keys, so that nobody knows which it is now. */
+  example?: { before: string; after?: string | null };
   /** Whether a downgrade was run that could have brought it back. */
   wentDown: boolean;
 }
@@ -110,7 +110,7 @@ export async function readHolding(query: Query, oids: readonly string[], names: 
 type Fate =
   | { kind: "gone" }
   | { kind: "same" }
-  | { kind: "other"; rows: number; example: { before: string; after: string | null }; type: string };
+  | { kind: "other"; rows: number; example: { before: string; after?: string | null }; type: string };
 
 /** The rows of a table in pairs with what became of them, where the primary key or else their number and order tells. */
 interface Pairs {
@@ -145,7 +145,7 @@ function fateOf(before: Held, at: number, after: Held | undefined, column: numbe
   if (!after || column === undefined || column === -1) return { kind: "gone" };
   const { type } = after.columns[column]!;
   const matched = pairsOf(before, after);
-  const lost: { before: string; after: string | null }[] = [];
+  const lost: { before: string; after?: string | null }[] = [];
   if (matched) {
     for (const [was, is] of matched.pairs) {
       const value = was[at];
@@ -163,7 +163,7 @@ function fateOf(before: Held, at: number, after: Held | undefined, column: numbe
       const left = there.get(value) ?? 0;
       if (left > 0) there.set(value, left - 1);
       else if (missing > 0) missing -= 1;
-      else lost.push({ before: value, after: null });
+      else lost.push({ before: value });
     }
   }
   return lost.length === 0 ? { kind: "same" } : { kind: "other", rows: lost.length, example: lost[0]!, type };

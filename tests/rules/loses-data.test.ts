@@ -37,6 +37,11 @@ test("a conversion is shown where the type is changed, with a value", () => {
   expect(said(draft!)).toContain("2 of 3 values, such as 1.5, in whose place there is 2 then.");
 });
 
+test("where all keys are others, it is said that no row has the value", () => {
+  const [draft] = judge(losesData, [loss({ how: "converted", column: "n", example: { before: "1001" } })]);
+  expect(said(draft!)).toContain("2 of 3 values, such as 1001, which no row has then.");
+});
+
 test("rows that the downgrade deletes are shown where it does", () => {
   const [draft] = judge(losesData, [loss({ how: "downgrade" })]);
   expect(draft).toMatchObject({ revision: "b", file: fileOf("b"), line: 14, object: { kind: "table", name: "public.t" } });
