@@ -487,6 +487,15 @@ const USUAL_TEXTS = [
 ];
 const USUAL_JSON = ["{}", "[]", '{"key": 1}', "[1]", '["a"]', '"a"', "1", "true"];
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const INTEGERS: Record<string, number> = { int2: 32_767, int4: 2_147_483_647, int8: Number.MAX_SAFE_INTEGER };
 const NUMBERS = new Set(["int2", "int4", "int8", "numeric", "float4", "float8", "money"]);
 const TEXTS = new Set(["text", "varchar", "bpchar", "citext", "name"]);
@@ -548,7 +557,7 @@ function candidates(shapes: Shapes, column: Column, conditions: readonly string[
     ];
   } else if (TIMES.has(name))
     extra.push(...strings.filter((string) => /^\d{4}-\d\d-\d\d/.test(string)), "2000-01-01", "1970-01-02", "2100-01-01");
-  else if (name === "json" || name === "jsonb") extra.push(...USUAL_JSON);
+  else if (name === "json" || name === "jsonb") extra.push(...strings.filter(isJson), ...USUAL_JSON);
   else if (type.element !== undefined) {
     const element = valueOf(shapes.types, { type: type.element, modifier: column.modifier }, 0, manner);
     const lengths = [0, 1, 2, 3, ...numbers.filter((number) => Number.isInteger(number) && number > 0 && number <= 50)];

@@ -148,8 +148,8 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
           skip(text`they make or drop roles, which belong to the whole server`);
         else evidence.rows = await travelWithRows(lab, task, rows, without);
       } finally {
-        // What it has could keep a role from being dropped.
-        await scratch.drop(database);
+        // What it has could keep a role from being dropped; a server of its own ends with all others.
+        if (shared) await scratch.drop(database);
       }
     },
   };

@@ -105,6 +105,7 @@ describe("what a table asks of its rows", () => {
       "n text NOT NULL CHECK (n = lower(n) AND length(n) >= 40)",
       "n jsonb NOT NULL CHECK (jsonb_typeof(n) = 'array')",
       "n text[] NOT NULL CHECK (cardinality(n) = 2)",
+      `n jsonb NOT NULL CHECK (n = '["member"]' OR n = '["member", "owner"]')`,
       "a int, b int, CHECK (num_nonnulls(a, b) = 1)",
       "a date NOT NULL, b date NOT NULL, CHECK (a < b)",
       "a timestamptz, b timestamptz, c bool NOT NULL, CHECK ((a IS NULL) = (b IS NULL)), CHECK (b >= a OR c)",
