@@ -1,6 +1,6 @@
 /** .pre-commit-hooks.yaml, installed and run by the real pre-commit. */
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -30,9 +30,9 @@ function commitAll(at: string): string {
   return git(at, "rev-parse", "HEAD");
 }
 
-const preCommit = (): Promise<{ code: number; said: string }> => {
+const preCommit = (environment: Record<string, string> = {}): Promise<{ code: number; said: string }> => {
   const python = makeEnvironment("pre-commit");
-  const env = { ...process.env, PRE_COMMIT_HOME: path.join(folder, "cache"), npm_config_prefer_offline: "true" };
+  const env = { ...process.env, PRE_COMMIT_HOME: path.join(folder, "cache"), ...environment };
   return new Promise((resolve) => {
     execFile(python, ["-m", "pre_commit", "run"], { cwd: project, env }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code) : 0, said: stdout + stderr });
@@ -71,7 +71,7 @@ test("only the environments of the files are judged, all where the files belong 
 
 test(
   "a revision on the head passes, a second head is refused, and other files do not start it",
-  { timeout: 180_000 },
+  { timeout: 60_000 },
   async () => {
     addRevision("f4b8d60c1e27");
     expect(await preCommit()).toMatchObject({ code: 0, said: expect.stringContaining("Passed") });
@@ -83,3 +83,13 @@ test(
     expect(await preCommit()).toMatchObject({ code: 0, said: expect.stringContaining("Skipped") });
   },
 );
+
+test("a machine without Node is told what is missing", { timeout: 60_000 }, async () => {
+  const tools = path.join(folder, "tools");
+  mkdirSync(tools);
+  const where = (tool: string) => execFileSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).trim();
+  for (const tool of ["git", "sh", "dirname"]) symlinkSync(where(tool), path.join(tools, tool));
+  addRevision("f4b8d60c1e27");
+  const { code, said } = await preCommit({ PATH: tools });
+  expect({ code, said }).toMatchObject({ code: 1, said: expect.stringContaining("alembic-gate needs Node 20.12 or later") });
+});
