@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { gate } from "../src/gate.ts";
 import type { Given } from "../src/settings.ts";
@@ -142,4 +144,51 @@ test("what keeps one environment from being run hides nothing of the other", asy
 test("whatever goes wrong before there is a project is a report as well", async () => {
   const { report } = await run(await writeFiles({ "README.md": "" }));
   expect(report).toMatchObject({ verdict: "error", exitCode: 2, environments: [], failures: [{ exitCode: 2 }] });
+});
+
+describe("changes of applied revisions that are allowed", () => {
+  const edited = { "migrations/versions/a.py": revision("a", table("tx")) };
+  const judged = async (folder: string, given: Given, labels: string[] = []) => {
+    const event = { name: "pull_request", payload: { pull_request: { labels: labels.map((name) => ({ name })) } } };
+    const world = { cwd: folder, env: process.env, event, signal: new AbortController().signal, progress: () => {} };
+    const { report } = await gate({ base: "main", static: true, ...given }, world);
+    return { verdict: report.verdict, ...report.environments[0]! };
+  };
+  /** main has a revision, and the working tree of the pull request's branch another version of it. */
+  const editedCheckout = async () => {
+    const folder = await writeFiles(files);
+    await git(folder, "init", "--quiet");
+    await git(folder, "add", "--all");
+    await git(folder, "commit", "--quiet", "--message", "Base");
+    await git(folder, "checkout", "--quiet", "-b", "pull-request");
+    await writeFile(path.join(folder, "migrations/versions/a.py"), edited["migrations/versions/a.py"]);
+    return folder;
+  };
+
+  test("by the label of the pull request, whose name is a setting", async () => {
+    const folder = await editedCheckout();
+    expect(await judged(folder, {}, ["other"])).toMatchObject({ verdict: "fail", findings: [{ rule: "edited-revision" }] });
+    expect(await judged(folder, {}, ["Migration-History-Allowed"])).toMatchObject({
+      verdict: "pass",
+      findings: [{ suppressed: { reason: "the pull request has the label Migration-History-Allowed" } }],
+    });
+    expect(await judged(folder, { "allow-label": "go" }, ["Migration-History-Allowed"])).toMatchObject({ verdict: "fail" });
+    expect(await judged(folder, { "allow-label": "go" }, ["go"])).toMatchObject({ verdict: "pass" });
+  });
+
+  test("as long as no tag contains the revision, where tags are what is released", async () => {
+    const folder = await editedCheckout();
+    const unknown = await judged(folder, { released: "tags" });
+    expect(unknown).toMatchObject({ verdict: "fail" });
+    expect(unknown.notChecked.map(({ what }) => what)).toContain("which revisions are released");
+    await git(
+      folder,
+      "tag",
+      "v1",
+      await git(folder, "commit-tree", "-m", "empty", await git(folder, "hash-object", "-t", "tree", "-w", "/dev/null")),
+    );
+    expect(await judged(folder, { released: "tags" })).toMatchObject({ verdict: "pass", findings: [{ severity: "notice" }] });
+    await git(folder, "tag", "v2", "main");
+    expect(await judged(folder, { released: "tags" })).toMatchObject({ verdict: "fail" });
+  });
 });
