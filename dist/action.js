@@ -1,4 +1,4 @@
-import { A as CATALOGUE, C as openPullRequests, D as brokenReport, E as gate, I as readInputs, M as pageOf, P as layer, S as githubRun, T as readEvent, _ as noticeCommand, b as oneLine, c as sendFiles, f as terminal, g as fenced, h as markdown, m as sendSummary, o as abortedBySignals, p as sendToGitHub, s as version, v as sendAnnotations, w as linksOf, x as paragraphs, y as tally } from "./gate.js";
+import { $ as pageOf, A as markdown, C as sendToGitHub, D as noticeCommand, E as fenced, F as openPullRequests, I as linksOf, L as readEvent, M as oneLine, N as paragraphs, O as sendAnnotations, P as githubRun, R as gate, T as sendSummary, Z as CATALOGUE, b as terminal, h as sendFiles, j as tally, k as recheck, m as version, p as abortedBySignals, rt as readInputs, tt as layer, x as turnedBy, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -113,7 +113,17 @@ async function main() {
 	};
 	const { report, root } = await gate(given, world);
 	await write(report, root);
-	if (run && !signal.aborted) await send(report, root, given, run);
+	if (!run || signal.aborted) return;
+	await send(report, root, given, run);
+	const branch = /^refs\/heads\/(.+)$/.exec(event.ref ?? "")?.[1];
+	if (event.name !== "push" || branch === void 0 || !layer(given).recheck) return;
+	const turned = (pulls) => turnedBy(event, pulls, given, cwd);
+	const missing = await recheck({
+		commit: env.GITHUB_SHA ?? "",
+		branch,
+		turned
+	}, run, env);
+	if (missing) await tell(missing);
 }
 try {
 	await main();

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { A as CATALOGUE, B as text, D as brokenReport, E as gate, F as readArguments, L as usage, M as pageOf, N as ruleList, O as conclude, P as layer, R as Failure, T as readEvent, _ as noticeCommand, a as fix, d as sendTerminal, f as terminal, g as fenced, i as readPlanning, j as explain, k as reported, l as inFormat, n as report, o as abortedBySignals, r as plan, s as version, t as readReporting, u as progress, z as code } from "./gate.js";
+import { $ as pageOf, B as conclude, D as noticeCommand, E as fenced, L as readEvent, Q as explain, R as gate, V as reported, Z as CATALOGUE, _ as progress, _t as code, b as terminal, d as readPlanning, et as ruleList, f as fix, g as inFormat, ht as Failure, it as usage, l as hooked, m as version, nt as readArguments, p as abortedBySignals, tt as layer, u as plan, v as sendSentences, vt as count, xt as text, y as sendTerminal, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 // src/cli.ts
 /** Entry of the command line: arguments → gate → report. */
-process.stdout.on("error", (error) => {
+for (const stream of [process.stdout, process.stderr]) stream.on("error", (error) => {
 	if (error.code !== "EPIPE") throw error;
 });
 /** The given file of the head tree, for the excerpt; undefined where it cannot be read. */
@@ -42,6 +42,7 @@ async function command([name, ...rest]) {
 		return true;
 	}
 	if (name !== "report") return false;
+	const { readReporting, report } = await import("./reporting.js");
 	const done = await report(readReporting(rest), env, sourceIn(process.cwd()));
 	if ("said" in done) process.stdout.write(`${done.said}\n`);
 	else {
@@ -57,12 +58,14 @@ async function command([name, ...rest]) {
 }
 async function main(argv) {
 	const cwd = process.cwd();
+	const line = progress(process.stderr);
 	let report;
 	let root = cwd;
+	let said = [];
 	let settings = layer();
 	try {
 		if (await command(argv)) return;
-		const { command: asked, given, fix: how, rule } = readArguments(argv);
+		const { command: asked, given, fix: how, rule, files } = readArguments(argv);
 		if (asked === "help") return void process.stdout.write(usage(version));
 		if (asked === "version") return void process.stdout.write(`${version}\n`);
 		if (asked === "rules") return void process.stdout.write(ruleList());
@@ -77,20 +80,34 @@ async function main(argv) {
 			...world,
 			progress: () => {}
 		}));
-		const line = progress(process.stderr);
-		({report, root} = await gate(given, {
+		const watched = {
 			...world,
 			progress: (step) => line.show(step)
-		}));
-		line.clear();
+		};
+		if (asked === "init") {
+			const { init } = await import("./init.js");
+			const begun = await init(given, how, watched);
+			sendSentences([begun.found, text`The newest ${count(begun.revisions, "revision")}, judged as if they were one pull request:`], settings.format === "text" ? process.stdout : process.stderr);
+			({report, root, said} = await begun.finish());
+			report = report.exitCode === 1 ? {
+				...report,
+				exitCode: 0
+			} : report;
+		} else ({report, root} = await gate(files ? await hooked(given, files, watched) : given, watched));
 	} catch (error) {
 		report = brokenReport(error);
+	} finally {
+		line.clear();
 	}
 	const { format, output } = settings;
-	if (output === void 0 && format !== "text") process.stdout.write(written(report, format, root));
-	else {
+	if (output === void 0 && format !== "text") {
+		process.stdout.write(written(report, format, root));
+		sendSentences(said, process.stderr);
+	} else {
 		if (output !== void 0) report = await save(output, report, written(report, format, root), settings);
 		sendTerminal(report, process.stdout, sourceIn(root));
+		if (said.length > 0) process.stdout.write("\n");
+		sendSentences(said, process.stdout);
 	}
 	process.exitCode = report.exitCode;
 }

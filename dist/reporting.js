@@ -1,4 +1,4 @@
-import { A as readEvent, D as githubRun, G as code, K as count, N as conclude, U as Failure, W as block, _ as otherRun, g as sendToGitHub, h as postSecondHand, k as linksOf, q as text$1, t as mergeReports, v as sendSummary } from "./gate.js";
+import { B as conclude, C as sendToGitHub, I as linksOf, L as readEvent, P as githubRun, S as postSecondHand, T as sendSummary, _t as code, gt as block, ht as Failure, t as mergeReports, vt as count, w as otherRun, xt as text$1 } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

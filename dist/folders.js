@@ -1,0 +1,1 @@
+export { n as foldersFromEnv } from "./run.js";

@@ -1,0 +1,1 @@
+export { t as runMigrations } from "./run.js";

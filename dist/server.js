@@ -1,0 +1,1 @@
+export { r as startServer } from "./run.js";
