@@ -1,4 +1,4 @@
-"""Descriptors that lead to Node: requests come in on 3, events go out on 4; 5 and 6 are for a copy of the process."""
+"""Descriptors that lead to Node: requests come in on 3, events go out on 4; 5 to 8 are for copies of the process."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Channel:
     """
 
     def __init__(self) -> None:
-        # Where a copy of this process will listen and talk.
-        self._spare = (_claim(5), _claim(6))
+        # Where copies of this process will listen and talk.
+        self._spare = [(_claim(5), _claim(6)), (_claim(7), _claim(8))]
         self._immediate: dict[str, Callable[[], None]] = {}
         self._inputs: list[BinaryIO] = []
         self._open(_claim(3), _claim(4))
@@ -45,16 +45,24 @@ class Channel:
         self._sent = 0.0
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
+    @property
+    def has_spare(self) -> bool:
+        """Whether there are descriptors left for a copy."""
+        return bool(self._spare)
+
     def take_spare(self) -> None:
-        """In a copy of the process: talk through descriptors of its own, and let go of the original's."""
-        for descriptor in self._ends:
-            os.close(descriptor)
-        self._open(*self._spare)
+        """In a copy of the process: talk through descriptors of its own, and let go of all others."""
+        own, *others = self._spare
+        self._spare = []
+        for ends in (self._ends, *others):
+            for descriptor in ends:
+                os.close(descriptor)
+        self._open(*own)
         self.listen()
 
     def give_spare(self) -> None:
-        """In the original: leave the spare descriptors to the copy alone."""
-        for descriptor in self._spare:
+        """In the original: leave the copy's descriptors to it alone."""
+        for descriptor in self._spare.pop(0):
             os.close(descriptor)
 
     def answer_at_once(self, request: str, handler: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ def make_copy(channel: Channel) -> None:
 
     The event `copied` says which process it is; none where the project runs threads, whose locks a copy would inherit.
     """
-    if not _can_be_copied():
+    if not channel.has_spare or not _can_be_copied():
         channel.send("copied", process=None)
         return
     sys.stdout.flush()

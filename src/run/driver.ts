@@ -160,7 +160,7 @@ export interface Driver {
   /** One at a time. What the project does wrong is in the result; rejects only where `onStep` does, or the driver is gone already. */
   run(options: RunOptions): Promise<RunResult>;
   /**
-   * A copy of the process as it is now, once and while nothing runs: a second one with the project loaded, at no cost.
+   * A copy of the process as it is now, at most twice and while nothing runs: a second one with the project loaded, at no cost.
    * Undefined where it cannot be copied.
    */
   copy(): Promise<Driver | undefined>;

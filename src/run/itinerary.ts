@@ -16,7 +16,7 @@ import { baseHistory } from "./base-history.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
-import { connectionsOf, openLaboratory, prepared } from "./laboratory.ts";
+import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, shared, watchModels } from "./models.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
@@ -99,6 +99,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     notes: [],
   };
   let history: Running | undefined;
+  /** The phases with rows run beside the others where the process can be copied. */
+  let rowsLab: Laboratory | undefined;
   /** Ends the journey: what was not run carries the reason. */
   const end = (reason: Text): Journey => {
     for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
@@ -168,6 +170,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (implied.length > 0) await lab.unstamp(main, implied);
 
     const rows = await planRows({ ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence });
+    const rowsProcess = rows && together ? await lab.copyProcess() : undefined;
+    if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
 
     // The pull request's revisions, as the project runs them.
     const states = watchStates(b0, added, !loaded.several);
@@ -197,15 +201,21 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       const database = await begin(phaseOf("prepare", []));
       return database && (await lab.run(phaseOf("base", applied), database, { own })) ? database : undefined;
     };
-    if (added.length > 0) {
-      if (await lab.run(phases.downgrade, main, { own: true, after: states.down })) {
-        const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
+    /** The pull request's revisions, down and up again. */
+    const goBack = async (database: Database) => {
+      if (await lab.run(phases.downgrade, database, { own: true, after: states.down })) {
+        const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
         phases.downgrade.unrestored = states.unrestored(differences);
-        if (differences.length === 0) await models.cameBack(main);
-        if (await lab.run(phases.again, main, { own: true }))
-          isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
+        if (differences.length === 0) await models.cameBack(database);
+        if (await lab.run(phases.again, database, { own: true }))
+          isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
       } else phases.again.reason = text`the downgrade before it failed`;
-      await rows?.run(lab, phases);
+      return phases;
+    };
+    if (added.length > 0) {
+      const without = goBack(main);
+      if (!rowsLab) await without;
+      await Promise.all([without, rows?.run(rowsLab ?? lab, without)]);
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
         phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
@@ -263,7 +273,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     await models.settle(evidence, again);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
-    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop(), baseProcess?.stop()]);
+    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop(), rowsLab?.stop(), baseProcess?.stop()]);
   }
 }
 

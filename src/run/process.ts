@@ -83,13 +83,15 @@ export function startProcess(
     cwd: directory,
     env: projectEnvironment(env),
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe" as const)],
   });
   const ends: unknown[] = child.stdio;
   const outgoing = ends[3] as Writable;
   const readable = [child.stdout, child.stderr, ends[4]] as Readable[];
-  const ofCopy = { outgoing: ends[5] as Writable, incoming: ends[6] as Readable };
-  for (const stream of [...readable, outgoing, ...Object.values(ofCopy)]) stream.on("error", () => {});
+  /** The ends of copies that were not made yet. */
+  const spare = [5, 7].map((end) => ({ outgoing: ends[end] as Writable, incoming: ends[end + 1] as Readable }));
+  for (const stream of [...readable, outgoing, ...spare.flatMap(Object.values<Readable | Writable>)])
+    stream.on("error", () => {});
 
   listen(readable[2]!, hear);
   let written = Buffer.alloc(0);
@@ -100,12 +102,11 @@ export function startProcess(
     });
   }
 
-  let copied = false;
   const drained = Promise.all(readable.map((stream) => once(stream, "close")));
   const ended = new Promise<string>((resolve) => {
     const finish = async (status: number | null, signal: NodeJS.Signals | null) => {
       await Promise.race([drained, sleep(draining, undefined, { ref: false })]);
-      for (const stream of copied ? readable : [...readable, ...Object.values(ofCopy)]) stream.destroy();
+      for (const stream of [...readable, ...spare.flatMap(Object.values<Readable | Writable>)]) stream.destroy();
       resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
     };
     child.once("error", (error) => resolve(error.message));
@@ -123,22 +124,22 @@ export function startProcess(
     },
     log,
     copy(id, hearCopy) {
-      copied = true;
-      listen(ofCopy.incoming, hearCopy);
+      const { incoming, outgoing: toCopy } = spare.shift()!;
+      listen(incoming, hearCopy);
       let gone = false;
       // It is no child of ours: that it let go of its end is all that is heard of it.
-      const copyEnded = once(ofCopy.incoming, "close").then(() => {
+      const copyEnded = once(incoming, "close").then(() => {
         gone = true;
         return "ended";
       });
       return {
         started: true,
         ended: copyEnded,
-        send: sender(ofCopy.outgoing),
+        send: sender(toCopy),
         kill() {
           if (gone) return;
           killed(id);
-          setTimeout(() => ofCopy.incoming.destroy(), draining).unref();
+          setTimeout(() => incoming.destroy(), draining).unref();
         },
         log,
         copy: () => {

@@ -96,7 +96,7 @@ export type Request =
   | { type: "connection"; connection: Connection | null }
   /** Asks what the process is waiting for; answered by `where` at once, even while a statement hangs. */
   | { type: "where" }
-  /** Asks for a copy of the process, which listens on descriptor 5 and talks on 6. Answered by `copied`; only while nothing runs. */
+  /** Asks for a copy of the process: the first listens on descriptor 5 and talks on 6, the second on 7 and 8. Answered by `copied`; only while nothing runs. */
   | { type: "copy" }
   | { type: "bye" };
 
@@ -308,7 +308,7 @@ export type Event =
       /** Where env.py has set other folders of revisions than the configuration names. */
       versionFolders?: string[];
     }
-  /** `process`: the id of the copy; null: the project has threads, so it cannot be copied. */
+  /** `process`: the id of the copy; null: it cannot be copied, since the project has threads, or has been copied twice. */
   | { type: "copied"; process: number | null }
   /**
    * `contexts`: how many of them had models; `declared`: definitions by table; `sources`: the project's files with models;

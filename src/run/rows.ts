@@ -101,7 +101,7 @@ interface RowsRun {
   /** Begins to fill the copy of B0; called when the revisions have gone up without rows. */
   fill(steps: readonly Step[], head: Catalog): void;
   /** Runs the revisions on it; what is observed becomes a part of the evidence. */
-  run(lab: Laboratory, without: { downgrade: Phase; again: Phase }): Promise<void>;
+  run(lab: Laboratory, without: Promise<{ downgrade: Phase; again: Phase }>): Promise<void>;
 }
 
 /** @returns undefined where it is plain that the revisions touch no table that was there before */
@@ -221,7 +221,7 @@ async function travelWithRows(
   lab: Laboratory,
   task: RowsTask,
   first: Rows,
-  without: { downgrade: Phase; again: Phase },
+  without: Promise<{ downgrade: Phase; again: Phase }>,
 ): Promise<RowsEvidence> {
   const { database, revisions, head, notes } = task;
   const query = queryOf(task);
@@ -276,10 +276,11 @@ async function travelWithRows(
   const above = await holdingNow(query, rows);
   const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
   let back: Holding | undefined;
-  if (without.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
+  const unfilled = await without;
+  if (unfilled.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
   else if (await lab.run(down, database, { own: true })) {
     back = await holdingNow(query, rows);
-    if (without.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
+    if (unfilled.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
     else if (!(await lab.run(again, database, { own: true })))
       await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
   } else {

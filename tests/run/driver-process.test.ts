@@ -153,7 +153,7 @@ test("the process ends when Node is gone, even while a statement hangs", async (
   const root = await writeFiles(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
   const child = spawn(inject("pythons").default, [path.resolve("driver")], {
     cwd: root,
-    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
   });
   const input = child.stdio[3] as NodeJS.WritableStream;
   const output = child.stdio[4] as NodeJS.ReadableStream;
@@ -420,6 +420,25 @@ describe("a copy of the process", () => {
     const driver = await drive(alembicFiles({ a: revision("a", { head }) }));
     expect(await driver.copy()).toBeUndefined();
     expect(await driver.copy()).toBeUndefined();
+  });
+
+  test("is made twice, and not more often", async () => {
+    const driver = await drive(alembicFiles(two));
+    const copies = [await driver.copy(), await driver.copy(), await driver.copy()];
+    expect(copies.map((copy) => copy !== undefined)).toEqual([true, true, false]);
+    const databases = [await createDatabase(), await createDatabase()];
+    const results = await Promise.all(
+      copies
+        .slice(0, 2)
+        .map((copy, index) =>
+          copy!.run({ direction: "upgrade", revisions: ["a", "b"], connection: databases[index]!.connection }),
+        ),
+    );
+    expect(results.map(({ expected }) => expected)).toEqual([["b"], ["b"]]);
+    await copies[0]!.stop();
+    expect(
+      await copies[1]!.run({ direction: "downgrade", revisions: ["b"], connection: databases[1]!.connection }),
+    ).toMatchObject({ died: false, expected: ["a"] });
   });
 
   test("is not made of a process that is gone", async () => {
