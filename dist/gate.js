@@ -10256,15 +10256,7 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		cwd: directory,
 		env: projectEnvironment(env),
 		detached: true,
-		stdio: [
-			"ignore",
-			"pipe",
-			"pipe",
-			"pipe",
-			"pipe",
-			"pipe",
-			"pipe"
-		]
+		stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe")]
 	});
 	const ends = child.stdio;
 	const outgoing = ends[3];
@@ -10273,14 +10265,15 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		child.stderr,
 		ends[4]
 	];
-	const ofCopy = {
-		outgoing: ends[5],
-		incoming: ends[6]
-	};
+	/** The ends of copies that were not made yet. */
+	const spare = [5, 7].map((end) => ({
+		outgoing: ends[end],
+		incoming: ends[end + 1]
+	}));
 	for (const stream of [
 		...readable,
 		outgoing,
-		...Object.values(ofCopy)
+		...spare.flatMap(Object.values)
 	]) stream.on("error", () => {});
 	listen(readable[2], hear);
 	let written = Buffer.alloc(0);
@@ -10288,12 +10281,11 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		written = Buffer.concat([written, chunk]);
 		if (written.length > 2 * logBytes) written = written.subarray(-65536);
 	});
-	let copied = false;
 	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
 	const ended = new Promise((resolve) => {
 		const finish = async (status, signal) => {
 			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
-			for (const stream of copied ? readable : [...readable, ...Object.values(ofCopy)]) stream.destroy();
+			for (const stream of [...readable, ...spare.flatMap(Object.values)]) stream.destroy();
 			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
 		};
 		child.once("error", (error) => resolve(error.message));
@@ -10309,20 +10301,20 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		},
 		log,
 		copy(id, hearCopy) {
-			copied = true;
-			listen(ofCopy.incoming, hearCopy);
+			const { incoming, outgoing: toCopy } = spare.shift();
+			listen(incoming, hearCopy);
 			let gone = false;
 			return {
 				started: true,
-				ended: once(ofCopy.incoming, "close").then(() => {
+				ended: once(incoming, "close").then(() => {
 					gone = true;
 					return "ended";
 				}),
-				send: sender(ofCopy.outgoing),
+				send: sender(toCopy),
 				kill() {
 					if (gone) return;
 					killed(id);
-					setTimeout(() => ofCopy.incoming.destroy(), draining).unref();
+					setTimeout(() => incoming.destroy(), draining).unref();
 				},
 				log,
 				copy: () => {

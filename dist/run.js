@@ -6162,10 +6162,11 @@ async function travelWithRows(lab, task, first, without) {
 	const above = await holdingNow(query, rows);
 	const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
 	let back;
-	if (without.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
+	const unfilled = await without;
+	if (unfilled.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
 	else if (await lab.run(down, database, { own: true })) {
 		back = await holdingNow(query, rows);
-		if (without.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
+		if (unfilled.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
 		else if (!await lab.run(again, database, { own: true })) await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
 	} else {
 		failure = await fail(down, rows.source === "seed" ? "seed" : "varied", head);
@@ -6389,6 +6390,8 @@ async function journey(plan, ports, head, { together }) {
 		notes: []
 	};
 	let history;
+	/** The phases with rows run beside the others where the process can be copied. */
+	let rowsLab;
 	/** Ends the journey: what was not run carries the reason. */
 	const end = (reason) => {
 		for (const phase of evidence.phases) if (phase.state === "not-run") phase.reason ??= reason;
@@ -6461,6 +6464,8 @@ async function journey(plan, ports, head, { together }) {
 			base: phases.base,
 			evidence
 		});
+		const rowsProcess = rows && together ? await lab.copyProcess() : void 0;
+		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
 		const states = watchStates(b0, added, !loaded.several);
 		let reachedHead = b0;
 		let isAtHead = true;
@@ -6492,17 +6497,23 @@ async function journey(plan, ports, head, { together }) {
 			const database = await begin(phaseOf("prepare", []));
 			return database && await lab.run(phaseOf("base", applied), database, { own }) ? database : void 0;
 		};
-		if (added.length > 0) {
-			if (await lab.run(phases.downgrade, main, {
+		/** The pull request's revisions, down and up again. */
+		const goBack = async (database) => {
+			if (await lab.run(phases.downgrade, database, {
 				own: true,
 				after: states.down
 			})) {
-				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
+				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
 				phases.downgrade.unrestored = states.unrestored(differences);
-				if (differences.length === 0) await models.cameBack(main);
-				if (await lab.run(phases.again, main, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(main)).length === 0;
+				if (differences.length === 0) await models.cameBack(database);
+				if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
 			} else phases.again.reason = text`the downgrade before it failed`;
-			await rows?.run(lab, phases);
+			return phases;
+		};
+		if (added.length > 0) {
+			const without = goBack(main);
+			if (!rowsLab) await without;
+			await Promise.all([without, rows?.run(rowsLab ?? lab, without)]);
 		} else for (const phase of [
 			phases.upgrade,
 			phases.downgrade,
@@ -6563,6 +6574,7 @@ async function journey(plan, ports, head, { together }) {
 			lab.stop(),
 			baseLab?.stop(),
 			history?.stop(),
+			rowsLab?.stop(),
 			baseProcess?.stop()
 		]);
 	}
