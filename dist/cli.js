@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { $ as pageOf, B as conclude, D as noticeCommand, E as fenced, L as readEvent, Q as explain, R as gate, V as reported, Z as CATALOGUE, _ as progress, _t as code, b as terminal, d as readPlanning, et as ruleList, f as fix, g as inFormat, ht as Failure, it as usage, l as hooked, m as version, nt as readArguments, p as abortedBySignals, tt as layer, u as plan, v as sendSentences, vt as count, xt as text, y as sendTerminal, z as brokenReport } from "./gate.js";
+import { $ as explain, B as conclude, D as noticeCommand, E as fenced, L as readEvent, Q as CATALOGUE, R as gate, St as text, V as reported, _ as progress, at as usage, b as terminal, d as readPlanning, et as pageOf, f as fix, g as inFormat, gt as Failure, l as hooked, m as version, nt as layer, p as abortedBySignals, rt as readArguments, tt as ruleList, u as plan, v as sendSentences, vt as code, y as sendTerminal, yt as count, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

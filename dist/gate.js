@@ -10215,6 +10215,18 @@ async function installation({ root, directory, env }) {
 	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
 	return text$1`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
+// src/run/load-request.ts
+/** How a process is told which environment to load. */
+/** What every request names. @param root absolute root of the files; @param x arguments of `-x` */
+const environmentToLoad = (environment, root, x) => ({
+	config: path.join(root, environment.config),
+	format: environment.format,
+	section: environment.section,
+	kind: environment.kind,
+	...environment.factory !== void 0 && { factory: environment.factory },
+	x: [...x],
+	root
+});
 // src/run/process.ts
 /** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
 const logBytes = 65536;
@@ -10399,13 +10411,7 @@ async function render(task, root, revisions) {
 	signal.addEventListener("abort", child.kill, { once: true });
 	child.send({
 		type: "sql",
-		root,
-		config: path.join(root, environment.config),
-		format: environment.format,
-		section: environment.section,
-		kind: environment.kind,
-		...environment.factory !== void 0 && { factory: environment.factory },
-		x: [...x],
+		...environmentToLoad(environment, root, x),
 		revisions: revisions.map(({ id, file }) => ({
 			id,
 			file: path.join(root, file)
@@ -14692,4 +14698,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { pageOf as $, markdown as A, conclude as B, sendToGitHub as C, noticeCommand as D, fenced$1 as E, openPullRequests as F, startProcess as G, seedOf as H, linksOf as I, openProject as J, findInterpreter as K, readEvent as L, oneLine$1 as M, paragraphs as N, sendAnnotations as O, githubRun as P, explain as Q, gate as R, postSecondHand as S, sendSummary as T, driverFolder as U, reported as V, projectEnvironment as W, readGraph as X, wantedPostgres as Y, CATALOGUE as Z, progress as _, code as _t, extensionsOf as a, lastName as at, terminal as b, plain as bt, pythonOf as c, words as ct, readPlanning as d, keyOf as dt, ruleList as et, fix as f, parseCatalog as ft, inFormat as g, block as gt, sendFiles as h, Failure as ht, exampleVariables as i, usage as it, tally as j, recheck as k, hooked as l, catalogQuery as lt, version as m, firstErrorOf as mt, WORKFLOW_FILE as n, readArguments as nt, flaskApps as o, onlyMakesTables as ot, abortedBySignals as p, withoutTables as pt, openCheckout as q, workflow as r, readInputs as rt, installationOf as s, touchedTables as st, mergeReports as t, layer as tt, plan as u, identifier as ut, sendSentences as v, count as vt, otherRun as w, turnedBy as x, text$1 as xt, sendTerminal as y, listOf as yt, brokenReport as z };
+export { explain as $, markdown as A, conclude as B, sendToGitHub as C, noticeCommand as D, fenced$1 as E, openPullRequests as F, startProcess as G, seedOf as H, linksOf as I, openCheckout as J, environmentToLoad as K, readEvent as L, oneLine$1 as M, paragraphs as N, sendAnnotations as O, githubRun as P, CATALOGUE as Q, gate as R, postSecondHand as S, text$1 as St, sendSummary as T, driverFolder as U, reported as V, projectEnvironment as W, wantedPostgres as X, openProject as Y, readGraph as Z, progress as _, block as _t, extensionsOf as a, usage as at, terminal as b, listOf as bt, pythonOf as c, touchedTables as ct, readPlanning as d, identifier as dt, pageOf as et, fix as f, keyOf as ft, inFormat as g, Failure as gt, sendFiles as h, firstErrorOf as ht, exampleVariables as i, readInputs as it, tally as j, recheck as k, hooked as l, words as lt, version as m, withoutTables as mt, WORKFLOW_FILE as n, layer as nt, flaskApps as o, lastName as ot, abortedBySignals as p, parseCatalog as pt, findInterpreter as q, workflow as r, readArguments as rt, installationOf as s, onlyMakesTables as st, mergeReports as t, ruleList as tt, plan as u, catalogQuery as ut, sendSentences as v, code as vt, otherRun as w, turnedBy as x, plain as xt, sendTerminal as y, count as yt, brokenReport as z };

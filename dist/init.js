@@ -1,4 +1,4 @@
-import { J as openProject, K as findInterpreter, R as gate, X as readGraph, Y as wantedPostgres, _t as code, a as extensionsOf, bt as plain, c as pythonOf, gt as block, ht as Failure, i as exampleVariables, n as WORKFLOW_FILE, o as flaskApps, q as openCheckout, r as workflow, s as installationOf, vt as count, xt as text, yt as listOf } from "./gate.js";
+import { J as openCheckout, R as gate, St as text, X as wantedPostgres, Y as openProject, Z as readGraph, _t as block, a as extensionsOf, bt as listOf, c as pythonOf, gt as Failure, i as exampleVariables, n as WORKFLOW_FILE, o as flaskApps, q as findInterpreter, r as workflow, s as installationOf, vt as code, xt as plain, yt as count } from "./gate.js";
 import { i as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

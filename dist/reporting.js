@@ -1,4 +1,4 @@
-import { B as conclude, C as sendToGitHub, I as linksOf, L as readEvent, P as githubRun, S as postSecondHand, T as sendSummary, _t as code, gt as block, ht as Failure, t as mergeReports, vt as count, w as otherRun, xt as text$1 } from "./gate.js";
+import { B as conclude, C as sendToGitHub, I as linksOf, L as readEvent, P as githubRun, S as postSecondHand, St as text$1, T as sendSummary, _t as block, gt as Failure, t as mergeReports, vt as code, w as otherRun, yt as count } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-import { G as startProcess, H as seedOf, U as driverFolder, W as projectEnvironment, _t as code, at as lastName, ct as words, dt as keyOf$1, ft as parseCatalog, gt as block, ht as Failure, lt as catalogQuery, mt as firstErrorOf, ot as onlyMakesTables, pt as withoutTables, st as touchedTables, ut as identifier$1, vt as count, xt as text, yt as listOf } from "./gate.js";
+import { G as startProcess, H as seedOf, K as environmentToLoad, St as text, U as driverFolder, W as projectEnvironment, _t as block, bt as listOf, ct as touchedTables, dt as identifier$1, ft as keyOf$1, gt as Failure, ht as firstErrorOf, lt as words, mt as withoutTables, ot as lastName, pt as parseCatalog, st as onlyMakesTables, ut as catalogQuery, vt as code, yt as count } from "./gate.js";
 import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
 import { access, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -3590,12 +3590,7 @@ async function foldersFromEnv(asked) {
 		connection: async () => (await scratch.create("folders")).connection,
 		load: {
 			type: "load",
-			config: path.join(root, environment.config),
-			format: environment.format,
-			section: environment.section,
-			kind: environment.kind,
-			x: settings.x,
-			root
+			...environmentToLoad(environment, root, settings.x)
 		},
 		env,
 		signal,
@@ -4494,6 +4489,40 @@ function compared(phase, what, before, after) {
 }
 /** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
 const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
+// src/run/plan.ts
+/**
+* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
+* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+*/
+async function firstDatabase(plan, ports, name = "main") {
+	const { scratch, imported, made } = ports;
+	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+	if (!imported) return create();
+	const [table] = await scratch.tables(imported, ["alembic_version"]);
+	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
+}
+/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
+function beginningWith(first, start) {
+	let next = first;
+	return async () => {
+		const driver = next ?? await start() ?? first;
+		next = void 0;
+		return driver;
+	};
+}
+/** A database as the first revision finds it. */
+async function freshDatabase(lab, plan, ports) {
+	const database = await firstDatabase(plan, ports);
+	await standAt(lab, database, plan.baseline);
+	return database;
+}
+/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
+async function standAt(lab, database, baseline) {
+	if (baseline === void 0) return true;
+	if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return false;
+	await lab.stamp(database, baseline);
+	return true;
+}
 // src/run/history.ts
 /** Downgrade base; true: it came to its end. */
 async function historyDown(lab, database, phase, empty) {
@@ -4518,10 +4547,7 @@ function startHistory({ scratch, start, create, baseline, revisions, empty }) {
 	const goUpAndDown = async () => {
 		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
 		database = await create();
-		if (baseline !== void 0) {
-			if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return void 0;
-			await lab.stamp(database, baseline);
-		}
+		if (!await standAt(lab, database, baseline)) return void 0;
 		const up = phaseOf("history-upgrade", revisions);
 		if (!await lab.run(up, database, { own: true })) return void 0;
 		const top = await lab.snapshot(database);
@@ -4556,36 +4582,6 @@ function startHistory({ scratch, start, create, baseline, revisions, empty }) {
 			if (database) await scratch.drop(database).catch(() => {});
 		}
 	};
-}
-// src/run/plan.ts
-/**
-* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
-* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
-*/
-async function firstDatabase(plan, ports, name = "main") {
-	const { scratch, imported, made } = ports;
-	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
-	if (!imported) return create();
-	const [table] = await scratch.tables(imported, ["alembic_version"]);
-	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
-}
-/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
-function beginningWith(first, start) {
-	let next = first;
-	return async () => {
-		const driver = next ?? await start() ?? first;
-		next = void 0;
-		return driver;
-	};
-}
-/** A database as the first revision finds it. */
-async function freshDatabase(lab, plan, ports) {
-	const database = await firstDatabase(plan, ports);
-	if (plan.baseline) {
-		await lab.run(phaseOf("prepare", []), database, { own: true });
-		await lab.stamp(database, plan.baseline);
-	}
-	return database;
 }
 // src/run/unreached.ts
 const WAYS_DOWN = /* @__PURE__ */ new Set(["downgrade", "history-downgrade"]);
@@ -5961,6 +5957,24 @@ function lossesOf(before, up, down) {
 }
 /** Whether a table that was dropped has come back with all its rows. */
 const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
+// src/run/shared.ts
+/**
+* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
+* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
+* unique_violation and "tuple concurrently updated".
+*/
+const DISTURBANCES = /* @__PURE__ */ new Set([
+	"42710",
+	"42704",
+	"2BP01",
+	"55006",
+	"23505",
+	"XX000"
+]);
+/** Whether a phase stopped on what another one on the same server may have done. */
+const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
+/** Whether all databases share one cluster: a server that was given. */
+const isShared = ({ server }) => !server.another;
 // src/run/rows.ts
 /**
 * The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
@@ -5983,7 +5997,7 @@ async function planRows(plan) {
 	};
 	if (scratch.server.provider === "file") return skip(text`rows are put into tables of PostgreSQL only`);
 	if (loaded.several) return skip(text`rows are put into one database only, and env.py migrates several`);
-	const shared = scratch.server.provider === "url";
+	const shared = isShared(scratch);
 	const database = await scratch.clone(main, "rows").catch((error) => error);
 	if (database instanceof Error) return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
 	let task;
@@ -6237,24 +6251,6 @@ const shortened = (message) => {
 	const line = message.split("\n", 1)[0].trim();
 	return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 };
-// src/run/shared.ts
-/**
-* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
-* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
-* unique_violation and "tuple concurrently updated".
-*/
-const DISTURBANCES = /* @__PURE__ */ new Set([
-	"42710",
-	"42704",
-	"2BP01",
-	"55006",
-	"23505",
-	"XX000"
-]);
-/** Whether a phase stopped on what another one on the same server may have done. */
-const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
-/** Whether all databases share one cluster: a server that was given. */
-const isShared = ({ server }) => !server.another;
 // src/run/squash.ts
 /** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
 async function proveSquash(lab, phase, database, b0, scratch) {
@@ -6687,13 +6683,7 @@ async function run(task, { written, refused }) {
 			directory: path.join(root, environment.directory),
 			load: {
 				type: "load",
-				config: path.join(root, environment.config),
-				format: environment.format,
-				section: environment.section,
-				kind: environment.kind,
-				...environment.factory !== void 0 && { factory: environment.factory },
-				x: settings.x,
-				root,
+				...environmentToLoad(environment, root, settings.x),
 				...root !== task.root && { insteadOf: task.root },
 				...environment.foldersFromEnv === "told" && { versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)) },
 				...settings.allowHosts.length > 0 && { allowed: settings.allowHosts },

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
 import { code, listOf, text, type Text } from "../text.ts";
+import { environmentToLoad } from "./load-request.ts";
 import { startProcess } from "./process.ts";
 import type { Event, Raised, Rendering } from "./protocol.ts";
 import { isData, isSetting, parsedUnits, unitsOf, type Unit } from "./sql.ts";
@@ -108,13 +109,7 @@ async function render(
   signal.addEventListener("abort", child.kill, { once: true });
   child.send({
     type: "sql",
-    root,
-    config: path.join(root, environment.config),
-    format: environment.format,
-    section: environment.section,
-    kind: environment.kind,
-    ...(environment.factory !== undefined && { factory: environment.factory }),
-    x: [...x],
+    ...environmentToLoad(environment, root, x),
     revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
   });
   const end = await child.ended;

@@ -6,6 +6,7 @@ import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import type { Settings } from "../settings.ts";
 import { LoadError, startDriver } from "./driver.ts";
+import { environmentToLoad } from "./load-request.ts";
 
 export interface FoldersAsked {
   environment: Environment;
@@ -26,15 +27,7 @@ export async function foldersFromEnv(asked: FoldersAsked): Promise<string[] | un
     python: interpreter.command,
     directory: path.join(root, environment.directory),
     connection: async () => (await scratch.create("folders")).connection,
-    load: {
-      type: "load",
-      config: path.join(root, environment.config),
-      format: environment.format,
-      section: environment.section,
-      kind: environment.kind,
-      x: settings.x,
-      root,
-    },
+    load: { type: "load", ...environmentToLoad(environment, root, settings.x) },
     env,
     signal,
     timeout: settings.timeout,

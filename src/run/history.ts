@@ -12,6 +12,7 @@ import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { openLaboratory, type Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
+import { standAt } from "./plan.ts";
 
 /** Downgrade base; true: it came to its end. */
 export async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
@@ -72,10 +73,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
   const goUpAndDown = async (): Promise<History | undefined> => {
     lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
     database = await create();
-    if (baseline !== undefined) {
-      if (!(await lab.run(phaseOf("prepare", []), database, { own: true }))) return undefined;
-      await lab.stamp(database, baseline);
-    }
+    if (!(await standAt(lab, database, baseline))) return undefined;
     const up = phaseOf("history-upgrade", revisions);
     if (!(await lab.run(up, database, { own: true }))) return undefined;
     const top = await lab.snapshot(database);

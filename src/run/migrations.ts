@@ -12,6 +12,7 @@ import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
 import { makeFromModels, readBaseline, readScript } from "./baseline.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
+import { environmentToLoad } from "./load-request.ts";
 import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
 import type { Raised } from "./protocol.ts";
@@ -124,13 +125,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
       directory: path.join(root, environment.directory),
       load: {
         type: "load",
-        config: path.join(root, environment.config),
-        format: environment.format,
-        section: environment.section,
-        kind: environment.kind,
-        ...(environment.factory !== undefined && { factory: environment.factory }),
-        x: settings.x,
-        root,
+        ...environmentToLoad(environment, root, settings.x),
         ...(root !== task.root && { insteadOf: task.root }),
         ...(environment.foldersFromEnv === "told" && {
           versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)),

@@ -73,9 +73,14 @@ export function beginningWith(first: Driver, start: () => Promise<Driver | undef
 /** A database as the first revision finds it. */
 export async function freshDatabase(lab: Laboratory, plan: Plan, ports: Ports): Promise<Database> {
   const database = await firstDatabase(plan, ports);
-  if (plan.baseline) {
-    await lab.run(phaseOf("prepare", []), database, { own: true });
-    await lab.stamp(database, plan.baseline);
-  }
+  await standAt(lab, database, plan.baseline);
   return database;
+}
+
+/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
+export async function standAt(lab: Laboratory, database: Database, baseline: string | undefined): Promise<boolean> {
+  if (baseline === undefined) return true;
+  if (!(await lab.run(phaseOf("prepare", []), database, { own: true }))) return false;
+  await lab.stamp(database, baseline);
+  return true;
 }

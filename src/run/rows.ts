@@ -18,6 +18,7 @@ import type { Laboratory } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import { refusalOf, type Refusal } from "./refusals.ts";
 import { lossesOf, readHolding, type Holding, type Loss } from "./row-values.ts";
+import { isShared } from "./shared.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
 
 export type { Loss, Refusal };
@@ -114,7 +115,7 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
   };
   if (scratch.server.provider === "file") return skip(text`rows are put into tables of PostgreSQL only`);
   if (loaded.several) return skip(text`rows are put into one database only, and env.py migrates several`);
-  const shared = scratch.server.provider === "url";
+  const shared = isShared(scratch);
   const database = await scratch.clone(main, "rows").catch((error: Error) => error);
   if (database instanceof Error)
     return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
