@@ -201,10 +201,9 @@ export async function observeEdits(task: Omit<Task, "server">, reading: Promise<
       root: project.root,
       baseRoot: () => baseFiles.root(history.value),
       python: command,
-      x: target.settings.x,
+      settings: target.settings,
       env: world.env,
       signal: world.signal,
-      timeout: target.settings.timeout,
     });
     return { known: true, value: edits };
   } catch (error) {

@@ -95,6 +95,25 @@ test("folders of revisions that env.py sets are asked for, on both sides", async
   ]);
 });
 
+test("hosts that are allowed are reached by the env.py that is asked for its folders, too", async () => {
+  const env = syncEnv().replace(
+    "def run_migrations_online():",
+    `import os, socket
+try:
+    socket.create_connection(("192.0.2.1", 9), timeout=0.02).close()
+except OSError as error:
+    if "gate" in str(error):
+        raise
+context.script.version_locations = [os.path.join(os.path.dirname(__file__), "postgres")]
+
+def run_migrations_online():`,
+  );
+  const { "migrations/versions/a.py": a, ...rest } = alembicFiles({ a: revision("a", table("ta")) }, env);
+  const folder = await checkout({ ...rest, "migrations/postgres/a.py": a! }, {});
+  const { report } = await run(folder, { scope: "all", "allow-hosts": ["192.0.2.1"] });
+  expect(report.environments[0]).toMatchObject({ heads: ["a"], findings: [], revisions: { total: 1 } });
+});
+
 describe("nothing is run", () => {
   const nowhere = { python: "/no/such/python", postgres: "postgresql://nobody@127.0.0.1:1/none" };
 

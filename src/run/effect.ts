@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
+import type { Settings } from "../settings.ts";
 import { code, listOf, text, type Text } from "../text.ts";
 import { environmentToLoad } from "./load-request.ts";
 import { startProcess } from "./process.ts";
@@ -41,11 +42,9 @@ export interface Rendered {
   baseRoot(): Promise<string>;
   /** The interpreter and its own arguments. */
   python: readonly string[];
-  x: readonly string[];
+  settings: Pick<Settings, "x" | "allowHosts" | "timeout">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
-  /** Seconds without any progress after which a process counts as hanging. */
-  timeout: number;
 }
 
 /** Ids of the revisions whose effect may have changed. */
@@ -89,12 +88,12 @@ async function render(
   root: string,
   revisions: readonly { id: string; file: string }[],
 ): Promise<(id: string) => Side> {
-  const { environment, python, x, env, signal, timeout } = task;
+  const { environment, python, settings, env, signal } = task;
   const told = new Map<string, Event & { type: "sql" }>();
   let failed: Raised | undefined;
   let hung = false;
   // Until a project's modules are imported nothing is heard.
-  const patience = Math.max(timeout, 60);
+  const patience = Math.max(settings.timeout, 60);
   const watchdog = setTimeout(() => {
     hung = true;
     child.kill();
@@ -109,7 +108,7 @@ async function render(
   signal.addEventListener("abort", child.kill, { once: true });
   child.send({
     type: "sql",
-    ...environmentToLoad(environment, root, x),
+    ...environmentToLoad(environment, root, settings),
     revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
   });
   const end = await child.ended;

@@ -14,7 +14,7 @@ export interface FoldersAsked {
   root: string;
   interpreter: Interpreter;
   server: Server;
-  settings: Pick<Settings, "x" | "timeout">;
+  settings: Pick<Settings, "x" | "allowHosts" | "timeout">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
 }
@@ -27,7 +27,7 @@ export async function foldersFromEnv(asked: FoldersAsked): Promise<string[] | un
     python: interpreter.command,
     directory: path.join(root, environment.directory),
     connection: async () => (await scratch.create("folders")).connection,
-    load: { type: "load", ...environmentToLoad(environment, root, settings.x) },
+    load: { type: "load", ...environmentToLoad(environment, root, settings) },
     env,
     signal,
     timeout: settings.timeout,

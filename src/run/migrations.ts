@@ -125,12 +125,11 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
       directory: path.join(root, environment.directory),
       load: {
         type: "load",
-        ...environmentToLoad(environment, root, settings.x),
+        ...environmentToLoad(environment, root, settings),
         ...(root !== task.root && { insteadOf: task.root }),
         ...(environment.foldersFromEnv === "told" && {
           versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)),
         }),
-        ...(settings.allowHosts.length > 0 && { allowed: settings.allowHosts }),
         ...(files && { sqlite: true as const }),
       },
       env: task.env,

@@ -181,10 +181,9 @@ describe.each(["default", "oldest", "newest"] as const)("with %s versions", (nam
       root,
       baseRoot: async () => base,
       python: [inject("pythons")[name]],
-      x: [],
+      settings: { x: [], allowHosts: [], timeout: 20 },
       env: process.env,
       signal: new AbortController().signal,
-      timeout: 20,
     });
     return edits.get("a")!;
   }
