@@ -1,4 +1,4 @@
-import { A as markdown, C as sendToGitHub, D as noticeCommand, E as fenced, F as openPullRequests, I as linksOf, L as readEvent, M as oneLine, N as paragraphs, O as sendAnnotations, P as githubRun, Q as CATALOGUE, R as gate, T as sendSummary, b as terminal, et as pageOf, h as sendFiles, it as readInputs, j as tally, k as recheck, m as version, nt as layer, p as abortedBySignals, x as turnedBy, z as brokenReport } from "./gate.js";
+import { A as markdown, C as sendToGitHub, D as noticeCommand, E as fenced, F as openPullRequests, I as linksOf, L as readEvent, M as oneLine, N as paragraphs, O as sendAnnotations, P as githubRun, R as gate, T as sendSummary, at as pageOf, b as terminal, h as sendFiles, j as tally, k as recheck, lt as readInputs, m as version, p as abortedBySignals, rt as CATALOGUE, st as layer, x as turnedBy, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

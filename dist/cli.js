@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { $ as explain, B as conclude, D as noticeCommand, E as fenced, L as readEvent, Q as CATALOGUE, R as gate, St as text, V as reported, _ as progress, at as usage, b as terminal, d as readPlanning, et as pageOf, f as fix, g as inFormat, gt as Failure, l as hooked, m as version, nt as layer, p as abortedBySignals, rt as readArguments, tt as ruleList, u as plan, v as sendSentences, vt as code, y as sendTerminal, yt as count, z as brokenReport } from "./gate.js";
+import { B as conclude, D as noticeCommand, E as fenced, Et as Failure, L as readEvent, Mt as text, Ot as code, R as gate, V as reported, _ as progress, at as pageOf, b as terminal, ct as readArguments, d as readPlanning, f as fix, g as inFormat, it as explain, kt as count, l as hooked, m as version, ot as ruleList, p as abortedBySignals, rt as CATALOGUE, st as layer, u as plan, ut as usage, v as sendSentences, y as sendTerminal, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

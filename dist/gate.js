@@ -1293,14 +1293,14 @@ function byEffect(change, edit, facts) {
 		case "same": return {
 			...place,
 			severity: "notice",
-			message: text$1`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+			message: text$1`The code of ${code(id)}, which is applied already, changed; ${verdict.executed ? text$1`executed on ${rowsText(verdict.executed)} it does the same` : text$1`it executes the same SQL`}.`,
 			help: text$1`Nothing needs to be done.`
 		};
 	}
 }
 /** What weighs most of what both functions show. */
 function judged(id, { upgrade, downgrade }, run) {
-	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== void 0 && endsInTheSameSchema(run);
+	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && (upgrade.executed ? upgrade.executed.sameCatalog : run !== void 0 && endsInTheSameSchema(run));
 	if (upgrade.kind === "different" && !schemaIsSame) return {
 		kind: "upgrade",
 		evidence: difference$1(upgrade, downgrade)
@@ -1311,13 +1311,14 @@ function judged(id, { upgrade, downgrade }, run) {
 	};
 	for (const [direction, effect] of [["upgrade", upgrade], ["downgrade", downgrade]]) {
 		if (effect.kind !== "unknown") continue;
-		const alike = run !== void 0 && ranAlike(id, direction, run);
+		const { executed } = effect;
+		const alike = executed ? text$1`On ${rowsText(executed)} both versions executed the same statements and left the same.` : run !== void 0 && ranAlike(id, direction, run) ? text$1`On an empty database both versions executed the same statements, which says nothing about one with rows.` : void 0;
 		return {
 			kind: "unknown",
 			direction,
 			reason: effect.reason,
 			rendered: effect.rendered,
-			...alike && { evidence: text$1`On an empty database both versions executed the same statements, which says nothing about one with rows.` }
+			...alike && { evidence: alike }
 		};
 	}
 	if (upgrade.kind === "different") return {
@@ -1332,12 +1333,24 @@ function judged(id, { upgrade, downgrade }, run) {
 		kind: "settings",
 		evidence: difference$1(downgrade)
 	};
-	return { kind: "same" };
+	const executed = [upgrade, downgrade].flatMap((effect) => effect.kind === "same" ? effect.executed ?? [] : [])[0];
+	return {
+		kind: "same",
+		...executed && { executed }
+	};
+}
+/** Whose rows they were, and in which tables. */
+function rowsText({ rows, tables = [] }) {
+	const whose = rows === "seed" ? "the project's own rows" : "made-up rows";
+	return tables.length === 0 ? text$1`a database without rows in its tables` : text$1`${whose} of ${listOf(tables, 4)}`;
 }
 const LONGEST = 30;
 function difference$1(effect, downgrade) {
 	const also = downgrade?.kind === "different" ? text$1` ${code("downgrade()")} executes other SQL too.` : text$1``;
-	return text$1`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+	const executed = effect.kind === "different" ? effect.executed : void 0;
+	const where = executed ? text$1` on ${rowsText(executed)}` : text$1``;
+	const left = executed?.sameRows && effect.kind === "different" && effect.data ? text$1` Both left the same there; other rows may come out otherwise.` : text$1``;
+	return text$1`It executed what stands after -, and executes what stands after + now${where}:${block(diff(effect), "diff")}${left}${also}`;
 }
 /** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */
 function diff({ before, after }) {
@@ -9874,6 +9887,312 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 		}
 	};
 }
+// src/run/load-request.ts
+/** How a process is told which environment to load. */
+/** What every request names. @param root absolute root of the files; @param x arguments of `-x` */
+const environmentToLoad = (environment, root, x) => ({
+	config: path.join(root, environment.config),
+	format: environment.format,
+	section: environment.section,
+	kind: environment.kind,
+	...environment.factory !== void 0 && { factory: environment.factory },
+	x: [...x],
+	root
+});
+// src/run/process.ts
+/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
+const logBytes = 65536;
+/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
+const draining = 500;
+const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
+/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
+const libpq = /^PG[A-Z]+$/;
+const nowhere = {
+	PGHOST: "127.0.0.1",
+	PGPORT: "1",
+	PGUSER: "nobody",
+	PGPASSWORD: "none",
+	PGDATABASE: "none"
+};
+/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
+function projectEnvironment$1(env) {
+	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
+	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
+}
+function startEarly(options) {
+	let listener;
+	const early = startProcess(options, (event) => listener?.(event));
+	return {
+		command: options.python.join(" "),
+		take(hear) {
+			if (listener) return void 0;
+			listener = hear;
+			return early;
+		},
+		drop() {
+			if (!listener) early.kill();
+		}
+	};
+}
+/** Starts driver/ in a process group of its own; `hear` gets every event. */
+function startProcess({ python: [command, ...rest], directory, env }, hear) {
+	const child = spawn(command, [...rest, driverFolder()], {
+		cwd: directory,
+		env: projectEnvironment$1(env),
+		detached: true,
+		stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe")]
+	});
+	const ends = child.stdio;
+	const outgoing = ends[3];
+	const readable = [
+		child.stdout,
+		child.stderr,
+		ends[4]
+	];
+	/** The ends of copies that were not made yet. */
+	const spare = [5, 7].map((end) => ({
+		outgoing: ends[end],
+		incoming: ends[end + 1]
+	}));
+	for (const stream of [
+		...readable,
+		outgoing,
+		...spare.flatMap(Object.values)
+	]) stream.on("error", () => {});
+	listen(readable[2], hear);
+	let written = Buffer.alloc(0);
+	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
+		written = Buffer.concat([written, chunk]);
+		if (written.length > 2 * logBytes) written = written.subarray(-65536);
+	});
+	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
+	const ended = new Promise((resolve) => {
+		const finish = async (status, signal) => {
+			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
+			for (const stream of [...readable, ...spare.flatMap(Object.values)]) stream.destroy();
+			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
+		};
+		child.once("error", (error) => resolve(error.message));
+		child.once("exit", (status, signal) => void finish(status, signal));
+	});
+	const log = () => written.subarray(-65536).toString("utf8").trim();
+	return {
+		started: child.pid !== void 0,
+		ended,
+		send: sender(outgoing),
+		kill() {
+			if (child.pid !== void 0) killed(-child.pid);
+		},
+		log,
+		copy(id, hearCopy) {
+			const { incoming, outgoing: toCopy } = spare.shift();
+			listen(incoming, hearCopy);
+			let gone = false;
+			return {
+				started: true,
+				ended: once(incoming, "close").then(() => {
+					gone = true;
+					return "ended";
+				}),
+				send: sender(toCopy),
+				kill() {
+					if (gone) return;
+					killed(id);
+					setTimeout(() => incoming.destroy(), draining).unref();
+				},
+				log,
+				copy: () => {
+					throw new Error("a copy is not copied");
+				}
+			};
+		}
+	};
+}
+function listen(input, hear) {
+	createInterface({ input }).on("line", (line) => {
+		if (line.endsWith("}")) hear(JSON.parse(line));
+	});
+}
+const sender = (output) => (request) => {
+	output.write(`${JSON.stringify(request)}\n`);
+};
+/** Kills a process or, where the id is negative, a whole group. */
+function killed(id) {
+	try {
+		process.kill(id, "SIGKILL");
+	} catch {}
+}
+/** driver/ lies beside src/ and beside dist/. */
+function driverFolder() {
+	for (let folder = import.meta.dirname;; folder = path.dirname(folder)) {
+		const candidate = path.join(folder, "driver");
+		if (existsSync(path.join(candidate, "__main__.py"))) return candidate;
+		if (folder === path.dirname(folder)) throw new Error("the folder driver/ is missing from this installation");
+	}
+}
+// src/run/effect.ts
+/** What an edit of an applied revision changes in the statements that it executes. */
+/** Ids of the revisions whose effect may have changed. */
+const editedIds = ({ changes }) => [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
+/** The edits with what executing both versions has shown, where that is more than could be rendered. */
+function withExecuted(edits, executed) {
+	const better = (effect, shown) => !shown || effect.kind === "unknown" && !effect.rendered && shown.kind === "unknown" && !shown.executed ? effect : shown;
+	return new Map([...edits].map(([id, { upgrade, downgrade }]) => {
+		const shown = executed?.get(id);
+		return [id, {
+			upgrade: better(upgrade, shown?.upgrade),
+			downgrade: better(downgrade, shown?.downgrade)
+		}];
+	}));
+}
+/** Compares what edited revisions would execute, without a database. */
+async function compareEdits(task) {
+	const { history } = task;
+	const ids = editedIds(history);
+	if (ids.length === 0) return /* @__PURE__ */ new Map();
+	const changes = ids.map((id) => history.changes.get(id));
+	const [before, after] = await Promise.all([task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({
+		id,
+		file: before.file
+	})))), render(task, task.root, changes.map(({ id, after }) => ({
+		id,
+		file: after.file
+	})))]);
+	const edits = /* @__PURE__ */ new Map();
+	for (const id of ids) {
+		const sides = [before(id), after(id)];
+		const [upgrade, downgrade] = await Promise.all([compareSides(...sides, "upgrade"), compareSides(...sides, "downgrade")]);
+		edits.set(id, {
+			upgrade,
+			downgrade
+		});
+	}
+	return edits;
+}
+async function render(task, root, revisions) {
+	const { environment, python, x, env, signal, timeout } = task;
+	const told = /* @__PURE__ */ new Map();
+	let failed;
+	let hung = false;
+	const patience = Math.max(timeout, 60);
+	const watchdog = setTimeout(() => {
+		hung = true;
+		child.kill();
+	}, patience * 1e3);
+	const child = startProcess({
+		python,
+		directory: path.join(root, environment.directory),
+		env: {
+			...env,
+			PYTHONHASHSEED: "0"
+		}
+	}, (event) => {
+		watchdog.refresh();
+		if (event.type === "sql") told.set(event.revision, event);
+		if (event.type === "failed") failed = event.raised;
+	});
+	signal.addEventListener("abort", child.kill, { once: true });
+	child.send({
+		type: "sql",
+		...environmentToLoad(environment, root, x),
+		revisions: revisions.map(({ id, file }) => ({
+			id,
+			file: path.join(root, file)
+		}))
+	});
+	const end = await child.ended;
+	clearTimeout(watchdog);
+	signal.removeEventListener("abort", child.kill);
+	child.kill();
+	signal.throwIfAborted();
+	const reason = failed ? text$1`${raisedText(failed)} stops Alembic` : hung ? text$1`nothing happened for ${patience} seconds` : text$1`the Python process ${end}`;
+	return (id) => told.get(id) ?? { reason };
+}
+async function compareSides(before, after, direction) {
+	if ("reason" in before) return {
+		kind: "unknown",
+		reason: before.reason,
+		rendered: false
+	};
+	if ("reason" in after) return {
+		kind: "unknown",
+		reason: after.reason,
+		rendered: false
+	};
+	return compareRenderings(before[direction], after[direction]);
+}
+/** Compares what one function would execute before and after. */
+async function compareRenderings(before, after) {
+	const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
+	let units = statements.map(unitsOf);
+	if (keys(units[0]) !== keys(units[1])) units = await Promise.all(statements.map(parsedUnits));
+	const missing = [.../* @__PURE__ */ new Set([...before.missing, ...after.missing])];
+	if (missing.length > 0 && keys(units[0]) !== keys(units[1]) && keys(units[0], withoutMissing) === keys(units[1], withoutMissing)) return {
+		kind: "unknown",
+		reason: text$1`${listOf(missing)} cannot be imported`,
+		rendered: true
+	};
+	const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql)));
+	const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
+	const parted = common === -1 ? first.length : common;
+	const open = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false).map(openEnd).find((reason) => reason !== void 0);
+	const more = first.length > parted || second.length > parted;
+	if (open) {
+		const reads = [before, after].flatMap((side) => side.reads ?? []);
+		return {
+			kind: "unknown",
+			reason: open,
+			rendered: [before, after].every(isRendered),
+			...reads.length > 0 && { reads }
+		};
+	}
+	const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
+	if (more || stops) return different(first, second, before, after);
+	if (keys(units[0]) === keys(units[1])) return { kind: "same" };
+	const settings = units.map((side) => side.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
+	return {
+		kind: "settings-only",
+		before: settings[0],
+		after: settings[1]
+	};
+}
+const keys = (units, change = (key) => key) => units.map(({ key }) => change(key)).join("\n");
+/** What a missing module would give, whichever of it was asked for; it may contain others. */
+const withoutMissing = (key) => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g, "<missing>");
+/** Whether the function was called, and what is missing was not what stopped it. */
+const isRendered = ({ loaded, missing, reads, raised }) => loaded && (missing.length === 0 || reads !== null) && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
+/** Why there may be more than was rendered, if so. */
+function openEnd({ reads, ended, raised, unsteady }) {
+	if (unsteady) return text$1`it does something else each time that it runs`;
+	if (reads !== null) return text$1`what it does depends on what it reads (${code(short(reads))})`;
+	if (ended || raised?.meant) return void 0;
+	return raised && text$1`without a database it stops with ${raisedText(raised)}`;
+}
+const short = (sql) => {
+	const line = sql.replaceAll(/\s+/g, " ").trim();
+	return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+};
+const raisedText = ({ type, message }) => text$1`${code(`${type}: ${short(message)}`)}`;
+/** The parts that differ: between what both begin with and what both end with. */
+function differing(first, second) {
+	const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
+	const parted = common === -1 ? first.length : common;
+	let tail = 0;
+	const most = Math.min(first.length, second.length) - parted;
+	while (tail < most && first.at(-1 - tail).key === second.at(-1 - tail).key) tail += 1;
+	return [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)];
+}
+function different(first, second, before, after) {
+	const parts = differing(first, second);
+	const stop = ({ raised }) => raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : [];
+	const sides = [before, after].map((side) => (before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side));
+	return {
+		kind: "different",
+		before: [...parts[0].map(({ sql }) => sql), ...sides[0]],
+		after: [...parts[1].map(({ sql }) => sql), ...sides[1]],
+		data: parts.some((part) => part.some(({ sql }) => isData(sql)))
+	};
+}
 // src/history/export.ts
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
 /**
@@ -9942,7 +10261,7 @@ const NOWHERE = {
 	PGDATABASE: "none"
 };
 /** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-function projectEnvironment$1(env) {
+function projectEnvironment(env) {
 	const kept = Object.entries(env).filter(([name]) => !WITHHELD.test(name) && (!LIBPQ.test(name) || name in NOWHERE));
 	return Object.fromEntries(kept.map(([name, value]) => [name, NOWHERE[name] ?? value]));
 }
@@ -9971,7 +10290,7 @@ function findInterpreter(search) {
 	return answer;
 }
 async function searchInterpreter(search) {
-	const env = projectEnvironment$1(search.env);
+	const env = projectEnvironment(search.env);
 	const cwd = path.join(search.root, search.directory);
 	const tried = [];
 	const probed = /* @__PURE__ */ new Set();
@@ -10215,292 +10534,6 @@ async function installation({ root, directory, env }) {
 	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
 	return text$1`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
-// src/run/load-request.ts
-/** How a process is told which environment to load. */
-/** What every request names. @param root absolute root of the files; @param x arguments of `-x` */
-const environmentToLoad = (environment, root, x) => ({
-	config: path.join(root, environment.config),
-	format: environment.format,
-	section: environment.section,
-	kind: environment.kind,
-	...environment.factory !== void 0 && { factory: environment.factory },
-	x: [...x],
-	root
-});
-// src/run/process.ts
-/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
-const logBytes = 65536;
-/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
-const draining = 500;
-const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
-/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
-const libpq = /^PG[A-Z]+$/;
-const nowhere = {
-	PGHOST: "127.0.0.1",
-	PGPORT: "1",
-	PGUSER: "nobody",
-	PGPASSWORD: "none",
-	PGDATABASE: "none"
-};
-/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-function projectEnvironment(env) {
-	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
-	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
-}
-function startEarly(options) {
-	let listener;
-	const early = startProcess(options, (event) => listener?.(event));
-	return {
-		command: options.python.join(" "),
-		take(hear) {
-			if (listener) return void 0;
-			listener = hear;
-			return early;
-		},
-		drop() {
-			if (!listener) early.kill();
-		}
-	};
-}
-/** Starts driver/ in a process group of its own; `hear` gets every event. */
-function startProcess({ python: [command, ...rest], directory, env }, hear) {
-	const child = spawn(command, [...rest, driverFolder()], {
-		cwd: directory,
-		env: projectEnvironment(env),
-		detached: true,
-		stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe")]
-	});
-	const ends = child.stdio;
-	const outgoing = ends[3];
-	const readable = [
-		child.stdout,
-		child.stderr,
-		ends[4]
-	];
-	/** The ends of copies that were not made yet. */
-	const spare = [5, 7].map((end) => ({
-		outgoing: ends[end],
-		incoming: ends[end + 1]
-	}));
-	for (const stream of [
-		...readable,
-		outgoing,
-		...spare.flatMap(Object.values)
-	]) stream.on("error", () => {});
-	listen(readable[2], hear);
-	let written = Buffer.alloc(0);
-	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
-		written = Buffer.concat([written, chunk]);
-		if (written.length > 2 * logBytes) written = written.subarray(-65536);
-	});
-	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
-	const ended = new Promise((resolve) => {
-		const finish = async (status, signal) => {
-			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
-			for (const stream of [...readable, ...spare.flatMap(Object.values)]) stream.destroy();
-			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
-		};
-		child.once("error", (error) => resolve(error.message));
-		child.once("exit", (status, signal) => void finish(status, signal));
-	});
-	const log = () => written.subarray(-65536).toString("utf8").trim();
-	return {
-		started: child.pid !== void 0,
-		ended,
-		send: sender(outgoing),
-		kill() {
-			if (child.pid !== void 0) killed(-child.pid);
-		},
-		log,
-		copy(id, hearCopy) {
-			const { incoming, outgoing: toCopy } = spare.shift();
-			listen(incoming, hearCopy);
-			let gone = false;
-			return {
-				started: true,
-				ended: once(incoming, "close").then(() => {
-					gone = true;
-					return "ended";
-				}),
-				send: sender(toCopy),
-				kill() {
-					if (gone) return;
-					killed(id);
-					setTimeout(() => incoming.destroy(), draining).unref();
-				},
-				log,
-				copy: () => {
-					throw new Error("a copy is not copied");
-				}
-			};
-		}
-	};
-}
-function listen(input, hear) {
-	createInterface({ input }).on("line", (line) => {
-		if (line.endsWith("}")) hear(JSON.parse(line));
-	});
-}
-const sender = (output) => (request) => {
-	output.write(`${JSON.stringify(request)}\n`);
-};
-/** Kills a process or, where the id is negative, a whole group. */
-function killed(id) {
-	try {
-		process.kill(id, "SIGKILL");
-	} catch {}
-}
-/** driver/ lies beside src/ and beside dist/. */
-function driverFolder() {
-	for (let folder = import.meta.dirname;; folder = path.dirname(folder)) {
-		const candidate = path.join(folder, "driver");
-		if (existsSync(path.join(candidate, "__main__.py"))) return candidate;
-		if (folder === path.dirname(folder)) throw new Error("the folder driver/ is missing from this installation");
-	}
-}
-// src/run/effect.ts
-/** What an edit of an applied revision changes in the statements that it executes. */
-/** Ids of the revisions whose effect may have changed. */
-const editedIds = ({ changes }) => [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
-/** Compares what edited revisions would execute, without a database. */
-async function compareEdits(task) {
-	const { history } = task;
-	const ids = editedIds(history);
-	if (ids.length === 0) return /* @__PURE__ */ new Map();
-	const changes = ids.map((id) => history.changes.get(id));
-	const [before, after] = await Promise.all([task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({
-		id,
-		file: before.file
-	})))), render(task, task.root, changes.map(({ id, after }) => ({
-		id,
-		file: after.file
-	})))]);
-	const edits = /* @__PURE__ */ new Map();
-	for (const id of ids) {
-		const sides = [before(id), after(id)];
-		const [upgrade, downgrade] = await Promise.all([compareSides(...sides, "upgrade"), compareSides(...sides, "downgrade")]);
-		edits.set(id, {
-			upgrade,
-			downgrade
-		});
-	}
-	return edits;
-}
-async function render(task, root, revisions) {
-	const { environment, python, x, env, signal, timeout } = task;
-	const told = /* @__PURE__ */ new Map();
-	let failed;
-	let hung = false;
-	const patience = Math.max(timeout, 60);
-	const watchdog = setTimeout(() => {
-		hung = true;
-		child.kill();
-	}, patience * 1e3);
-	const child = startProcess({
-		python,
-		directory: path.join(root, environment.directory),
-		env: {
-			...env,
-			PYTHONHASHSEED: "0"
-		}
-	}, (event) => {
-		watchdog.refresh();
-		if (event.type === "sql") told.set(event.revision, event);
-		if (event.type === "failed") failed = event.raised;
-	});
-	signal.addEventListener("abort", child.kill, { once: true });
-	child.send({
-		type: "sql",
-		...environmentToLoad(environment, root, x),
-		revisions: revisions.map(({ id, file }) => ({
-			id,
-			file: path.join(root, file)
-		}))
-	});
-	const end = await child.ended;
-	clearTimeout(watchdog);
-	signal.removeEventListener("abort", child.kill);
-	child.kill();
-	signal.throwIfAborted();
-	const reason = failed ? text$1`${raisedText(failed)} stops Alembic` : hung ? text$1`nothing happened for ${patience} seconds` : text$1`the Python process ${end}`;
-	return (id) => told.get(id) ?? { reason };
-}
-async function compareSides(before, after, direction) {
-	if ("reason" in before) return {
-		kind: "unknown",
-		reason: before.reason,
-		rendered: false
-	};
-	if ("reason" in after) return {
-		kind: "unknown",
-		reason: after.reason,
-		rendered: false
-	};
-	return compareRenderings(before[direction], after[direction]);
-}
-/** Compares what one function would execute before and after. */
-async function compareRenderings(before, after) {
-	const statements = [before, after].map((rendering) => rendering.statements.filter(({ asks }) => !asks));
-	let units = statements.map(unitsOf);
-	if (keys(units[0]) !== keys(units[1])) units = await Promise.all(statements.map(parsedUnits));
-	const missing = [.../* @__PURE__ */ new Set([...before.missing, ...after.missing])];
-	if (missing.length > 0 && keys(units[0]) !== keys(units[1]) && keys(units[0], withoutMissing) === keys(units[1], withoutMissing)) return {
-		kind: "unknown",
-		reason: text$1`${listOf(missing)} cannot be imported`,
-		rendered: true
-	};
-	const [first, second] = units.map((side) => side.filter(({ sql }) => !isSetting(sql)));
-	const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
-	const parted = common === -1 ? first.length : common;
-	const open = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false).map(openEnd).find((reason) => reason !== void 0);
-	const more = first.length > parted || second.length > parted;
-	if (open) return {
-		kind: "unknown",
-		reason: open,
-		rendered: [before, after].every(isRendered)
-	};
-	const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
-	if (more || stops) return different(first, second, parted, before, after);
-	if (keys(units[0]) === keys(units[1])) return { kind: "same" };
-	const settings = units.map((side) => side.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
-	return {
-		kind: "settings-only",
-		before: settings[0],
-		after: settings[1]
-	};
-}
-const keys = (units, change = (key) => key) => units.map(({ key }) => change(key)).join("\n");
-/** What a missing module would give, whichever of it was asked for; it may contain others. */
-const withoutMissing = (key) => key.replaceAll(/<missing (?:[^<>]|<[^<>]*>)*>/g, "<missing>");
-/** Whether the function was called, and what is missing was not what stopped it. */
-const isRendered = ({ loaded, missing, reads, raised }) => loaded && (missing.length === 0 || reads !== null) && !/^(?:ImportError|ModuleNotFoundError)$/.test(raised?.type ?? "");
-/** Why there may be more than was rendered, if so. */
-function openEnd({ reads, ended, raised, unsteady }) {
-	if (unsteady) return text$1`it does something else each time that it runs`;
-	if (reads !== null) return text$1`what it does depends on what it reads (${code(short(reads))})`;
-	if (ended || raised?.meant) return void 0;
-	return raised && text$1`without a database it stops with ${raisedText(raised)}`;
-}
-const short = (sql) => {
-	const line = sql.replaceAll(/\s+/g, " ").trim();
-	return line.length > 80 ? `${line.slice(0, 79)}…` : line;
-};
-const raisedText = ({ type, message }) => text$1`${code(`${type}: ${short(message)}`)}`;
-/** The part that differs: between what both begin with and what both end with. */
-function different(first, second, parted, before, after) {
-	let tail = 0;
-	const most = Math.min(first.length, second.length) - parted;
-	while (tail < most && first.at(-1 - tail).key === second.at(-1 - tail).key) tail += 1;
-	const parts = [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)];
-	const stop = ({ raised }) => raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : [];
-	const sides = [before, after].map((side) => (before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side));
-	return {
-		kind: "different",
-		before: [...parts[0].map(({ sql }) => sql), ...sides[0]],
-		after: [...parts[1].map(({ sql }) => sql), ...sides[1]],
-		data: parts.some((part) => part.some(({ sql }) => isData(sql)))
-	};
-}
 // src/run/seed.ts
 /** The project's own rows: a file of SQL, or a command that connects to the database itself. */
 /** Whether the setting names a file. */
@@ -10539,7 +10572,7 @@ async function runCommand(command, connection, { directory, interpreter, env, si
 		signal,
 		timeout: settings.timeout * 1e3,
 		env: {
-			...projectEnvironment$1(env),
+			...projectEnvironment(env),
 			PATH: [...path.isAbsolute(folder) ? [folder] : [], env.PATH ?? ""].join(path.delimiter),
 			DATABASE_URL: `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
 			PGHOST: host,
@@ -10648,8 +10681,9 @@ function notRun(facts) {
 * Runs the pull request's migrations, on top of what the base branch has applied.
 *
 * @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
+* @param comparing what edited revisions execute, as far as that can be told without a database
 */
-async function observe(task, reading) {
+async function observe(task, reading, comparing) {
 	const { target, project, server, baseFiles, world } = task;
 	const { environment, settings } = target;
 	const booting = server.get(settings);
@@ -10679,6 +10713,7 @@ async function observe(task, reading) {
 		environment,
 		root: project.root,
 		applied,
+		...comparing && { bodies: bodiesToExecute(task, reading, comparing) },
 		postgresIsMeant: settings.postgresVersion !== void 0 || settings.postgres !== "auto" || await wantedPostgres(project.tree) !== void 0,
 		interpreter,
 		...early && { early },
@@ -10733,6 +10768,38 @@ async function observeEdits(task, reading) {
 			reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
 		};
 	}
+}
+/** Edited revisions that only a database can tell about, with both versions of what they use. */
+async function bodiesToExecute({ project, baseFiles }, reading, comparing) {
+	const [{ history }, edits] = await Promise.all([reading, comparing]).catch(() => []);
+	if (!history?.known || !edits?.known) return [];
+	const { changes } = history.value;
+	const open = [...edits.value].flatMap(([id, edit]) => {
+		const { functions } = changes.get(id).edited ?? {};
+		const directions = ["upgrade", "downgrade"].filter((direction) => edit[direction].kind === "unknown");
+		return directions.some((direction) => direction === "downgrade" || !functions?.every((name) => name === "downgrade")) ? [{
+			id,
+			edit,
+			directions
+		}] : [];
+	});
+	if (open.length === 0) return [];
+	const root = await baseFiles.root(history.value);
+	const read = (folder, files) => Promise.all(files.map((file) => readFile(path.join(folder, file), "utf8").catch(() => "")));
+	return Promise.all(open.map(async ({ id, edit, directions }) => {
+		const { before, after, helpers = [] } = changes.get(id);
+		const modules = helpers.filter((file) => file.endsWith(".py"));
+		return {
+			id,
+			directions,
+			reads: directions.flatMap((direction) => edit[direction].kind === "unknown" ? edit[direction].reads ?? [] : []),
+			sources: {
+				before: [before.source, ...await read(root, modules)],
+				after: [after.source, ...await read(project.root, modules)]
+			},
+			opaque: modules.length < helpers.length
+		};
+	}));
 }
 /** Whether the pull request changes nothing that old revisions depend on: it only adds revision files. */
 function onlyAdds(environment, { graph, history }) {
@@ -10947,13 +11014,14 @@ async function judge(task, neighbours, base, clock) {
 	const failures = [];
 	const reading = clock.time("history", () => read(target, project, base));
 	const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
-	const observing = !settings.static && rules.some(({ needs }) => needs.includes("run")) ? clock.time("run", () => observe(task, reading)) : void 0;
-	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
+	const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
+	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits")) ? clock.time("edits", () => observeEdits(task, reading)) : void 0;
+	const observing = running ? clock.time("run", () => observe(task, reading, comparing)) : void 0;
 	const asking = world.openPullRequests !== void 0 && rules.some(({ wants }) => wants.includes("neighbours"));
 	const [facts, others, edits, observed] = await Promise.all([
 		reading,
 		asking ? clock.time("neighbours", () => neighbours.of(target, reading)) : void 0,
-		comparing ? clock.time("edits", () => observeEdits(task, reading)) : void 0,
+		comparing,
 		observing?.catch((error) => {
 			failures.push(reported(error, world.signal));
 			return {
@@ -10963,7 +11031,10 @@ async function judge(task, neighbours, base, clock) {
 		})
 	]);
 	if (others) facts.neighbours = others;
-	if (edits) facts.edits = edits;
+	if (edits) facts.edits = edits.known && observed?.known ? {
+		known: true,
+		value: withExecuted(edits.value, observed.value.bodies)
+	} : edits;
 	if (observed) facts.run = observed;
 	askAlembic(facts);
 	const proof = proofOf(environment, facts, rules);
@@ -14698,4 +14769,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { explain as $, markdown as A, conclude as B, sendToGitHub as C, noticeCommand as D, fenced$1 as E, openPullRequests as F, startProcess as G, seedOf as H, linksOf as I, openCheckout as J, environmentToLoad as K, readEvent as L, oneLine$1 as M, paragraphs as N, sendAnnotations as O, githubRun as P, CATALOGUE as Q, gate as R, postSecondHand as S, text$1 as St, sendSummary as T, driverFolder as U, reported as V, projectEnvironment as W, wantedPostgres as X, openProject as Y, readGraph as Z, progress as _, block as _t, extensionsOf as a, usage as at, terminal as b, listOf as bt, pythonOf as c, touchedTables as ct, readPlanning as d, identifier as dt, pageOf as et, fix as f, keyOf as ft, inFormat as g, Failure as gt, sendFiles as h, firstErrorOf as ht, exampleVariables as i, readInputs as it, tally as j, recheck as k, hooked as l, words as lt, version as m, withoutTables as mt, WORKFLOW_FILE as n, layer as nt, flaskApps as o, lastName as ot, abortedBySignals as p, parseCatalog as pt, findInterpreter as q, workflow as r, readArguments as rt, installationOf as s, onlyMakesTables as st, mergeReports as t, ruleList as tt, plan as u, catalogQuery as ut, sendSentences as v, code as vt, otherRun as w, turnedBy as x, plain as xt, sendTerminal as y, count as yt, brokenReport as z };
+export { parseModule as $, markdown as A, listOf as At, conclude as B, sendToGitHub as C, isData as Ct, noticeCommand as D, block as Dt, fenced$1 as E, Failure as Et, openPullRequests as F, driverFolder as G, seedOf as H, linksOf as I, environmentToLoad as J, projectEnvironment$1 as K, readEvent as L, oneLine$1 as M, text$1 as Mt, paragraphs as N, sendAnnotations as O, code as Ot, githubRun as P, readGraph as Q, gate as R, postSecondHand as S, folded$3 as St, sendSummary as T, parsedUnits as Tt, findInterpreter as U, reported as V, differing as W, openProject as X, openCheckout as Y, wantedPostgres as Z, progress as _, keyOf as _t, extensionsOf as a, pageOf as at, terminal as b, describeState as bt, pythonOf as c, readArguments as ct, readPlanning as d, lastName as dt, stringValue as et, fix as f, onlyMakesTables as ft, inFormat as g, identifier as gt, sendFiles as h, catalogQuery as ht, exampleVariables as i, explain as it, tally as j, plain as jt, recheck as k, count as kt, hooked as l, readInputs as lt, version as m, words as mt, WORKFLOW_FILE as n, positionsIn as nt, flaskApps as o, ruleList as ot, abortedBySignals as p, touchedTables as pt, startProcess as q, workflow as r, CATALOGUE as rt, installationOf as s, layer as st, mergeReports as t, tokenize as tt, plan as u, usage as ut, sendSentences as v, parseCatalog as vt, otherRun as w, isSetting as wt, turnedBy as x, firstErrorOf as xt, sendTerminal as y, withoutTables as yt, brokenReport as z };

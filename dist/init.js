@@ -1,4 +1,4 @@
-import { J as openCheckout, R as gate, St as text, X as wantedPostgres, Y as openProject, Z as readGraph, _t as block, a as extensionsOf, bt as listOf, c as pythonOf, gt as Failure, i as exampleVariables, n as WORKFLOW_FILE, o as flaskApps, q as findInterpreter, r as workflow, s as installationOf, vt as code, xt as plain, yt as count } from "./gate.js";
+import { At as listOf, Dt as block, Et as Failure, Mt as text, Ot as code, Q as readGraph, R as gate, U as findInterpreter, X as openProject, Y as openCheckout, Z as wantedPostgres, a as extensionsOf, c as pythonOf, i as exampleVariables, jt as plain, kt as count, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf } from "./gate.js";
 import { i as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-import { B as conclude, C as sendToGitHub, I as linksOf, L as readEvent, P as githubRun, S as postSecondHand, St as text$1, T as sendSummary, _t as block, gt as Failure, t as mergeReports, vt as code, w as otherRun, yt as count } from "./gate.js";
+import { B as conclude, C as sendToGitHub, Dt as block, Et as Failure, I as linksOf, L as readEvent, Mt as text$1, Ot as code, P as githubRun, S as postSecondHand, T as sendSummary, kt as count, t as mergeReports, w as otherRun } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-import { G as startProcess, H as seedOf, K as environmentToLoad, St as text, U as driverFolder, W as projectEnvironment, _t as block, bt as listOf, ct as touchedTables, dt as identifier$1, ft as keyOf$1, gt as Failure, ht as firstErrorOf, lt as words, mt as withoutTables, ot as lastName, pt as parseCatalog, st as onlyMakesTables, ut as catalogQuery, vt as code, yt as count } from "./gate.js";
+import { $ as parseModule, At as listOf, Ct as isData, Dt as block, Et as Failure, G as driverFolder, H as seedOf, J as environmentToLoad, K as projectEnvironment, Mt as text, Ot as code, St as folded$1, Tt as parsedUnits, W as differing$1, _t as keyOf$2, bt as describeState, dt as lastName, et as stringValue, ft as onlyMakesTables, gt as identifier$1, ht as catalogQuery, jt as plain, kt as count, mt as words, nt as positionsIn, pt as touchedTables, q as startProcess, tt as tokenize, vt as parseCatalog, wt as isSetting, xt as firstErrorOf, yt as withoutTables } from "./gate.js";
 import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
 import { access, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -3124,6 +3124,7 @@ function startRecord(root) {
 		sql: event.sql,
 		parameters: event.parameters,
 		...relativePlace(root, event),
+		...event.exact && { exact: event.exact },
 		seconds: event.type === "statement" ? event.seconds : 0,
 		...event.type === "statement-error" && { error: {
 			message: event.message,
@@ -3161,6 +3162,7 @@ function startRecord(root) {
 						ended: true,
 						seconds: open.seconds + event.seconds
 					});
+					if (open && event.unreported > 0) open.unreported = (open.unreported ?? 0) + event.unreported;
 					unreported += event.unreported;
 					open = void 0;
 					break;
@@ -3433,6 +3435,7 @@ function driverOf(options, start, original) {
 			transactionPerMigration,
 			pause,
 			...wanted.lines && { lines: true },
+			...wanted.exact && { exact: true },
 			...trials && { trials },
 			...wanted.connectionFor && { several: true }
 		};
@@ -3642,9 +3645,9 @@ function parseSqliteCatalog(json) {
 			name,
 			oid: catalog.size,
 			properties,
-			...parent && { parent: keyOf$1(parent) }
+			...parent && { parent: keyOf$2(parent) }
 		};
-		catalog.set(keyOf$1(object), object);
+		catalog.set(keyOf$2(object), object);
 		return object;
 	};
 	const tables = /* @__PURE__ */ new Map();
@@ -3710,9 +3713,9 @@ function tableProperties(table, sql, { columns, indexes, keys }) {
 	return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 /** Text in quotes of each kind, comments, or one character. */
-const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
+const TOKEN$1 = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
 /** The text with comments left out, white space folded, and identifiers without needless quotes. */
-const folded = (sql) => sql.replaceAll(TOKEN, (token) => {
+const folded = (sql) => sql.replaceAll(TOKEN$1, (token) => {
 	if (/^(?:--|\/\*)/.test(token)) return " ";
 	return /^["`[](\w+)["`\]]$/.exec(token)?.[1] ?? token;
 }).replaceAll(/\s+/g, " ").replaceAll(/ ?([(),]) ?/g, "$1").trim();
@@ -3732,7 +3735,7 @@ function constraintsIn(sql) {
 /** From a parenthesis to the one that closes it. */
 function balanced(text, start) {
 	let depth = 0;
-	for (const { 0: token, index } of text.slice(start).matchAll(TOKEN)) {
+	for (const { 0: token, index } of text.slice(start).matchAll(TOKEN$1)) {
 		if (token === "(") depth++;
 		if (token === ")" && --depth === 0) return text.slice(start, start + index + 1);
 	}
@@ -3930,870 +3933,49 @@ async function makeFromModels({ database, base, process }) {
 		revision: heads[0]
 	};
 }
-// src/postgres/compare.ts
-/** What matters most to a reader comes first; kinds that are not named here come last. */
-const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
+// src/postgres/spread.ts
+/** Tells the made-up values of different columns apart: in each row the n-th value of a type is the same in all columns that have it. */
+const COLUMNS$1 = `
+SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name, a.attname AS column, a.attnum::int AS number, t.typname AS type
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
+JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.oid::text = ANY (string_to_array($1, ',')) AND t.typname IN ('text', 'varchar', 'bool', 'int4', 'int8', 'numeric', 'float8', 'date', 'timestamp', 'timestamptz')
+  AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey::int2[]))
+  AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid AND a.attnum = ANY (k.conkey)) OR (k.confrelid = c.oid AND a.attnum = ANY (k.confkey)))
+ORDER BY c.oid, a.attnum`;
+/** What a column's value becomes; as little as tells it apart, so that what reads it still can. */
+function other(column, number, type, manner) {
+	switch (type) {
+		case "text":
+		case "varchar": return manner === "plain" ? `CASE WHEN ${column} ~ '^[0-9]{1,6}$' THEN (${column}::int + ${number * 10})::text ELSE ${column} END` : `CASE WHEN ${column} ~ '^Text ' AND length(${column}) < 20 THEN ${column} || ' ${number}' ELSE ${column} END`;
+		case "bool": return `CASE WHEN (hashtext(ctid::text || '${number}') & 1) = 0 THEN ${column} ELSE NOT ${column} END`;
+		case "date":
+		case "timestamp":
+		case "timestamptz": return `${column} + ${number} * interval '1 day'`;
+		default: return `CASE WHEN abs(${column}) < 1000 THEN ${column} + ${number * 10} ELSE ${column} END`;
+	}
+}
 /**
-* What must be done to `before` to get `after`, most important first, then by name.
+* Gives each column of made-up rows values of its own, where no constraint says what they may be.
 *
-* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
-* its origin does it (a partition's column). A renamed object is one removed and one added.
-*
-* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
-* literal each time it is run.
-*
-* @param run when the migrations ran; by default, the last hour
+* @param oids of the tables
 */
-function compareCatalogs(before, after, run = lastHour()) {
-	const differences = [];
-	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole$1("removed", object));
-	for (const [key, object] of after) {
-		const old = before.get(key);
-		if (!old) {
-			if (!follows(object, after, before)) differences.push(whole$1("added", object));
-			continue;
-		}
-		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
-		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
-			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
-			return then && now && equal(then[name], was) && equal(now[name], is);
-		}));
-		if (properties.length > 0) differences.push({
-			change: "changed",
-			...named(object),
-			properties
+async function spread(query, oids, manner) {
+	const columns = await query(COLUMNS$1, [oids.join(",")]);
+	for (const oid of new Set(columns.map((column) => column.oid))) {
+		const all = columns.filter((column) => column.oid === oid);
+		const table = `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`;
+		const settings = all.flatMap(({ column, number, type }) => {
+			const name = quote(String(column));
+			const value = other(name, Number(number), String(type), manner);
+			return value === void 0 ? [] : [`${name} = ${value}`];
+		});
+		const update = (parts) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
+		await update(settings).catch(async () => {
+			for (const one of settings) await update([one]).catch(() => {});
 		});
 	}
-	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
-}
-const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
-const lastHour = () => ({
-	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
-	until: /* @__PURE__ */ new Date()
-});
-const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const named = ({ kind, name, parent }) => ({
-	kind,
-	name,
-	...parent !== void 0 && { parent }
-});
-/** Whether an object is only there because of another one that the other catalog does not have either. */
-const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
-/** Properties that say what an object belongs to. */
-const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
-/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
-function whereabouts({ parent }, catalog) {
-	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
-	let root = nearest;
-	while (root?.parent !== void 0) root = catalog.get(root.parent);
-	return root && nearest && {
-		root,
-		part: nearest.name.slice(root.name.length)
-	};
-}
-/** Whether both are the same, of which one name is gone. */
-const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
-function whole$1(change, object) {
-	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
-		name,
-		before: null,
-		after: value
-	} : {
-		name,
-		before: value,
-		after: null
-	});
-	return {
-		change,
-		...named(object),
-		properties
-	};
-}
-function changes(before, after, run) {
-	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
-	const changed = [];
-	for (const name of names) {
-		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
-		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
-			name,
-			before: was,
-			after: is
-		});
-	}
-	return changed;
-}
-function equal(a, b) {
-	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
-	return JSON.stringify(a) === JSON.stringify(b);
-}
-const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
-/** The value with all points in time of the run made one. */
-function timeless(value, run) {
-	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
-	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
-	return value;
-}
-const day$1 = 864e5;
-const quarter = 9e5;
-/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
-function within({ since, until }, date, time, zone) {
-	const start = Date.parse(`${date}T00:00Z`);
-	if (time === void 0) return start + day$1 > since.getTime() && start <= until.getTime();
-	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
-	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
-	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
-	if (offset) return inside(at);
-	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
-	return false;
-}
-// src/run/each.ts
-/**
-* @returns the phase with what each downgrade did, and why some could not be tried, if so
-*/
-async function tryEach(lab, options) {
-	const { order, tried, watched, seconds, fresh, drop } = options;
-	let made = await fresh();
-	const started = performance.now();
-	const spent = () => (performance.now() - started) / 1e3;
-	const open = new Set(tried);
-	const stops = [];
-	const phase = {
-		id: "history-each",
-		title: "each downgrade by itself",
-		planned: [],
-		state: "ok",
-		seconds: 0,
-		steps: [],
-		stops,
-		unrestored: []
-	};
-	const after = (revision, catalog) => {
-		const differences = options.unrestored(revision, catalog);
-		if (differences.length > 0) phase.unrestored.push({
-			revision,
-			differences
-		});
-	};
-	let reason = text`the time for it was up, which is as long as the history itself takes`;
-	while (open.size > 0 && spent() < seconds) {
-		const database = made ?? await fresh();
-		made = void 0;
-		if (options.copy) {
-			await tryOnCopies(lab, database, options.copy, {
-				phase,
-				open,
-				until: () => spent() >= seconds
-			}, options);
-			await drop(database);
-			break;
-		}
-		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
-		const trials = {
-			revisions: [...open],
-			watched: [...watched],
-			seconds: seconds - spent()
-		};
-		const result = await lab.goUpTrying(revisions, database, trials, {
-			title: phase.title,
-			after
-		});
-		await drop(database);
-		for (const [index, { step }] of result.trials.entries()) {
-			const stop = stopOfTrial(result, index);
-			if (stop) stops.push(stop);
-			open.delete(step.revision);
-			phase.planned.push(step.revision);
-			phase.steps.push(step);
-		}
-		if (result.trials.at(-1)?.kept) continue;
-		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text`the upgrades below them do not run with a transaction for each`;
-		break;
-	}
-	phase.state = stops.length > 0 ? "failed" : "ok";
-	phase.seconds = spent();
-	if (open.size === 0) return { phase };
-	const left = tried.filter((id) => open.has(id));
-	return {
-		phase,
-		untried: {
-			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
-			reason: text`${reason}: ${listOf(left, 10)}`
-		}
-	};
-}
-/** Goes up one by one, and down in a copy. */
-async function tryOnCopies(lab, database, copy, { phase, open, until }, { order, watched, drop, unrestored }) {
-	const run = async (id, revision, place) => {
-		const one = {
-			...phase,
-			id,
-			planned: [revision],
-			steps: [],
-			unrestored: []
-		};
-		return {
-			one,
-			ended: await lab.run(one, place, { own: false })
-		};
-	};
-	for (const revision of order) {
-		if (open.size === 0 || until()) return;
-		if (!(await run("base", revision, database)).ended) return;
-		if (!open.delete(revision)) continue;
-		const place = await copy(database);
-		const { one, ended } = await run("history-downgrade", revision, place);
-		if (one.stop) phase.stops.push(one.stop);
-		const differences = ended && watched.includes(revision) ? unrestored(revision, await lab.snapshot(place)) : [];
-		if (differences.length > 0) phase.unrestored.push({
-			revision,
-			differences
-		});
-		phase.planned.push(revision);
-		phase.steps.push(...one.steps);
-		await drop(place);
-	}
-}
-/** What stopped the trial, where something did. */
-function stopOfTrial({ trials, hung, died, raised, place }, index) {
-	const { step, raised: own, place: at } = trials[index];
-	const { revision } = step;
-	const cutOff = index === trials.length - 1 && !step.ended && !own && (hung !== void 0 || died);
-	const what = own ?? (cutOff ? raised ?? {
-		type: "Hang",
-		message: "nothing moved",
-		frames: [],
-		traceback: ""
-	} : void 0);
-	if (!what) return void 0;
-	return {
-		revision,
-		raised: what,
-		...at ?? (cutOff ? place : void 0),
-		...cutOff && hung && { timedOut: hung }
-	};
-}
-// src/run/several.ts
-/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
-/** @param make makes a further database, as empty as the first one was */
-function several(scratch, make) {
-	const places = /* @__PURE__ */ new Map();
-	const of = (database) => {
-		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
-		places.set(database.name, known);
-		return known;
-	};
-	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
-	return {
-		...scratch,
-		async connectionFor(database, place) {
-			const known = of(database);
-			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
-			known.set(place, found);
-			return found.connection;
-		},
-		parts: (database) => of(database).size === 0 ? [{
-			label: "",
-			database
-		}] : [...of(database)].map(([place, part], index) => ({
-			label: index === 0 ? "" : nameOf$1(place),
-			database: part
-		})),
-		async clone(from, name) {
-			const copy = await scratch.clone(from, name);
-			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
-			return copy;
-		},
-		async drop(database) {
-			for (const part of [database, ...others(database)]) await scratch.drop(part);
-			places.delete(database.name);
-		},
-		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
-	};
-}
-/** The database's name in a place. */
-const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
-/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
-function joined(catalogs) {
-	const whole = /* @__PURE__ */ new Map();
-	for (const { label, catalog } of catalogs) {
-		const labelled = (name) => label === "" ? name : `[${label}] ${name}`;
-		const renamed = (key) => {
-			const object = catalog.get(key);
-			return object ? keyOf$1({
-				kind: object.kind,
-				name: labelled(object.name)
-			}) : key;
-		};
-		for (const [key, object] of catalog) {
-			const copy = {
-				...object,
-				name: labelled(object.name),
-				...object.parent !== void 0 && { parent: renamed(object.parent) },
-				...object.origins && { origins: object.origins.map(renamed) }
-			};
-			whole.set(renamed(key), copy);
-		}
-	}
-	return whole;
-}
-// src/run/laboratory.ts
-/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
-const stepOf = (revision, planned) => ({
-	revision,
-	number: planned.indexOf(revision) + 1,
-	of: planned.length
-});
-/** The phases of the pull request's revisions alone: which of their lines run is told, until all have run. */
-const WATCHED = /* @__PURE__ */ new Set([
-	"upgrade",
-	"downgrade",
-	"rows-upgrade",
-	"rows-downgrade"
-]);
-/**
-* @param start starts a process with the project loaded; called again where a fresh one is needed
-* @param evidence what is observed beside the phases is added here
-*/
-async function openLaboratory(scratch, start, evidence, progress) {
-	let driver = await start();
-	let gone = false;
-	let versionTables = [];
-	/** Directions in which every line of the watched revisions has run. */
-	const seen = /* @__PURE__ */ new Set();
-	const findVersionTables = async (database) => {
-		const names = versionTables.map(({ name }) => name);
-		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
-	};
-	const partsOf = (database) => scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}];
-	const snapshot = async (database, query) => {
-		const parts = partsOf(database);
-		if (parts.length > 1) return joined(await Promise.all(parts.map(async (part) => ({
-			...part,
-			catalog: await snapshotOf(part.database)
-		}))));
-		return snapshotOf(database, query);
-	};
-	const snapshotOf = async (database, query) => {
-		const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
-		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
-	};
-	const versionRows = async (database) => {
-		const rows = [];
-		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
-		return [...new Set(rows)].sort();
-	};
-	/** One run, in a process that can do it. */
-	const perform = async (options) => {
-		if (gone) driver = await start();
-		let result = await driver.run(options);
-		if (result.freshProcessMayHelp && result.steps.length === 0) {
-			await driver.stop();
-			driver = await start();
-			result = await driver.run(options);
-		}
-		gone = result.died || result.hung !== void 0;
-		const ours = endedByUs(result);
-		if (ours) throw ours;
-		if (result.versionTables.length > 0) versionTables = result.versionTables;
-		evidence.hasModels ||= result.models;
-		evidence.dbapi ??= result.connects[0]?.driver;
-		evidence.dialect ??= result.connects[0]?.dialect;
-		evidence.foreign.push(...result.foreign);
-		return result;
-	};
-	const run = async (phase, database, { own, after }) => {
-		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
-		progress(phase.title);
-		const started = performance.now();
-		const result = await perform({
-			direction,
-			revisions: phase.planned,
-			...connectionsOf(scratch, database),
-			...!own && { transactionPerMigration: true },
-			...WATCHED.has(phase.id) && !seen.has(direction) && { lines: true },
-			onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
-			...after && { onStep: async (step) => {
-				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
-				return "go";
-			} },
-			onHang: () => whatHangs(scratch, database)
-		});
-		phase.steps = result.steps;
-		if (WATCHED.has(phase.id) && result.steps.every(({ lines }) => lines && lines.ran.length === lines.every.length)) seen.add(direction);
-		phase.rows = {
-			found: await versionRows(database),
-			expected: [...result.expected].sort()
-		};
-		phase.stop = stopOf(result);
-		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
-		phase.state = phase.stop || !whole ? "failed" : "ok";
-		phase.seconds = (performance.now() - started) / 1e3;
-		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
-	};
-	return {
-		run,
-		goUpTrying: (revisions, database, trials, { title, after }) => perform({
-			direction: "upgrade",
-			revisions,
-			...connectionsOf(scratch, database),
-			transactionPerMigration: true,
-			trials,
-			onBegin: (revision) => progress(title, stepOf(revision, revisions)),
-			onStep: async ({ revision, inTransaction, query }) => {
-				after(revision, await snapshot(database, inTransaction ? query : void 0));
-				return "go";
-			},
-			onHang: () => whatHangs(scratch, database)
-		}),
-		snapshot: (database) => snapshot(database),
-		async check(database, options) {
-			if (!evidence.hasModels) return void 0;
-			if (gone) driver = await start();
-			const attempt = () => driver.check({
-				...options,
-				...connectionsOf(scratch, database)
-			});
-			let comparison = await attempt();
-			gone = isDead(comparison);
-			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
-				await driver.stop();
-				driver = await start();
-				comparison = await attempt();
-				gone = isDead(comparison);
-			}
-			return comparison;
-		},
-		async stamp(database, revision) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
-				const name = quoted(table);
-				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
-			}
-		},
-		async restamp(database, from, to) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
-		},
-		async unstamp(database, revisions) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
-		},
-		copyProcess: () => driver.copy(),
-		stop: () => driver.stop()
-	};
-}
-const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, scratch.catalogQuery(), []))[0])[0];
-/** Where a run connects to: one database, or one for each place that env.py wants. */
-const connectionsOf = (scratch, database) => ({
-	connection: database.connection,
-	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) }
-});
-const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
-const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
-/** What stopped a run, where something did. */
-function stopOf(result) {
-	if (!result.raised && !result.hung) return void 0;
-	const open = result.steps.find((step) => !step.ended);
-	const last = open?.statements.at(-1);
-	return {
-		...open && { revision: open.revision },
-		raised: result.raised ?? {
-			type: "Hang",
-			message: "nothing moved",
-			frames: [],
-			traceback: ""
-		},
-		...result.place ?? (last?.file !== void 0 && {
-			file: last.file,
-			line: last.line
-		}),
-		...result.hung && { timedOut: result.hung }
-	};
-}
-/** What the sessions in a database wait for, in words. */
-async function whatHangs(scratch, database) {
-	const sessions = await scratch.whoBlocks(database);
-	const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
-	if (!waiting) return {};
-	const { statement, waitingFor, blockedBy } = waiting;
-	return {
-		statement,
-		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
-	};
-}
-/**
-* A new database in which files of SQL that the settings name have run.
-*
-* @throws Failure (exit code 2) where one of them fails
-*/
-async function prepared(scratch, scripts, name = "main") {
-	const database = await scratch.create(name);
-	for (const script of scripts) await runScript(scratch, database, script);
-	return database;
-}
-/**
-* Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
-* reads the catalog, and knows its own tables.
-*/
-async function preparedAhead(scratch, scripts, together) {
-	const main = await prepared(scratch, scripts);
-	const made = together ? [main, await scratch.clone(main, "history")] : [main];
-	await readCatalog(scratch, main);
-	return made;
-}
-async function runScript(scratch, database, { file, sql }) {
-	try {
-		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
-		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
-	} catch (error) {
-		const { message, position } = error;
-		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
-		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
-			file,
-			...line !== void 0 && { line }
-		});
-	}
-}
-// src/run/phase.ts
-const TITLES = {
-	prepare: "an empty database",
-	base: "the base branch's revisions",
-	squash: "what stands for deleted revisions, from an empty database",
-	upgrade: "the pull request's revisions, up",
-	downgrade: "the pull request's revisions, down",
-	"upgrade-again": "the pull request's revisions, up again",
-	"history-downgrade": "downgrade base",
-	"history-upgrade": "upgrade head once more",
-	"rows-upgrade": "the pull request's on rows, up",
-	"rows-downgrade": "the pull request's on rows, down",
-	"rows-upgrade-again": "the pull request's on rows, up again"
-};
-/** A phase that was not run yet. */
-const phaseOf = (id, planned) => ({
-	id,
-	title: TITLES[id],
-	planned: [...planned],
-	state: "not-run",
-	seconds: 0,
-	steps: [],
-	unrestored: []
-});
-/** Records in a phase what a catalog differs in from the one that should have come back. */
-function compared(phase, what, before, after) {
-	const differences = compareCatalogs(before, after);
-	phase.compared = {
-		with: what,
-		differences
-	};
-	return differences;
-}
-/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
-const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
-// src/run/plan.ts
-/**
-* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
-* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
-*/
-async function firstDatabase(plan, ports, name = "main") {
-	const { scratch, imported, made } = ports;
-	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
-	if (!imported) return create();
-	const [table] = await scratch.tables(imported, ["alembic_version"]);
-	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
-}
-/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
-function beginningWith(first, start) {
-	let next = first;
-	return async () => {
-		const driver = next ?? await start() ?? first;
-		next = void 0;
-		return driver;
-	};
-}
-/** A database as the first revision finds it. */
-async function freshDatabase(lab, plan, ports) {
-	const database = await firstDatabase(plan, ports);
-	await standAt(lab, database, plan.baseline);
-	return database;
-}
-/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
-async function standAt(lab, database, baseline) {
-	if (baseline === void 0) return true;
-	if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return false;
-	await lab.stamp(database, baseline);
-	return true;
-}
-// src/run/history.ts
-/** Downgrade base; true: it came to its end. */
-async function historyDown(lab, database, phase, empty) {
-	const ended = await lab.run(phase, database, { own: false });
-	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-	return ended;
-}
-/** Upgrade head in the project's own transactions, as a new database gets it. */
-async function historyUp(lab, database, phase, head) {
-	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
-}
-/** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions, empty }) {
-	const foreign = [];
-	let lab;
-	let database;
-	let stopped = false;
-	const startUnlessStopped = async () => {
-		if (stopped) throw new Error("the history beside is not wanted any more");
-		return start();
-	};
-	const goUpAndDown = async () => {
-		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
-		database = await create();
-		if (!await standAt(lab, database, baseline)) return void 0;
-		const up = phaseOf("history-upgrade", revisions);
-		if (!await lab.run(up, database, { own: true })) return void 0;
-		const top = await lab.snapshot(database);
-		const down = phaseOf("history-downgrade", [...revisions].reverse());
-		const ended = await historyDown(lab, database, down, empty);
-		const { stop, rows } = down;
-		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
-			up,
-			top,
-			down,
-			ended,
-			foreign
-		};
-	};
-	const goUpAgain = async () => {
-		const before = await way;
-		if (!before?.ended || !isSuspicious(before.down)) return void 0;
-		const phase = phaseOf("history-upgrade", revisions);
-		await historyUp(lab, database, phase, before.top);
-		return phase;
-	};
-	const way = goUpAndDown().catch(() => void 0);
-	const again = goUpAgain();
-	again.catch(() => {});
-	return {
-		way,
-		again,
-		async stop() {
-			stopped = true;
-			await lab?.stop();
-			await again.catch(() => {});
-			if (database) await scratch.drop(database).catch(() => {});
-		}
-	};
-}
-// src/run/unreached.ts
-const WAYS_DOWN = /* @__PURE__ */ new Set(["downgrade", "history-downgrade"]);
-/**
-* Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
-*
-* @param since what differs from the state before one of the added revisions
-* @returns the phase, which is part of the evidence then; undefined where there is nothing to try
-*/
-async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, watched, since }) {
-	const known = evidence.phases.flatMap(({ id, stop }) => stop && WAYS_DOWN.has(id) ? [stop] : []);
-	const cutOff = new Set(known.flatMap(({ timedOut, raised, revision }) => timedOut || raised.type === "ProcessDied" ? [revision] : []));
-	const tried = wanted.filter((id) => !cutOff.has(id));
-	if (tried.length === 0) return void 0;
-	const took = (...ids) => evidence.phases.reduce((sum, { id, seconds }) => ids.includes(id) ? sum + seconds : sum, 0);
-	const { phase, untried } = await tryEach(lab, {
-		order,
-		tried,
-		watched: tried.filter((id) => watched.includes(id)),
-		seconds: Math.max(4, 2 * took("base", "upgrade") + took("history-downgrade")),
-		fresh: () => freshDatabase(lab, plan, ports),
-		...places(ports.scratch),
-		unrestored: since
-	});
-	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
-	phase.stops = phase.stops.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
-	evidence.phases.push(phase);
-	if (untried) evidence.notes.push(untried);
-	if (evidence.phases.some(({ id, stop }) => id === "history-downgrade" && stop)) evidence.notes.push({
-		what: "what downgrades of old revisions leave behind",
-		reason: text`downgrade base did not reach the empty database, and each by itself is only seen to pass or to fail`
-	});
-	return phase;
-}
-/** Files are copied in no time, clusters are not. */
-const places = ({ dialect, clone, drop }) => ({
-	drop,
-	...dialect === "sqlite" && { copy: (database) => clone(database, "trial") }
-});
-// src/run/base-history.ts
-/**
-* What the base branch's own files do on their own, to tell old faults from new ones.
-*
-* It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
-* left out there, since nobody knows whose fault it is.
-*
-* @param from B0 where it was reached; else the base revisions are run from an empty database first
-*/
-async function baseHistory(plan, ports, evidence, applied, from) {
-	const { base, scratch, progress } = ports;
-	const driver = await base();
-	if (!driver) return void 0;
-	const { order } = await driver.loaded;
-	const planned = order.filter((id) => applied.planned.includes(id));
-	const phases = [
-		phaseOf("base", planned),
-		phaseOf("history-downgrade", [...planned].reverse()),
-		phaseOf("history-upgrade", planned)
-	];
-	const observed = {
-		...evidence,
-		order: [...order],
-		base: new Set(order),
-		phases: [...phases],
-		foreign: [],
-		notes: []
-	};
-	const lab = await openLaboratory(scratch, beginningWith(driver, base), observed, (phase, step) => progress(`${phase}, with the base branch's files`, step));
-	try {
-		if ("database" in from) {
-			phases[0].steps = applied.steps;
-			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
-			const each = await from.each;
-			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
-			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && !reached.has(id));
-			if (tried.length > 0) {
-				const { phase } = await tryEach(lab, {
-					order: planned,
-					tried,
-					watched: [],
-					seconds: Math.max(4, 2 * (each ?? applied).seconds),
-					fresh: () => freshDatabase(lab, plan, {
-						...ports,
-						imported: void 0
-					}),
-					...places(scratch),
-					unrestored: () => []
-				});
-				observed.phases.push(phase);
-				const judged = new Set(phase.planned);
-				if (each) each.stops = each.stops.filter(({ revision }) => !tried.includes(revision) || judged.has(revision));
-			}
-		} else {
-			const database = await prepared(scratch, from.scripts, "base");
-			await lab.run(phases[0], database, { own: false });
-		}
-		return observed;
-	} finally {
-		await lab.stop();
-	}
-}
-// src/run/models.ts
-/** Models in there are meant for nobody's database. */
-const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
-/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
-async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }) {
-	const files = changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file));
-	const head = await lab.check(main, { changed: files });
-	const asked = head && head.differences.length > 0 && !everythingIsNew ? head : void 0;
-	const tables = asked ? tablesOf(asked) : [];
-	const own = asked && onBase?.(tables, files);
-	own?.catch(() => {});
-	let base;
-	const same = asked && !onBase ? asked : void 0;
-	const needed = same ? same.differences.some(({ table }) => touches(schema, table)) : false;
-	const compareHere = async (database) => {
-		const comparison = await lab.check(database, { tables });
-		base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
-	};
-	return {
-		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
-		async cameBack(database) {
-			if (needed && !base) await compareHere(database);
-		},
-		async settle(evidence, again) {
-			const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
-			if (why) evidence.notes.push({
-				what: "whether the models match the migrations",
-				reason: why
-			});
-			if (!head || why) return;
-			if (needed && !base) {
-				const database = await again();
-				if (database) await compareHere(database);
-			}
-			const other = await own ?? base ?? (needed ? text`the base branch's database could not be made again` : same ?? nothing);
-			evidence.models = sorted(head, other, schema, changed);
-			if (evidence.models.baseUnknown) evidence.notes.push({
-				what: "which differences of the models the base branch has already",
-				reason: evidence.models.baseUnknown
-			});
-		}
-	};
-}
-const nothing = {
-	differences: [],
-	declared: {}
-};
-function whyNot({ raised, contexts }) {
-	if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
-	return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : void 0;
-}
-/** What makes two differences the same, on the base branch and at head. */
-const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
-	kind,
-	change,
-	table,
-	name,
-	property
-]);
-const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
-/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
-function touches(schema, table) {
-	if (table === null) return true;
-	const name = table.slice(table.lastIndexOf(".") + 1);
-	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
-	return schema.some(({ name: changed, properties }) => words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)));
-}
-/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
-function sorted(head, base, schema, changed) {
-	if (!("differences" in base)) {
-		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches(schema, table);
-		return {
-			differences: head.differences.map((one) => ({
-				...one,
-				old: !isNew(one)
-			})),
-			baseUnknown: base
-		};
-	}
-	const known = new Set(base.differences.map(keyOf));
-	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches(schema, table) && head.declared[table] === base.declared[table];
-	return { differences: head.differences.map((one) => ({
-		...one,
-		old: known.has(keyOf(one)) || untouched(one)
-	})) };
-}
-function shared(start) {
-	let idle;
-	return {
-		async take() {
-			const driver = idle ?? await start();
-			idle = void 0;
-			return driver;
-		},
-		give: (driver) => void (idle = driver),
-		stop: async () => idle?.stop()
-	};
-}
-/** Compares the base branch's own models with its database. A text says why that tells nothing. */
-async function compareBase(processes, options) {
-	const driver = await processes.take();
-	if (!driver) return text`the base branch's own files cannot be loaded here`;
-	const comparison = await driver.check(options);
-	processes.give(driver);
-	return whyUnreliable(comparison) ?? comparison;
-}
-/** Why what was compared on the base branch says nothing; undefined where it does. */
-function whyUnreliable({ raised, strays, sources }) {
-	if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
-	if (strays.length > 0) return text`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
-	if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
 }
 // src/postgres/tables.ts
 const QUERY = `
@@ -4871,12 +4053,12 @@ async function readShapes(query, oids) {
 // src/postgres/values.ts
 /** At this number of a column's values stands one that fills its type. */
 const LARGE = 4;
-const DAY$1 = 864e5;
+const DAY$2 = 864e5;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
-const day = (n) => new Date(FIRST_DAY + n * DAY$1).toISOString().slice(0, 10);
+const day$1 = (n) => new Date(FIRST_DAY + n * DAY$2).toISOString().slice(0, 10);
 const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 /** The n-th whole number for a type of so many bytes; `LARGE` gives one that the next smaller type cannot hold. */
-const whole = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
+const whole$1 = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
 /** A text of at most `length` characters. */
 function textOf$1(n, manner, length, name) {
 	if (length < 8) {
@@ -4906,9 +4088,9 @@ const spans = {
 	int8: (n) => [String(n * 10), String(n * 10 + 5)],
 	numeric: (n) => [String(n * 10), String(n * 10 + 5)],
 	float8: (n) => [String(n * 10), String(n * 10 + 5)],
-	date: (n) => [day(n * 10), day(n * 10 + 5)],
-	timestamp: (n) => [`${day(n * 10)} 08:00:00`, `${day(n * 10 + 5)} 09:00:00`],
-	timestamptz: (n) => [`${day(n * 10)} 08:00:00+00`, `${day(n * 10 + 5)} 09:00:00+00`]
+	date: (n) => [day$1(n * 10), day$1(n * 10 + 5)],
+	timestamp: (n) => [`${day$1(n * 10)} 08:00:00`, `${day$1(n * 10 + 5)} 09:00:00`],
+	timestamptz: (n) => [`${day$1(n * 10)} 08:00:00+00`, `${day$1(n * 10 + 5)} 09:00:00+00`]
 };
 const clock = (n) => `0${n % 10}:${String(n * 7 % 60).padStart(2, "0")}:15`;
 const dimensions = ({ modifier }) => modifier > 0 ? modifier : 3;
@@ -4930,9 +4112,9 @@ const point = (n, _, { sql = "" }) => {
 /** An object or a list, as the default is; where there is none, plain rows have what the others have not. */
 const json = (n, manner, { default: usual = "" }) => usual.startsWith("'[") || manner === "plain" && !usual.startsWith("'{") ? n % 2 === 0 ? "[]" : `["${n}"]` : `{"key": ${n}}`;
 const MAKERS = {
-	int2: (n, manner) => whole(n, manner, 200),
-	int4: (n, manner) => whole(n, manner, 1e5),
-	int8: (n, manner) => whole(n, manner, 5e9),
+	int2: (n, manner) => whole$1(n, manner, 200),
+	int4: (n, manner) => whole$1(n, manner, 1e5),
+	int8: (n, manner) => whole$1(n, manner, 5e9),
 	oid: (n) => String(n + 1),
 	numeric: (n, manner, { modifier }) => numeric(n, manner, modifier),
 	float4: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
@@ -4946,11 +4128,11 @@ const MAKERS = {
 	name: (n, manner, { name = "" }) => textOf$1(n, manner, 63, name),
 	char: (n) => String.fromCodePoint(97 + n % 26),
 	bytea: (n) => `\\x${hex(n, 4)}`,
-	date: (n) => day(n),
+	date: (n) => day$1(n),
 	time: clock,
 	timetz: (n) => `${clock(n)}+00`,
-	timestamp: (n, manner) => manner === "plain" ? day(n) : `${day(n)} ${clock(n)}.25`,
-	timestamptz: (n, manner) => manner === "plain" ? `${day(n)} 00:00:00+00` : `${day(n)} ${clock(n)}.25+00`,
+	timestamp: (n, manner) => manner === "plain" ? day$1(n) : `${day$1(n)} ${clock(n)}.25`,
+	timestamptz: (n, manner) => manner === "plain" ? `${day$1(n)} 00:00:00+00` : `${day$1(n)} ${clock(n)}.25+00`,
 	interval: (n) => `${n + 1} days 01:02:03`,
 	uuid: (n) => `00000000-0000-4000-8000-${hex(n + 1, 12)}`,
 	json,
@@ -5555,6 +4737,1659 @@ function candidates(shapes, column, conditions, manner) {
 		...extra
 	])];
 }
+// src/postgres/compare.ts
+/** What matters most to a reader comes first; kinds that are not named here come last. */
+const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
+/**
+* What must be done to `before` to get `after`, most important first, then by name.
+*
+* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
+* its origin does it (a partition's column). A renamed object is one removed and one added.
+*
+* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
+* literal each time it is run.
+*
+* @param run when the migrations ran; by default, the last hour
+*/
+function compareCatalogs(before, after, run = lastHour()) {
+	const differences = [];
+	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
+	for (const [key, object] of after) {
+		const old = before.get(key);
+		if (!old) {
+			if (!follows(object, after, before)) differences.push(whole("added", object));
+			continue;
+		}
+		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
+		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
+			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
+			return then && now && equal(then[name], was) && equal(now[name], is);
+		}));
+		if (properties.length > 0) differences.push({
+			change: "changed",
+			...named$1(object),
+			properties
+		});
+	}
+	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
+}
+const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
+const lastHour = () => ({
+	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
+	until: /* @__PURE__ */ new Date()
+});
+const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const named$1 = ({ kind, name, parent }) => ({
+	kind,
+	name,
+	...parent !== void 0 && { parent }
+});
+/** Whether an object is only there because of another one that the other catalog does not have either. */
+const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
+/** Properties that say what an object belongs to. */
+const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
+/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
+function whereabouts({ parent }, catalog) {
+	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
+	let root = nearest;
+	while (root?.parent !== void 0) root = catalog.get(root.parent);
+	return root && nearest && {
+		root,
+		part: nearest.name.slice(root.name.length)
+	};
+}
+/** Whether both are the same, of which one name is gone. */
+const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
+function whole(change, object) {
+	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
+		name,
+		before: null,
+		after: value
+	} : {
+		name,
+		before: value,
+		after: null
+	});
+	return {
+		change,
+		...named$1(object),
+		properties
+	};
+}
+function changes(before, after, run) {
+	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
+	const changed = [];
+	for (const name of names) {
+		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
+		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
+			name,
+			before: was,
+			after: is
+		});
+	}
+	return changed;
+}
+function equal(a, b) {
+	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
+	return JSON.stringify(a) === JSON.stringify(b);
+}
+const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
+/** The value with all points in time of the run made one. */
+function timeless(value, run) {
+	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
+	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
+	return value;
+}
+const day = 864e5;
+const quarter = 9e5;
+/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
+function within({ since, until }, date, time, zone) {
+	const start = Date.parse(`${date}T00:00Z`);
+	if (time === void 0) return start + day > since.getTime() && start <= until.getTime();
+	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
+	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
+	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
+	if (offset) return inside(at);
+	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
+	return false;
+}
+// src/run/executed.ts
+const READS = /^(?:select|with|show|values|table|explain)\b/i;
+/** What may change something in spite of that: a part that writes, or a function that is not known to read alone. */
+const WRITES = /\b(?:insert|update|delete|merge|into)\b|\b(?:setval|nextval|set_config|pg_notify|lo_\w+|dblink\w*|\w*(?:create|add|drop|attach|detach|refresh|run|migrate|backfill|convert|apply|move|alter|fill|populate)\w*)\s*\(/i;
+/** Whether a statement only asks: what it is told shows in what follows. */
+const isQuestion = (sql) => {
+	const plain = folded$1(sql).replaceAll(/'(?:[^']|'')*'/g, "''");
+	return READS.test(plain) && !WRITES.test(plain);
+};
+/** All that was executed, as a rendering has it; what failed and was passed over carries its SQLSTATE. */
+const statementsOf = ({ statements }) => statements.map(({ sql, exact = {
+	sql,
+	parameters: []
+}, error }) => error ? {
+	...exact,
+	sql: `${exact.sql}\n-- fails: ${error.sqlstate ?? error.message}`
+} : exact);
+const VARIES = "<varies>";
+const TOKEN = /'(?:[^']|'')*'|\w+|\s+|[^\w\s]/g;
+/** Undefined where more than single values differ. */
+function steady(one, other) {
+	const [tokens, others] = [one.match(TOKEN) ?? [], other.match(TOKEN) ?? []];
+	if (tokens.length !== others.length) return void 0;
+	return {
+		tokens,
+		varies: new Set(tokens.flatMap((token, index) => token === others[index] ? [] : [index]))
+	};
+}
+/** The key without what varies, as far as another key has the same places. */
+function masked(key, { tokens, varies }) {
+	const own = varies.size === 0 ? void 0 : key.match(TOKEN);
+	return own?.length === tokens.length ? own.map((token, index) => varies.has(index) ? VARIES : token).join("") : key;
+}
+const effectOf = async (doing) => parsedUnits(statementsOf(doing.step).filter(({ sql }) => !isQuestion(sql)));
+const named = (rows) => new Map([...rows.values()].map((held) => [held.name, held]));
+const isMoment = (value, type) => value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY$1;
+const DAY$1 = 864e5;
+function noiseOf(one, other) {
+	const noise = /* @__PURE__ */ new Map();
+	const others = named(other);
+	for (const held of one.values()) {
+		const again = others.get(held.name);
+		const columns = held.columns.flatMap(({ name, type }, at) => {
+			const now = held.rows?.some((row) => isMoment(row[at] ?? null, type));
+			const differs = held.rows?.some((row, index) => row[at] !== again?.rows?.[index]?.[at]);
+			return now || differs ? [name] : [];
+		});
+		if (columns.length > 0) noise.set(held.name, new Set(columns));
+	}
+	return noise;
+}
+/** Rows as texts, whatever their order; of values that vary only whether there is one. */
+function rowTexts(held, noise) {
+	const order = held.columns.map(({ name }, at) => ({
+		name,
+		at
+	})).sort((a, b) => a.name.localeCompare(b.name));
+	return held.rows?.map((row) => JSON.stringify(order.map(({ name, at }) => noise?.has(name) && row[at] !== null ? `${name}: ${VARIES}` : `${name}: ${row[at] ?? "NULL"}`))).sort();
+}
+const MOST_ROWS_SHOWN = 5;
+/** Rows that only one of both has, table by table. */
+function rowDifferences(before, after, noise) {
+	const lines = {
+		before: [],
+		after: []
+	};
+	const others = named(after);
+	for (const held of before.values()) {
+		const [own, other] = [rowTexts(held, noise.get(held.name)), others.get(held.name) && rowTexts(others.get(held.name), noise.get(held.name))];
+		if (!own || !other || own.join("\n") === other.join("\n")) continue;
+		const only = (these, those) => {
+			const left = [...those];
+			return these.filter((row) => {
+				const at = left.indexOf(row);
+				if (at !== -1) left.splice(at, 1);
+				return at === -1;
+			});
+		};
+		const shown = (rows) => {
+			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => `-- ${held.name}: ${JSON.parse(row).join(", ")}`);
+			return rows.length > few.length ? [...few, `-- ${held.name}: … (${rows.length - few.length} more rows)`] : few;
+		};
+		lines.before.push(...shown(only(own, other)));
+		lines.after.push(...shown(only(other, own)));
+	}
+	return lines;
+}
+/**
+* Compares what the old version did, twice, with what the new one did, on copies of one database.
+*
+* @param rows whose rows they met
+*/
+async function compareDoings(before, again, after, rows) {
+	const [old, repeated, now] = await Promise.all([
+		before,
+		again,
+		after
+	].map(effectOf));
+	const unsteady = text`it does something else each time that it runs`;
+	if ([
+		before,
+		again,
+		after
+	].some(({ step }) => (step.unreported ?? 0) > 0)) return {
+		kind: "unknown",
+		reason: text`it executes too many statements to compare them`,
+		rendered: true
+	};
+	if (old.length !== repeated.length) return {
+		kind: "unknown",
+		reason: unsteady,
+		rendered: true
+	};
+	const patterns = old.map(({ key }, index) => steady(key, repeated[index].key));
+	if (patterns.includes(void 0)) return {
+		kind: "unknown",
+		reason: unsteady,
+		rendered: true
+	};
+	const [units, second] = [old, now].map((side) => side.map((unit, index) => patterns[index] ? {
+		...unit,
+		key: masked(unit.key, patterns[index])
+	} : unit));
+	const varying = new Set(compareCatalogs(before.catalog, again.catalog).map(({ kind, name }) => `${kind} ${name}`));
+	const catalog = compareCatalogs(before.catalog, after.catalog).filter(({ kind, name }) => !varying.has(`${kind} ${name}`));
+	const inRows = rowDifferences(before.rows, after.rows, noiseOf(before.rows, again.rows));
+	const sameRows = inRows.before.length + inRows.after.length === 0;
+	const keys = (list) => list.map(({ key }) => key);
+	const [one, other] = [units, second].map((list) => list.filter(({ sql }) => !isSetting(sql)));
+	const sameStatements = keys(one).sort().join("\n") === keys(other).sort().join("\n");
+	const executed = {
+		rows,
+		sameRows,
+		sameCatalog: catalog.length === 0
+	};
+	if (!sameStatements) {
+		const parts = differing$1(one, other);
+		return {
+			kind: "different",
+			before: [...parts[0].map(({ sql }) => sql), ...inRows.before],
+			after: [...parts[1].map(({ sql }) => sql), ...inRows.after],
+			data: parts.some((part) => part.some(({ sql }) => isData(sql))) || !sameRows,
+			executed
+		};
+	}
+	if (!sameRows || catalog.length > 0) return {
+		kind: "different",
+		before: inRows.before,
+		after: [...inRows.after, ...catalog.map((difference) => `-- ${plain(describeState(difference))}`)],
+		data: !sameRows,
+		executed
+	};
+	if (keys(units).sort().join("\n") === keys(second).sort().join("\n")) return {
+		kind: "same",
+		executed
+	};
+	const settings = [units, second].map((list) => list.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
+	return {
+		kind: "settings-only",
+		before: settings[0],
+		after: settings[1]
+	};
+}
+// src/run/hidden.ts
+/** What differs between two versions of a revision's code, and need not show where both were executed on some rows. Pure. */
+/** With more tokens than this between the first and the last difference nothing is said to be the same. */
+const MOST_TOKENS = 4e3;
+/** What decides whether something runs. */
+const DECIDES = /^(?:==|!=|<|>|<=|>=|not|and|or|in|is|if|elif|while|except|continue|break)$/;
+const VALUE = /^(?:True|False|None)$/;
+/**
+* Why equal statements do not prove equal work: the first difference between both versions that they need not show.
+*
+* A line must have run, a text must stand in a statement; numbers and conditions show on the rows alone that happen to meet them.
+*
+* @returns undefined where nothing is hidden
+*/
+function hidden(before, after) {
+	const sides = [before, after].map((side) => ({
+		...side,
+		tokens: meaningful(side.source)
+	}));
+	const [first, second] = [sides[0], sides[1]];
+	const changed = differing(first.tokens, second.tokens);
+	if (!changed) return text`too much of its code changed`;
+	for (const [index, side] of sides.entries()) {
+		const line = unrunLine(side, changed[index]);
+		if (line !== void 0) return text`line ${line}${index === 0 ? " of the old version" : ""} never ran`;
+	}
+	const decisions = changed.map((tokens) => sorted$1(tokens.filter(({ text: word }) => DECIDES.test(word))));
+	if (decisions[0] !== decisions[1]) return text`what it decides by changed, and other rows may meet that`;
+	const moved = sides.map(({ tokens }, index) => new Map(changed[index].map((token) => [token, surroundings(tokens, token)])));
+	const [ours, theirs] = moved.map((all) => new Set(all.values()));
+	const alone = [...moved[0], ...moved[1]].flatMap(([token, around]) => ours.has(around) && theirs.has(around) ? [] : [token]);
+	const settled = new Set(alone);
+	for (const [index, tokens] of changed.entries()) changed[index] = tokens.filter((token) => settled.has(token));
+	const values = changed.map((tokens) => tokens.filter(({ kind, text: word }) => kind === "number" || VALUE.test(word)));
+	if (!isNamed(values[0], values[1], [before.source, after.source])) {
+		const [value] = [...values[1], ...values[0]];
+		if (value) return text`the value ${code(value.text)} in its code changed, and other rows may meet that`;
+	}
+	for (const [index, side] of sides.entries()) {
+		const said = side.statements.map(({ sql, parameters }) => `${folded$1(sql)}\n${parameters.flat().join("\n")}`).join("\n");
+		const untold = changed[index].filter(({ kind }) => kind === "string").find((token) => !piecesOf(token.text).every((piece) => said.includes(piece)));
+		if (untold) return text`${code(shortened$1(untold.text))} in its code changed, and no statement shows it`;
+	}
+}
+/** A token with what stands around it: what only went elsewhere takes that along. */
+function surroundings(tokens, token) {
+	const at = tokens.indexOf(token);
+	return JSON.stringify(tokens.slice(Math.max(0, at - 2), at + 2).map(keyOf$1));
+}
+const sorted$1 = (tokens) => tokens.map(({ text: word }) => word).sort().join(" ");
+const shortened$1 = (written) => {
+	const line = written.replaceAll(/\s+/g, " ");
+	return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+};
+/** A single value that became, or was, a constant of the module. */
+function isNamed(before, after, sources) {
+	if (before.length !== 1 || after.length !== 1 || before[0].text !== after[0].text) return before.length + after.length === 0;
+	const constant = new RegExp(`^[A-Za-z_]\\w*(?:\\s*:[^=\\n]+)?\\s*=\\s*${before[0].text.replaceAll(".", "\\.")}\\s*(?:#.*)?$`, "m");
+	return sources.some((source) => constant.test(source));
+}
+const LAYOUT = /* @__PURE__ */ new Set([
+	"newline",
+	"indent",
+	"dedent",
+	"end"
+]);
+/** Commas and parentheses come and go with the layout. */
+const PUNCTUATION = /^[(),;]$/;
+/** The tokens without layout and without strings that stand by themselves, as docstrings do. */
+function meaningful(source) {
+	const { tokens } = tokenize(source);
+	return tokens.filter(({ kind, text: word }, index) => !LAYOUT.has(kind) && !PUNCTUATION.test(word) && !(kind === "string" && LAYOUT.has(tokens[index - 1]?.kind ?? "newline") && LAYOUT.has(tokens[index + 1]?.kind ?? "end")));
+}
+/** Equal keys: the same token, however it is quoted. */
+const keyOf$1 = ({ kind, text: word }) => kind === "string" ? JSON.stringify(contentOf(word)) : word;
+/** The tokens of both that are not part of the longest sequence that they share. */
+function differing(first, second) {
+	const keys = [first.map(keyOf$1), second.map(keyOf$1)];
+	let head = 0;
+	while (head < Math.min(first.length, second.length) && keys[0][head] === keys[1][head]) head += 1;
+	let tail = 0;
+	const most = Math.min(first.length, second.length) - head;
+	while (tail < most && keys[0].at(-1 - tail) === keys[1].at(-1 - tail)) tail += 1;
+	const [a, b] = [keys[0].slice(head, first.length - tail), keys[1].slice(head, second.length - tail)];
+	if (a.length > MOST_TOKENS || b.length > MOST_TOKENS) return void 0;
+	const width = b.length + 1;
+	const shared = new Uint16Array((a.length + 1) * width);
+	for (let i = a.length - 1; i >= 0; i--) for (let j = b.length - 1; j >= 0; j--) shared[i * width + j] = a[i] === b[j] ? shared[(i + 1) * width + j + 1] + 1 : Math.max(shared[(i + 1) * width + j], shared[i * width + j + 1]);
+	const result = [[], []];
+	for (let i = 0, j = 0; i < a.length || j < b.length;) if (i < a.length && j < b.length && a[i] === b[j]) [i, j] = [i + 1, j + 1];
+	else if (j === b.length || i < a.length && shared[(i + 1) * width + j] >= shared[i * width + j + 1]) result[0].push(first[head + i++]);
+	else result[1].push(second[head + j++]);
+	return result;
+}
+/** The first line of a function that holds one of the tokens and did not run. */
+function unrunLine({ source, lines: { every, ran } }, tokens) {
+	if (tokens.length === 0) return void 0;
+	const position = positionsIn(source);
+	const functions = parseModule(source).module.items.flatMap((item) => item && (item.kind === "FunctionDef" || item.kind === "ClassDef") ? [{
+		start: item.start,
+		end: item.end,
+		from: position(item.start).line,
+		to: position(item.end).line
+	}] : []);
+	for (const { start } of tokens) {
+		const around = functions.find((one) => one.start <= start && start < one.end);
+		if (!around) continue;
+		const { line } = position(start);
+		const inside = [...every].filter((one) => one > around.from && one <= around.to);
+		const nearest = Math.max(...inside.filter((one) => one <= line));
+		if (!(nearest > 0 ? ran.has(nearest) : inside.some((one) => ran.has(one)))) return line;
+	}
+}
+const STRING = /^([A-Za-z]*)('''|"""|'|")([\s\S]*)\2$/;
+/** What stands between the quotes, as Python reads it. */
+function contentOf(written) {
+	const [, prefix = "", , content = written] = STRING.exec(written) ?? [];
+	const value = stringValue(content, {
+		raw: /r/i.test(prefix),
+		bytes: false
+	});
+	return typeof value === "string" ? value : content;
+}
+/** What is put into a text as it is used: `{name}`, `%s`, `:name`. */
+const PLACES = /\{[^{}]*\}|%\([^)]*\)[a-z]|%[a-z]|(?<![:\w]):[A-Za-z_]\w*/g;
+/** The parts of a text that must be found in a statement; a text of a letter or two is found everywhere. */
+function piecesOf(written) {
+	const words = contentOf(written).split(PLACES).map((part) => folded$1(part).trim()).filter((part) => /[^\s,();]/.test(part));
+	return words.some((part) => part.length < 3) ? ["\0"] : words;
+}
+// src/run/several.ts
+/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
+/** @param make makes a further database, as empty as the first one was */
+function several(scratch, make) {
+	const places = /* @__PURE__ */ new Map();
+	const of = (database) => {
+		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
+		places.set(database.name, known);
+		return known;
+	};
+	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
+	return {
+		...scratch,
+		async connectionFor(database, place) {
+			const known = of(database);
+			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
+			known.set(place, found);
+			return found.connection;
+		},
+		parts: (database) => of(database).size === 0 ? [{
+			label: "",
+			database
+		}] : [...of(database)].map(([place, part], index) => ({
+			label: index === 0 ? "" : nameOf$1(place),
+			database: part
+		})),
+		async clone(from, name) {
+			const copy = await scratch.clone(from, name);
+			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
+			return copy;
+		},
+		async drop(database) {
+			for (const part of [database, ...others(database)]) await scratch.drop(part);
+			places.delete(database.name);
+		},
+		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
+	};
+}
+/** The database's name in a place. */
+const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
+/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
+function joined(catalogs) {
+	const whole = /* @__PURE__ */ new Map();
+	for (const { label, catalog } of catalogs) {
+		const labelled = (name) => label === "" ? name : `[${label}] ${name}`;
+		const renamed = (key) => {
+			const object = catalog.get(key);
+			return object ? keyOf$2({
+				kind: object.kind,
+				name: labelled(object.name)
+			}) : key;
+		};
+		for (const [key, object] of catalog) {
+			const copy = {
+				...object,
+				name: labelled(object.name),
+				...object.parent !== void 0 && { parent: renamed(object.parent) },
+				...object.origins && { origins: object.origins.map(renamed) }
+			};
+			whole.set(renamed(key), copy);
+		}
+	}
+	return whole;
+}
+// src/run/laboratory.ts
+/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
+const stepOf = (revision, planned) => ({
+	revision,
+	number: planned.indexOf(revision) + 1,
+	of: planned.length
+});
+/** The phases of the pull request's revisions alone: which of their lines run is told, until all have run. */
+const WATCHED = /* @__PURE__ */ new Set([
+	"upgrade",
+	"downgrade",
+	"rows-upgrade",
+	"rows-downgrade"
+]);
+/**
+* @param start starts a process with the project loaded; called again where a fresh one is needed
+* @param evidence what is observed beside the phases is added here
+*/
+async function openLaboratory(scratch, start, evidence, progress) {
+	let driver = await start();
+	let gone = false;
+	let versionTables = [];
+	/** Directions in which every line of the watched revisions has run. */
+	const seen = /* @__PURE__ */ new Set();
+	const findVersionTables = async (database) => {
+		const names = versionTables.map(({ name }) => name);
+		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+	};
+	const partsOf = (database) => scratch.parts?.(database) ?? [{
+		label: "",
+		database
+	}];
+	const snapshot = async (database, query) => {
+		const parts = partsOf(database);
+		if (parts.length > 1) return joined(await Promise.all(parts.map(async (part) => ({
+			...part,
+			catalog: await snapshotOf(part.database)
+		}))));
+		return snapshotOf(database, query);
+	};
+	const snapshotOf = async (database, query) => {
+		const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
+		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
+	};
+	const versionRows = async (database) => {
+		const rows = [];
+		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+		return [...new Set(rows)].sort();
+	};
+	/** One run, in a process that can do it. */
+	const perform = async (options) => {
+		if (gone) driver = await start();
+		let result = await driver.run(options);
+		if (result.freshProcessMayHelp && result.steps.length === 0) {
+			await driver.stop();
+			driver = await start();
+			result = await driver.run(options);
+		}
+		gone = result.died || result.hung !== void 0;
+		const ours = endedByUs(result);
+		if (ours) throw ours;
+		if (result.versionTables.length > 0) versionTables = result.versionTables;
+		evidence.hasModels ||= result.models;
+		evidence.dbapi ??= result.connects[0]?.driver;
+		evidence.dialect ??= result.connects[0]?.dialect;
+		evidence.foreign.push(...result.foreign);
+		return result;
+	};
+	const run = async (phase, database, { own, after, exact }) => {
+		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
+		progress(phase.title);
+		const started = performance.now();
+		const result = await perform({
+			direction,
+			revisions: phase.planned,
+			...connectionsOf(scratch, database),
+			...!own && { transactionPerMigration: true },
+			...exact ? {
+				exact,
+				lines: true
+			} : WATCHED.has(phase.id) && !seen.has(direction) && { lines: true },
+			onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
+			...after && { onStep: async (step) => {
+				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
+				return "go";
+			} },
+			onHang: () => whatHangs(scratch, database)
+		});
+		phase.steps = result.steps;
+		if (WATCHED.has(phase.id) && result.steps.every(({ lines }) => lines && lines.ran.length === lines.every.length)) seen.add(direction);
+		phase.rows = {
+			found: await versionRows(database),
+			expected: [...result.expected].sort()
+		};
+		phase.stop = stopOf$1(result);
+		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
+		phase.state = phase.stop || !whole ? "failed" : "ok";
+		phase.seconds = (performance.now() - started) / 1e3;
+		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
+	};
+	return {
+		run,
+		goUpTrying: (revisions, database, trials, { title, after }) => perform({
+			direction: "upgrade",
+			revisions,
+			...connectionsOf(scratch, database),
+			transactionPerMigration: true,
+			trials,
+			onBegin: (revision) => progress(title, stepOf(revision, revisions)),
+			onStep: async ({ revision, inTransaction, query }) => {
+				after(revision, await snapshot(database, inTransaction ? query : void 0));
+				return "go";
+			},
+			onHang: () => whatHangs(scratch, database)
+		}),
+		snapshot: (database) => snapshot(database),
+		async check(database, options) {
+			if (!evidence.hasModels) return void 0;
+			if (gone) driver = await start();
+			const attempt = () => driver.check({
+				...options,
+				...connectionsOf(scratch, database)
+			});
+			let comparison = await attempt();
+			gone = isDead(comparison);
+			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
+				await driver.stop();
+				driver = await start();
+				comparison = await attempt();
+				gone = isDead(comparison);
+			}
+			return comparison;
+		},
+		async stamp(database, revision) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
+				const name = quoted(table);
+				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
+			}
+		},
+		async restamp(database, from, to) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
+		},
+		async unstamp(database, revisions) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
+		},
+		copyProcess: () => driver.copy(),
+		stop: () => driver.stop()
+	};
+}
+const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, scratch.catalogQuery(), []))[0])[0];
+/** Where a run connects to: one database, or one for each place that env.py wants. */
+const connectionsOf = (scratch, database) => ({
+	connection: database.connection,
+	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) }
+});
+const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
+const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
+/** What stopped a run, where something did. */
+function stopOf$1(result) {
+	if (!result.raised && !result.hung) return void 0;
+	const open = result.steps.find((step) => !step.ended);
+	const last = open?.statements.at(-1);
+	return {
+		...open && { revision: open.revision },
+		raised: result.raised ?? {
+			type: "Hang",
+			message: "nothing moved",
+			frames: [],
+			traceback: ""
+		},
+		...result.place ?? (last?.file !== void 0 && {
+			file: last.file,
+			line: last.line
+		}),
+		...result.hung && { timedOut: result.hung }
+	};
+}
+/** What the sessions in a database wait for, in words. */
+async function whatHangs(scratch, database) {
+	const sessions = await scratch.whoBlocks(database);
+	const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
+	if (!waiting) return {};
+	const { statement, waitingFor, blockedBy } = waiting;
+	return {
+		statement,
+		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
+	};
+}
+/**
+* A new database in which files of SQL that the settings name have run.
+*
+* @throws Failure (exit code 2) where one of them fails
+*/
+async function prepared(scratch, scripts, name = "main") {
+	const database = await scratch.create(name);
+	for (const script of scripts) await runScript(scratch, database, script);
+	return database;
+}
+/**
+* Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
+* reads the catalog, and knows its own tables.
+*/
+async function preparedAhead(scratch, scripts, together) {
+	const main = await prepared(scratch, scripts);
+	const made = together ? [main, await scratch.clone(main, "history")] : [main];
+	await readCatalog(scratch, main);
+	return made;
+}
+async function runScript(scratch, database, { file, sql }) {
+	try {
+		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
+		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
+	} catch (error) {
+		const { message, position } = error;
+		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
+		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
+			file,
+			...line !== void 0 && { line }
+		});
+	}
+}
+// src/run/phase.ts
+const TITLES = {
+	prepare: "an empty database",
+	base: "the base branch's revisions",
+	squash: "what stands for deleted revisions, from an empty database",
+	upgrade: "the pull request's revisions, up",
+	downgrade: "the pull request's revisions, down",
+	"upgrade-again": "the pull request's revisions, up again",
+	"history-downgrade": "downgrade base",
+	"history-upgrade": "upgrade head once more",
+	"rows-upgrade": "the pull request's on rows, up",
+	"rows-downgrade": "the pull request's on rows, down",
+	"rows-upgrade-again": "the pull request's on rows, up again"
+};
+/** A phase that was not run yet. */
+const phaseOf = (id, planned) => ({
+	id,
+	title: TITLES[id],
+	planned: [...planned],
+	state: "not-run",
+	seconds: 0,
+	steps: [],
+	unrestored: []
+});
+/** Records in a phase what a catalog differs in from the one that should have come back. */
+function compared(phase, what, before, after) {
+	const differences = compareCatalogs(before, after);
+	phase.compared = {
+		with: what,
+		differences
+	};
+	return differences;
+}
+/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
+const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
+// src/run/plan.ts
+/**
+* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
+* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+*/
+async function firstDatabase(plan, ports, name = "main") {
+	const { scratch, imported, made } = ports;
+	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+	if (!imported) return create();
+	const [table] = await scratch.tables(imported, ["alembic_version"]);
+	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
+}
+/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
+function beginningWith(first, start) {
+	let next = first;
+	return async () => {
+		const driver = next ?? await start() ?? first;
+		next = void 0;
+		return driver;
+	};
+}
+/** A database as the first revision finds it. */
+async function freshDatabase(lab, plan, ports) {
+	const database = await firstDatabase(plan, ports);
+	await standAt(lab, database, plan.baseline);
+	return database;
+}
+/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
+async function standAt(lab, database, baseline) {
+	if (baseline === void 0) return true;
+	if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return false;
+	await lab.stamp(database, baseline);
+	return true;
+}
+// src/run/row-values.ts
+/** The values of rows before, between and after migrations: what is lost on the way. Values are compared by what they mean. */
+/** Tables with more rows are not compared. */
+const MOST_ROWS = 5e3;
+const LONGEST = 500;
+const COLUMNS = `
+SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
+  json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname,
+    'array', b.typcategory = 'A', 'element', e.typname) ORDER BY a.attnum)::text AS columns,
+  COALESCE((SELECT json_agg(p.attname ORDER BY p.attnum) FROM pg_index i JOIN pg_attribute p ON p.attrelid = c.oid
+    AND p.attnum::text = ANY (string_to_array(i.indkey::text, ' ')) WHERE i.indrelid = c.oid AND i.indisprimary), '[]')::text AS key
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
+WHERE c.relkind IN ('r', 'p') AND (c.oid::text = ANY (string_to_array($1, ',')) OR c.relname = ANY (string_to_array($2, chr(10))))
+GROUP BY c.oid, s.nspname, c.relname`;
+/** A value as text: whatever its type writes for equal values is equal. */
+function textOf({ name, base, array, element }) {
+	const column = quote(name);
+	if (base === "json" || base === "jsonb") return `${column}::jsonb::text`;
+	if (array && element === "json") return `to_jsonb(${column})::text`;
+	if (base === "numeric") return `trim_scale(${column}::numeric)::text`;
+	if (base === "bpchar") return `rtrim(${column}::text)`;
+	if (base === "timestamptz") return `(${column}::timestamptz AT TIME ZONE 'UTC')::text || '+00'`;
+	return `${column}::text`;
+}
+/**
+* Reads all rows of some tables.
+*
+* @param oids of the tables; `names` of others, in any schema, for those that were made anew meanwhile
+*/
+async function readHolding(query, oids, names = []) {
+	const tables = await query(COLUMNS, [oids.join(","), names.join("\n")]);
+	const holding = /* @__PURE__ */ new Map();
+	if (tables.length === 0) return holding;
+	const parts = tables.map(({ oid, schema, name, columns, key }) => {
+		const list = JSON.parse(String(columns));
+		const table = `${quote(String(schema))}.${quote(String(name))}`;
+		holding.set(String(oid), {
+			oid: String(oid),
+			name: `${identifier$1(String(schema))}.${identifier$1(String(name))}`,
+			columns: list.map(({ number, name, type }) => ({
+				number,
+				name,
+				type
+			})),
+			key: JSON.parse(String(key))
+		});
+		const values = list.map((column) => {
+			const value = textOf(column);
+			return `CASE WHEN length(${value}) > ${LONGEST} THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
+		});
+		return `SELECT '${String(oid)}' AS oid, json_agg(x.row)::text AS rows FROM (SELECT to_json(ARRAY[${values.join(", ")}]::text[]) AS row FROM ${table} LIMIT 5001) x`;
+	});
+	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
+		const read = rows === null ? [] : JSON.parse(rows);
+		if (read.length <= MOST_ROWS) holding.get(String(oid)).rows = read;
+	}
+	return holding;
+}
+function pairsOf(before, after) {
+	if (!before.rows || !after.rows) return void 0;
+	const places = (held) => before.key.map((name) => held.columns.findIndex((column) => column.name === name));
+	const [from, to] = [places(before), places(after)];
+	if (before.key.length === 0 || to.includes(-1)) return void 0;
+	const keyOf = (row, at) => JSON.stringify(at.map((place) => row[place]));
+	const later = new Map(after.rows.map((row) => [keyOf(row, to), row]));
+	const result = {
+		pairs: [],
+		missing: []
+	};
+	for (const row of before.rows) {
+		const match = later.get(keyOf(row, from));
+		if (match) result.pairs.push([row, match]);
+		else result.missing.push(row);
+	}
+	return result.pairs.length === 0 && after.rows.length > 0 && before.rows.length > 0 ? void 0 : result;
+}
+/** Moments of the run, such as a trigger writes for each change of a row: what was there before is no loss. */
+const isNow = (value, type) => value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY;
+const DAY = 864e5;
+/** @param survives the column was there all the time */
+function fateOf(before, at, after, column, survives = false) {
+	if (!after || column === void 0 || column === -1) return { kind: "gone" };
+	const { type } = after.columns[column];
+	const matched = pairsOf(before, after);
+	const lost = [];
+	if (matched) for (const [was, is] of matched.pairs) {
+		const value = was[at];
+		if (survives && isNow(is[column] ?? null, type)) continue;
+		if (value !== null && value !== void 0 && value !== is[column]) lost.push({
+			before: value,
+			after: is[column] ?? null
+		});
+	}
+	else if (before.rows && after.rows) {
+		const there = /* @__PURE__ */ new Map();
+		for (const row of after.rows) if (row[column] !== null) there.set(row[column], (there.get(row[column]) ?? 0) + 1);
+		let missing = Math.max(0, before.rows.length - after.rows.length);
+		for (const row of before.rows) {
+			const value = row[at];
+			if (value === null || value === void 0) continue;
+			const left = there.get(value) ?? 0;
+			if (left > 0) there.set(value, left - 1);
+			else if (missing > 0) missing -= 1;
+			else lost.push({ before: value });
+		}
+	}
+	return lost.length === 0 ? { kind: "same" } : {
+		kind: "other",
+		rows: lost.length,
+		example: lost[0],
+		type
+	};
+}
+/**
+* What did not come back.
+*
+* @param before at B0, with rows
+* @param up after the upgrades
+* @param down after the downgrades; absent where they were not run
+*/
+function lossesOf(before, up, down) {
+	const losses = [];
+	const named = (holding, name) => [...holding.values()].find((held) => held.name === name);
+	for (const held of before.values()) {
+		if (!held.rows || held.rows.length === 0) continue;
+		const { oid, name: table, rows } = held;
+		const above = up.get(oid) ?? named(up, table);
+		const back = down && named(down, table);
+		if (back && !back.rows) continue;
+		if (!above && !(back && restored(held, back))) {
+			losses.push({
+				how: "dropped",
+				table,
+				rows: rows.length,
+				of: rows.length,
+				wentDown: down !== void 0
+			});
+			continue;
+		}
+		const goneUp = above && pairsOf(held, above)?.missing.length;
+		const goneDown = back ? pairsOf(held, back)?.missing.length : 0;
+		const gone = down ? goneDown ?? 0 : goneUp ?? 0;
+		if (gone > 0) losses.push({
+			how: (goneUp ?? 0) >= gone ? "deleted" : "downgrade",
+			table,
+			rows: gone,
+			of: rows.length,
+			wentDown: down !== void 0
+		});
+		for (const [at, { number, name: column, type }] of held.columns.entries()) {
+			const of = rows.filter((row) => row[at] !== null).length;
+			if (of === 0 || gone === rows.length) continue;
+			const numberOf = (later) => {
+				const byNumber = later?.oid === oid ? later.columns.findIndex((one) => one.number === number) : -1;
+				return byNumber === -1 ? later?.columns.findIndex((one) => one.name === column) : byNumber;
+			};
+			const upper = above ? fateOf(held, at, above, numberOf(above), true) : { kind: "gone" };
+			const again = back?.columns.findIndex((one) => one.name === column);
+			const lower = back ? fateOf(held, at, back, again, upper.kind !== "gone") : void 0;
+			if (lower?.kind === "same" || lower?.kind === "gone" && upper.kind !== "gone" || down && !back) continue;
+			if (!lower && upper.kind !== "gone") continue;
+			const detail = lower?.kind === "other" ? {
+				rows: lower.rows,
+				example: lower.example
+			} : { rows: of };
+			const how = upper.kind === "gone" ? "dropped" : upper.kind === "same" ? "downgrade" : upper.type === type ? "overwritten" : "converted";
+			losses.push({
+				how,
+				table,
+				column,
+				...detail,
+				of,
+				wentDown: down !== void 0
+			});
+		}
+	}
+	return losses;
+}
+/** Whether a table that was dropped has come back with all its rows. */
+const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
+// src/run/shared.ts
+/**
+* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
+* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
+* unique_violation and "tuple concurrently updated".
+*/
+const DISTURBANCES = /* @__PURE__ */ new Set([
+	"42710",
+	"42704",
+	"2BP01",
+	"55006",
+	"23505",
+	"XX000"
+]);
+/** Whether a phase stopped on what another one on the same server may have done. */
+const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
+/** Whether all databases share one cluster: a server that was given. */
+const isShared = ({ server }) => !server.another;
+// src/run/bodies.ts
+/** Of larger schemas only the tables that the code names are looked at. */
+const MOST_TABLES = 300;
+/** As many are filled where the code does not say which ones it touches. */
+const MOST_FILLED = 60;
+/** Code that goes through all tables. */
+const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema/;
+/** Code that speaks to the driver's connection by itself. */
+const PAST_SQLALCHEMY = /\.cursor\(|raw_connection|copy_expert|copy_from|driver_connection|\.exec_driver_cursor/;
+const unknown = (reason, more = {}) => ({
+	kind: "unknown",
+	reason,
+	rendered: true,
+	...more
+});
+/**
+* Executes both versions of revisions.
+*
+* @param notes for notChecked
+* @returns what was found out, by revision; what could not be keeps the reason why it could not be rendered
+*/
+async function executeBodies(task, notes) {
+	const { bodies, scratch } = task;
+	const found = /* @__PURE__ */ new Map();
+	if (bodies.length === 0) return found;
+	const what = `${count(bodies.length, "edited revision")} on rows`;
+	const skip = (reason) => {
+		notes.push({
+			what,
+			reason
+		});
+		return found;
+	};
+	if (scratch.dialect !== "postgresql") return skip(text`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
+	const [old, now] = await Promise.all([task.base(), task.head()]);
+	const drivers = [old, now].filter((driver) => driver !== void 0);
+	try {
+		if (!old) return skip(text`the base branch's own files cannot be loaded here`);
+		const loaded = await Promise.all([old.loaded, now.loaded]);
+		if (loaded.some(({ several }) => several)) return skip(text`env.py migrates several databases, and rows are put into one only`);
+		const below = new Set(task.plan.baseline === void 0 ? [] : loaded[0].ancestors(task.plan.baseline));
+		const order = loaded[0].order.filter((id) => !below.has(id));
+		const chosen = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id)).slice(-10);
+		const left = bodies.filter((body) => !chosen.includes(body)).map(({ id }) => id);
+		if (left.length > 0) notes.push({
+			what: `${count(left.length, "edited revision")} on rows`,
+			reason: text`of ${bodies.length} that read from the database ${chosen.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`
+		});
+		const labs = await Promise.all([[
+			"the base branch's",
+			old,
+			task.base
+		], [
+			"the pull request's",
+			now,
+			task.head
+		]].map(([whose, driver, start]) => openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) => task.progress(`edited revisions, ${whose}: ${phase}`, step))));
+		try {
+			await goThrough({
+				...task,
+				bodies: chosen
+			}, {
+				old: labs[0],
+				now: labs[1]
+			}, order, found);
+		} finally {
+			await Promise.all(labs.map((lab) => lab.stop()));
+		}
+		return found;
+	} finally {
+		await Promise.all(drivers.map((driver) => driver.stop()));
+	}
+}
+/** Goes up with the base branch's files, and stops below each of the revisions to try it. */
+async function goThrough(task, labs, order, found) {
+	const { bodies, scratch } = task;
+	const ports = {
+		...task,
+		made: []
+	};
+	const plan = { ...task.plan };
+	let database = await freshDatabase(labs.old, plan, ports);
+	let own = false;
+	let at = 0;
+	const climb = async (to) => {
+		const phase = phaseOf("base", order.slice(at, to));
+		if (phase.planned.length === 0 || await labs.old.run(phase, database, { own })) {
+			at = to;
+			return true;
+		}
+		if (own) return false;
+		own = true;
+		at = 0;
+		await scratch.drop(database);
+		database = await freshDatabase(labs.old, plan, ports);
+		return climb(to);
+	};
+	for (const body of bodies) {
+		const outcome = await climb(order.indexOf(body.id)) ? await tryBody(task, labs, body, database) : Object.fromEntries(body.directions.map((direction) => [direction, unknown(text`the base branch's revisions below it do not run from an empty database`)]));
+		found.set(body.id, outcome);
+	}
+	await scratch.drop(database);
+}
+async function tryBody(task, labs, body, parent) {
+	const before = await labs.old.snapshot(parent);
+	const known = /* @__PURE__ */ new Set();
+	const attempt = async (manner) => {
+		let made = await attemptWith(task, labs, body, parent, before, manner, known);
+		const more = touchedTables(before, [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]), []).filter(({ oid }) => !known.has(String(oid)));
+		if (more.length > 0 && made.rows === "made-up") {
+			for (const { oid } of more) known.add(String(oid));
+			made = await attemptWith(task, labs, body, parent, before, manner, known);
+		}
+		return made;
+	};
+	const first = await attempt("varied");
+	const stops = (direction) => [first.old, first.now].some(({ up, down }) => up.stop ?? (direction === "downgrade" ? down.stop : void 0));
+	const second = first.rows === "made-up" && body.directions.some(stops) ? await attempt("plain") : void 0;
+	const verdicts = body.directions.map(async (direction) => {
+		const isAwkward = second !== void 0 && stops(direction);
+		return [direction, await judge(body, direction, isAwkward ? second : first, isAwkward ? first : void 0)];
+	});
+	return Object.fromEntries(await Promise.all(verdicts));
+}
+async function attemptWith(task, { old: oldLab, now: newLab }, body, parent, before, manner, known) {
+	const { scratch } = task;
+	const filled = await scratch.clone(parent, "edited");
+	const { rows, tables } = await putRows$1(task, body, filled, before, manner, known);
+	const [one, other] = [await scratch.clone(filled, "edited_old"), await scratch.clone(filled, "edited_new")];
+	const oldWays = async () => [await goBoth(oldLab, body, one, scratch), await goBoth(oldLab, body, filled, scratch)];
+	const ways = isShared(scratch) ? [await oldWays(), await goBoth(newLab, body, other, scratch)] : await Promise.all([oldWays(), goBoth(newLab, body, other, scratch)]);
+	for (const database of [
+		one,
+		other,
+		filled
+	]) await scratch.drop(database);
+	return {
+		rows,
+		tables,
+		old: ways[0][0],
+		again: ways[0][1],
+		now: ways[1]
+	};
+}
+/** Up and, where that came to its end, down. */
+async function goBoth(lab, body, database, scratch) {
+	const up = phaseOf("upgrade", [body.id]);
+	const down = phaseOf("downgrade", [body.id]);
+	const look = async (phase) => {
+		const catalog = await lab.snapshot(database);
+		const rows = await readHolding((sql, parameters) => scratch.query(database, sql, parameters), [...catalog.values()].filter(({ kind }) => kind === "table").map(({ oid }) => String(oid)).slice(0, MOST_TABLES));
+		return {
+			step: phase.steps[0] ?? { statements: [] },
+			catalog,
+			rows
+		};
+	};
+	if (!await lab.run(up, database, {
+		own: true,
+		exact: true
+	})) return {
+		up,
+		down
+	};
+	const above = await look(up);
+	if (!body.directions.includes("downgrade")) return {
+		up,
+		down,
+		above
+	};
+	if (!await lab.run(down, database, {
+		own: true,
+		exact: true
+	})) return {
+		up,
+		down,
+		above
+	};
+	return {
+		up,
+		down,
+		above,
+		back: await look(down)
+	};
+}
+/** Puts rows into the tables that the code names; `known` grows by them. */
+async function putRows$1({ scratch, seed }, { sources, reads }, database, before, manner, known) {
+	const query = (sql, parameters) => scratch.query(database, sql, parameters);
+	const tables = [...before.values()].filter(({ kind }) => kind === "table");
+	if (seed && !await seed(database)) {
+		const filled = [...(await readHolding(query, tables.slice(0, MOST_TABLES).map(({ oid }) => String(oid)))).values()].filter(({ rows }) => rows?.length !== 0).map(({ name }) => name);
+		if (filled.length > 0) return {
+			rows: "seed",
+			tables: filled
+		};
+	}
+	const code = [
+		...sources.before,
+		...sources.after,
+		...reads
+	];
+	const named = new Set(code.flatMap(words));
+	const looksAround = code.some((source) => LOOKS_AROUND.test(source)) && tables.length <= MOST_FILLED;
+	for (const { oid, name } of tables) if (looksAround || words(name).some((word, index, all) => index === all.length - 1 && named.has(word))) known.add(String(oid));
+	const { filled } = await fill(query, [...known], manner);
+	await spread(query, filled.map(({ oid }) => oid), manner);
+	return {
+		rows: "made-up",
+		tables: filled.map(({ table }) => table)
+	};
+}
+const stopOf = ({ stop, steps }) => stop && firstErrorOf(stop, steps);
+const raisedText = ({ raised: { type, message } }) => {
+	const line = message.split("\n", 1)[0].trim();
+	return text`${code(`${type}: ${line.length > 120 ? `${line.slice(0, 119)}…` : line}`)}`;
+};
+/** @param awkward how it went on rows with NULLs and equal values, where that stopped something */
+async function judge(body, direction, one, awkward) {
+	const phase = (way) => direction === "upgrade" ? way.up : way.down;
+	const doing = (way) => direction === "upgrade" ? way.above : way.back;
+	const whose = one.rows === "seed" ? "the project's own rows" : "made-up rows";
+	const upwards = direction === "downgrade" && [one.old, one.now].map(({ up }) => stopOf(up)).find((stop) => stop);
+	if (upwards) return unknown(text`${code("upgrade()")} stops on ${whose} (${raisedText(upwards)}), so there is nothing to go down from`);
+	const [before, again, after] = [
+		one.old,
+		one.again,
+		one.now
+	].map(doing);
+	const [stopBefore, stopAfter] = [one.old, one.now].map((way) => stopOf(phase(way)));
+	if (stopBefore) return unknown(text`${stopAfter !== void 0 ? "both versions stop" : "the old version stops"} on ${whose} (${raisedText(stopBefore)})`);
+	if (stopAfter && before) return {
+		kind: "different",
+		before: statementsOf(before.step).map(({ sql }) => sql),
+		after: [...statementsOf(phase(one.now).steps[0] ?? { statements: [] }).map(({ sql }) => sql), `-- raises ${stopAfter.raised.type}: ${stopAfter.raised.message.split("\n", 1)[0]}`],
+		data: true,
+		executed: {
+			rows: one.rows,
+			tables: one.tables,
+			sameRows: false,
+			sameCatalog: false
+		}
+	};
+	if (!before || !again || !after) return unknown(text`it does not come to its end on ${whose}`);
+	const effect = await compareDoings(before, again, after, one.rows);
+	if (effect.kind !== "same") return effect.kind === "different" ? {
+		...effect,
+		executed: {
+			...effect.executed,
+			tables: one.tables
+		}
+	} : effect;
+	const executed = {
+		...effect.executed,
+		tables: one.tables
+	};
+	const stop = awkward && stopOf(phase(awkward.now));
+	if (stop && !stopOf(phase(awkward.old))) return unknown(text`the new version stops on rows with NULLs and equal values (${raisedText(stop)}), where the old one runs through`, { executed });
+	const doubt = doubtOf(body, one);
+	return doubt ? unknown(doubt, { executed }) : {
+		kind: "same",
+		executed
+	};
+}
+/** Why equal work on these rows does not prove equal work, if so. */
+function doubtOf({ sources, opaque }, one) {
+	if (opaque) return text`a file that it opens changed, and the rows that it met need not show how`;
+	if ([...sources.before, ...sources.after].some((source) => PAST_SQLALCHEMY.test(source))) return text`it speaks to the database driver by itself, past SQLAlchemy, so its statements were not seen`;
+	const side = (way) => {
+		const steps = [...way.up.steps, ...way.down.steps];
+		const lines = steps.flatMap(({ lines: seen }) => seen ?? []);
+		return {
+			statements: steps.flatMap(statementsOf),
+			lines: {
+				every: new Set(lines.flatMap(({ every }) => every)),
+				ran: new Set(lines.flatMap(({ ran }) => ran))
+			}
+		};
+	};
+	const [before, after] = [side(one.old), side(one.now)];
+	for (const [index, source] of sources.before.entries()) {
+		const doubt = hidden({
+			source,
+			...before
+		}, {
+			source: sources.after[index] ?? "",
+			...after
+		});
+		if (doubt) return text`${doubt} on ${one.rows === "seed" ? "the project's own rows" : "made-up rows"}`;
+	}
+}
+// src/run/each.ts
+/**
+* @returns the phase with what each downgrade did, and why some could not be tried, if so
+*/
+async function tryEach(lab, options) {
+	const { order, tried, watched, seconds, fresh, drop } = options;
+	let made = await fresh();
+	const started = performance.now();
+	const spent = () => (performance.now() - started) / 1e3;
+	const open = new Set(tried);
+	const stops = [];
+	const phase = {
+		id: "history-each",
+		title: "each downgrade by itself",
+		planned: [],
+		state: "ok",
+		seconds: 0,
+		steps: [],
+		stops,
+		unrestored: []
+	};
+	const after = (revision, catalog) => {
+		const differences = options.unrestored(revision, catalog);
+		if (differences.length > 0) phase.unrestored.push({
+			revision,
+			differences
+		});
+	};
+	let reason = text`the time for it was up, which is as long as the history itself takes`;
+	while (open.size > 0 && spent() < seconds) {
+		const database = made ?? await fresh();
+		made = void 0;
+		if (options.copy) {
+			await tryOnCopies(lab, database, options.copy, {
+				phase,
+				open,
+				until: () => spent() >= seconds
+			}, options);
+			await drop(database);
+			break;
+		}
+		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
+		const trials = {
+			revisions: [...open],
+			watched: [...watched],
+			seconds: seconds - spent()
+		};
+		const result = await lab.goUpTrying(revisions, database, trials, {
+			title: phase.title,
+			after
+		});
+		await drop(database);
+		for (const [index, { step }] of result.trials.entries()) {
+			const stop = stopOfTrial(result, index);
+			if (stop) stops.push(stop);
+			open.delete(step.revision);
+			phase.planned.push(step.revision);
+			phase.steps.push(step);
+		}
+		if (result.trials.at(-1)?.kept) continue;
+		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text`the upgrades below them do not run with a transaction for each`;
+		break;
+	}
+	phase.state = stops.length > 0 ? "failed" : "ok";
+	phase.seconds = spent();
+	if (open.size === 0) return { phase };
+	const left = tried.filter((id) => open.has(id));
+	return {
+		phase,
+		untried: {
+			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
+			reason: text`${reason}: ${listOf(left, 10)}`
+		}
+	};
+}
+/** Goes up one by one, and down in a copy. */
+async function tryOnCopies(lab, database, copy, { phase, open, until }, { order, watched, drop, unrestored }) {
+	const run = async (id, revision, place) => {
+		const one = {
+			...phase,
+			id,
+			planned: [revision],
+			steps: [],
+			unrestored: []
+		};
+		return {
+			one,
+			ended: await lab.run(one, place, { own: false })
+		};
+	};
+	for (const revision of order) {
+		if (open.size === 0 || until()) return;
+		if (!(await run("base", revision, database)).ended) return;
+		if (!open.delete(revision)) continue;
+		const place = await copy(database);
+		const { one, ended } = await run("history-downgrade", revision, place);
+		if (one.stop) phase.stops.push(one.stop);
+		const differences = ended && watched.includes(revision) ? unrestored(revision, await lab.snapshot(place)) : [];
+		if (differences.length > 0) phase.unrestored.push({
+			revision,
+			differences
+		});
+		phase.planned.push(revision);
+		phase.steps.push(...one.steps);
+		await drop(place);
+	}
+}
+/** What stopped the trial, where something did. */
+function stopOfTrial({ trials, hung, died, raised, place }, index) {
+	const { step, raised: own, place: at } = trials[index];
+	const { revision } = step;
+	const cutOff = index === trials.length - 1 && !step.ended && !own && (hung !== void 0 || died);
+	const what = own ?? (cutOff ? raised ?? {
+		type: "Hang",
+		message: "nothing moved",
+		frames: [],
+		traceback: ""
+	} : void 0);
+	if (!what) return void 0;
+	return {
+		revision,
+		raised: what,
+		...at ?? (cutOff ? place : void 0),
+		...cutOff && hung && { timedOut: hung }
+	};
+}
+// src/run/history.ts
+/** Downgrade base; true: it came to its end. */
+async function historyDown(lab, database, phase, empty) {
+	const ended = await lab.run(phase, database, { own: false });
+	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
+	return ended;
+}
+/** Upgrade head in the project's own transactions, as a new database gets it. */
+async function historyUp(lab, database, phase, head) {
+	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
+}
+/** Starts the whole history beside the itinerary. */
+function startHistory({ scratch, start, create, baseline, revisions, empty }) {
+	const foreign = [];
+	let lab;
+	let database;
+	let stopped = false;
+	const startUnlessStopped = async () => {
+		if (stopped) throw new Error("the history beside is not wanted any more");
+		return start();
+	};
+	const goUpAndDown = async () => {
+		lab = await openLaboratory(scratch, startUnlessStopped, { foreign }, () => {});
+		database = await create();
+		if (!await standAt(lab, database, baseline)) return void 0;
+		const up = phaseOf("history-upgrade", revisions);
+		if (!await lab.run(up, database, { own: true })) return void 0;
+		const top = await lab.snapshot(database);
+		const down = phaseOf("history-downgrade", [...revisions].reverse());
+		const ended = await historyDown(lab, database, down, empty);
+		const { stop, rows } = down;
+		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
+			up,
+			top,
+			down,
+			ended,
+			foreign
+		};
+	};
+	const goUpAgain = async () => {
+		const before = await way;
+		if (!before?.ended || !isSuspicious(before.down)) return void 0;
+		const phase = phaseOf("history-upgrade", revisions);
+		await historyUp(lab, database, phase, before.top);
+		return phase;
+	};
+	const way = goUpAndDown().catch(() => void 0);
+	const again = goUpAgain();
+	again.catch(() => {});
+	return {
+		way,
+		again,
+		async stop() {
+			stopped = true;
+			await lab?.stop();
+			await again.catch(() => {});
+			if (database) await scratch.drop(database).catch(() => {});
+		}
+	};
+}
+// src/run/unreached.ts
+const WAYS_DOWN = /* @__PURE__ */ new Set(["downgrade", "history-downgrade"]);
+/**
+* Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
+*
+* @param since what differs from the state before one of the added revisions
+* @returns the phase, which is part of the evidence then; undefined where there is nothing to try
+*/
+async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, watched, since }) {
+	const known = evidence.phases.flatMap(({ id, stop }) => stop && WAYS_DOWN.has(id) ? [stop] : []);
+	const cutOff = new Set(known.flatMap(({ timedOut, raised, revision }) => timedOut || raised.type === "ProcessDied" ? [revision] : []));
+	const tried = wanted.filter((id) => !cutOff.has(id));
+	if (tried.length === 0) return void 0;
+	const took = (...ids) => evidence.phases.reduce((sum, { id, seconds }) => ids.includes(id) ? sum + seconds : sum, 0);
+	const { phase, untried } = await tryEach(lab, {
+		order,
+		tried,
+		watched: tried.filter((id) => watched.includes(id)),
+		seconds: Math.max(4, 2 * took("base", "upgrade") + took("history-downgrade")),
+		fresh: () => freshDatabase(lab, plan, ports),
+		...places(ports.scratch),
+		unrestored: since
+	});
+	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
+	phase.stops = phase.stops.filter(({ revision }) => !known.some((stop) => stop.revision === revision));
+	evidence.phases.push(phase);
+	if (untried) evidence.notes.push(untried);
+	if (evidence.phases.some(({ id, stop }) => id === "history-downgrade" && stop)) evidence.notes.push({
+		what: "what downgrades of old revisions leave behind",
+		reason: text`downgrade base did not reach the empty database, and each by itself is only seen to pass or to fail`
+	});
+	return phase;
+}
+/** Files are copied in no time, clusters are not. */
+const places = ({ dialect, clone, drop }) => ({
+	drop,
+	...dialect === "sqlite" && { copy: (database) => clone(database, "trial") }
+});
+// src/run/base-history.ts
+/**
+* What the base branch's own files do on their own, to tell old faults from new ones.
+*
+* It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
+* left out there, since nobody knows whose fault it is.
+*
+* @param from B0 where it was reached; else the base revisions are run from an empty database first
+*/
+async function baseHistory(plan, ports, evidence, applied, from) {
+	const { base, scratch, progress } = ports;
+	const driver = await base();
+	if (!driver) return void 0;
+	const { order } = await driver.loaded;
+	const planned = order.filter((id) => applied.planned.includes(id));
+	const phases = [
+		phaseOf("base", planned),
+		phaseOf("history-downgrade", [...planned].reverse()),
+		phaseOf("history-upgrade", planned)
+	];
+	const observed = {
+		...evidence,
+		order: [...order],
+		base: new Set(order),
+		phases: [...phases],
+		foreign: [],
+		notes: []
+	};
+	const lab = await openLaboratory(scratch, beginningWith(driver, base), observed, (phase, step) => progress(`${phase}, with the base branch's files`, step));
+	try {
+		if ("database" in from) {
+			phases[0].steps = applied.steps;
+			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
+			const each = await from.each;
+			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
+			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && !reached.has(id));
+			if (tried.length > 0) {
+				const { phase } = await tryEach(lab, {
+					order: planned,
+					tried,
+					watched: [],
+					seconds: Math.max(4, 2 * (each ?? applied).seconds),
+					fresh: () => freshDatabase(lab, plan, {
+						...ports,
+						imported: void 0
+					}),
+					...places(scratch),
+					unrestored: () => []
+				});
+				observed.phases.push(phase);
+				const judged = new Set(phase.planned);
+				if (each) each.stops = each.stops.filter(({ revision }) => !tried.includes(revision) || judged.has(revision));
+			}
+		} else {
+			const database = await prepared(scratch, from.scripts, "base");
+			await lab.run(phases[0], database, { own: false });
+		}
+		return observed;
+	} finally {
+		await lab.stop();
+	}
+}
+// src/run/models.ts
+/** Models in there are meant for nobody's database. */
+const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
+/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
+async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }) {
+	const files = changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file));
+	const head = await lab.check(main, { changed: files });
+	const asked = head && head.differences.length > 0 && !everythingIsNew ? head : void 0;
+	const tables = asked ? tablesOf(asked) : [];
+	const own = asked && onBase?.(tables, files);
+	own?.catch(() => {});
+	let base;
+	const same = asked && !onBase ? asked : void 0;
+	const needed = same ? same.differences.some(({ table }) => touches(schema, table)) : false;
+	const compareHere = async (database) => {
+		const comparison = await lab.check(database, { tables });
+		base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
+	};
+	return {
+		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
+		async cameBack(database) {
+			if (needed && !base) await compareHere(database);
+		},
+		async settle(evidence, again) {
+			const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
+			if (why) evidence.notes.push({
+				what: "whether the models match the migrations",
+				reason: why
+			});
+			if (!head || why) return;
+			if (needed && !base) {
+				const database = await again();
+				if (database) await compareHere(database);
+			}
+			const other = await own ?? base ?? (needed ? text`the base branch's database could not be made again` : same ?? nothing);
+			evidence.models = sorted(head, other, schema, changed);
+			if (evidence.models.baseUnknown) evidence.notes.push({
+				what: "which differences of the models the base branch has already",
+				reason: evidence.models.baseUnknown
+			});
+		}
+	};
+}
+const nothing = {
+	differences: [],
+	declared: {}
+};
+function whyNot({ raised, contexts }) {
+	if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
+	return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : void 0;
+}
+/** What makes two differences the same, on the base branch and at head. */
+const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
+	kind,
+	change,
+	table,
+	name,
+	property
+]);
+const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
+/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
+function touches(schema, table) {
+	if (table === null) return true;
+	const name = table.slice(table.lastIndexOf(".") + 1);
+	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
+	return schema.some(({ name: changed, properties }) => words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)));
+}
+/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
+function sorted(head, base, schema, changed) {
+	if (!("differences" in base)) {
+		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches(schema, table);
+		return {
+			differences: head.differences.map((one) => ({
+				...one,
+				old: !isNew(one)
+			})),
+			baseUnknown: base
+		};
+	}
+	const known = new Set(base.differences.map(keyOf));
+	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches(schema, table) && head.declared[table] === base.declared[table];
+	return { differences: head.differences.map((one) => ({
+		...one,
+		old: known.has(keyOf(one)) || untouched(one)
+	})) };
+}
+function shared(start) {
+	let idle;
+	return {
+		async take() {
+			const driver = idle ?? await start();
+			idle = void 0;
+			return driver;
+		},
+		give: (driver) => void (idle = driver),
+		stop: async () => idle?.stop()
+	};
+}
+/** Compares the base branch's own models with its database. A text says why that tells nothing. */
+async function compareBase(processes, options) {
+	const driver = await processes.take();
+	if (!driver) return text`the base branch's own files cannot be loaded here`;
+	const comparison = await driver.check(options);
+	processes.give(driver);
+	return whyUnreliable(comparison) ?? comparison;
+}
+/** Why what was compared on the base branch says nothing; undefined where it does. */
+function whyUnreliable({ raised, strays, sources }) {
+	if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
+	if (strays.length > 0) return text`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
+	if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
+}
 // src/run/refusals.ts
 const NAME = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
 const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
@@ -5773,208 +6608,6 @@ function isAnyRow({ kind, table, columns }, before, catalog) {
 	const names = columns.flatMap(words);
 	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
 }
-// src/run/row-values.ts
-/** The values of rows before, between and after migrations: what is lost on the way. Values are compared by what they mean. */
-/** Tables with more rows are not compared. */
-const MOST_ROWS = 5e3;
-const LONGEST = 500;
-const COLUMNS = `
-SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
-  json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname,
-    'array', b.typcategory = 'A', 'element', e.typname) ORDER BY a.attnum)::text AS columns,
-  COALESCE((SELECT json_agg(p.attname ORDER BY p.attnum) FROM pg_index i JOIN pg_attribute p ON p.attrelid = c.oid
-    AND p.attnum::text = ANY (string_to_array(i.indkey::text, ' ')) WHERE i.indrelid = c.oid AND i.indisprimary), '[]')::text AS key
-FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
-LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
-WHERE c.relkind IN ('r', 'p') AND (c.oid::text = ANY (string_to_array($1, ',')) OR c.relname = ANY (string_to_array($2, chr(10))))
-GROUP BY c.oid, s.nspname, c.relname`;
-/** A value as text: whatever its type writes for equal values is equal. */
-function textOf({ name, base, array, element }) {
-	const column = quote(name);
-	if (base === "json" || base === "jsonb") return `${column}::jsonb::text`;
-	if (array && element === "json") return `to_jsonb(${column})::text`;
-	if (base === "numeric") return `trim_scale(${column}::numeric)::text`;
-	if (base === "bpchar") return `rtrim(${column}::text)`;
-	if (base === "timestamptz") return `(${column}::timestamptz AT TIME ZONE 'UTC')::text || '+00'`;
-	return `${column}::text`;
-}
-/**
-* Reads all rows of some tables.
-*
-* @param oids of the tables; `names` of others, in any schema, for those that were made anew meanwhile
-*/
-async function readHolding(query, oids, names = []) {
-	const tables = await query(COLUMNS, [oids.join(","), names.join("\n")]);
-	const holding = /* @__PURE__ */ new Map();
-	if (tables.length === 0) return holding;
-	const parts = tables.map(({ oid, schema, name, columns, key }) => {
-		const list = JSON.parse(String(columns));
-		const table = `${quote(String(schema))}.${quote(String(name))}`;
-		holding.set(String(oid), {
-			oid: String(oid),
-			name: `${identifier$1(String(schema))}.${identifier$1(String(name))}`,
-			columns: list.map(({ number, name, type }) => ({
-				number,
-				name,
-				type
-			})),
-			key: JSON.parse(String(key))
-		});
-		const values = list.map((column) => {
-			const value = textOf(column);
-			return `CASE WHEN length(${value}) > ${LONGEST} THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
-		});
-		return `SELECT '${String(oid)}' AS oid, json_agg(x.row)::text AS rows FROM (SELECT to_json(ARRAY[${values.join(", ")}]::text[]) AS row FROM ${table} LIMIT 5001) x`;
-	});
-	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
-		const read = rows === null ? [] : JSON.parse(rows);
-		if (read.length <= MOST_ROWS) holding.get(String(oid)).rows = read;
-	}
-	return holding;
-}
-function pairsOf(before, after) {
-	if (!before.rows || !after.rows) return void 0;
-	const places = (held) => before.key.map((name) => held.columns.findIndex((column) => column.name === name));
-	const [from, to] = [places(before), places(after)];
-	if (before.key.length === 0 || to.includes(-1)) return void 0;
-	const keyOf = (row, at) => JSON.stringify(at.map((place) => row[place]));
-	const later = new Map(after.rows.map((row) => [keyOf(row, to), row]));
-	const result = {
-		pairs: [],
-		missing: []
-	};
-	for (const row of before.rows) {
-		const match = later.get(keyOf(row, from));
-		if (match) result.pairs.push([row, match]);
-		else result.missing.push(row);
-	}
-	return result.pairs.length === 0 && after.rows.length > 0 && before.rows.length > 0 ? void 0 : result;
-}
-/** Moments of the run, such as a trigger writes for each change of a row: what was there before is no loss. */
-const isNow = (value, type) => value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY;
-const DAY = 864e5;
-/** @param survives the column was there all the time */
-function fateOf(before, at, after, column, survives = false) {
-	if (!after || column === void 0 || column === -1) return { kind: "gone" };
-	const { type } = after.columns[column];
-	const matched = pairsOf(before, after);
-	const lost = [];
-	if (matched) for (const [was, is] of matched.pairs) {
-		const value = was[at];
-		if (survives && isNow(is[column] ?? null, type)) continue;
-		if (value !== null && value !== void 0 && value !== is[column]) lost.push({
-			before: value,
-			after: is[column] ?? null
-		});
-	}
-	else if (before.rows && after.rows) {
-		const there = /* @__PURE__ */ new Map();
-		for (const row of after.rows) if (row[column] !== null) there.set(row[column], (there.get(row[column]) ?? 0) + 1);
-		let missing = Math.max(0, before.rows.length - after.rows.length);
-		for (const row of before.rows) {
-			const value = row[at];
-			if (value === null || value === void 0) continue;
-			const left = there.get(value) ?? 0;
-			if (left > 0) there.set(value, left - 1);
-			else if (missing > 0) missing -= 1;
-			else lost.push({ before: value });
-		}
-	}
-	return lost.length === 0 ? { kind: "same" } : {
-		kind: "other",
-		rows: lost.length,
-		example: lost[0],
-		type
-	};
-}
-/**
-* What did not come back.
-*
-* @param before at B0, with rows
-* @param up after the upgrades
-* @param down after the downgrades; absent where they were not run
-*/
-function lossesOf(before, up, down) {
-	const losses = [];
-	const named = (holding, name) => [...holding.values()].find((held) => held.name === name);
-	for (const held of before.values()) {
-		if (!held.rows || held.rows.length === 0) continue;
-		const { oid, name: table, rows } = held;
-		const above = up.get(oid) ?? named(up, table);
-		const back = down && named(down, table);
-		if (back && !back.rows) continue;
-		if (!above && !(back && restored(held, back))) {
-			losses.push({
-				how: "dropped",
-				table,
-				rows: rows.length,
-				of: rows.length,
-				wentDown: down !== void 0
-			});
-			continue;
-		}
-		const goneUp = above && pairsOf(held, above)?.missing.length;
-		const goneDown = back ? pairsOf(held, back)?.missing.length : 0;
-		const gone = down ? goneDown ?? 0 : goneUp ?? 0;
-		if (gone > 0) losses.push({
-			how: (goneUp ?? 0) >= gone ? "deleted" : "downgrade",
-			table,
-			rows: gone,
-			of: rows.length,
-			wentDown: down !== void 0
-		});
-		for (const [at, { number, name: column, type }] of held.columns.entries()) {
-			const of = rows.filter((row) => row[at] !== null).length;
-			if (of === 0 || gone === rows.length) continue;
-			const numberOf = (later) => {
-				const byNumber = later?.oid === oid ? later.columns.findIndex((one) => one.number === number) : -1;
-				return byNumber === -1 ? later?.columns.findIndex((one) => one.name === column) : byNumber;
-			};
-			const upper = above ? fateOf(held, at, above, numberOf(above), true) : { kind: "gone" };
-			const again = back?.columns.findIndex((one) => one.name === column);
-			const lower = back ? fateOf(held, at, back, again, upper.kind !== "gone") : void 0;
-			if (lower?.kind === "same" || lower?.kind === "gone" && upper.kind !== "gone" || down && !back) continue;
-			if (!lower && upper.kind !== "gone") continue;
-			const detail = lower?.kind === "other" ? {
-				rows: lower.rows,
-				example: lower.example
-			} : { rows: of };
-			const how = upper.kind === "gone" ? "dropped" : upper.kind === "same" ? "downgrade" : upper.type === type ? "overwritten" : "converted";
-			losses.push({
-				how,
-				table,
-				column,
-				...detail,
-				of,
-				wentDown: down !== void 0
-			});
-		}
-	}
-	return losses;
-}
-/** Whether a table that was dropped has come back with all its rows. */
-const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
-// src/run/shared.ts
-/**
-* The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
-* change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
-* unique_violation and "tuple concurrently updated".
-*/
-const DISTURBANCES = /* @__PURE__ */ new Set([
-	"42710",
-	"42704",
-	"2BP01",
-	"55006",
-	"23505",
-	"XX000"
-]);
-/** Whether a phase stopped on what another one on the same server may have done. */
-const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
-/** Whether all databases share one cluster: a server that was given. */
-const isShared = ({ server }) => !server.another;
 // src/run/rows.ts
 /**
 * The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
@@ -6675,7 +7308,7 @@ async function run(task, { written, refused }) {
 		imported.set(root, database);
 		return database;
 	};
-	const start = (root) => {
+	const start = (root, env = task.env) => {
 		signal.throwIfAborted();
 		const driver = startDriver({
 			connection: async () => (await importDatabase(root)).connection,
@@ -6689,7 +7322,7 @@ async function run(task, { written, refused }) {
 				...settings.allowHosts.length > 0 && { allowed: settings.allowHosts },
 				...files && { sqlite: true }
 			},
-			env: task.env,
+			env,
 			...task.early && root === task.root && { early: task.early },
 			signal,
 			timeout: settings.timeout,
@@ -6715,6 +7348,54 @@ async function run(task, { written, refused }) {
 			return;
 		}
 	};
+	const progress = (phase, step) => task.progress(`${environment.name}: ${phase}${step ? ` · ${step.number} of ${step.of} · ${step.revision}` : ""}`);
+	const seedIn = (scratch, before) => settings.seed === void 0 ? {} : { seed: seedOf(settings.seed, {
+		...task,
+		directory: path.join(task.root, environment.directory),
+		scratch,
+		...before !== void 0 && { before }
+	}) };
+	/** Executes edited revisions; what keeps them from it says nothing of the project. */
+	const travelBodies = async (layOut, scratch, { baseline, database }) => {
+		const bodies = await task.bodies;
+		if (!bodies || bodies.length === 0) return void 0;
+		const notes = [];
+		const env = {
+			...task.env,
+			PYTHONHASHSEED: "0"
+		};
+		const { baseSeed } = await task.applied ?? {};
+		try {
+			return {
+				found: await executeBodies({
+					bodies,
+					scratch,
+					plan: {
+						scripts,
+						...baseline !== void 0 && { baseline }
+					},
+					async base() {
+						const driver = start(await layOut(), env);
+						return driver.loaded.then(() => driver, (error) => {
+							if (error instanceof LoadError) return void 0;
+							throw error;
+						});
+					},
+					head: async () => start(task.root, env),
+					...database && { imported: database },
+					...seedIn(scratch, baseSeed),
+					progress
+				}, notes),
+				notes
+			};
+		} catch (error) {
+			signal.throwIfAborted();
+			return { notes: [{
+				what: "edited revisions on rows",
+				reason: error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`
+			}] };
+		}
+	};
 	let first = start(task.root);
 	let { loaded } = first;
 	try {
@@ -6729,7 +7410,13 @@ async function run(task, { written, refused }) {
 			}) : void 0;
 			const database = fromModels?.database ?? await imported.get(task.root);
 			const revision = fromModels?.revision ?? baseline?.revision;
-			return travel({
+			const executing = async () => baseRoot && travelBodies(baseRoot, scratch, {
+				...revision !== void 0 && { baseline: revision },
+				...database && { database }
+			});
+			const beside = together && !isShared(scratch) && !database ? executing() : void 0;
+			beside?.catch(() => {});
+			const observed = await travel({
 				...what,
 				together,
 				postgresIsMeant: task.postgresIsMeant,
@@ -6745,15 +7432,15 @@ async function run(task, { written, refused }) {
 				},
 				...baseRoot && { base: () => startBase(baseRoot) },
 				root: task.root,
-				...settings.seed !== void 0 && { seed: seedOf(settings.seed, {
-					...task,
-					directory: path.join(task.root, environment.directory),
-					scratch,
-					...applied.baseSeed !== void 0 && { before: applied.baseSeed }
-				}) },
+				...seedIn(scratch, applied.baseSeed),
 				...database && { imported: database },
-				progress: (phase, step) => task.progress(`${environment.name}: ${phase}${step ? ` · ${step.number} of ${step.of} · ${step.revision}` : ""}`)
+				progress
 			});
+			if (observed.unsupported !== void 0) return observed;
+			const executed = await (beside ?? executing());
+			if (executed?.found) observed.bodies = executed.found;
+			observed.notes.push(...executed?.notes ?? []);
+			return observed;
 		};
 		const [server, onSqlite] = await Promise.all([scratchOf().catch((error) => serverIsMissing(error, task)), loaded.then(() => false, (error) => isOnSqlite(error, task))]);
 		const missing = server instanceof Failure ? server : void 0;

@@ -16,6 +16,7 @@ import { concernsMigrations } from "./project/environment.ts";
 import { completedBy, readGraph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
+import { withExecuted } from "./run/effect.ts";
 import { baseFilesOf, beginEarly, loadRunning, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
 import { layer, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
@@ -132,20 +133,25 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   const reading = clock.time("history", () => read(target, project, base));
   const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
   const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
-  const observing = running ? clock.time("run", () => observe(task, reading)) : undefined;
-  const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits"));
+  const comparing =
+    !settings.static && rules.some(({ wants }) => wants.includes("edits"))
+      ? clock.time("edits", () => observeEdits(task, reading))
+      : undefined;
+  const observing = running ? clock.time("run", () => observe(task, reading, comparing)) : undefined;
   const asking = world.openPullRequests !== undefined && rules.some(({ wants }) => wants.includes("neighbours"));
   const [facts, others, edits, observed] = await Promise.all([
     reading,
     asking ? clock.time("neighbours", () => neighbours.of(target, reading)) : undefined,
-    comparing ? clock.time("edits", () => observeEdits(task, reading)) : undefined,
+    comparing,
     observing?.catch((error: unknown): FactsOf["run"] => {
       failures.push(reported(error, world.signal));
       return { known: false, reason: text`the gate could not run the migrations` };
     }),
   ]);
   if (others) facts.neighbours = others;
-  if (edits) facts.edits = edits;
+  if (edits)
+    facts.edits =
+      edits.known && observed?.known ? { known: true, value: withExecuted(edits.value, observed.value.bodies) } : edits;
   if (observed) facts.run = observed;
   askAlembic(facts);
   const proof = proofOf(environment, facts, rules);

@@ -1,4 +1,5 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure } from "./failure.ts";
 import { squashOf } from "./history/deletions.ts";
@@ -10,6 +11,7 @@ import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter, type Interpreter } from "./project/interpreter.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
 import type { Fact, FactsOf, Rule } from "./rules/rule.ts";
+import type { Body } from "./run/bodies.ts";
 import { compareEdits, editedIds, type Edits } from "./run/effect.ts";
 import type { Evidence } from "./run/evidence.ts";
 import type { Applied } from "./run/migrations.ts";
@@ -130,8 +132,9 @@ function notRun(facts: FactsOf): Text | undefined {
  * Runs the pull request's migrations, on top of what the base branch has applied.
  *
  * @param reading the facts that are read meanwhile: the server boots and the project loads before they are known
+ * @param comparing what edited revisions execute, as far as that can be told without a database
  */
-export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fact<Evidence>> {
+export async function observe(task: Task, reading: Promise<FactsOf>, comparing?: Promise<Fact<Edits>>): Promise<Fact<Evidence>> {
   const { target, project, server, baseFiles, world } = task;
   const { environment, settings } = target;
   const booting = server.get(settings);
@@ -167,6 +170,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>): Promise<Fa
     environment,
     root: project.root,
     applied,
+    ...(comparing && { bodies: bodiesToExecute(task, reading, comparing) }),
     postgresIsMeant:
       settings.postgresVersion !== undefined ||
       settings.postgres !== "auto" ||
@@ -211,6 +215,44 @@ export async function observeEdits(task: Omit<Task, "server">, reading: Promise<
     const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
     return { known: false, reason };
   }
+}
+
+/** Edited revisions that only a database can tell about, with both versions of what they use. */
+async function bodiesToExecute(
+  { project, baseFiles }: Task,
+  reading: Promise<FactsOf>,
+  comparing: Promise<Fact<Edits>>,
+): Promise<Body[]> {
+  const [{ history }, edits] = await Promise.all([reading, comparing]).catch(() => []);
+  if (!history?.known || !edits?.known) return [];
+  const { changes } = history.value;
+  const open = [...edits.value].flatMap(([id, edit]) => {
+    const { functions } = changes.get(id)!.edited ?? {};
+    const directions = (["upgrade", "downgrade"] as const).filter((direction) => edit[direction].kind === "unknown");
+    // Where no other code changed, upgrade() need not be asked.
+    const needed = directions.some((direction) => direction === "downgrade" || !functions?.every((name) => name === "downgrade"));
+    return needed ? [{ id, edit, directions }] : [];
+  });
+  if (open.length === 0) return [];
+  const root = await baseFiles.root(history.value);
+  const read = (folder: string, files: readonly string[]) =>
+    Promise.all(files.map((file) => readFile(path.join(folder, file), "utf8").catch(() => "")));
+  return Promise.all(
+    open.map(async ({ id, edit, directions }) => {
+      const { before, after, helpers = [] } = changes.get(id)!;
+      const modules = helpers.filter((file) => file.endsWith(".py"));
+      return {
+        id,
+        directions,
+        reads: directions.flatMap((direction) => (edit[direction].kind === "unknown" ? (edit[direction].reads ?? []) : [])),
+        sources: {
+          before: [before.source, ...(await read(root, modules))],
+          after: [after!.source, ...(await read(project.root, modules))],
+        },
+        opaque: modules.length < helpers.length,
+      };
+    }),
+  );
 }
 
 /** Whether the pull request changes nothing that old revisions depend on: it only adds revision files. */

@@ -6,11 +6,11 @@ import dis
 import inspect
 import sys
 from contextlib import contextmanager
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
 _NAME = "alembic-gate"
@@ -20,11 +20,17 @@ _FREE_TOOLS = (3, 4)
 
 
 class Lines:
-    """`every`: the lines that may run; `ran`: those that did. Both are empty where nobody can tell."""
+    """`every`: the lines that may run; `ran`: those that did. Both are empty where nobody can tell.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        code = getattr(inspect.unwrap(function), "__code__", None)
+    `whole_file`: those of all functions of the function's file, and not of this one alone.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, whole_file: bool = False) -> None:
+        function = inspect.unwrap(function)
+        code = getattr(function, "__code__", None)
         self._codes = [] if code is None else list(_with_inner(code))
+        if code is not None and whole_file:
+            self._codes += _codes_of(function.__globals__, {*self._codes}, code.co_filename)
         self.every: set[int] = set()
         self.ran: set[int] = set()
 
@@ -43,6 +49,22 @@ def _with_inner(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _with_inner(constant)
+
+
+def _codes_of(names: Mapping[str, Any], known: set[CodeType], file: str) -> list[CodeType]:
+    """Find the code of functions, and of those in classes, that stand in a file."""
+    found: list[CodeType] = []
+    for value in list(names.values()):
+        if isinstance(value, type) and value.__module__ == names.get("__name__"):
+            found += _codes_of(vars(value), known, file)
+        if not isinstance(value, FunctionType):
+            continue
+        code = inspect.unwrap(value).__code__
+        if code.co_filename == file and code not in known:
+            inner = list(_with_inner(code))
+            known.update(inner)
+            found += inner
+    return found
 
 
 def _lines_of(code: CodeType) -> set[int]:

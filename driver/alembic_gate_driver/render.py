@@ -6,14 +6,10 @@ no rows to give. A query for rows of a table finds none; one for anything else e
 
 from __future__ import annotations
 
-import datetime
-import enum
-import hashlib
 import linecache
 import os
 import re
 import sys
-import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +27,13 @@ from sqlalchemy.pool import StaticPool
 from .errors import describe
 from .load import CapturedConfig, built_config
 from .missing import Missing, UnknowableError, stood_in_for
+from .values import Canonical, Returned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .channel import Channel, Message
     from .errors import Sources
-
-_LONGEST = 65_536
-_MOST_ROWS = 1000
 
 _QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:select|with|values|table|show|explain)\b", re.I | re.S)
 _CHANGES = re.compile(r"\b(?:insert|update|delete|merge)\b", re.I)
@@ -50,22 +44,12 @@ _ALWAYS_ANSWERED = re.compile(
     re.I,
 )
 _FROM = re.compile(r"\bfrom\b", re.I)
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\w+|\s+|.", re.S)
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _VARIES = "<varies>"
-_NOW = "<now>"
 
 
 class Unanswerable(BaseException):
     """The revision asks the database something; no `except Exception` of the project may stop this."""
-
-
-class _Returned(int):
-    """A key that the server would have made."""
-
-    def __repr__(self) -> str:
-        return "<returned>"
 
 
 class _Recording:
@@ -75,12 +59,12 @@ class _Recording:
         self.statements: list[dict[str, Any]] = []
         self.reads: str | None = None
         self.loaded = False
-        self.since = time.time()
+        self._canonical = Canonical()
 
     def add(self, sql: str, rows: list[Any]) -> dict[str, Any]:
         statement = {
-            "sql": _shortened(self._without_now(sql)),
-            "parameters": self._parameters(rows),
+            "sql": self._canonical.sql(sql),
+            "parameters": self._canonical.parameters(rows),
         }
         self.statements.append(statement)
         return statement
@@ -88,57 +72,6 @@ class _Recording:
     def read(self, what: str) -> None:
         """Remember the first thing whose content decides what follows."""
         self.reads = self.reads or what
-
-    def _parameters(self, rows: list[Any]) -> list[list[str]]:
-        shown = [[_shortened(self._canonical(value)) for value in _values(row)] for row in rows[:_MOST_ROWS]]
-        if len(rows) > _MOST_ROWS:
-            rest = "\n".join(self._canonical(value) for row in rows[_MOST_ROWS:] for value in _values(row))
-            shown.append([f"{len(rows) - _MOST_ROWS} more rows, {_digest(rest)}"])
-        return [row for row in shown if row]
-
-    def _canonical(self, value: Any) -> str:
-        """Write a value so that no two different ones look the same, whatever the text of the statement shows."""
-        if value is None or isinstance(value, (bool, _Returned)):
-            return repr(value)
-        if isinstance(value, Missing):
-            return str(value)
-        if isinstance(value, enum.Enum):
-            return f"{type(value).__name__}.{value.name}"
-        if isinstance(value, str):
-            return repr(self._without_now(str.__str__(value)))
-        if isinstance(value, (int, float)):
-            return _NOW if any(self._is_now(value / unit) for unit in (1, 1e3, 1e6, 1e9)) else repr(value)
-        if isinstance(value, datetime.datetime):
-            return self._moment(value)
-        if isinstance(value, (list, tuple)):
-            return f"{'[]' if isinstance(value, list) else '()'}{[self._canonical(item) for item in value]}"
-        if isinstance(value, (set, frozenset)):
-            return f"set{sorted(self._canonical(item) for item in value)}"
-        if isinstance(value, dict):
-            return str({self._canonical(key): self._canonical(item) for key, item in value.items()})
-        return _ADDRESS.sub("", repr(value))
-
-    def _is_now(self, seconds: float) -> bool:
-        return self.since - 1 <= seconds <= time.time() + 1
-
-    def _moment(self, value: datetime.datetime) -> str:
-        if abs(value.year - datetime.date.today().year) > 1:
-            # The first and the last years have no time stamp.
-            return repr(value)
-        if value.tzinfo is not None:
-            return f"{_NOW} with time zone" if self._is_now(value.timestamp()) else repr(value)
-        local, utc = value.timestamp(), value.replace(tzinfo=datetime.timezone.utc).timestamp()
-        return _NOW if self._is_now(local) or self._is_now(utc) else repr(value)
-
-    def _without_now(self, sql: str) -> str:
-        def told(match: re.Match[str]) -> str:
-            try:
-                moment = datetime.datetime.fromisoformat(match.group())
-            except ValueError:
-                return match.group()
-            return _NOW if self._moment(moment) == _NOW else match.group()
-
-        return _TIMESTAMP.sub(told, sql)
 
 
 class _Cursor:
@@ -162,7 +95,7 @@ class _Cursor:
         query = _QUERY.match(sql) or _RETURNING.search(sql)
         columns = _columns(context) or ["column"]
         self.description = [(name, None, None, None, None, None, None) for name in columns] if query else None
-        self._rows = [tuple(_Returned() for _ in columns)] if self._ours else []
+        self._rows = [tuple(Returned() for _ in columns)] if self._ours else []
 
     # What a project calls on a cursor of its own.
     def execute(self, sql: Any, parameters: Any = None, *_: Any, **__: Any) -> None:
@@ -377,18 +310,6 @@ def _columns(context: Any) -> list[str]:
     """Name the columns that SQLAlchemy expects, where it made the statement itself."""
     compiled = getattr(context, "compiled", None)
     return [str(column[0]) for column in getattr(compiled, "_result_columns", None) or ()]
-
-
-def _values(row: Any) -> Iterable[Any]:
-    return (item for pair in sorted(row.items()) for item in pair) if isinstance(row, dict) else row
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {_digest(text)}"
 
 
 def _steady(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .errors import Sources
+    from .values import Canonical
 
 _LONGEST_SQL = 65_536
 
 # A loop over the rows of a table says nothing more after this many statements; then one a second shows that it moves.
 _MOST = 1000
+
+# Where two versions of a revision are compared, each statement counts.
+_MOST_EXACT = 20_000
 
 _repr = reprlib.Repr()
 _repr.maxdict = _repr.maxlist = _repr.maxtuple = 50
@@ -34,7 +38,7 @@ class Statements:
 
     While a revision's function runs, `revision` is its id and `file` its file. What Alembic does around it, such as
     updating the version table, belongs to no revision. `unreported` counts what was left out of the last revision.
-    While `silent` is set nothing is reported.
+    While `silent` is set nothing is reported. While `exact` is set parameters are told whole.
     """
 
     def __init__(self, channel: Channel, sources: Sources) -> None:
@@ -42,6 +46,7 @@ class Statements:
         self.file: str | None = None
         self.unreported = 0
         self.silent = False
+        self.exact: Canonical | None = None
         self._reported = 0
         self._last_report = 0.0
         self._channel = channel
@@ -76,10 +81,12 @@ class Statements:
             frame = frame.f_back
         return nearest
 
-    def _before(self, _connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def _before(
+        self, _connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+    ) -> None:
         if self.silent:
             return
-        fields = self._describe(statement, parameters)
+        fields = self._describe(statement, parameters, many=executemany)
         fields.update(self.place(sys._getframe(1)))
         self._begun[id(cursor)] = (time.perf_counter(), fields)
 
@@ -88,7 +95,8 @@ class Statements:
         if begun is None:
             return
         now = time.perf_counter()
-        if self.revision is not None and self._reported >= _MOST and now - self._last_report < 1:
+        most = _MOST if self.exact is None else _MOST_EXACT
+        if self.revision is not None and self._reported >= most and now - self._last_report < 1:
             self.unreported += 1
             return
         self._reported += 1
@@ -114,12 +122,16 @@ class Statements:
         error = context.original_exception
         self._channel.send("statement-error", **fields, message=message_of(error), sqlstate=sqlstate_of(error))
 
-    def _describe(self, statement: str, parameters: Any) -> dict[str, Any]:
-        return {
+    def _describe(self, statement: str, parameters: Any, *, many: bool = False) -> dict[str, Any]:
+        fields = {
             "revision": self.revision,
             "sql": statement[:_LONGEST_SQL],
             "parameters": _repr.repr(parameters) if parameters else None,
         }
+        if self.exact is not None and self.revision is not None:
+            sql, rows = self.exact.positional(statement, parameters, many=many)
+            fields["exact"] = {"sql": sql, "parameters": rows}
+        return fields
 
     def _tell_where(self) -> None:
         """Say what is being waited for; called from another thread than the one that waits."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .load import Project
     from .redirect import Redirect
     from .statements import Statements
+    from .values import Canonical
 
 
 class Aborted(BaseException):
@@ -55,6 +56,7 @@ class Runner:
         if "trials" in request:
             run.trials = Trials(request["trials"], self._channel, self._project, self._statements, self._sources)
         self._statements.forget()
+        self._statements.exact = _canonical() if request.get("exact") else None
         escaped: BaseException | None = None
         started = time.perf_counter()
         with self._redirect.to(request["connection"], several=request.get("several", False)):
@@ -106,6 +108,12 @@ class Runner:
         EnvironmentContext.configure = configure
 
 
+def _canonical() -> Canonical:
+    from .values import Canonical
+
+    return Canonical()
+
+
 class _Run:
     """What is known of one run of env.py, which may run migrations more than once."""
 
@@ -121,6 +129,7 @@ class _Run:
         self._revisions: list[str] = request["revisions"]
         self._pauses: bool = request["pause"]
         self._tells_lines: bool = request.get("lines", False)
+        self._exact: bool = request.get("exact", False)
         self._channel = channel
         self._project = project
         self._statements = statements
@@ -190,7 +199,7 @@ class _Run:
         def watched(**named: Any) -> None:
             self._statements.begin(identifier, file)
             self._arguments = named
-            lines = Lines(function)
+            lines = Lines(function, whole_file=self._exact)
             try:
                 with lines.watched() if self._tells_lines else nullcontext():
                     function(**named)

@@ -1,7 +1,7 @@
 import type { Draft } from "../finding.ts";
 import type { Change, History } from "../history/history.ts";
 import type { Landing } from "../history/past.ts";
-import type { Edit, Edits, Effect } from "../run/effect.ts";
+import type { Edit, Edits, Effect, Executed } from "../run/effect.ts";
 import type { Evidence, Step } from "../run/evidence.ts";
 import { folded } from "../run/sql.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
@@ -219,8 +219,11 @@ function byEffect(change: Change, edit: Edit, facts: Known): Draft {
       return {
         ...place,
         severity: "notice",
-        message: text`The code of ${code(id)}, which is applied already, changed; it executes the same SQL.`,
+        message: text`The code of ${code(id)}, which is applied already, changed; ${verdict.executed ? text`executed on ${rowsText(verdict.executed)} it does the same` : text`it executes the same SQL`}.`,
         help: text`Nothing needs to be done.`,
+        ...(verdict.executed?.mends && {
+          evidence: text`On rows with NULLs and equal values the old version stops (${verdict.executed.mends}), and this one does not.`,
+        }),
       };
   }
 }
@@ -228,11 +231,14 @@ function byEffect(change: Change, edit: Edit, facts: Known): Draft {
 type Judgement =
   | { kind: "upgrade" | "downgrade" | "same-schema" | "settings"; evidence: Text }
   | { kind: "unknown"; direction: "upgrade" | "downgrade"; reason: Text; rendered: boolean; evidence?: Text }
-  | { kind: "same" };
+  | { kind: "same"; executed?: Executed };
 
 /** What weighs most of what both functions show. */
 function judged(id: string, { upgrade, downgrade }: Edit, run: Evidence | undefined): Judgement {
-  const schemaIsSame = upgrade.kind === "different" && !upgrade.data && run !== undefined && endsInTheSameSchema(run);
+  const schemaIsSame =
+    upgrade.kind === "different" &&
+    !upgrade.data &&
+    (upgrade.executed ? upgrade.executed.sameCatalog : run !== undefined && endsInTheSameSchema(run));
   if (upgrade.kind === "different" && !schemaIsSame) return { kind: "upgrade", evidence: difference(upgrade, downgrade) };
   if (downgrade.kind === "different") return { kind: "downgrade", evidence: difference(downgrade) };
   for (const [direction, effect] of [
@@ -240,21 +246,31 @@ function judged(id: string, { upgrade, downgrade }: Edit, run: Evidence | undefi
     ["downgrade", downgrade],
   ] as const) {
     if (effect.kind !== "unknown") continue;
-    const alike = run !== undefined && ranAlike(id, direction, run);
+    const { executed } = effect;
+    const alike = executed
+      ? text`On ${rowsText(executed)} both versions executed the same statements and left the same.`
+      : run !== undefined && ranAlike(id, direction, run)
+        ? text`On an empty database both versions executed the same statements, which says nothing about one with rows.`
+        : undefined;
     return {
       kind: "unknown",
       direction,
       reason: effect.reason,
       rendered: effect.rendered,
-      ...(alike && {
-        evidence: text`On an empty database both versions executed the same statements, which says nothing about one with rows.`,
-      }),
+      ...(alike && { evidence: alike }),
     };
   }
   if (upgrade.kind === "different") return { kind: "same-schema", evidence: difference(upgrade) };
   if (upgrade.kind === "settings-only") return { kind: "settings", evidence: difference(upgrade) };
   if (downgrade.kind === "settings-only") return { kind: "settings", evidence: difference(downgrade) };
-  return { kind: "same" };
+  const executed = [upgrade, downgrade].flatMap((effect) => (effect.kind === "same" ? (effect.executed ?? []) : []))[0];
+  return { kind: "same", ...(executed && { executed }) };
+}
+
+/** Whose rows they were, and in which tables. */
+function rowsText({ rows, tables = [] }: Executed): Text {
+  const whose = rows === "seed" ? "the project's own rows" : "made-up rows";
+  return tables.length === 0 ? text`a database without rows in its tables` : text`${whose} of ${listOf(tables, 4)}`;
 }
 
 type Shown = Effect & { kind: "different" | "settings-only" };
@@ -263,7 +279,13 @@ const LONGEST = 30;
 
 function difference(effect: Shown, downgrade?: Effect): Text {
   const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
-  return text`It executed what stands after -, and executes what stands after + now:${block(diff(effect), "diff")}${also}`;
+  const executed = effect.kind === "different" ? effect.executed : undefined;
+  const where = executed ? text` on ${rowsText(executed)}` : text``;
+  const left =
+    executed?.sameRows && effect.kind === "different" && effect.data
+      ? text` Both left the same there; other rows may come out otherwise.`
+      : text``;
+  return text`It executed what stands after -, and executes what stands after + now${where}:${block(diff(effect), "diff")}${left}${also}`;
 }
 
 /** Lines of both sides; those that are the same at the beginning and at the end are left out, but for one. */

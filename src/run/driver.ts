@@ -81,6 +81,8 @@ interface RunOptions {
   connectionFor?(place: string): Promise<Connection>;
   /** Tell which lines of the revisions' functions ran. */
   lines?: boolean;
+  /** Tell of each statement all its parameters. */
+  exact?: true;
   onBegin?(revision: string): void;
   /** Called after each step, before the next one begins. */
   onStep?(step: StepControl): Promise<"go" | "abort">;
@@ -359,6 +361,7 @@ function driverOf(
       transactionPerMigration,
       pause,
       ...(wanted.lines && { lines: true }),
+      ...(wanted.exact && { exact: true as const }),
       ...(trials && { trials }),
       ...(wanted.connectionFor && { several: true }),
     };

@@ -9,9 +9,20 @@ import { startProcess } from "./process.ts";
 import type { Event, Raised, Rendering } from "./protocol.ts";
 import { isData, isSetting, parsedUnits, unitsOf, type Unit } from "./sql.ts";
 
-/** How the statements of one function compare before and after. */
+/** That both versions were executed on copies of one database, and how that came out. */
+export interface Executed {
+  rows: "seed" | "made-up";
+  /** Tables that had rows. */
+  tables?: readonly string[];
+  sameRows: boolean;
+  sameCatalog: boolean;
+  /** What stops the old version on rows with NULLs and equal values, and not the new one. */
+  mends?: Text;
+}
+
+/** How the statements of one function compare before and after; `executed` is absent where they were rendered. */
 export type Effect =
-  | { kind: "same" }
+  | { kind: "same"; executed?: Executed }
   /** Time limits and the like differ, and nothing else. */
   | { kind: "settings-only"; before: string[]; after: string[] }
   | {
@@ -21,9 +32,10 @@ export type Effect =
       after: string[];
       /** Rows are changed in that part, which no catalog shows. */
       data: boolean;
+      executed?: Executed;
     }
-  /** As far as it can be told, they are the same. `rendered`: at least it could be begun. */
-  | { kind: "unknown"; reason: Text; rendered: boolean };
+  /** As far as it can be told, they are the same. `rendered`: at least it could be begun; `reads`: what it asks a database. */
+  | { kind: "unknown"; reason: Text; rendered: boolean; reads?: readonly string[]; executed?: Executed };
 
 export interface Edit {
   upgrade: Effect;
@@ -50,6 +62,18 @@ export interface Rendered {
 /** Ids of the revisions whose effect may have changed. */
 export const editedIds = ({ changes }: History): string[] =>
   [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
+
+/** The edits with what executing both versions has shown, where that is more than could be rendered. */
+export function withExecuted(edits: Edits, executed: ReadonlyMap<string, Partial<Edit>> | undefined): Edits {
+  const better = (effect: Effect, shown: Effect | undefined): Effect =>
+    !shown || (effect.kind === "unknown" && !effect.rendered && shown.kind === "unknown" && !shown.executed) ? effect : shown;
+  return new Map(
+    [...edits].map(([id, { upgrade, downgrade }]) => {
+      const shown = executed?.get(id);
+      return [id, { upgrade: better(upgrade, shown?.upgrade), downgrade: better(downgrade, shown?.downgrade) }];
+    }),
+  );
+}
 
 /** Compares what edited revisions would execute, without a database. */
 export async function compareEdits(task: Rendered): Promise<Edits> {
@@ -150,9 +174,12 @@ export async function compareRenderings(before: Rendering, after: Rendering): Pr
   const shorter = [first.length === parted && before, second.length === parted && after].filter((side) => side !== false);
   const open = shorter.map(openEnd).find((reason) => reason !== undefined);
   const more = first.length > parted || second.length > parted;
-  if (open) return { kind: "unknown", reason: open, rendered: [before, after].every(isRendered) };
+  if (open) {
+    const reads = [before, after].flatMap((side) => side.reads ?? []);
+    return { kind: "unknown", reason: open, rendered: [before, after].every(isRendered), ...(reads.length > 0 && { reads }) };
+  }
   const stops = !more && Boolean(before.raised) !== Boolean(after.raised);
-  if (more || stops) return different(first, second, parted, before, after);
+  if (more || stops) return different(first, second, before, after);
   if (keys(units[0]) === keys(units[1])) return { kind: "same" };
   const settings = units.map((side) => side.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
   return { kind: "settings-only", before: settings[0]!, after: settings[1]! };
@@ -182,12 +209,18 @@ const short = (sql: string): string => {
 
 const raisedText = ({ type, message }: Raised): Text => text`${code(`${type}: ${short(message)}`)}`;
 
-/** The part that differs: between what both begin with and what both end with. */
-function different(first: Unit[], second: Unit[], parted: number, before: Rendering, after: Rendering): Effect {
+/** The parts that differ: between what both begin with and what both end with. */
+export function differing(first: readonly Unit[], second: readonly Unit[]): [Unit[], Unit[]] {
+  const common = first.findIndex((unit, index) => unit.key !== second[index]?.key);
+  const parted = common === -1 ? first.length : common;
   let tail = 0;
   const most = Math.min(first.length, second.length) - parted;
   while (tail < most && first.at(-1 - tail)!.key === second.at(-1 - tail)!.key) tail += 1;
-  const parts = [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)] as const;
+  return [first.slice(parted, first.length - tail), second.slice(parted, second.length - tail)];
+}
+
+function different(first: Unit[], second: Unit[], before: Rendering, after: Rendering): Effect {
+  const parts = differing(first, second);
   const stop = ({ raised }: Rendering) => (raised?.meant ? [`-- raises ${raised.type}: ${short(raised.message)}`] : []);
   const sides = [before, after].map((side) =>
     (before.raised?.meant || false) === (after.raised?.meant || false) ? [] : stop(side),

@@ -2,7 +2,8 @@
 import type { LoadedHeader } from "../project/graph.ts";
 import type { Difference } from "../postgres/catalog.ts";
 import type { Text } from "../text.ts";
-import type { ModelDifference, Raised } from "./protocol.ts";
+import type { Edit } from "./effect.ts";
+import type { ModelDifference, Raised, RenderedStatement } from "./protocol.ts";
 import type { RowsEvidence } from "./rows.ts";
 
 /** One statement that a revision executed. Files are relative to the root where they are in it. */
@@ -13,6 +14,8 @@ export interface Statement {
   line?: number;
   seconds: number;
   error?: { message: string; sqlstate?: string };
+  /** With all its parameters, where that was asked for. */
+  exact?: RenderedStatement;
 }
 
 /** One revision, one direction. */
@@ -23,6 +26,8 @@ export interface Step {
   ended: boolean;
   seconds: number;
   statements: Statement[];
+  /** How many statements were left out, since there were thousands. */
+  unreported?: number;
   /** Lines of its function that may run, and those that did, where that was watched. */
   lines?: { every: number[]; ran: number[] };
   /** What it did to the catalog, where a snapshot was taken before and after it. */
@@ -118,6 +123,8 @@ export interface Evidence {
   unsupported?: string;
   /** What the pull request's revisions did to rows; absent where none of them touches a table that was there before. */
   rows?: RowsEvidence;
+  /** How edited revisions compare that only a database can tell about, as far as both versions were executed on rows. */
+  bodies?: ReadonlyMap<string, Partial<Edit>>;
   /** What the base branch's own files did, where old revisions looked faulty. */
   onBase?: Evidence;
   foreign: { wanted: string; file?: string; line?: number }[];

@@ -20,6 +20,8 @@ interface RunOptions {
   own: boolean;
   /** Told of the catalog after each step but the last, while its work may not be committed yet. */
   after?: (revision: string, catalog: Catalog) => void;
+  /** Tell of each statement all its parameters, and of all lines whether they ran. */
+  exact?: true;
 }
 
 /** A revision that begins, and the how manieth of its phase it is; 1-based. */
@@ -146,7 +148,7 @@ export async function openLaboratory(
     return result;
   };
 
-  const run: Laboratory["run"] = async (phase, database, { own, after }) => {
+  const run: Laboratory["run"] = async (phase, database, { own, after, exact }) => {
     const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
     progress(phase.title);
     const started = performance.now();
@@ -155,7 +157,7 @@ export async function openLaboratory(
       revisions: phase.planned,
       ...connectionsOf(scratch, database),
       ...(!own && { transactionPerMigration: true }),
-      ...(WATCHED.has(phase.id) && !seen.has(direction) && { lines: true }),
+      ...(exact ? { exact, lines: true } : WATCHED.has(phase.id) && !seen.has(direction) && { lines: true }),
       onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
       ...(after && {
         onStep: async (step: StepControl) => {

@@ -13,14 +13,16 @@ import { code, text, type Text } from "../text.ts";
 import { makeFromModels, readBaseline, readScript } from "./baseline.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import { environmentToLoad } from "./load-request.ts";
+import { executeBodies, type Body } from "./bodies.ts";
 import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
 import type { Raised } from "./protocol.ts";
-import { travel } from "./itinerary.ts";
+import { travel, type Ports } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, projectEnvironment } from "./process.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
+import { isShared } from "./shared.ts";
 import { tidy } from "./tidy.ts";
 
 export interface Migrations {
@@ -29,6 +31,8 @@ export interface Migrations {
   root: string;
   /** What is applied; the project loads while this is read. Undefined where nothing is to be run after all. */
   applied: Promise<Applied | undefined>;
+  /** Edited revisions that only a database can tell about: they are executed beside the rest. */
+  bodies?: Promise<readonly Body[]>;
   /** The repository or the settings name Postgres. */
   postgresIsMeant: boolean;
   interpreter: Interpreter;
@@ -117,7 +121,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
     imported.set(root, database);
     return database;
   };
-  const start = (root: string): Driver => {
+  const start = (root: string, env = task.env): Driver => {
     signal.throwIfAborted();
     const driver = startDriver({
       connection: async () => (await importDatabase(root)).connection,
@@ -132,7 +136,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
         }),
         ...(files && { sqlite: true as const }),
       },
-      env: task.env,
+      env,
       ...(task.early && root === task.root && { early: task.early }),
       signal,
       timeout: settings.timeout,
@@ -163,6 +167,61 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
       return undefined;
     }
   };
+  const progress: Ports["progress"] = (phase, step) =>
+    task.progress(`${environment.name}: ${phase}${step ? ` · ${step.number} of ${step.of} · ${step.revision}` : ""}`);
+  const seedIn = (scratch: Scratch, before: string | undefined): Pick<Ports, "seed"> =>
+    settings.seed === undefined
+      ? {}
+      : {
+          seed: seedOf(settings.seed, {
+            ...task,
+            directory: path.join(task.root, environment.directory),
+            scratch,
+            ...(before !== undefined && { before }),
+          }),
+        };
+  /** Executes edited revisions; what keeps them from it says nothing of the project. */
+  const travelBodies = async (
+    layOut: () => Promise<string>,
+    scratch: Scratch,
+    { baseline, database }: { baseline?: string; database?: Database },
+  ): Promise<{ found?: NonNullable<Evidence["bodies"]>; notes: Evidence["notes"] } | undefined> => {
+    const bodies = await task.bodies;
+    if (!bodies || bodies.length === 0) return undefined;
+    const notes: Evidence["notes"] = [];
+    // Both sides must take the elements of a set in the same order.
+    const env = { ...task.env, PYTHONHASHSEED: "0" };
+    const { baseSeed } = (await task.applied) ?? {};
+    try {
+      const found = await executeBodies(
+        {
+          bodies,
+          scratch,
+          plan: { scripts, ...(baseline !== undefined && { baseline }) },
+          async base() {
+            const driver = start(await layOut(), env);
+            return driver.loaded.then(
+              () => driver,
+              (error: unknown) => {
+                if (error instanceof LoadError) return undefined;
+                throw error;
+              },
+            );
+          },
+          head: async () => start(task.root, env),
+          ...(database && { imported: database }),
+          ...seedIn(scratch, baseSeed),
+          progress,
+        },
+        notes,
+      );
+      return { found, notes };
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
+      return { notes: [{ what: "edited revisions on rows", reason }] };
+    }
+  };
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   let { loaded } = first;
@@ -181,7 +240,13 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
           : undefined;
       const database = fromModels?.database ?? (await imported.get(task.root));
       const revision = fromModels?.revision ?? baseline?.revision;
-      return travel(
+      const executing = async () =>
+        baseRoot &&
+        travelBodies(baseRoot, scratch, { ...(revision !== undefined && { baseline: revision }), ...(database && { database }) });
+      // On a given server all databases share their roles, and what was made at the import is copied while nobody writes to it.
+      const beside = together && !isShared(scratch) && !database ? executing() : undefined;
+      beside?.catch(() => {});
+      const observed = await travel(
         {
           ...what,
           together,
@@ -199,19 +264,16 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
           },
           ...(baseRoot && { base: () => startBase(baseRoot) }),
           root: task.root,
-          ...(settings.seed !== undefined && {
-            seed: seedOf(settings.seed, {
-              ...task,
-              directory: path.join(task.root, environment.directory),
-              scratch,
-              ...(applied.baseSeed !== undefined && { before: applied.baseSeed }),
-            }),
-          }),
+          ...seedIn(scratch, applied.baseSeed),
           ...(database && { imported: database }),
-          progress: (phase, step) =>
-            task.progress(`${environment.name}: ${phase}${step ? ` · ${step.number} of ${step.of} · ${step.revision}` : ""}`),
+          progress,
         },
       );
+      if (observed.unsupported !== undefined) return observed;
+      const executed = await (beside ?? executing());
+      if (executed?.found) observed.bodies = executed.found;
+      observed.notes.push(...(executed?.notes ?? []));
+      return observed;
     };
     const [server, onSqlite] = await Promise.all([
       scratchOf().catch((error: unknown) => serverIsMissing(error, task)),

@@ -55,6 +55,8 @@ export interface Run {
   pause: boolean;
   /** Tell of each revision's function which of its lines ran. */
   lines?: boolean;
+  /** Tell of each statement what a rendering would, and the lines of all functions of a revision's file. */
+  exact?: true;
   /** Only while going up: downgrade() of some revisions is tried where their upgrade() has just been committed, and taken back. */
   trials?: {
     revisions: string[];
@@ -247,6 +249,7 @@ export type Event =
       revision: string | null;
       sql: string;
       parameters: string | null;
+      exact?: RenderedStatement;
       file?: string;
       line?: number;
       seconds: number;
@@ -257,6 +260,7 @@ export type Event =
       revision: string | null;
       sql: string;
       parameters: string | null;
+      exact?: RenderedStatement;
       file?: string;
       line?: number;
       message: string;

@@ -30,6 +30,7 @@ export function startRecord(root: string): Record {
     sql: event.sql,
     parameters: event.parameters,
     ...relativePlace(root, event),
+    ...(event.exact && { exact: event.exact }),
     seconds: event.type === "statement" ? event.seconds : 0,
     ...(event.type === "statement-error" && { error: { message: event.message, sqlstate: event.sqlstate } }),
   });
@@ -52,6 +53,7 @@ export function startRecord(root: string): Record {
           break;
         case "step-end":
           if (open) Object.assign(open, { ended: true, seconds: open.seconds + event.seconds });
+          if (open && event.unreported > 0) open.unreported = (open.unreported ?? 0) + event.unreported;
           unreported += event.unreported;
           open = undefined;
           break;

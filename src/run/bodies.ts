@@ -1,0 +1,369 @@
+/**
+ * Edited revisions that read from the database, executed: the old and the new version on copies of a database that stands at the
+ * revision's parent, made by the base branch's files, with rows in the tables that they touch.
+ *
+ *   empty ─ the base branch's, up to the parent ─ copy + rows ┬ old: up, down
+ *                                                             ├ old once more: what differs by itself
+ *                                                             └ new: up, down
+ */
+import type { Catalog } from "../postgres/catalog.ts";
+import type { Database, Scratch } from "../postgres/scratch.ts";
+import { spread } from "../postgres/spread.ts";
+import { fill, type Manner, type Query } from "../postgres/synthetic.ts";
+import { code, count, listOf, text, type Text } from "../text.ts";
+import type { Driver } from "./driver.ts";
+import type { Edit, Effect } from "./effect.ts";
+import type { Evidence, Phase, Stop } from "./evidence.ts";
+import { compareDoings, fewOf, statementsOf, type Doing } from "./executed.ts";
+import { firstErrorOf } from "./first-error.ts";
+import { hidden } from "./hidden.ts";
+import { openLaboratory, type Laboratory } from "./laboratory.ts";
+import { phaseOf } from "./phase.ts";
+import { beginningWith, freshDatabase, type Plan, type Ports } from "./plan.ts";
+import { readHolding } from "./row-values.ts";
+import type { Seed } from "./rows.ts";
+import { unitsOf } from "./sql.ts";
+import { isShared } from "./shared.ts";
+import { touchedTables, words } from "./touched.ts";
+
+/** A revision whose SQL cannot be told without a database. */
+export interface Body {
+  id: string;
+  directions: readonly Direction[];
+  /** Both versions, with those files that they use and that changed. */
+  sources: { before: readonly string[]; after: readonly string[] };
+  /** Files that are no Python differ: how, nobody reads. */
+  opaque: boolean;
+  /** What it was seen to ask. */
+  reads: readonly string[];
+}
+
+type Direction = "upgrade" | "downgrade";
+
+export interface BodiesTask {
+  bodies: readonly Body[];
+  scratch: Scratch;
+  plan: Pick<Plan, "scripts" | "baseline">;
+  /** Start processes with each side's files loaded; undefined where the base branch's do not load. */
+  base(): Promise<Driver | undefined>;
+  head(): Promise<Driver>;
+  imported?: Database;
+  seed?: Seed;
+  progress: Ports["progress"];
+}
+
+/** More revisions than this are not executed: each takes a second or so. */
+const MOST_BODIES = 10;
+
+/** Of larger schemas only the tables that the code names are looked at. */
+const MOST_TABLES = 300;
+
+/** As many are filled where the code does not say which ones it touches. */
+const MOST_FILLED = 60;
+
+/** Code that goes through all tables. */
+const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema/;
+
+/** Code that speaks to the driver's connection by itself. */
+const PAST_SQLALCHEMY = /\.cursor\(|raw_connection|copy_expert|copy_from|driver_connection|\.exec_driver_cursor/;
+
+const unknown = (reason: Text, more: Partial<Extract<Effect, { kind: "unknown" }>> = {}): Effect => ({
+  kind: "unknown",
+  reason,
+  rendered: true,
+  ...more,
+});
+
+/**
+ * Executes both versions of revisions.
+ *
+ * @param notes for notChecked
+ * @returns what was found out, by revision; what could not be keeps the reason why it could not be rendered
+ */
+export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]): Promise<NonNullable<Evidence["bodies"]>> {
+  const { bodies, scratch } = task;
+  const found = new Map<string, Partial<Edit>>();
+  if (bodies.length === 0) return found;
+  const what = `${count(bodies.length, "edited revision")} on rows`;
+  const skip = (reason: Text) => {
+    notes.push({ what, reason });
+    return found;
+  };
+  if (scratch.dialect !== "postgresql")
+    return skip(text`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
+  const [old, now] = await Promise.all([task.base(), task.head()]);
+  const drivers = [old, now].filter((driver) => driver !== undefined);
+  try {
+    if (!old) return skip(text`the base branch's own files cannot be loaded here`);
+    const loaded = await Promise.all([old.loaded, now.loaded]);
+    if (loaded.some(({ several }) => several))
+      return skip(text`env.py migrates several databases, and rows are put into one only`);
+    const below = new Set(task.plan.baseline === undefined ? [] : loaded[0].ancestors(task.plan.baseline));
+    const order = loaded[0].order.filter((id) => !below.has(id));
+    const there = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id));
+    // The newest first: databases are most likely to stand there.
+    const chosen = there.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id)).slice(-MOST_BODIES);
+    const left = bodies.filter((body) => !chosen.includes(body)).map(({ id }) => id);
+    if (left.length > 0)
+      notes.push({
+        what: `${count(left.length, "edited revision")} on rows`,
+        reason: text`of ${bodies.length} that read from the database ${chosen.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`,
+      });
+    const labs = await Promise.all(
+      (
+        [
+          ["the base branch's", old, task.base],
+          ["the pull request's", now, task.head],
+        ] as const
+      ).map(([whose, driver, start]) =>
+        openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) =>
+          task.progress(`edited revisions, ${whose}: ${phase}`, step),
+        ),
+      ),
+    );
+    try {
+      await goThrough({ ...task, bodies: chosen }, { old: labs[0]!, now: labs[1]! }, order, found);
+    } finally {
+      await Promise.all(labs.map((lab) => lab.stop()));
+    }
+    return found;
+  } finally {
+    await Promise.all(drivers.map((driver) => driver.stop()));
+  }
+}
+
+interface Labs {
+  old: Laboratory;
+  now: Laboratory;
+}
+
+/** Goes up with the base branch's files, and stops below each of the revisions to try it. */
+async function goThrough(
+  task: BodiesTask,
+  labs: Labs,
+  order: readonly string[],
+  found: Map<string, Partial<Edit>>,
+): Promise<void> {
+  const { bodies, scratch } = task;
+  const ports: Ports = { ...task, made: [] };
+  const plan = { ...task.plan } as Plan;
+  let database = await freshDatabase(labs.old, plan, ports);
+  let own = false;
+  let at = 0;
+  const climb = async (to: number): Promise<boolean> => {
+    const phase = phaseOf("base", order.slice(at, to));
+    if (phase.planned.length === 0 || (await labs.old.run(phase, database, { own }))) {
+      at = to;
+      return true;
+    }
+    if (own) return false;
+    // Some revisions only work in the project's own transaction mode.
+    own = true;
+    at = 0;
+    await scratch.drop(database);
+    database = await freshDatabase(labs.old, plan, ports);
+    return climb(to);
+  };
+  for (const body of bodies) {
+    const reached = await climb(order.indexOf(body.id));
+    const outcome = reached
+      ? await tryBody(task, labs, body, database)
+      : Object.fromEntries(
+          body.directions.map((direction) => [
+            direction,
+            unknown(text`the base branch's revisions below it do not run from an empty database`),
+          ]),
+        );
+    found.set(body.id, outcome);
+  }
+  await scratch.drop(database);
+}
+
+/** What one version did on one copy, up and down. */
+interface Way {
+  up: Phase;
+  down: Phase;
+  above?: Doing;
+  back?: Doing;
+}
+
+interface Attempt {
+  rows: "seed" | "made-up";
+  tables: readonly string[];
+  old: Way;
+  again: Way;
+  now: Way;
+}
+
+async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Database): Promise<Partial<Edit>> {
+  const before = await labs.old.snapshot(parent);
+  const known = new Set<string>();
+  const attempt = async (manner: Manner) => {
+    let made = await attemptWith(task, labs, body, parent, before, manner, known);
+    // What only the statements name has no rows yet.
+    const named = touchedTables(
+      before,
+      [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]),
+      [],
+    );
+    const more = named.filter(({ oid }) => !known.has(String(oid)));
+    if (more.length > 0 && made.rows === "made-up") {
+      for (const { oid } of more) known.add(String(oid));
+      made = await attemptWith(task, labs, body, parent, before, manner, known);
+    }
+    return made;
+  };
+  const first = await attempt("varied");
+  const stops = (direction: Direction) =>
+    [first.old, first.now].some(({ up, down }) => up.stop ?? (direction === "downgrade" ? down.stop : undefined));
+  const needed = first.rows === "made-up" && body.directions.some(stops);
+  const second = needed ? await attempt("plain") : undefined;
+  const verdicts = body.directions.map(async (direction): Promise<[Direction, Effect]> => {
+    const isAwkward = second !== undefined && stops(direction);
+    return [direction, await judge(body, direction, isAwkward ? second : first, isAwkward ? first : undefined)];
+  });
+  return Object.fromEntries(await Promise.all(verdicts));
+}
+
+async function attemptWith(
+  task: BodiesTask,
+  { old: oldLab, now: newLab }: Labs,
+  body: Body,
+  parent: Database,
+  before: Catalog,
+  manner: Manner,
+  known: Set<string>,
+): Promise<Attempt> {
+  const { scratch } = task;
+  const filled = await scratch.clone(parent, "edited");
+  const { rows, tables } = await putRows(task, body, filled, before, manner, known);
+  const [one, other] = [await scratch.clone(filled, "edited_old"), await scratch.clone(filled, "edited_new")];
+  const oldWays = async () => [await goBoth(oldLab, body, one, scratch), await goBoth(oldLab, body, filled, scratch)] as const;
+  // On a given server all databases share their roles.
+  const ways = isShared(scratch)
+    ? ([await oldWays(), await goBoth(newLab, body, other, scratch)] as const)
+    : await Promise.all([oldWays(), goBoth(newLab, body, other, scratch)]);
+  for (const database of [one, other, filled]) await scratch.drop(database);
+  return { rows, tables, old: ways[0][0], again: ways[0][1], now: ways[1] };
+}
+
+/** Up and, where that came to its end, down. */
+async function goBoth(lab: Laboratory, body: Body, database: Database, scratch: Scratch): Promise<Way> {
+  const up = phaseOf("upgrade", [body.id]);
+  const down = phaseOf("downgrade", [body.id]);
+  const look = async (phase: Phase): Promise<Doing> => {
+    const catalog = await lab.snapshot(database);
+    const tables = [...catalog.values()].filter(({ kind }) => kind === "table").map(({ oid }) => String(oid));
+    const rows = await readHolding((sql, parameters) => scratch.query(database, sql, parameters), tables.slice(0, MOST_TABLES));
+    return { step: phase.steps[0] ?? { statements: [] }, catalog, rows };
+  };
+  if (!(await lab.run(up, database, { own: true, exact: true }))) return { up, down };
+  const above = await look(up);
+  if (!body.directions.includes("downgrade")) return { up, down, above };
+  if (!(await lab.run(down, database, { own: true, exact: true }))) return { up, down, above };
+  return { up, down, above, back: await look(down) };
+}
+
+/** Puts rows into the tables that the code names; `known` grows by them. */
+async function putRows(
+  { scratch, seed }: BodiesTask,
+  { sources, reads }: Body,
+  database: Database,
+  before: Catalog,
+  manner: Manner,
+  known: Set<string>,
+): Promise<Pick<Attempt, "rows" | "tables">> {
+  const query: Query = (sql, parameters) => scratch.query(database, sql, parameters);
+  const tables = [...before.values()].filter(({ kind }) => kind === "table");
+  if (seed && !(await seed(database))) {
+    const holding = await readHolding(
+      query,
+      tables.slice(0, MOST_TABLES).map(({ oid }) => String(oid)),
+    );
+    const filled = [...holding.values()].filter(({ rows }) => rows?.length !== 0).map(({ name }) => name);
+    if (filled.length > 0) return { rows: "seed", tables: filled };
+  }
+  const code = [...sources.before, ...sources.after, ...reads];
+  const named = new Set(code.flatMap(words));
+  const looksAround = code.some((source) => LOOKS_AROUND.test(source)) && tables.length <= MOST_FILLED;
+  for (const { oid, name } of tables)
+    if (looksAround || words(name).some((word, index, all) => index === all.length - 1 && named.has(word)))
+      known.add(String(oid));
+  const { filled } = await fill(query, [...known], manner);
+  await spread(
+    query,
+    filled.map(({ oid }) => oid),
+    manner,
+  );
+  return { rows: "made-up", tables: filled.map(({ table }) => table) };
+}
+
+const stopOf = ({ stop, steps }: Phase): Stop | undefined => stop && firstErrorOf(stop, steps);
+
+const raisedText = ({ raised: { type, message } }: Stop): Text => {
+  const line = message.split("\n", 1)[0]!.trim();
+  return text`${code(`${type}: ${line.length > 120 ? `${line.slice(0, 119)}…` : line}`)}`;
+};
+
+/** @param awkward how it went on rows with NULLs and equal values, where that stopped something */
+async function judge(body: Body, direction: Direction, one: Attempt, awkward: Attempt | undefined): Promise<Effect> {
+  const phase = (way: Way) => (direction === "upgrade" ? way.up : way.down);
+  const doing = (way: Way) => (direction === "upgrade" ? way.above : way.back);
+  const whose = one.rows === "seed" ? "the project's own rows" : "made-up rows";
+  const upwards = direction === "downgrade" && [one.old, one.now].map(({ up }) => stopOf(up)).find((stop) => stop);
+  if (upwards)
+    return unknown(text`${code("upgrade()")} stops on ${whose} (${raisedText(upwards)}), so there is nothing to go down from`);
+  const [before, again, after] = [one.old, one.again, one.now].map(doing);
+  const [stopBefore, stopAfter] = [one.old, one.now].map((way) => stopOf(phase(way)));
+  if (stopBefore) {
+    const both = stopAfter !== undefined;
+    return unknown(text`${both ? "both versions stop" : "the old version stops"} on ${whose} (${raisedText(stopBefore)})`);
+  }
+  if (stopAfter && before)
+    return {
+      kind: "different",
+      before: fewOf(unitsOf(statementsOf(before.step))),
+      after: [
+        ...fewOf(unitsOf(statementsOf(phase(one.now).steps[0] ?? { statements: [] }))),
+        `-- raises ${stopAfter.raised.type}: ${stopAfter.raised.message.split("\n", 1)[0]}`,
+      ],
+      data: true,
+      executed: { rows: one.rows, tables: one.tables, sameRows: false, sameCatalog: false },
+    };
+  if (!before || !again || !after) return unknown(text`it does not come to its end on ${whose}`);
+  const effect = await compareDoings(before, again, after, one.rows);
+  if (effect.kind !== "same")
+    return effect.kind === "different" ? { ...effect, executed: { ...effect.executed!, tables: one.tables } } : effect;
+  const executed = { ...effect.executed!, tables: one.tables };
+  const stop = awkward && stopOf(phase(awkward.now));
+  if (stop && !stopOf(phase(awkward.old)))
+    return unknown(
+      text`the new version stops on rows with NULLs and equal values (${raisedText(stop)}), where the old one runs through`,
+      { executed },
+    );
+  const doubt = doubtOf(body, one);
+  if (doubt) return unknown(doubt, { executed });
+  const mended = awkward && stopOf(phase(awkward.old));
+  return { kind: "same", executed: { ...executed, ...(mended && { mends: raisedText(mended) }) } };
+}
+
+/** Why equal work on these rows does not prove equal work, if so. */
+function doubtOf({ sources, opaque }: Body, one: Attempt): Text | undefined {
+  if (opaque) return text`a file that it opens changed, and the rows that it met need not show how`;
+  if ([...sources.before, ...sources.after].some((source) => PAST_SQLALCHEMY.test(source)))
+    return text`it speaks to the database driver by itself, past SQLAlchemy, so its statements were not seen`;
+  const side = (way: Way) => {
+    const steps = [...way.up.steps, ...way.down.steps];
+    const lines = steps.flatMap(({ lines: seen }) => seen ?? []);
+    return {
+      statements: steps.flatMap(statementsOf),
+      lines: { every: new Set(lines.flatMap(({ every }) => every)), ran: new Set(lines.flatMap(({ ran }) => ran)) },
+    };
+  };
+  const [before, after] = [side(one.old), side(one.now)];
+  for (const [index, source] of sources.before.entries()) {
+    const doubt = hidden({ source, ...before }, { source: sources.after[index] ?? "", ...after });
+    if (doubt) return doubt;
+  }
+  return undefined;
+}
