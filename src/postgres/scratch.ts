@@ -30,7 +30,11 @@ interface Session {
 export interface Scratch {
   dialect: "postgresql" | "sqlite";
   server: Server;
-  /** The statement that reads a whole catalog as text (one row, one column), and what makes a Catalog of that. */
+  /** Reads a database's whole catalog, as text. */
+  readCatalog(database: Database): Promise<string>;
+  /** Lets the server think of how to read it while something else runs, which takes it longer than the reading; never fails. */
+  expectReading?(database: Database): void;
+  /** The statement that reads it on whatever connection (one row, one column), and what makes a Catalog of that text. */
   catalogQuery(): string;
   parseCatalog(json: string): Catalog;
   /** Tables with one of these names, in any schema. */
@@ -44,7 +48,7 @@ export interface Scratch {
   clone(from: Database, name: string): Promise<Database>;
   /** Disconnects everybody and drops it. */
   drop(database: Database): Promise<void>;
-  /** Runs SQL: one statement with parameters `$1`, `$2`, …, or with none in a list, which is planned once; or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
+  /** Runs SQL: one statement with parameters `$1`, `$2`, …, or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
   /** Only where env.py opens several databases: see src/run/several.ts. */
   connectionFor?(database: Database, place: string): Promise<Connection>;
@@ -69,6 +73,10 @@ export interface ScratchOptions {
 /** Longer identifiers are cut by the server. */
 const LONGEST_NAME = 63;
 
+/** The statement that reads a catalog, as our sessions know it. */
+const READING = "alembic_gate_catalog";
+const UNKNOWN_STATEMENT = "26000";
+
 /** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
 const LEAVING = 200;
 const ENDED = 10_000;
@@ -83,7 +91,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   const homes = new Map<string, Server>();
   const clients = new Map<Server, Map<string, Client>>();
   const names = new Set<string>();
-  const rolesBefore = server.another ? [] : await withClient(server, rolesOf);
+  const { roles: rolesBefore, copying } = server.another ? { roles: [], copying: "" } : await withClient(server, aboutGiven);
 
   const clientOf = (home: Server, database = home.database): Client => {
     const ofHome = clients.get(home) ?? new Map<string, Client>();
@@ -116,6 +124,16 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     homes.set(name, home);
     const { host, port, user, password } = home;
     return { name, connection: { host, port, user, password, database: name } };
+  };
+
+  /** Clients that know how to read a catalog. */
+  const readers = new WeakMap<Client, Promise<unknown>>();
+  const readerOf = (client: Client): Promise<unknown> => {
+    const planned =
+      readers.get(client) ??
+      client.unsafe(`prepare ${READING} as ${catalogQuery()}`).then(() => client.unsafe(`explain execute ${READING}`));
+    readers.set(client, planned);
+    return planned;
   };
 
   /** Waits until nobody is connected to a database and ends who stays; returns what those did last. */
@@ -163,12 +181,19 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     await home.stop();
   };
 
-  const drop = async (database: Database) => {
-    const home = homeOf(database);
-    homes.delete(database.name);
+  const remove = async (database: Database, home: Server) => {
     await leave(home, database.name);
     if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
     await release(home);
+  };
+  /** What is being dropped. */
+  const going = new Set<Promise<void>>();
+  const drop = async (database: Database) => {
+    const home = homeOf(database);
+    homes.delete(database.name);
+    const gone = remove(database, home);
+    going.add(gone);
+    await gone.finally(() => going.delete(gone));
   };
 
   const dropAll = async (databases: [name: string, home: Server][]) => {
@@ -184,6 +209,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     signal?.removeEventListener("abort", abort);
     // Our own server takes its databases with it when it stops.
     await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
+    await Promise.allSettled(going);
     if (!server.another) {
       const made = await madeRoles();
       if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
@@ -195,6 +221,21 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   return {
     dialect: "postgresql",
     server,
+    async readCatalog(database) {
+      const client = clientOf(homeOf(database), database.name);
+      const read = async () => {
+        await readerOf(client);
+        const [row] = await client.unsafe<Record<string, string>[]>(`execute ${READING}`);
+        return Object.values(row!)[0]!;
+      };
+      return read().catch((error: { code?: string }) => {
+        if (error.code !== UNKNOWN_STATEMENT) throw error;
+        // SQL of the project, or another connection, made the session forget it.
+        readers.delete(client);
+        return read();
+      });
+    },
+    expectReading: (database) => void readerOf(clientOf(homeOf(database), database.name)).catch(() => {}),
     catalogQuery,
     parseCatalog,
     async tables(database, names) {
@@ -229,16 +270,14 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
         );
       }
       return settle(original, name, (database) =>
-        clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`),
+        clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`),
       );
     },
     drop,
     async query<R extends Row>(database: Database, sql: string, parameters?: readonly unknown[]) {
       const client = clientOf(homeOf(database), database.name);
       if (!parameters) return [...(await client.unsafe<R[]>(sql))];
-      // Without `simple`, which its types do not know, a statement that has no parameters would be planned each time.
-      const options: object = { prepare: true, simple: false };
-      return [...(await client.unsafe<R[]>(sql, parameters as never[], options))];
+      return [...(await client.unsafe<R[]>(sql, parameters as never[], { prepare: true }))];
     },
     // A connection of its own: ours may be what is blocked.
     whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),
@@ -265,6 +304,13 @@ async function withClient<T>(server: Server, work: (client: Client) => Promise<T
   } finally {
     await client.end({ timeout: 1 });
   }
+}
+
+/** The roles of a server that was given, and how it copies a database soonest: file by file, where it waits for no disk. */
+async function aboutGiven(client: Client): Promise<{ roles: string[]; copying: string }> {
+  const [settings] = await client<{ quick: boolean }[]>`
+    select current_setting('server_version_num')::int >= 150000 and current_setting('fsync') = 'off' as quick`;
+  return { roles: await rolesOf(client), copying: settings!.quick ? " strategy file_copy" : "" };
 }
 
 async function rolesOf(client: Client): Promise<string[]> {

@@ -92,7 +92,11 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
   };
   const way = goUpAndDown().catch(() => undefined);
   const again = goUpAgain();
-  again.catch(() => {});
+  const leave = async () => {
+    await lab?.stop();
+    if (database) await scratch.drop(database).catch(() => {});
+  };
+  const left = again.then(leave, leave);
 
   return {
     way,
@@ -100,8 +104,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
     async stop() {
       stopped = true;
       await lab?.stop();
-      await again.catch(() => {});
-      if (database) await scratch.drop(database).catch(() => {});
+      await left;
     },
   };
 }

@@ -170,6 +170,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (implied.length > 0) await lab.unstamp(main, implied);
 
     const rows = await planRows({ ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence });
+    scratch.expectReading?.(main);
     const rowsProcess = rows && together ? await lab.copyProcess() : undefined;
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
 
@@ -229,7 +230,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
     const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
-    if (!isTrusted) await history?.stop();
+    if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
 
     // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
     if (!isTrusted && !isAtHead) {

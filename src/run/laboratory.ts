@@ -108,7 +108,7 @@ export async function openLaboratory(
   };
 
   const snapshotOf = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
-    const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
+    const json = query ? await query(scratch.catalogQuery()) : await scratch.readCatalog(database);
     return withoutTables(scratch.parseCatalog(json!), query ? versionTables : await findVersionTables(database));
   };
 
@@ -240,9 +240,6 @@ export async function openLaboratory(
   };
 }
 
-const readCatalog = async (scratch: Scratch, database: Database): Promise<string> =>
-  Object.values((await scratch.query<Record<string, string>>(database, scratch.catalogQuery(), []))[0]!)[0]!;
-
 /** Where a run connects to: one database, or one for each place that env.py wants. */
 export const connectionsOf = (scratch: Scratch, database: Database) => ({
   connection: database.connection,
@@ -287,14 +284,11 @@ export async function prepared(scratch: Scratch, scripts: readonly Script[], nam
   return database;
 }
 
-/**
- * Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
- * reads the catalog, and knows its own tables.
- */
+/** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
 export async function preparedAhead(scratch: Scratch, scripts: readonly Script[], together: boolean): Promise<Database[]> {
   const main = await prepared(scratch, scripts);
   const made = together ? [main, await scratch.clone(main, "history")] : [main];
-  await readCatalog(scratch, main);
+  for (const database of made) scratch.expectReading?.(database);
   return made;
 }
 

@@ -103,6 +103,8 @@ interface RowsRun {
   fill(steps: readonly Step[], head: Catalog): void;
   /** Runs the revisions on it; what is observed becomes a part of the evidence. */
   run(lab: Laboratory, without: Promise<{ downgrade: Phase; again: Phase }>): Promise<void>;
+  /** Resolves when its database is gone, on a server of somebody else: what is in there could keep a role from being dropped. */
+  gone(): Promise<void>;
 }
 
 /** @returns undefined where it is plain that the revisions touch no table that was there before */
@@ -119,8 +121,10 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
   const database = await scratch.clone(main, "rows").catch((error: Error) => error);
   if (database instanceof Error)
     return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
+  scratch.expectReading?.(database);
   let task: RowsTask | undefined;
   let filled: Promise<Rows | undefined> | undefined;
+  let gone = Promise.resolve();
   return {
     fill(steps, head) {
       const prepare = async () => {
@@ -149,10 +153,12 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
           skip(text`they make or drop roles, which belong to the whole server`);
         else evidence.rows = await travelWithRows(lab, task, rows, without);
       } finally {
-        // What it has could keep a role from being dropped; a server of its own ends with all others.
-        if (shared) await scratch.drop(database);
+        // A server of its own ends with all others.
+        if (shared) gone = scratch.drop(database);
+        gone.catch(() => {});
       }
     },
+    gone: () => gone,
   };
 }
 

@@ -126,6 +126,8 @@ export async function openSqliteScratch({
       const script = parameters.length === 0 && !/^\s*(?:select|with|pragma|insert)\b/i.test(sql);
       return (await ask({ file: fileOf(database), sql, parameters, script })) as R[];
     },
+    readCatalog: async (database) =>
+      String(Object.values((await ask({ file: fileOf(database), sql: sqliteCatalogQuery(), parameters: [], script: false }))[0]!)[0]),
     catalogQuery: sqliteCatalogQuery,
     parseCatalog: parseSqliteCatalog,
     async tables(database, names) {
