@@ -17,7 +17,8 @@ export function connect(server: Connection & Pick<Server, "socket">, database = 
     connect_timeout: 10,
     fetch_types: false,
     onnotice: () => {},
-    connection: { application_name: applicationName },
+    // What reads the catalog seems costly to the planner; compiling it would take seconds.
+    connection: { application_name: applicationName, jit: "off" },
   });
 }
 

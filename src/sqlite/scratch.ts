@@ -127,7 +127,9 @@ export async function openSqliteScratch({
       return (await ask({ file: fileOf(database), sql, parameters, script })) as R[];
     },
     readCatalog: async (database) =>
-      String(Object.values((await ask({ file: fileOf(database), sql: sqliteCatalogQuery(), parameters: [], script: false }))[0]!)[0]),
+      String(
+        Object.values((await ask({ file: fileOf(database), sql: sqliteCatalogQuery(), parameters: [], script: false }))[0]!)[0],
+      ),
     catalogQuery: sqliteCatalogQuery,
     parseCatalog: parseSqliteCatalog,
     async tables(database, names) {
