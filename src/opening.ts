@@ -68,6 +68,8 @@ export async function openProject(given: Given, { folder, root, git }: Checkout)
 /** Servers that are booted when somebody first asks for them, one for each major version. */
 export interface LazyServer {
   get(settings: Pick<Settings, "postgresVersion">): Promise<Server>;
+  /** The port that it will have, known before it runs; undefined where nobody can know. */
+  port(settings: Pick<Settings, "postgresVersion">): Promise<number | undefined>;
   stop(): Promise<void>;
 }
 
@@ -77,11 +79,18 @@ export function serverFor(
   { env, signal }: Pick<World, "env" | "signal">,
 ): LazyServer {
   const servers = new Map<number | undefined, Promise<Server>>();
+  const ports = new Map<number | undefined, Promise<number | undefined>>();
+  // Loaded where something is run: the graph and the history alone need none of it.
+  const load = () => import("./postgres/server.ts");
+  const portOf = (given: number | undefined) => {
+    const port = ports.get(given) ?? load().then((loaded) => loaded.portOf({ choice, env }));
+    ports.set(given, port);
+    return port;
+  };
   const start = async (given: number | undefined) => {
     const major = given ?? (await wantedPostgres(tree))?.major;
-    // Loaded where something is run: the graph and the history alone need none of it.
-    const { startServer } = await import("./postgres/server.ts");
-    return startServer({ choice, env, signal, ...(major !== undefined && { major }) });
+    const [{ startServer }, port] = await Promise.all([load(), portOf(given)]);
+    return startServer({ choice, env, signal, ...(major !== undefined && { major }), ...(port !== undefined && { port }) });
   };
   return {
     get({ postgresVersion }) {
@@ -89,6 +98,7 @@ export function serverFor(
       servers.set(postgresVersion, server);
       return server;
     },
+    port: ({ postgresVersion }) => portOf(postgresVersion),
     async stop() {
       // A boot that failed has told it already.
       const booted = await Promise.allSettled(servers.values());

@@ -109,12 +109,15 @@ export async function withFolders(task: Omit<Task, "baseFiles">): Promise<Enviro
     root: project.root,
     interpreter: await interpreterOf(task),
     server: await server.get(settings),
+    ...portOf(await server.port(settings)),
     settings,
     env: world.env,
     signal: world.signal,
   });
   return versionFolders ? { ...rest, versionFolders, foldersFromEnv: "told" } : environment;
 }
+
+const portOf = (port: number | undefined) => (port === undefined ? {} : { port });
 
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts: FactsOf): Text | undefined {
@@ -140,6 +143,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
   const booting = server.get(settings);
   booting.catch(() => {});
   const interpreter = await interpreterOf(task);
+  const port = await server.port(settings);
   const early = task.early.of(target);
   const applied = reading.then(async (facts): Promise<Applied | undefined> => {
     if (notRun(facts)) return undefined;
@@ -178,6 +182,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
     interpreter,
     ...(early && { early }),
     server: booting,
+    ...portOf(port),
     settings,
     env: world.env,
     signal: world.signal,

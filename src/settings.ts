@@ -47,8 +47,8 @@ export const OPTIONS = {
   x: { kind: "list", value: "KEY=VALUE", help: "arguments for env.py, as alembic -x" },
   "allow-hosts": {
     kind: "list",
-    value: "HOST",
-    help: "other machines that the project's code may reach while it runs, such as a service container",
+    value: "HOST:PORT",
+    help: "other machines that the project's code may reach while it runs, such as a service container; without a port by all of them",
   },
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {

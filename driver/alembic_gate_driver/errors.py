@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from functools import lru_cache
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LONGEST = 65_536
+_LONGEST_SAID = 2000
 
 
 class Sources:
@@ -64,7 +66,17 @@ def message_of(error: BaseException) -> str:
         return f"exit status {error.code!r}"
     if isinstance(error, KeyError) and error.args:
         return repr(error.args[0])
+    if isinstance(error, CalledProcessError):
+        return "\n".join([str(error), *_said_by(error)])
     return str(error).strip()
+
+
+def _said_by(error: CalledProcessError) -> Iterator[str]:
+    """Yield what a program wrote, where the project kept it."""
+    for said in (error.stderr, error.stdout):
+        words = said.decode(errors="replace") if isinstance(said, bytes) else said
+        if isinstance(words, str) and words.strip():
+            yield words.strip()[-_LONGEST_SAID:]
 
 
 def sqlstate_of(error: BaseException) -> str | None:

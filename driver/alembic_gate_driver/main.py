@@ -41,7 +41,7 @@ def main() -> None:
 def _import_alembic() -> BaseException | None:
     """Import Alembic and what builds on it; return what keeps it from being imported."""
     try:
-        from . import load, redirect, statements, steps, watch  # noqa: F401
+        from . import landlock, load, redirect, statements, steps, watch  # noqa: F401
     except BaseException as error:
         return error
     return None
@@ -52,19 +52,28 @@ def _serve(channel: Channel, load: Message, sources: Sources) -> None:
     import alembic
     import sqlalchemy
 
+    from . import landlock, relocate
     from . import load as loading
-    from . import relocate
     from .redirect import Redirect
     from .statements import Statements
     from .steps import Runner
-    from .watch import Watch
+    from .watch import Watch, parse_allowed
 
+    allowed = [parse_allowed(entry) for entry in load.get("allowed", ())]
+    ports = None
+    # A machine that may be reached by all of its ports cannot be told from others.
+    if "ports" in load and all(port is not None for _, port in allowed):
+        ports = landlock.limit([*load["ports"], *(port for _, port in allowed)])
     channel.send(
-        "hello", python=platform.python_version(), alembic=alembic.__version__, sqlalchemy=sqlalchemy.__version__
+        "hello",
+        python=platform.python_version(),
+        alembic=alembic.__version__,
+        sqlalchemy=sqlalchemy.__version__,
+        limited=ports is not None,
     )
     statements = Statements(channel, sources)
     redirect = Redirect(channel, statements, sqlite=load.get("sqlite", False))
-    watch = Watch(channel, redirect, statements, load["root"], load.get("allowed", ()))
+    watch = Watch(channel, redirect, statements, load["root"], allowed, ports)
     if load["type"] == "sql":
         redirect.finish()
         try:

@@ -51,7 +51,7 @@ _OTHER_BACKENDS = frozenset({"sqlite", "mysql", "mariadb", "oracle", "mssql"})
 _ASYNCHRONOUS = frozenset({"asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy", "aioodbc"})
 _POOL_ARGUMENTS = ("creator", "pool", "poolclass", "pool_size", "max_overflow", "pool_timeout", "pool_use_lifo")
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", ""})
+_LOOPBACK = frozenset({"localhost", "::1", ""})
 
 
 class ForeignConnectionError(RuntimeError):
@@ -131,7 +131,7 @@ class Redirect:
             if name not in _IDENTITY and not name.startswith(_SECURITY) and not _is_routing(name, value)
         }
         # Servers of our own do not speak TLS.
-        local = target["host"] in _LOOPBACK
+        local = _is_here(target["host"])
         if driver == "asyncpg":
             ours["ssl"] = False if local else "prefer"
         elif database == "dbname":
@@ -183,7 +183,7 @@ class Redirect:
             dialect, host, place = url.get_backend_name(), url.host or "", repr(url)
         if self._statements.revision is None:
             self._homes.add(host)
-        elif not (host in self._homes or host in _LOOPBACK or host.startswith("/")):
+        elif not (host in self._homes or _is_here(host) or host.startswith("/")):
             raise self.refuse(place)
         if (driver, place) not in self._told:
             self._told.add((driver, place))
@@ -299,6 +299,10 @@ def addresses_of(host: str) -> frozenset[str]:
         return frozenset(str(found[4][0]) for found in socket.getaddrinfo(host, None))
     except OSError:
         return frozenset()
+
+
+def _is_here(host: str) -> bool:
+    return host in _LOOPBACK or host.startswith("127.")
 
 
 def _is_routing(name: str, value: Any) -> bool:

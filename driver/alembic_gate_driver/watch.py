@@ -1,7 +1,7 @@
 """What the project's code does beside its migrations: it reaches no other machine, and what files it writes is noted.
 
 Python tells of every connection and every file that is opened, whichever library does it. It does not see what other
-programs and C libraries with sockets of their own do.
+programs and C libraries with sockets of their own do: landlock.py limits those where the kernel can.
 """
 
 from __future__ import annotations
@@ -10,20 +10,37 @@ import os
 import socket
 import sys
 from errno import ECONNREFUSED
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from . import landlock
 from .redirect import addresses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from types import FrameType
 
     from .channel import Channel
     from .redirect import Redirect
     from .statements import Statements
 
+_PATHS = (str, bytes, os.PathLike)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+# What starts another program, and names it first.
+_PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn")
+
 _NOWHERE = frozenset({"", "localhost", "0.0.0.0", "::", "::1"})
+
+
+# A machine, and the one port of it; None: all of them.
+Allowed = tuple[str, Optional[int]]
+
+
+def parse_allowed(entry: str) -> Allowed:
+    """Read `redis`, `redis:6379`, `10.0.0.5`, `fe80::1` or `[fe80::1]:443`."""
+    host, _, port = entry.rpartition(":")
+    if port.isdigit() and host and (":" not in host or host.endswith("]")):
+        return host.strip("[]"), int(port)
+    return entry.strip("[]"), None
 
 
 class RefusedError(ConnectionRefusedError):
@@ -31,10 +48,19 @@ class RefusedError(ConnectionRefusedError):
 
 
 class Watch:
-    """Hears of connections and files from here on; there is one, since nothing takes the hook away again."""
+    """Hears of connections and files from here on; there is one, since nothing takes the hook away again.
+
+    `ports`: those that the kernel lets this process connect to; None: all.
+    """
 
     def __init__(
-        self, channel: Channel, redirect: Redirect, statements: Statements, root: str, allowed: Sequence[str]
+        self,
+        channel: Channel,
+        redirect: Redirect,
+        statements: Statements,
+        root: str,
+        allowed: Iterable[Allowed],
+        ports: frozenset[int] | None,
     ) -> None:
         self._channel = channel
         self._redirect = redirect
@@ -43,7 +69,8 @@ class Watch:
         self._aside = tuple(
             os.path.join(folder, "") for folder in (sys.prefix, *(os.path.join(place, ".git") for place in self._roots))
         )
-        self._allowed = {*allowed, *(address for host in allowed for address in addresses_of(host))}
+        self._allowed = {(address, port) for host, port in allowed for address in (host, *addresses_of(host))}
+        self._ports = ports
         self._written: dict[str, bool] = {}
         self._told: set[tuple[Any, ...]] = set()
         handlers: dict[str, Callable[..., None]] = {
@@ -53,6 +80,7 @@ class Watch:
             "os.symlink": self._rename,
             "sqlite3.connect": self._write,
             "socket.connect": self._connect,
+            **({} if ports is None else dict.fromkeys(_PROGRAMS, self._start)),
         }
         find = handlers.get
 
@@ -78,7 +106,7 @@ class Watch:
         self._write(target)
 
     def _write(self, path: Any, *_: Any) -> None:
-        if not isinstance(path, (str, bytes, os.PathLike)):
+        if not isinstance(path, _PATHS):
             return
         name = os.fsdecode(path)
         # Compiled modules make the next run faster, and every Python leaves them.
@@ -95,22 +123,43 @@ class Watch:
         if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.type != socket.SOCK_STREAM:
             return
         host, port = str(address[0]), address[1]
-        if (
-            host in _NOWHERE
-            or host in self._allowed
-            or host.startswith(("127.", "::ffff:127."))
-            or self._redirect.leads_to(host)
-        ):
-            return
-        place = self._statements.place(sys._getframe(1))
         wanted = f"{host}:{port}"
-        quiet = self._redirect.loading or not self._is_of_migrations(sys._getframe(1))
-        told = (wanted, quiet, *place.values())
-        if told not in self._told:
-            self._told.add(told)
-            self._channel.send("foreign-connection", wanted=wanted, quiet=quiet, **place)
+        if host in _NOWHERE or host.startswith(("127.", "::ffff:127.")):
+            self._reach_service(wanted, port)
+            return
+        if not {(host, port), (host, None)}.isdisjoint(self._allowed) or self._redirect.leads_to(host):
+            return
+        self._tell_of("foreign-connection", sys._getframe(1), wanted=wanted)
         message = f"the connection to {wanted} was refused: under the gate nothing reaches another machine"
         raise RefusedError(ECONNREFUSED, f"{message} (see allow-hosts)")
+
+    def _reach_service(self, wanted: str, port: int) -> None:
+        """Let a service of this machine be reached, as far as the kernel lets us: it knew those that ran before."""
+        if self._ports is None or port in self._ports:
+            return
+        if port in landlock.listening():
+            self._tell_of("foreign-connection", sys._getframe(2), wanted=wanted, late=True)
+            message = f"the connection to {wanted} was refused: nothing listened there when the project was loaded"
+            raise RefusedError(ECONNREFUSED, f"{message} (see allow-hosts)")
+        # The kernel would name another reason, which programs that do without the service do not expect.
+        raise ConnectionRefusedError(ECONNREFUSED, os.strerror(ECONNREFUSED))
+
+    def _start(self, program: Any, arguments: Any = (), *_: Any) -> None:
+        words = arguments if isinstance(arguments, (list, tuple)) and arguments else (program,)
+        line = words[2] if len(words) > 2 and words[0] == "/bin/sh" else words[0]
+        name = (
+            os.path.basename(os.fsdecode(line).strip().partition(" ")[0]) if isinstance(line, _PATHS) else "a program"
+        )
+        self._tell_of("program", sys._getframe(1), program=name, revision=self._statements.revision)
+
+    def _tell_of(self, kind: str, frame: FrameType | None, **fields: Any) -> None:
+        """Say once what is wanted, by which line, and whether it is the application by itself that wants it."""
+        place = self._statements.place(frame)
+        quiet = self._redirect.loading or not self._is_of_migrations(frame)
+        told = (kind, quiet, *fields.values(), *place.values())
+        if kind == "program" or told not in self._told:
+            self._told.add(told)
+            self._channel.send(kind, quiet=quiet, **fields, **place)
 
     def _is_of_migrations(self, frame: FrameType | None) -> bool:
         """Tell what a revision or env.py does from what the application does by itself."""

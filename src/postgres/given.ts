@@ -98,7 +98,8 @@ const SHAPE = "postgres://user:password@host:5432/postgres";
 const wrong = (sentence: Text) =>
   new Failure(2, sentence, text`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
 
-function parseUrl(given: string, env: NodeJS.ProcessEnv): Connection {
+/** @throws Failure (exit code 2) for a URL that cannot be used */
+export function parseUrl(given: string, env: NodeJS.ProcessEnv): Connection {
   let url: URL;
   let decoded: { user: string; password: string; database: string };
   try {

@@ -2,9 +2,9 @@
 import { Failure } from "../failure.ts";
 import { code, listOf, text, type Text } from "../text.ts";
 import { embeddedMajors, fetchEmbedded, otherWays } from "./embedded.ts";
-import { isUrl, useGiven } from "./given.ts";
+import { isUrl, parseUrl, useGiven } from "./given.ts";
 import { findInstalled, oldestMajor } from "./installed.ts";
-import { boot, type Binaries } from "./supervisor.ts";
+import { boot, choosePort, type Binaries } from "./supervisor.ts";
 
 /** How to reach one database over TCP. */
 export interface Connection {
@@ -37,6 +37,8 @@ export interface ServerOptions {
   /** The major version that production has. */
   major?: number;
   env: NodeJS.ProcessEnv;
+  /** From `portOf`, for what must know it before the server runs. */
+  port?: number;
   /** Where downloaded binaries are kept; default: the runner's tool cache, else the user's cache folder. */
   cacheFolder?: string;
   /** Ends the start, and the server once it runs. */
@@ -55,7 +57,7 @@ const DEFAULT_MAJOR = 17;
  * @throws Failure: 2 for a choice that is none, 3 where no server can be had
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { choice, major, env, signal } = options;
+  const { choice, major, env, signal, port } = options;
   signal?.throwIfAborted();
   if (isUrl(choice)) return withNote(await useGiven(choice, env, signal), major);
   const choose = CHOICES[choice];
@@ -74,7 +76,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
   }
   const { binaries, reason } = await choose(options);
-  return withNote(await boot(binaries, { signal }), major, reason);
+  return withNote(await boot(binaries, { signal, ...(port !== undefined && { port }) }), major, reason);
+}
+
+/**
+ * The port of a server that is to be started by this choice, and on Linux of all others that come from it.
+ *
+ * @returns undefined where nobody knows it before
+ */
+export async function portOf({ choice, env }: Pick<ServerOptions, "choice" | "env">): Promise<number | undefined> {
+  if (!isUrl(choice)) return process.platform === "linux" ? choosePort() : undefined;
+  try {
+    return parseUrl(choice, env).port;
+  } catch {
+    // Whoever starts it says what is wrong.
+    return undefined;
+  }
 }
 
 interface Chosen {

@@ -1,6 +1,6 @@
 /** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { chownSync, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -78,7 +78,6 @@ const SETTINGS: Record<string, string> = {
   max_locks_per_transaction: "1024",
   // In the data directory and not in /dev/shm, where it would outlive a killed server.
   dynamic_shared_memory_type: "mmap",
-  listen_addresses: "127.0.0.1",
   timezone: "UTC",
   log_timezone: "UTC",
   log_checkpoints: "off",
@@ -97,11 +96,20 @@ const STOP_SECONDS = 15;
 /** How often a copy is tried while somebody writes. */
 const COPY_ATTEMPTS = 5;
 
+/** Above what systems give to connections, and below it what programs are known by. */
+const PORTS = { first: 61_000, last: 65_535 };
+
+/** All of 127.0.0.0/8 is this machine on Linux: there the servers of one family share a port, and each has an address of its own. */
+const HOST = "127.0.0.1";
+const hasAddresses = process.platform === "linux";
+
 interface BootOptions {
   /** Ends the start, and the server once it runs. */
   signal?: AbortSignal;
   /** What it starts from, where that is not an empty cluster. */
   original?: { data: string; password: string };
+  /** From `choosePort`; on Linux all servers that come from this one have the same. */
+  port?: number;
   /** The servers that end together with the first of them; absent for that one. */
   family?: { servers: Set<Server>; ended: boolean };
 }
@@ -113,12 +121,23 @@ interface BootOptions {
  * @throws Failure (exit 3) with the server's own words when it does not come up
  */
 export async function boot(binaries: Binaries, options: BootOptions = {}): Promise<Server> {
+  const shared = options.port ?? (await choosePort());
+  let alone = !hasAddresses;
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
-    const outcome = await bootOnce(binaries, options);
+    const isOther = options.family !== undefined || attempt > 1;
+    const place = alone
+      ? { host: HOST, port: isOther ? await choosePort() : shared }
+      : { host: isOther ? ownAddress() : HOST, port: shared };
+    const outcome = await bootOnce(binaries, place, options);
     if (typeof outcome !== "string") return outcome;
     // Another process took the port between our look and the server's start.
     if (attempt < 3 && outcome.includes("Address already in use")) continue;
+    // What looks like Linux, and has the one address.
+    if (!alone && outcome.includes("Cannot assign requested address")) {
+      alone = true;
+      continue;
+    }
     throw new Failure(
       3,
       text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`,
@@ -128,9 +147,12 @@ export async function boot(binaries: Binaries, options: BootOptions = {}): Promi
 }
 
 /** The running server, or what was said instead. */
-async function bootOnce(binaries: Binaries, { signal, original, family }: BootOptions): Promise<Server | string> {
+async function bootOnce(
+  binaries: Binaries,
+  { host, port }: Pick<Connection, "host" | "port">,
+  { signal, original, family }: BootOptions,
+): Promise<Server | string> {
   const user = servingUser();
-  const port = await freePort();
   const folder = await makeFolder(user);
   const data = join(folder, "data");
   const password = original?.password ?? randomBytes(18).toString("base64url");
@@ -143,7 +165,12 @@ async function bootOnce(binaries: Binaries, { signal, original, family }: BootOp
     return `PostgreSQL does not run as root, and this root may not act as another user: ${(error as Error).message}`;
   }
   const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : undefined;
-  const settings = Object.entries({ ...SETTINGS, port: String(port), unix_socket_directories: socket ?? "" });
+  const settings = Object.entries({
+    ...SETTINGS,
+    listen_addresses: host,
+    port: String(port),
+    unix_socket_directories: socket ?? "",
+  });
   const start = [folder, binaries.folder, original?.data ?? "", initdbFlags(binaries.major).join(" ")];
   const child = spawn(
     "/bin/sh",
@@ -186,7 +213,7 @@ async function bootOnce(binaries: Binaries, { signal, original, family }: BootOp
   };
   signal?.addEventListener("abort", abort, { once: true });
 
-  if (!(await isReady(join(data, "postmaster.pid"), port, () => isRunning() && !stopping))) {
+  if (!(await isReady(data, () => isRunning() && !stopping))) {
     const late = isRunning() && !stopping;
     await stop();
     signal?.throwIfAborted();
@@ -197,7 +224,7 @@ async function bootOnce(binaries: Binaries, { signal, original, family }: BootOp
   (child.stdin as Socket).unref();
   (child.stderr as Socket).unref();
 
-  const address = { host: "127.0.0.1", port, user: "postgres", password, database: "postgres", ...(socket && { socket }) };
+  const address = { host, port, user: "postgres", password, database: "postgres", ...(socket && { socket }) };
   return {
     ...address,
     version: binaries.version,
@@ -209,7 +236,7 @@ async function bootOnce(binaries: Binaries, { signal, original, family }: BootOp
         if (stopping || relatives.ended) throw new Error("the server has been stopped");
       };
       refuseLate();
-      const options = { signal, family: relatives };
+      const options = { signal, port, family: relatives };
       const copy = () => boot(binaries, { ...options, original: { data, password } });
       const server = await (content === "empty" ? boot(binaries, options) : copyOf(address, copy)).catch((error: unknown) => {
         refuseLate();
@@ -259,11 +286,12 @@ async function copyOf(address: Connection & Pick<Server, "socket">, bootCopy: ()
 }
 
 /** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
-async function isReady(file: string, port: number, isRunning: () => boolean): Promise<boolean> {
+async function isReady(data: string, isRunning: () => boolean): Promise<boolean> {
+  const file = join(data, "postmaster.pid");
   for (const deadline = Date.now() + BOOT_SECONDS * 1000; isRunning() && Date.now() < deadline; await sleep(3)) {
     const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
     // A copied data directory has the other server's file for a moment.
-    if (lines[3] === String(port) && lines[7]?.startsWith("ready")) return isRunning();
+    if (lines[1] === data && lines[7]?.startsWith("ready")) return isRunning();
   }
   return false;
 }
@@ -322,9 +350,21 @@ export async function makeFolder(
   );
 }
 
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
+/** A port that is free now. On Linux one that nobody is given by chance, for all servers that come from one. */
+export async function choosePort(): Promise<number> {
+  const attempts = hasAddresses ? 20 : 0;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const port = await listenOnce(randomInt(PORTS.first, PORTS.last + 1)).catch(() => undefined);
+    if (port !== undefined) return port;
+  }
+  return listenOnce(0);
+}
+
+/** An address of this machine that no other server has. */
+const ownAddress = (): string => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+
+async function listenOnce(wanted: number): Promise<number> {
+  const listener = createServer().listen(wanted, HOST);
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
   listener.close();

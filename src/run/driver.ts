@@ -7,6 +7,7 @@ import type { Statement, Step } from "./evidence.ts";
 import { diesAtLoad, failedToLoad, hangsAtLoad, stopped } from "./load-error.ts";
 import { killedFromOutside } from "./mishap.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
+import { refusals, type Program } from "./refused.ts";
 import { startProcess, type EarlyProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
 import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
 import { startRecord } from "./record.ts";
@@ -27,8 +28,10 @@ export interface DriverOptions extends ProcessOptions {
   early?: EarlyProcess;
   /** Told of files that the project's code wrote in its tree, by absolute path. */
   wrote?(file: string, existed: boolean): void;
-  /** Told of connections to other machines that the application wanted by itself, and that were refused. */
-  refused?(wanted: string, place: Place): void;
+  /** Told of connections to other machines that the application wanted by itself, and that were refused. `late`: see the protocol. */
+  refused?(wanted: string, place: Place, late: boolean): void;
+  /** Told of each program that a revision starts, where the kernel limits what it connects to. */
+  starts?(program: Program): void;
   /** A database for a project that connects while it is being imported. Without it such a connection is refused. */
   connection?: () => Promise<Connection>;
 }
@@ -36,6 +39,8 @@ export interface DriverOptions extends ProcessOptions {
 /** What was loaded. Files are relative to the root where they are in it. */
 interface Loaded {
   versions: { python: string; alembic: string; sqlalchemy: string };
+  /** The kernel keeps C libraries and other programs from other machines. */
+  limited: boolean;
   revisions: readonly LoadedRevision[];
   heads: readonly string[];
   bases: readonly string[];
@@ -174,8 +179,8 @@ export interface Driver {
   readonly log: string;
 }
 
-/** How long, in milliseconds, a process that was told to leave may take, and an answer about one that hangs. */
-const grace = { leaving: 1000, asking: 5000 };
+/** How long, in milliseconds, a process that was told to leave may take, an answer about one that hangs, and what was printed. */
+const grace = { leaving: 1000, asking: 5000, printing: 20 };
 
 const nothing: Comparison = { contexts: 0, differences: [], declared: {}, sources: [], strays: [], seconds: 0 };
 
@@ -195,10 +200,15 @@ function driverOf(
   const { load } = options;
   const listeners = new Set<(event: Event) => void>();
   let lastEvent = performance.now();
+  /** Those of the run that is under way. */
+  let programs: Program[] = [];
   const python = start((event) => {
     lastEvent = performance.now();
     if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
-    if (event.type === "foreign-connection" && event.quiet) options.refused?.(event.wanted, relativePlace(load.root, event));
+    if (event.type === "foreign-connection" && (event.quiet || event.late))
+      options.refused?.(event.wanted, relativePlace(load.root, event), event.late ?? false);
+    if (event.type === "program") programs.push({ ...event, ...relativePlace(load.root, event) });
+    if (event.type === "program" && event.revision !== null) options.starts?.(programs.at(-1)!);
     for (const listener of listeners) listener(event);
   });
   let gone = false;
@@ -253,6 +263,16 @@ function driverOf(
     return Promise.race([answer, sleep(grace.asking, undefined, { ref: false })]);
   };
 
+  /** What the kernel refused since then, to programs and where something was raised; what the application wanted by itself is told. */
+  const refusedSince = async (written: number, raised: readonly (Raised & Place)[]) => {
+    // What programs printed is on its way through another pipe.
+    if (programs.length > 0) await sleep(grace.printing);
+    const found = refusals(python.log(written), programs, raised).filter(({ wanted }) => !load.allowed?.includes(wanted));
+    for (const { wanted, quiet, ...place } of found) if (quiet) options.refused?.(wanted, place, false);
+    programs = [];
+    return found.flatMap(({ quiet, ...one }) => (quiet ? [] : [one]));
+  };
+
   const loadProject = async (): Promise<Loaded> => {
     let hello: EventOf<"hello"> | undefined;
     let connectsAtImport: Place | undefined;
@@ -280,9 +300,14 @@ function driverOf(
     }
     if (typeof event === "string")
       throw killedFromOutside(event) ?? (python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event));
+    if (hello?.limited) {
+      const raised = event.type === "failed" ? [{ ...event.raised, ...placeOf(event.raised, load.root) }] : [];
+      for (const { wanted, ...place } of await refusedSince(0, raised)) options.refused?.(wanted, place, false);
+    }
     if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
     return {
       versions: { python: hello!.python, alembic: hello!.alembic, sqlalchemy: hello!.sqlalchemy },
+      limited: hello!.limited,
       revisions: event.revisions.map((revision) => ({ ...revision, file: relativeTo(load.root, revision.file) })),
       heads: event.heads,
       bases: event.bases,
@@ -311,7 +336,7 @@ function driverOf(
   let running = false;
 
   const run = async (wanted: RunOptions): Promise<RunResult> => {
-    const { revisions } = await loaded;
+    const { revisions, limited } = await loaded;
     if (running) throw new Error("a run is under way");
     if (gone)
       throw new Failure(3, text`The Python process of the project is gone`, text`It said: ${block(python.log() || "(nothing)")}`);
@@ -319,6 +344,7 @@ function driverOf(
     const reused = runs++ > 0;
     const started = performance.now();
     const record = startRecord(load.root);
+    const written = python.written();
     let paused = false;
     let ourFault: { error: unknown } | undefined;
 
@@ -394,6 +420,10 @@ function driverOf(
       return { ...result, died: true, raised: stopped("ProcessDied", `the Python process ${end}`, python.log()) };
     const { ok, raised, expected, contexts, versionFolders } = end;
     const place = raised && placeOf(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
+    if (limited) {
+      const told = [{ raised, place }, ...result.trials].flatMap((one) => (one.raised ? [{ ...one.raised, ...one.place }] : []));
+      result.foreign.push(...(await refusedSince(written, told)));
+    }
     return {
       ...result,
       ...(raised && { raised }),

@@ -133,6 +133,7 @@ async function render(
   child.send({
     type: "sql",
     ...environmentToLoad(environment, root, settings),
+    ports: [],
     revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
   });
   const end = await child.ended;

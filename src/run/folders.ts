@@ -14,6 +14,8 @@ export interface FoldersAsked {
   root: string;
   interpreter: Interpreter;
   server: Server;
+  /** The port of all its databases; undefined where it is not known before it runs. */
+  port?: number;
   settings: Pick<Settings, "x" | "allowHosts" | "timeout">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -21,13 +23,13 @@ export interface FoldersAsked {
 
 /** @returns the folders, relative to the root; undefined where env.py sets none, cannot be run, or names one outside of the root */
 export async function foldersFromEnv(asked: FoldersAsked): Promise<string[] | undefined> {
-  const { environment, root, interpreter, server, settings, env, signal } = asked;
+  const { environment, root, interpreter, server, port, settings, env, signal } = asked;
   const scratch = await openScratch(server, { signal });
   const driver = startDriver({
     python: interpreter.command,
     directory: path.join(root, environment.directory),
     connection: async () => (await scratch.create("folders")).connection,
-    load: { type: "load", ...environmentToLoad(environment, root, settings) },
+    load: { type: "load", ...environmentToLoad(environment, root, settings), ...(port !== undefined && { ports: [port] }) },
     env,
     signal,
     timeout: settings.timeout,

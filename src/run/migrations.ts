@@ -17,6 +17,7 @@ import { executeBodies, type Body } from "./bodies.ts";
 import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
 import type { Raised } from "./protocol.ts";
+import type { Program } from "./refused.ts";
 import { travel, type Ports } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, projectEnvironment } from "./process.ts";
@@ -39,6 +40,8 @@ export interface Migrations {
   /** A process of it that was started already. */
   early?: EarlyProcess;
   server: Promise<Server>;
+  /** The port of all its databases; undefined where it is not known before it runs. */
+  port?: number;
   settings: Pick<Settings, "x" | "allowHosts" | "timeout" | "setupSql" | "baseline" | "baselineRevision" | "seed">;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -71,13 +74,14 @@ export interface Applied {
  */
 export async function runMigrations(task: Migrations): Promise<Evidence | undefined> {
   const since = Date.now();
-  const outside: Outside = { written: new Map(), refused: new Map() };
+  const outside: Outside = { written: new Map(), refused: new Map(), started: new Map() };
   let evidence: Evidence | undefined;
   try {
     return (evidence = await run(task, outside));
   } finally {
     const notes = await tidy(outside.written, { root: task.root, tracked: task.tracked, since });
-    evidence?.notes.push(...[...outside.refused.values()].map((reason) => ({ what: "the run", reason })), ...notes);
+    const said = [...outside.refused.values(), ...(evidence ? unheard(outside, evidence) : [])];
+    evidence?.notes.push(...said.map((reason) => ({ what: "the run", reason })), ...notes);
   }
 }
 
@@ -86,9 +90,19 @@ interface Outside {
   written: Map<string, boolean>;
   /** Machines that the application wanted to reach by itself, and what is to be said about each. */
   refused: Map<string, Text>;
+  /** Programs that revisions start, by place. */
+  started: Map<string, Program>;
 }
 
-async function run(task: Migrations, { written, refused }: Outside): Promise<Evidence | undefined> {
+/** Programs of new revisions that may have been refused something without a word. */
+const unheard = ({ started }: Outside, { base, foreign }: Evidence): Text[] =>
+  [...started].flatMap(([place, { program, revision, file, line }]) =>
+    base.has(revision!) || foreign.some((found) => found.file === file && found.line === line)
+      ? []
+      : [text`${code(place)} starts ${code(program)}: what a program wants of other machines is refused, and not always told`],
+  );
+
+async function run(task: Migrations, { written, refused, started }: Outside): Promise<Evidence | undefined> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
   const [setup, baseline] = await Promise.all([
@@ -135,6 +149,7 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
           versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)),
         }),
         ...(files && { sqlite: true as const }),
+        ...((files || task.port !== undefined) && { ports: files ? [] : [task.port!] }),
       },
       env,
       ...(task.early && root === task.root && { early: task.early }),
@@ -143,11 +158,14 @@ async function run(task: Migrations, { written, refused }: Outside): Promise<Evi
       wrote: (file, existed) => {
         if (!written.has(file)) written.set(file, existed);
       },
-      refused: (wanted, { file, line }) => {
+      starts: (program) => started.set(`${program.file}:${program.line}`, program),
+      refused: (wanted, { file, line }, late) => {
         const who = file === undefined ? text`the application` : text`${code(`${file}:${line}`)}`;
         refused.set(
           wanted,
-          text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine that ${code("allow-hosts")} does not name`,
+          late
+            ? text`${who} wanted to reach ${code(wanted)} and was refused, since nothing listened there when the project was loaded: name it in ${code("allow-hosts")}`
+            : text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine that ${code("allow-hosts")} does not name`,
         );
       },
     });

@@ -25,8 +25,10 @@ export interface PythonProcess {
   ended: Promise<string>;
   /** Kills it and all that it started. */
   kill(): void;
-  /** The end of what it wrote to stdout and stderr. */
-  log(): string;
+  /** The end of what it wrote to stdout and stderr. @param since leaves out what came before: from `written` */
+  log(since?: number): string;
+  /** How many bytes it has written to them. */
+  written(): number;
   /** The copy that it has made of itself: its own requests and events, and a log that both share. */
   copy(id: number, hear: (event: Event) => void): PythonProcess;
 }
@@ -95,8 +97,10 @@ export function startProcess(
 
   listen(readable[2]!, hear);
   let written = Buffer.alloc(0);
+  let total = 0;
   for (const stream of readable.slice(0, 2)) {
     stream.on("data", (chunk: Buffer) => {
+      total += chunk.length;
       written = Buffer.concat([written, chunk]);
       if (written.length > 2 * logBytes) written = written.subarray(-logBytes);
     });
@@ -113,7 +117,13 @@ export function startProcess(
     child.once("exit", (status, signal) => void finish(status, signal));
   });
 
-  const log = () => written.subarray(-logBytes).toString("utf8").trim();
+  const log = (since = 0) => {
+    const known = total - written.length;
+    return written
+      .subarray(Math.max(0, written.length - logBytes, since - known))
+      .toString("utf8")
+      .trim();
+  };
 
   return {
     started: child.pid !== undefined,
@@ -123,6 +133,7 @@ export function startProcess(
       if (child.pid !== undefined) killed(-child.pid);
     },
     log,
+    written: () => total,
     copy(id, hearCopy) {
       const { incoming, outgoing: toCopy } = spare.shift()!;
       listen(incoming, hearCopy);
@@ -142,6 +153,7 @@ export function startProcess(
           setTimeout(() => incoming.destroy(), draining).unref();
         },
         log,
+        written: () => total,
         copy: () => {
           throw new Error("a copy is not copied");
         },

@@ -24,8 +24,13 @@ export interface Load {
   versionFolders?: string[];
   /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
   insteadOf?: string;
-  /** Names and addresses of other machines that may be reached. */
+  /** Names and addresses of other machines that may be reached; with `:port`, by that one alone. */
   allowed?: string[];
+  /**
+   * Ports that the databases have: where the kernel can limit it, nothing but these, those of `allowed` and those of services on this
+   * machine is connected to, by no C library and no program either. Absent: Python's own connections are watched, and no others.
+   */
+  ports?: number[];
   /** The scratch databases are SQLite files, named by `database` of a connection; absent: Postgres. */
   sqlite?: true;
 }
@@ -201,7 +206,8 @@ export interface LoadedRevision {
 }
 
 export type Event =
-  | { type: "hello"; python: string; alembic: string; sqlalchemy: string }
+  /** `limited`: the kernel keeps C libraries and other programs from other machines. */
+  | { type: "hello"; python: string; alembic: string; sqlalchemy: string; limited: boolean }
   /**
    * `order` is Alembic's own order from the bases to the heads; `several`: env.py, made from a template such as `multidb`, migrates
    * several databases in one run.
@@ -228,9 +234,12 @@ export type Event =
   | { type: "need-connection"; wanted?: string; file?: string; line?: number }
   /**
    * A connection that was refused: no Postgres, a host that is not the project's own and that a revision wants to reach, or another
-   * machine. `quiet`: neither a revision nor env.py wanted it, but the application by itself.
+   * machine. `quiet`: neither a revision nor env.py wanted it, but the application by itself. `late`: it is a service of this machine
+   * that did not listen yet when the limit was drawn.
    */
-  | { type: "foreign-connection"; wanted: string; quiet?: boolean; file?: string; line?: number }
+  | { type: "foreign-connection"; wanted: string; quiet?: boolean; late?: boolean; file?: string; line?: number }
+  /** The project's code starts another program; told where what it connects to is limited. */
+  | { type: "program"; program: string; revision: string | null; quiet: boolean; file?: string; line?: number }
   /** Files in the tree that the project's code opened for writing, or made, and whether they were there before. */
   | { type: "wrote"; files: { file: string; existed: boolean }[] }
   /** env.py configured a context: where its version rows are. */

@@ -80,7 +80,7 @@ export function startRecord(root: string): Record {
           connects.push({ dialect: event.dialect, driver: event.driver, wanted: event.wanted });
           break;
         case "foreign-connection":
-          if (!event.quiet) foreign.push({ wanted: event.wanted, ...relativePlace(root, event) });
+          if (!event.quiet && !event.late) foreign.push({ wanted: event.wanted, ...relativePlace(root, event) });
           break;
       }
     },

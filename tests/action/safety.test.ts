@@ -7,6 +7,7 @@ import { pullRequestEvent, runAction } from "../support/action.ts";
 import { revision } from "../support/alembic.ts";
 import { makeCase } from "../support/made.ts";
 import { git, makeRepository, type Repository } from "../support/repository.ts";
+import { hasLandlock } from "../support/landlock.ts";
 import { sharedUrl } from "../support/url.ts";
 
 /** Runs the action on a pull request whose revision does this, and looks at the checkout afterwards. */
@@ -68,6 +69,14 @@ open("README.md", "a").write("more")`;
     "the project's code wrote app.log and instance/ while it ran, and the gate removed that again",
     "the project's code changed README.md while it ran, and that was left as it is",
   ]);
+});
+
+test.skipIf(!hasLandlock())("a program of a revision that calls out is a finding on its line", async () => {
+  const upgrade = 'import subprocess\nsubprocess.run(["bash", "-c", "exec 3<>/dev/tcp/192.0.2.1/443"])';
+  const { report, exitCode } = await run(upgrade, async () => undefined);
+  const findings = report!.environments[0]!.findings.map(({ rule, line, blocks }) => ({ rule, line, blocks }));
+  expect(exitCode).toBe(1);
+  expect(findings).toEqual([{ rule: "foreign-connection", line: 11, blocks: true }]);
 });
 
 test.concurrent("a revision that calls out is a finding on its line", async () => {
