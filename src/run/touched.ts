@@ -1,5 +1,5 @@
 /** Which tables of the base branch a pull request's revisions touch. */
-import type { Catalog, CatalogObject, Difference } from "../postgres/catalog.ts";
+import { keyOf, type Catalog, type CatalogObject, type Difference } from "../postgres/catalog.ts";
 import { valueText } from "../postgres/describe.ts";
 import type { Step } from "./evidence.ts";
 
@@ -22,8 +22,33 @@ const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\
 /** Only the table's own keys refer to others: rows play no part. */
 const makesTable = (sql: string): boolean => CREATES_TABLE.test(sql) && !FROM_OTHERS.test(sql);
 
+/** What statements do without a word of it. */
+interface Hidden {
+  /** Of functions, procedures and views, by their last name. */
+  bodies: Map<string, string[]>;
+  /** Definitions of triggers, which name a function, by the key of their table. */
+  triggers: Map<string, string[]>;
+}
+
+/** Words of statements that triggers and rules answer to. */
+const WRITING = ["insert", "update", "delete", "merge", "copy", "truncate"];
+
+function hiddenIn(catalog: Catalog): Hidden {
+  const hidden: Hidden = { bodies: new Map(), triggers: new Map() };
+  const add = (to: Map<string, string[]>, key: string, sql: unknown) => {
+    if (typeof sql === "string") to.set(key, [...(to.get(key) ?? []), sql.slice(0, LONGEST_SQL)]);
+  };
+  for (const { kind, name, parent, properties } of catalog.values()) {
+    if (kind === "function" || kind === "procedure")
+      add(hidden.bodies, lastName(name.slice(0, name.indexOf("("))), properties.body);
+    else if (kind === "view" || kind === "materialized view") add(hidden.bodies, lastName(name), properties.definition);
+    else if ((kind === "trigger" || kind === "rule") && parent !== undefined) add(hidden.triggers, parent, properties.definition);
+  }
+  return hidden;
+}
+
 /**
- * The tables of `before` that statements name, or to whose parts something happened. It may be some more than were touched: the name of
+ * The tables of `before` that statements name, also by way of functions, views and triggers that are there, or to whose parts something happened. It may be some more than were touched: the name of
  * a table may be a column's as well.
  *
  * @param steps what the revisions executed
@@ -34,11 +59,28 @@ export function touchedTables(before: Catalog, steps: readonly Step[], differenc
   const byName = new Map<string, CatalogObject[]>();
   for (const table of tables) byName.set(lastName(table.name), [...(byName.get(lastName(table.name)) ?? []), table]);
   const touched = new Set<CatalogObject>();
-  for (const { statements } of steps) {
-    for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) {
-      if (makesTable(sql)) continue;
-      for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
+  const hidden = hiddenIn(before);
+  /** Adds what SQL names, and what that does in its turn; `seen`: names of which that is known. */
+  const follow = (sql: string, seen: Set<string>) => {
+    const named = new Set(words(sql));
+    const writes = WRITING.some((verb) => named.has(verb));
+    for (const word of named) {
+      for (const table of byName.get(word) ?? []) {
+        touched.add(table);
+        for (const trigger of (writes && hidden.triggers.get(keyOf(table))) || []) followOnce(trigger, trigger, seen);
+      }
+      for (const body of hidden.bodies.get(word) ?? []) followOnce(word, body, seen);
     }
+  };
+  const followOnce = (name: string, sql: string, seen: Set<string>) => {
+    const key = `${name}\n${sql}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    follow(sql, seen);
+  };
+  const seen = new Set<string>();
+  for (const { statements } of steps) {
+    for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) if (!makesTable(sql)) follow(sql, seen);
   }
   const tableOf = (key: string | undefined): CatalogObject | undefined => {
     const object = key === undefined ? undefined : before.get(key);

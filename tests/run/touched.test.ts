@@ -41,6 +41,34 @@ test.for([
   expect(touchedBy(sql)).toEqual(names);
 });
 
+test.for([
+  ["SELECT backfill()", ["billing.invoices", "public.users"]],
+  ["DO $$ BEGIN PERFORM outer_one(1); END $$", ["billing.invoices", "public.users"]],
+  ["CALL tidy()", ['public."Order"']],
+  ["UPDATE active SET email = ''", ["public.users"]],
+  // Its trigger writes the log.
+  ["UPDATE audited SET x = 1", ["public.audited", "public.log"]],
+  ["ALTER TABLE audited ADD y integer", ["public.audited"]],
+  ["SELECT 1", []],
+] as const)("what functions, views and triggers do is followed: %s", ([sql, names]) => {
+  const hiding = catalogOf(
+    ...catalog.values(),
+    object("table", "public.audited"),
+    object("table", "public.log"),
+    object("function", "public.backfill()", { properties: { body: "UPDATE users SET email = (SELECT id FROM invoices)" } }),
+    object("function", "public.outer_one(integer)", { properties: { body: "SELECT backfill(); SELECT outer_one(0)" } }),
+    object("procedure", "public.tidy()", { properties: { body: 'DELETE FROM "Order"' } }),
+    object("view", "public.active", { properties: { definition: "SELECT * FROM users" } }),
+    object("function", "public.write_log()", { properties: { body: "INSERT INTO log VALUES (NEW.x)" } }),
+    object("trigger", "public.audited.log", {
+      parent: "table public.audited",
+      properties: { definition: "AFTER UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION write_log()" },
+    }),
+  );
+  const found = touchedTables(hiding, [step("a", { statements: [statement(sql)] })], []).map(({ name }) => name);
+  expect(found.sort()).toEqual([...names].sort());
+});
+
 test("what happened to a part of a table, or to a domain of a column, touches the table", () => {
   const touched = (...differences: Parameters<typeof touchedTables>[2]) =>
     touchedTables(catalog, [], differences).map(({ name }) => name);
