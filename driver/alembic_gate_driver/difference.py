@@ -45,6 +45,14 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
 ) AS lines
 """
 
+# Of what rows can be read from, whatever it is.
+_COLUMNS = """
+SELECT a.attname, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+  ELSE 'table' END
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.oid = to_regclass(:name) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
 
 class Differences:
     """Collects operations of one context."""
@@ -67,6 +75,10 @@ class Differences:
 
     def found(self) -> list[dict[str, Any]]:
         """Return the differences; those that would change nothing in the database are marked."""
+        for key in [
+            key for key, entry in self._found.items() if entry["kind"] == "table" and entry["change"] == "missing"
+        ]:
+            self._look_closer(key)
         for entry in self._found.values():
             operations = entry.pop("operations")
             entry.pop("columns", None)
@@ -237,13 +249,36 @@ class Differences:
             return str(argument.compile(dialect=self._context.dialect, compile_kwargs={"literal_binds": True}))
         return str(argument)
 
+    def _look_closer(self, found: tuple[Any, ...]) -> None:
+        """Tell a table that is missing from what autogenerate does not see: views, and what env.py hides from it.
+
+        Columns that are not there either are entries of their own.
+        """
+        entry = self._found[found]
+        there: dict[str, str] = {}
+        with suppress(Exception):
+            there = dict(
+                self._context.connection.execute(sa.text(_COLUMNS), {"name": _quoted(entry["table"])}).fetchall()
+            )
+        if not there:
+            return
+        create = next(one for one in entry["operations"] if isinstance(one, ops.CreateTableOp))
+        missing = [column for column in create.columns if isinstance(column, sa.Column) and column.name not in there]
+        if not missing:
+            entry.update(same=True, there=next(iter(there.values())))
+            return
+        del self._found[found]
+        for column in missing:
+            self._enter(
+                ops.AddColumnOp(create.table_name, column, schema=create.schema), "column", "missing", column.name
+            )
+
     def _changes_nothing(self, key: str | None, operations: list[Any]) -> bool:
         """Try the operations and take them back: some differences are only in autogenerate's eyes."""
         connection = self._context.connection
         if key is None or connection is None or time.monotonic() > self._until:
             return False
-        schema, _, table = key.rpartition(".")
-        name = ".".join(f'"{part}"' for part in (schema, table) if part)
+        name = _quoted(key)
         with suppress(Exception):
             attempt = connection.begin_nested()
             try:
@@ -255,6 +290,11 @@ class Differences:
             finally:
                 attempt.rollback()
         return False
+
+
+def _quoted(key: str) -> str:
+    schema, _, table = key.rpartition(".")
+    return ".".join(f'"{part}"' for part in (schema, table) if part)
 
 
 def _is_required(operation: Any) -> bool:

@@ -18,6 +18,7 @@ from .difference import Differences
 from .errors import Sources, describe
 from .load import LoadError
 from .places import Places
+from .redirect import place_of_connection
 from .unimported import Unimported
 
 if TYPE_CHECKING:
@@ -135,18 +136,28 @@ class _Comparison:
         for migration in revision_context.generated_revisions:
             for operations in migration.upgrade_ops_list:
                 differences.add(operations)
+        place = place_of_connection(context.connection) if self._request.get("several") else None
         seen = {json.dumps(known, sort_keys=True) for known in self._differences}
         # In a search_path of its own Alembic takes its own table for a forgotten one.
         found = [one for one in differences.found() if not _is_version_table(one, context)]
         unimported = Unimported(self._sources, targets)
         extra = [one for one in found if one["kind"] == "table" and one["change"] == "extra"]
-        found += unimported.explain(extra, self._request["changed"])
-        self._differences += [one for one in found if json.dumps(one, sort_keys=True) not in seen]
+        modules = unimported.explain(extra, self._request["changed"])
         tables = {table.key: table for metadata in targets for table in metadata.tables.values()}
-        for key in {*self._request["tables"], *(one["table"] for one in found if one.get("table"))}:
+        asked = {table.rpartition("] ")[2] for table in self._request["tables"]}
+        for key in {*asked, *(one["table"] for one in found if one.get("table"))}:
             if key in tables:
-                self._declared[key] = _definition(tables[key], context.dialect)
+                self._declared[_placed(key, place)] = _definition(tables[key], context.dialect)
+        for one in found:
+            one["table"] = _placed(one["table"], place)
+        found += modules
+        self._differences += [one for one in found if json.dumps(one, sort_keys=True) not in seen]
         return []
+
+
+def _placed(table: str | None, place: str | None) -> str | None:
+    """Name a table with its database, where env.py opens several."""
+    return table if table is None or place is None else f"[{place}] {table}"
 
 
 def _is_version_table(difference: dict[str, Any], context: MigrationContext) -> bool:

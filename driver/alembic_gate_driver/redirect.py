@@ -314,6 +314,12 @@ def _ours(target: dict[str, Any], database: str) -> dict[str, Any]:
     return {"host": target["host"], "port": target["port"], "user": target["user"], database: target["database"]}
 
 
+def place_of_connection(connection: Any) -> str | None:
+    """Say where a connection was to go, as in `need-connection`; None where it belongs to no engine with an URL."""
+    url = getattr(connection.dialect, _WANTED, None)
+    return None if url is None else _place_of(url)
+
+
 def _place_of(url: URL) -> str:
     return _place({"host": url.host, "port": url.port, "database": url.database})
 

@@ -52,6 +52,8 @@ export interface Scratch {
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
   /** Only where env.py opens several databases: see src/run/several.ts. */
   connectionFor?(database: Database, place: string): Promise<Connection>;
+  /** The name that tells a place's database apart in what is reported; none for the first. */
+  labelFor?(database: Database, place: string): string;
   parts?(database: Database): { label: string; database: Database }[];
   /** The sessions in a database that are in the midst of something, and what they wait for. */
   whoBlocks(database: Database): Promise<Session[]>;

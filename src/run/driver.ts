@@ -143,6 +143,8 @@ export interface CheckOptions extends Pick<RunOptions, "connection" | "connectio
   tables?: readonly string[];
   /** Makes all tables of the models instead; nothing is compared. */
   create?: true;
+  /** Where env.py opens several databases: how what is in one of them is labelled, `[billing] invoices`. */
+  labelFor?(place: string): string;
 }
 
 /** The models, compared with a database. Files are relative to the root. */
@@ -447,7 +449,14 @@ function driverOf(
     return driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
   };
 
-  const check = async ({ connection, connectionFor, changed = [], tables = [], create }: CheckOptions): Promise<Comparison> => {
+  const check = async ({
+    connection,
+    connectionFor,
+    labelFor,
+    changed = [],
+    tables = [],
+    create,
+  }: CheckOptions): Promise<Comparison> => {
     await loaded;
     if (running) throw new Error("a run is under way");
     running = true;
@@ -476,12 +485,19 @@ function driverOf(
     }
     const { type: _, ...comparison } = answer;
     const relative = (file: string) => relativeTo(load.root, file);
+    const labelled = (table: string) => {
+      const [, place, rest] = (labelFor && /^\[(.*?)\] (.*)$/s.exec(table)) || [];
+      const label = place === undefined ? "" : labelFor!(place);
+      return label === "" ? (rest ?? table) : `[${label}] ${rest}`;
+    };
     return {
       ...comparison,
+      declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [labelled(table), text])),
       sources: comparison.sources.map(relative),
       differences: comparison.differences.map((one) => ({
         ...one,
         ...relativePlace(load.root, one),
+        ...(one.table !== null && { table: labelled(one.table) }),
         ...(one.kind === "module" && { name: relative(one.name!) }),
         ...(one.unimported && { unimported: { ...one.unimported, file: relative(one.unimported.file) } }),
       })),

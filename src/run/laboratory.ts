@@ -54,7 +54,10 @@ export interface Laboratory {
   ): Promise<RunResult>;
   snapshot(database: Database): Promise<Catalog>;
   /** Compares the models with a database; undefined where env.py gives none. */
-  check(database: Database, options: Omit<CheckOptions, "connection" | "connectionFor">): Promise<Comparison | undefined>;
+  check(
+    database: Database,
+    options: Omit<CheckOptions, "connection" | "connectionFor" | "labelFor">,
+  ): Promise<Comparison | undefined>;
   /** Writes the version row of a revision, unless there is one. */
   stamp(database: Database, revision: string): Promise<void>;
   /** Tells a database the new name of a revision at which it stands. */
@@ -244,6 +247,7 @@ export async function openLaboratory(
 export const connectionsOf = (scratch: Scratch, database: Database) => ({
   connection: database.connection,
   ...(scratch.connectionFor && { connectionFor: (place: string) => scratch.connectionFor!(database, place) }),
+  ...(scratch.labelFor && { labelFor: (place: string) => scratch.labelFor!(database, place) }),
 });
 
 const isDead = ({ raised }: Comparison): boolean => raised?.type === "Hang" || raised?.type === "ProcessDied";

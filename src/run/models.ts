@@ -95,14 +95,20 @@ const tablesOf = ({ differences }: Comparison): string[] => [
   ...new Set(differences.flatMap(({ table }) => (table === null ? [] : [table]))),
 ];
 
+/** The label of what is in another database than the first, `[billing] `. */
+const databaseOf = (name: string): string => /^\[[^\]]*\] /.exec(name)?.[0] ?? "";
+
 /** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
 function touches(schema: readonly Difference[], table: string | null): boolean {
   if (table === null) return true;
-  const name = table.slice(table.lastIndexOf(".") + 1);
+  const database = databaseOf(table);
+  const name = table.slice(Math.max(table.lastIndexOf("."), database.length - 1) + 1);
   const words = (value: unknown): string[] => String(value).split(/[^\p{L}\p{N}_$]+/u);
   return schema.some(
     ({ name: changed, properties }) =>
-      words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)),
+      databaseOf(changed) === database &&
+      (words(changed).includes(name) ||
+        properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name))),
   );
 }
 

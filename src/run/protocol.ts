@@ -156,7 +156,7 @@ export interface ModelDifference {
     | "operation";
   /** The database lacks it, has it without a model, or has it otherwise. */
   change: "missing" | "extra" | "differs";
-  /** `users`, `sales.users`. */
+  /** `users`, `sales.users`; `[db:5432/billing] users` where several databases are asked for. */
   table: string | null;
   /** Of the column, index, constraint; null for the table itself. Constraints without a name are described. */
   name: string | null;
@@ -172,8 +172,10 @@ export interface ModelDifference {
   operation: string;
   /** Rows need a value of this column, which no model knows. */
   required?: boolean;
-  /** The operation was tried, and it changed nothing in the database. */
+  /** The operation was tried, and it changed nothing in the database; or a table is there, and autogenerate does not see it. */
   same?: boolean;
+  /** What it is, where autogenerate does not see it: `view`. */
+  there?: string;
   file?: string;
   line?: number;
   /** Where a model of a table stands that the database has, in a file that nothing imports. */

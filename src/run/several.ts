@@ -7,6 +7,7 @@ import type { Connection } from "../postgres/server.ts";
 export interface Several extends Scratch {
   /** The database for a place that env.py connects to, `db:5432/billing`; it is made when it is first asked for. */
   connectionFor(database: Database, place: string): Promise<Connection>;
+  labelFor(database: Database, place: string): string;
   /** All that stand behind a database, with the name that tells them apart: none for the first. */
   parts(database: Database): { label: string; database: Database }[];
 }
@@ -28,6 +29,7 @@ export function several(scratch: Scratch, make: (name: string) => Promise<Databa
       known.set(place, found);
       return found.connection;
     },
+    labelFor: (database, place) => ([...of(database).keys()][0] === place ? "" : nameOf(place)),
     parts: (database) =>
       of(database).size === 0
         ? [{ label: "", database }]

@@ -144,6 +144,13 @@ test("an operation that would change nothing is a notice", () => {
   expect(plain(draft.help)).toContain("change nothing in the database");
 });
 
+test("a model of a view is a notice", () => {
+  const draft = one({ kind: "table", name: null, table: "totals", model: "Total", same: true, there: "view" });
+  expect(draft.severity).toBe("notice");
+  expect(said(draft)).toContain("although the database has a view of that name");
+  expect(plain(draft.help)).toContain("include_object");
+});
+
 test("what the base branch has already is one notice", () => {
   const old = (name: string): Difference => ({ ...column, name, old: true });
   const found = drafts({ differences: [old("a"), column, old("b"), old("c"), old("d"), old("e"), old("f")] });

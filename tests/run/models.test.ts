@@ -169,6 +169,36 @@ class Doc(Base):
   expect(differences).toMatchObject([{ table: "docs", name: "size", property: "type", same: true }]);
 });
 
+test.each(["oldest", "default", "newest"] as const)(
+  "what is there and autogenerate does not see is no missing table, with %s versions",
+  async (name) => {
+    const database = await createDatabase();
+    await database.query(schema);
+    await database.query("alter table visits rename to all_visits; create view visits as select * from all_visits");
+    await database.query("alter table people rename to persons; create materialized view people as select id from persons");
+    const driver = await drive(files(syncEnv()), { python: [inject("pythons")[name]] });
+    const { differences } = await driver.check({ connection: database.connection });
+    const found = differences.filter(({ table }) => table === "visits" || table === "people");
+    found.sort((a, b) => a.table!.localeCompare(b.table!));
+    expect(found).toMatchObject([
+      { kind: "column", change: "missing", table: "people", name: "nick", model: "Person", line: expect.any(Number) },
+      { kind: "table", change: "missing", table: "visits", same: true, there: "view" },
+    ]);
+  },
+);
+
+test("a table that env.py hides from autogenerate on one side is not missing", async () => {
+  const database = await createDatabase();
+  await database.query(schema);
+  const hook = "\ndef seen(name, kind, parents):\n    return name != 'visits'\n";
+  const env = syncEnv()
+    .replace("def run_migrations_online", `${hook}\ndef run_migrations_online`)
+    .replace("target_metadata=None", "target_metadata=None, include_name=seen");
+  const driver = await drive(files(env));
+  const { differences } = await driver.check({ connection: database.connection });
+  expect(differences.filter(({ table }) => table === "visits")).toMatchObject([{ kind: "table", same: true, there: "table" }]);
+});
+
 test("process_revision_directives and include_object have their say", async () => {
   const database = await createDatabase();
   await database.query(schema);
