@@ -48,7 +48,7 @@ export const OPTIONS = {
   "allow-hosts": {
     kind: "list",
     value: "HOST:PORT",
-    help: "other machines that the project's code may reach while it runs, such as a service container; without a port by all of them",
+    help: "other machines that the project's code may reach while it runs, such as a service container; without a port, all of their ports",
   },
   static: { kind: "flag", help: "run no project code: the graph and the history alone", perRun: true },
   only: {
