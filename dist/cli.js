@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { B as conclude, D as noticeCommand, E as fenced, Et as Failure, L as readEvent, Mt as text, Ot as code, R as gate, V as reported, _ as progress, at as pageOf, b as terminal, ct as readArguments, d as readPlanning, f as fix, g as inFormat, it as explain, kt as count, l as hooked, m as version, ot as ruleList, p as abortedBySignals, rt as CATALOGUE, st as layer, u as plan, ut as usage, v as sendSentences, y as sendTerminal, z as brokenReport } from "./gate.js";
+import { At as count, B as conclude, D as noticeCommand, Dt as Failure, E as fenced, L as readEvent, Nt as text, R as gate, V as reported, _ as progress, at as pageOf, b as terminal, ct as readArguments, d as readPlanning, f as fix, g as inFormat, it as explain, kt as code, l as hooked, m as version, ot as ruleList, p as abortedBySignals, rt as CATALOGUE, st as layer, u as plan, ut as usage, v as sendSentences, y as sendTerminal, z as brokenReport } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

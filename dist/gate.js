@@ -1142,13 +1142,16 @@ function ofBody(change, edits, facts) {
 	const { history, run } = facts;
 	const edit = edits?.get(change.id);
 	const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text$1`nothing was run`);
+	const downgradeOnly = edit ? edit.upgrade.kind === "same" || change.edited.functions.every((name) => name === "downgrade") : change.edited.functions.every((name) => name === "downgrade");
+	if (downgradeOnly && edit?.downgrade.kind !== "same" && mends(change.id, run)) return mended$1(change, draft);
 	if (draft.severity === "notice") return draft;
 	if (history.unreleased.has(change.id)) {
 		const { message: _message, help: _help, ...rest } = draft;
 		return unreleased(rest, [change.id], text$1`${code(change.id)} does something else now than on the base branch`);
 	}
 	if (change.restores) return reverted(change, change.restores, draft, facts);
-	return (edit ? edit.upgrade.kind === "same" || change.edited.functions.every((name) => name === "downgrade") : change.edited.functions.every((name) => name === "downgrade")) && mends(change.id, run) ? mended$1(change, draft) : draft;
+	const neverPassed = run?.onBase && [run, run.onBase].every((one) => stopsAt(change.id, one));
+	return downgradeOnly && neverPassed ? stillFails(change, draft) : draft;
 }
 /** Edited to what the base branch had before: which databases are right depends on when they ran it. */
 function reverted(change, restores, draft, { settings }) {
@@ -1158,11 +1161,21 @@ function reverted(change, restores, draft, { settings }) {
 		help: text$1`If nothing was released between that commit and now, this is how to take an edit back: allow it. Otherwise a new revision has to bring both kinds of databases to the same state. ${allow("edited-revision", settings)}`
 	};
 }
+const stopsAt = (id, run) => stopsGoingDown(run).some(({ revision }) => revision === id);
 /** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
 function mends(id, run) {
 	if (!run?.onBase) return false;
-	const isFaulty = (one) => stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
+	const isFaulty = (one) => stopsAt(id, one) || unrestored(one).some(({ revision }) => revision === id);
 	return phasesOf(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
+}
+/** Neither version goes back, so no way back is lost. */
+function stillFails({ id }, draft) {
+	return {
+		...draft,
+		severity: "warning",
+		message: text$1`${code(id)} is applied already, and its ${code("downgrade()")} does something else now: on the base branch it fails, and it still does; ${code("upgrade()")} does what it did.`,
+		help: text$1`No database changes by it, and going back was not possible before. Mend ${code("downgrade()")} altogether while you are at it.`
+	};
 }
 function mended$1({ id }, draft) {
 	return {
@@ -1270,7 +1283,7 @@ function byEffect(change, edit, facts) {
 		case "same-schema": return {
 			...place,
 			severity: "notice",
-			message: text$1`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+			message: text$1`${code(id)} is applied already, and its ${code(`${verdict.direction}()`)} executes other SQL now; the schema that comes out is the same.`,
 			help: text$1`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
 			evidence: verdict.evidence
 		};
@@ -1294,18 +1307,20 @@ function byEffect(change, edit, facts) {
 			...place,
 			severity: "notice",
 			message: text$1`The code of ${code(id)}, which is applied already, changed; ${verdict.executed ? text$1`executed on ${rowsText(verdict.executed)} it does the same` : text$1`it executes the same SQL`}.`,
-			help: text$1`Nothing needs to be done.`
+			help: text$1`Nothing needs to be done.`,
+			...verdict.executed?.mends && { evidence: text$1`On rows with NULLs and equal values the old version stops (${verdict.executed.mends}), and this one does not.` }
 		};
 	}
 }
 /** What weighs most of what both functions show. */
 function judged(id, { upgrade, downgrade }, run) {
-	const schemaIsSame = upgrade.kind === "different" && !upgrade.data && (upgrade.executed ? upgrade.executed.sameCatalog : run !== void 0 && endsInTheSameSchema(run));
-	if (upgrade.kind === "different" && !schemaIsSame) return {
+	const sameUp = isDdl(upgrade) && (upgrade.executed?.sameCatalog === true || run !== void 0 && endsInTheSameSchema(run));
+	const sameDown = isDdl(downgrade) && downgrade.executed?.sameCatalog === true;
+	if (upgrade.kind === "different" && !sameUp) return {
 		kind: "upgrade",
 		evidence: difference$1(upgrade, downgrade)
 	};
-	if (downgrade.kind === "different") return {
+	if (downgrade.kind === "different" && !sameDown) return {
 		kind: "downgrade",
 		evidence: difference$1(downgrade)
 	};
@@ -1323,7 +1338,13 @@ function judged(id, { upgrade, downgrade }, run) {
 	}
 	if (upgrade.kind === "different") return {
 		kind: "same-schema",
-		evidence: difference$1(upgrade)
+		direction: "upgrade",
+		evidence: difference$1(upgrade, downgrade)
+	};
+	if (downgrade.kind === "different") return {
+		kind: "same-schema",
+		direction: "downgrade",
+		evidence: difference$1(downgrade)
 	};
 	if (upgrade.kind === "settings-only") return {
 		kind: "settings",
@@ -1339,6 +1360,7 @@ function judged(id, { upgrade, downgrade }, run) {
 		...executed && { executed }
 	};
 }
+const isDdl = (effect) => effect.kind === "different" && !effect.data;
 /** Whose rows they were, and in which tables. */
 function rowsText({ rows, tables = [] }) {
 	const whose = rows === "seed" ? "the project's own rows" : "made-up rows";
@@ -1348,7 +1370,7 @@ const LONGEST = 30;
 function difference$1(effect, downgrade) {
 	const also = downgrade?.kind === "different" ? text$1` ${code("downgrade()")} executes other SQL too.` : text$1``;
 	const executed = effect.kind === "different" ? effect.executed : void 0;
-	const where = executed ? text$1` on ${rowsText(executed)}` : text$1``;
+	const where = executed && !executed.rendered ? text$1` on ${rowsText(executed)}` : text$1``;
 	const left = executed?.sameRows && effect.kind === "different" && effect.data ? text$1` Both left the same there; other rows may come out otherwise.` : text$1``;
 	return text$1`It executed what stands after -, and executes what stands after + now${where}:${block(diff(effect), "diff")}${left}${also}`;
 }
@@ -1373,9 +1395,10 @@ function diff({ before, after }) {
 	].join("\n");
 }
 /** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
-function endsInTheSameSchema({ baseFiles, phases }) {
+function endsInTheSameSchema({ baseFiles, sameFromEmpty, phases }) {
 	const again = phases.find(({ id }) => id === "history-upgrade");
-	return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+	const same = sameFromEmpty === true || again?.state === "ok" && again.compared?.differences.length === 0;
+	return baseFiles === true && same;
 }
 /** Whether both versions, when they ran, executed the same statements. */
 function ranAlike(id, direction, { baseFiles, phases }) {
@@ -9889,15 +9912,16 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 }
 // src/run/load-request.ts
 /** How a process is told which environment to load. */
-/** What every request names. @param root absolute root of the files; @param x arguments of `-x` */
-const environmentToLoad = (environment, root, x) => ({
+/** What every request names. @param root absolute root of the files */
+const environmentToLoad = (environment, root, { x, allowHosts }) => ({
 	config: path.join(root, environment.config),
 	format: environment.format,
 	section: environment.section,
 	kind: environment.kind,
 	...environment.factory !== void 0 && { factory: environment.factory },
 	x: [...x],
-	root
+	root,
+	...allowHosts.length > 0 && { allowed: allowHosts }
 });
 // src/run/process.ts
 /** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
@@ -10036,7 +10060,6 @@ function driverFolder() {
 const editedIds = ({ changes }) => [...changes.values()].filter(({ body, helpers, after }) => after && (body === "edited" || helpers)).map(({ id }) => id);
 /** The edits with what executing both versions has shown, where that is more than could be rendered. */
 function withExecuted(edits, executed) {
-	const better = (effect, shown) => !shown || effect.kind === "unknown" && !effect.rendered && shown.kind === "unknown" && !shown.executed ? effect : shown;
 	return new Map([...edits].map(([id, { upgrade, downgrade }]) => {
 		const shown = executed?.get(id);
 		return [id, {
@@ -10044,6 +10067,19 @@ function withExecuted(edits, executed) {
 			downgrade: better(downgrade, shown?.downgrade)
 		}];
 	}));
+}
+function better(effect, shown) {
+	if (!shown) return effect;
+	if (effect.kind === "unknown") return effect.rendered || shown.kind !== "unknown" || shown.executed !== void 0 ? shown : effect;
+	if (effect.kind !== "different" || shown.kind === "settings-only" || !shown.executed) return effect;
+	return {
+		...effect,
+		data: effect.data || !shown.executed.sameRows,
+		executed: {
+			...shown.executed,
+			rendered: true
+		}
+	};
 }
 /** Compares what edited revisions would execute, without a database. */
 async function compareEdits(task) {
@@ -10070,11 +10106,11 @@ async function compareEdits(task) {
 	return edits;
 }
 async function render(task, root, revisions) {
-	const { environment, python, x, env, signal, timeout } = task;
+	const { environment, python, settings, env, signal } = task;
 	const told = /* @__PURE__ */ new Map();
 	let failed;
 	let hung = false;
-	const patience = Math.max(timeout, 60);
+	const patience = Math.max(settings.timeout, 60);
 	const watchdog = setTimeout(() => {
 		hung = true;
 		child.kill();
@@ -10094,7 +10130,7 @@ async function render(task, root, revisions) {
 	signal.addEventListener("abort", child.kill, { once: true });
 	child.send({
 		type: "sql",
-		...environmentToLoad(environment, root, x),
+		...environmentToLoad(environment, root, settings),
 		revisions: revisions.map(({ id, file }) => ({
 			id,
 			file: path.join(root, file)
@@ -10755,10 +10791,9 @@ async function observeEdits(task, reading) {
 				root: project.root,
 				baseRoot: () => baseFiles.root(history.value),
 				python: command,
-				x: target.settings.x,
+				settings: target.settings,
 				env: world.env,
-				signal: world.signal,
-				timeout: target.settings.timeout
+				signal: world.signal
 			})
 		};
 	} catch (error) {
@@ -10769,14 +10804,14 @@ async function observeEdits(task, reading) {
 		};
 	}
 }
-/** Edited revisions that only a database can tell about, with both versions of what they use. */
+/** Edited revisions that only a database can tell about, or what they leave, with both versions of what they use. */
 async function bodiesToExecute({ project, baseFiles }, reading, comparing) {
 	const [{ history }, edits] = await Promise.all([reading, comparing]).catch(() => []);
 	if (!history?.known || !edits?.known) return [];
 	const { changes } = history.value;
 	const open = [...edits.value].flatMap(([id, edit]) => {
 		const { functions } = changes.get(id).edited ?? {};
-		const directions = ["upgrade", "downgrade"].filter((direction) => edit[direction].kind === "unknown");
+		const directions = ["upgrade", "downgrade"].filter((direction) => edit[direction].kind === "unknown" || edit[direction].kind === "different" && !edit[direction].data);
 		return directions.some((direction) => direction === "downgrade" || !functions?.every((name) => name === "downgrade")) ? [{
 			id,
 			edit,
@@ -10792,6 +10827,7 @@ async function bodiesToExecute({ project, baseFiles }, reading, comparing) {
 		return {
 			id,
 			directions,
+			unknown: directions.some((direction) => edit[direction].kind === "unknown"),
 			reads: directions.flatMap((direction) => edit[direction].kind === "unknown" ? edit[direction].reads ?? [] : []),
 			sources: {
 				before: [before.source, ...await read(root, modules)],
@@ -14769,4 +14805,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { parseModule as $, markdown as A, listOf as At, conclude as B, sendToGitHub as C, isData as Ct, noticeCommand as D, block as Dt, fenced$1 as E, Failure as Et, openPullRequests as F, driverFolder as G, seedOf as H, linksOf as I, environmentToLoad as J, projectEnvironment$1 as K, readEvent as L, oneLine$1 as M, text$1 as Mt, paragraphs as N, sendAnnotations as O, code as Ot, githubRun as P, readGraph as Q, gate as R, postSecondHand as S, folded$3 as St, sendSummary as T, parsedUnits as Tt, findInterpreter as U, reported as V, differing as W, openProject as X, openCheckout as Y, wantedPostgres as Z, progress as _, keyOf as _t, extensionsOf as a, pageOf as at, terminal as b, describeState as bt, pythonOf as c, readArguments as ct, readPlanning as d, lastName as dt, stringValue as et, fix as f, onlyMakesTables as ft, inFormat as g, identifier as gt, sendFiles as h, catalogQuery as ht, exampleVariables as i, explain as it, tally as j, plain as jt, recheck as k, count as kt, hooked as l, readInputs as lt, version as m, words as mt, WORKFLOW_FILE as n, positionsIn as nt, flaskApps as o, ruleList as ot, abortedBySignals as p, touchedTables as pt, startProcess as q, workflow as r, CATALOGUE as rt, installationOf as s, layer as st, mergeReports as t, tokenize as tt, plan as u, usage as ut, sendSentences as v, parseCatalog as vt, otherRun as w, isSetting as wt, turnedBy as x, firstErrorOf as xt, sendTerminal as y, withoutTables as yt, brokenReport as z };
+export { parseModule as $, markdown as A, count as At, conclude as B, sendToGitHub as C, isData as Ct, noticeCommand as D, Failure as Dt, fenced$1 as E, unitsOf as Et, openPullRequests as F, driverFolder as G, seedOf as H, linksOf as I, environmentToLoad as J, projectEnvironment$1 as K, readEvent as L, oneLine$1 as M, plain as Mt, paragraphs as N, text$1 as Nt, sendAnnotations as O, block as Ot, githubRun as P, readGraph as Q, gate as R, postSecondHand as S, folded$3 as St, sendSummary as T, parsedUnits as Tt, findInterpreter as U, reported as V, differing as W, openProject as X, openCheckout as Y, wantedPostgres as Z, progress as _, keyOf as _t, extensionsOf as a, pageOf as at, terminal as b, describeState as bt, pythonOf as c, readArguments as ct, readPlanning as d, lastName as dt, stringValue as et, fix as f, onlyMakesTables as ft, inFormat as g, identifier as gt, sendFiles as h, catalogQuery as ht, exampleVariables as i, explain as it, tally as j, listOf as jt, recheck as k, code as kt, hooked as l, readInputs as lt, version as m, words as mt, WORKFLOW_FILE as n, positionsIn as nt, flaskApps as o, ruleList as ot, abortedBySignals as p, touchedTables as pt, startProcess as q, workflow as r, CATALOGUE as rt, installationOf as s, layer as st, mergeReports as t, tokenize as tt, plan as u, usage as ut, sendSentences as v, parseCatalog as vt, otherRun as w, isSetting as wt, turnedBy as x, firstErrorOf as xt, sendTerminal as y, withoutTables as yt, brokenReport as z };

@@ -1,4 +1,4 @@
-import { At as listOf, Dt as block, Et as Failure, Mt as text, Ot as code, Q as readGraph, R as gate, U as findInterpreter, X as openProject, Y as openCheckout, Z as wantedPostgres, a as extensionsOf, c as pythonOf, i as exampleVariables, jt as plain, kt as count, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf } from "./gate.js";
+import { At as count, Dt as Failure, Mt as plain, Nt as text, Ot as block, Q as readGraph, R as gate, U as findInterpreter, X as openProject, Y as openCheckout, Z as wantedPostgres, a as extensionsOf, c as pythonOf, i as exampleVariables, jt as listOf, kt as code, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf } from "./gate.js";
 import { i as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

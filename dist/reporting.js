@@ -1,4 +1,4 @@
-import { B as conclude, C as sendToGitHub, Dt as block, Et as Failure, I as linksOf, L as readEvent, Mt as text$1, Ot as code, P as githubRun, S as postSecondHand, T as sendSummary, kt as count, t as mergeReports, w as otherRun } from "./gate.js";
+import { At as count, B as conclude, C as sendToGitHub, Dt as Failure, I as linksOf, L as readEvent, Nt as text$1, Ot as block, P as githubRun, S as postSecondHand, T as sendSummary, kt as code, t as mergeReports, w as otherRun } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-import { $ as parseModule, At as listOf, Ct as isData, Dt as block, Et as Failure, G as driverFolder, H as seedOf, J as environmentToLoad, K as projectEnvironment, Mt as text, Ot as code, St as folded$1, Tt as parsedUnits, W as differing$1, _t as keyOf$2, bt as describeState, dt as lastName, et as stringValue, ft as onlyMakesTables, gt as identifier$1, ht as catalogQuery, jt as plain, kt as count, mt as words, nt as positionsIn, pt as touchedTables, q as startProcess, tt as tokenize, vt as parseCatalog, wt as isSetting, xt as firstErrorOf, yt as withoutTables } from "./gate.js";
+import { $ as parseModule, At as count, Ct as isData, Dt as Failure, Et as unitsOf$1, G as driverFolder, H as seedOf, J as environmentToLoad, K as projectEnvironment, Mt as plain, Nt as text, Ot as block, St as folded$1, Tt as parsedUnits, W as differing$1, _t as keyOf$2, bt as describeState, dt as lastName, et as stringValue, ft as onlyMakesTables, gt as identifier$1, ht as catalogQuery, jt as listOf, kt as code, mt as words, nt as positionsIn, pt as touchedTables, q as startProcess, tt as tokenize, vt as parseCatalog, wt as isSetting, xt as firstErrorOf, yt as withoutTables } from "./gate.js";
 import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
 import { access, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -3593,7 +3593,7 @@ async function foldersFromEnv(asked) {
 		connection: async () => (await scratch.create("folders")).connection,
 		load: {
 			type: "load",
-			...environmentToLoad(environment, root, settings.x)
+			...environmentToLoad(environment, root, settings)
 		},
 		env,
 		signal,
@@ -4913,6 +4913,8 @@ function rowTexts(held, noise) {
 	return held.rows?.map((row) => JSON.stringify(order.map(({ name, at }) => noise?.has(name) && row[at] !== null ? `${name}: ${VARIES}` : `${name}: ${row[at] ?? "NULL"}`))).sort();
 }
 const MOST_ROWS_SHOWN = 5;
+const LONGEST_ROW$1 = 200;
+const shortened$2 = (line) => line.length > LONGEST_ROW$1 ? `${line.slice(0, 199)}…` : line;
 /** Rows that only one of both has, table by table. */
 function rowDifferences(before, after, noise) {
 	const lines = {
@@ -4932,7 +4934,7 @@ function rowDifferences(before, after, noise) {
 			});
 		};
 		const shown = (rows) => {
-			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => `-- ${held.name}: ${JSON.parse(row).join(", ")}`);
+			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => shortened$2(`-- ${held.name}: ${JSON.parse(row).join(", ")}`));
 			return rows.length > few.length ? [...few, `-- ${held.name}: … (${rows.length - few.length} more rows)`] : few;
 		};
 		lines.before.push(...shown(only(own, other)));
@@ -4940,6 +4942,12 @@ function rowDifferences(before, after, noise) {
 	}
 	return lines;
 }
+/** Each row that a loop meets gives a statement: the first ones tell. */
+const MOST_STATEMENTS = 4;
+const fewOf = (units) => {
+	const few = units.slice(0, MOST_STATEMENTS).map(({ sql }) => sql);
+	return units.length > few.length ? [...few, `-- … (${units.length - few.length} more statements)`] : few;
+};
 /**
 * Compares what the old version did, twice, with what the new one did, on copies of one database.
 *
@@ -4992,8 +5000,8 @@ async function compareDoings(before, again, after, rows) {
 		const parts = differing$1(one, other);
 		return {
 			kind: "different",
-			before: [...parts[0].map(({ sql }) => sql), ...inRows.before],
-			after: [...parts[1].map(({ sql }) => sql), ...inRows.after],
+			before: fewOf(parts[0]),
+			after: fewOf(parts[1]),
 			data: parts.some((part) => part.some(({ sql }) => isData(sql))) || !sameRows,
 			executed
 		};
@@ -5019,7 +5027,7 @@ async function compareDoings(before, again, after, rows) {
 // src/run/hidden.ts
 /** What differs between two versions of a revision's code, and need not show where both were executed on some rows. Pure. */
 /** With more tokens than this between the first and the last difference nothing is said to be the same. */
-const MOST_TOKENS = 4e3;
+const MOST_TOKENS = 2500;
 /** What decides whether something runs. */
 const DECIDES = /^(?:==|!=|<|>|<=|>=|not|and|or|in|is|if|elif|while|except|continue|break)$/;
 const VALUE = /^(?:True|False|None)$/;
@@ -5040,10 +5048,10 @@ function hidden(before, after) {
 	if (!changed) return text`too much of its code changed`;
 	for (const [index, side] of sides.entries()) {
 		const line = unrunLine(side, changed[index]);
-		if (line !== void 0) return text`line ${line}${index === 0 ? " of the old version" : ""} never ran`;
+		if (line !== void 0) return text`line ${line}${index === 0 ? " of the old version" : ""} never ran on the rows that it met`;
 	}
 	const decisions = changed.map((tokens) => sorted$1(tokens.filter(({ text: word }) => DECIDES.test(word))));
-	if (decisions[0] !== decisions[1]) return text`what it decides by changed, and other rows may meet that`;
+	if (decisions[0] !== decisions[1]) return text`what it decides by changed, and rows that it did not meet may show it`;
 	const moved = sides.map(({ tokens }, index) => new Map(changed[index].map((token) => [token, surroundings(tokens, token)])));
 	const [ours, theirs] = moved.map((all) => new Set(all.values()));
 	const alone = [...moved[0], ...moved[1]].flatMap(([token, around]) => ours.has(around) && theirs.has(around) ? [] : [token]);
@@ -5052,7 +5060,7 @@ function hidden(before, after) {
 	const values = changed.map((tokens) => tokens.filter(({ kind, text: word }) => kind === "number" || VALUE.test(word)));
 	if (!isNamed(values[0], values[1], [before.source, after.source])) {
 		const [value] = [...values[1], ...values[0]];
-		if (value) return text`the value ${code(value.text)} in its code changed, and other rows may meet that`;
+		if (value) return text`the value ${code(value.text)} in its code changed, and rows that it did not meet may show it`;
 	}
 	for (const [index, side] of sides.entries()) {
 		const said = side.statements.map(({ sql, parameters }) => `${folded$1(sql)}\n${parameters.flat().join("\n")}`).join("\n");
@@ -5703,6 +5711,8 @@ const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""
 /** Whether all databases share one cluster: a server that was given. */
 const isShared = ({ server }) => !server.another;
 // src/run/bodies.ts
+/** More revisions than this are not executed: each takes a second or so. */
+const MOST_BODIES = 10;
 /** Of larger schemas only the tables that the code names are looked at. */
 const MOST_TABLES = 300;
 /** As many are filled where the code does not say which ones it touches. */
@@ -5727,10 +5737,10 @@ async function executeBodies(task, notes) {
 	const { bodies, scratch } = task;
 	const found = /* @__PURE__ */ new Map();
 	if (bodies.length === 0) return found;
-	const what = `${count(bodies.length, "edited revision")} on rows`;
 	const skip = (reason) => {
-		notes.push({
-			what,
+		const open = bodies.filter((body) => body.unknown).length;
+		if (open > 0) notes.push({
+			what: `${count(open, "edited revision")} on rows`,
 			reason
 		});
 		return found;
@@ -5744,11 +5754,13 @@ async function executeBodies(task, notes) {
 		if (loaded.some(({ several }) => several)) return skip(text`env.py migrates several databases, and rows are put into one only`);
 		const below = new Set(task.plan.baseline === void 0 ? [] : loaded[0].ancestors(task.plan.baseline));
 		const order = loaded[0].order.filter((id) => !below.has(id));
-		const chosen = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id)).slice(-10);
-		const left = bodies.filter((body) => !chosen.includes(body)).map(({ id }) => id);
+		const ordered = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
+		const first = ordered.filter((body) => body.unknown).slice(-10);
+		const chosen = ordered.filter((body, at) => first.includes(body) || !body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES);
+		const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
 		if (left.length > 0) notes.push({
 			what: `${count(left.length, "edited revision")} on rows`,
-			reason: text`of ${bodies.length} that read from the database ${chosen.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`
+			reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`
 		});
 		const labs = await Promise.all([[
 			"the base branch's",
@@ -5934,8 +5946,8 @@ async function judge(body, direction, one, awkward) {
 	if (stopBefore) return unknown(text`${stopAfter !== void 0 ? "both versions stop" : "the old version stops"} on ${whose} (${raisedText(stopBefore)})`);
 	if (stopAfter && before) return {
 		kind: "different",
-		before: statementsOf(before.step).map(({ sql }) => sql),
-		after: [...statementsOf(phase(one.now).steps[0] ?? { statements: [] }).map(({ sql }) => sql), `-- raises ${stopAfter.raised.type}: ${stopAfter.raised.message.split("\n", 1)[0]}`],
+		before: fewOf(unitsOf$1(statementsOf(before.step))),
+		after: [...fewOf(unitsOf$1(statementsOf(phase(one.now).steps[0] ?? { statements: [] }))), `-- raises ${stopAfter.raised.type}: ${stopAfter.raised.message.split("\n", 1)[0]}`],
 		data: true,
 		executed: {
 			rows: one.rows,
@@ -5960,9 +5972,14 @@ async function judge(body, direction, one, awkward) {
 	const stop = awkward && stopOf(phase(awkward.now));
 	if (stop && !stopOf(phase(awkward.old))) return unknown(text`the new version stops on rows with NULLs and equal values (${raisedText(stop)}), where the old one runs through`, { executed });
 	const doubt = doubtOf(body, one);
-	return doubt ? unknown(doubt, { executed }) : {
+	if (doubt) return unknown(doubt, { executed });
+	const mended = awkward && stopOf(phase(awkward.old));
+	return {
 		kind: "same",
-		executed
+		executed: {
+			...executed,
+			...mended && { mends: raisedText(mended) }
+		}
 	};
 }
 /** Why equal work on these rows does not prove equal work, if so. */
@@ -5989,7 +6006,7 @@ function doubtOf({ sources, opaque }, one) {
 			source: sources.after[index] ?? "",
 			...after
 		});
-		if (doubt) return text`${doubt} on ${one.rows === "seed" ? "the project's own rows" : "made-up rows"}`;
+		if (doubt) return doubt;
 	}
 }
 // src/run/each.ts
@@ -7159,7 +7176,9 @@ async function journey(plan, ports, head, { together }) {
 			});
 		};
 		const beside = await history?.way;
-		const isTrusted = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0 && !(isShared(scratch) && isDisturbance(beside.down));
+		const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
+		if (isSame) evidence.sameFromEmpty = true;
+		const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
 		if (!isTrusted) await history?.stop();
 		if (!isTrusted && !isAtHead) {
 			const before = main;
@@ -7316,10 +7335,9 @@ async function run(task, { written, refused }) {
 			directory: path.join(root, environment.directory),
 			load: {
 				type: "load",
-				...environmentToLoad(environment, root, settings.x),
+				...environmentToLoad(environment, root, settings),
 				...root !== task.root && { insteadOf: task.root },
 				...environment.foldersFromEnv === "told" && { versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)) },
-				...settings.allowHosts.length > 0 && { allowed: settings.allowHosts },
 				...files && { sqlite: true }
 			},
 			env,

@@ -222,7 +222,7 @@ export async function observeEdits(task: Omit<Task, "server">, reading: Promise<
   }
 }
 
-/** Edited revisions that only a database can tell about, with both versions of what they use. */
+/** Edited revisions that only a database can tell about, or what they leave, with both versions of what they use. */
 async function bodiesToExecute(
   { project, baseFiles }: Task,
   reading: Promise<FactsOf>,
@@ -233,7 +233,10 @@ async function bodiesToExecute(
   const { changes } = history.value;
   const open = [...edits.value].flatMap(([id, edit]) => {
     const { functions } = changes.get(id)!.edited ?? {};
-    const directions = (["upgrade", "downgrade"] as const).filter((direction) => edit[direction].kind === "unknown");
+    // What other DDL leaves is to be seen as well.
+    const directions = (["upgrade", "downgrade"] as const).filter(
+      (direction) => edit[direction].kind === "unknown" || (edit[direction].kind === "different" && !edit[direction].data),
+    );
     // Where no other code changed, upgrade() need not be asked.
     const needed = directions.some((direction) => direction === "downgrade" || !functions?.every((name) => name === "downgrade"));
     return needed ? [{ id, edit, directions }] : [];
@@ -249,6 +252,7 @@ async function bodiesToExecute(
       return {
         id,
         directions,
+        unknown: directions.some((direction) => edit[direction].kind === "unknown"),
         reads: directions.flatMap((direction) => (edit[direction].kind === "unknown" ? (edit[direction].reads ?? []) : [])),
         sources: {
           before: [before.source, ...(await read(root, modules))],

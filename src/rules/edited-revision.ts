@@ -39,16 +39,18 @@ function ofBody(change: Change, edits: Edits | undefined, facts: Known): Draft {
   const { history, run } = facts;
   const edit = edits?.get(change.id);
   const draft = edit ? byEffect(change, edit, facts) : byCode(change, facts, text`nothing was run`);
+  const downgradeOnly = edit
+    ? edit.upgrade.kind === "same" || change.edited!.functions.every((name) => name === "downgrade")
+    : change.edited!.functions.every((name) => name === "downgrade");
+  if (downgradeOnly && edit?.downgrade.kind !== "same" && mends(change.id, run)) return mended(change, draft);
   if (draft.severity === "notice") return draft;
   if (history.unreleased.has(change.id)) {
     const { message: _message, help: _help, ...rest } = draft;
     return unreleased(rest, [change.id], text`${code(change.id)} does something else now than on the base branch`);
   }
   if (change.restores) return reverted(change, change.restores, draft, facts);
-  const downgradeOnly = edit
-    ? edit.upgrade.kind === "same" || change.edited!.functions.every((name) => name === "downgrade")
-    : change.edited!.functions.every((name) => name === "downgrade");
-  return downgradeOnly && mends(change.id, run) ? mended(change, draft) : draft;
+  const neverPassed = run?.onBase && [run, run.onBase].every((one) => stopsAt(change.id, one));
+  return downgradeOnly && neverPassed ? stillFails(change, draft) : draft;
 }
 
 /** Edited to what the base branch had before: which databases are right depends on when they ran it. */
@@ -60,15 +62,26 @@ function reverted(change: Change, restores: Landing, draft: Draft, { settings }:
   };
 }
 
+const stopsAt = (id: string, run: Evidence): boolean => stopsGoingDown(run).some(({ revision }) => revision === id);
+
 /** Whether the base branch's downgrade() fails or leaves something, and the pull request's does neither. */
 function mends(id: string, run: Evidence | undefined): boolean {
   if (!run?.onBase) return false;
-  const isFaulty = (one: Evidence) =>
-    stopsGoingDown(one).some(({ revision }) => revision === id) || unrestored(one).some(({ revision }) => revision === id);
+  const isFaulty = (one: Evidence) => stopsAt(id, one) || unrestored(one).some(({ revision }) => revision === id);
   const passes = phasesOf(run, "history-downgrade", "history-each").some(({ steps }) =>
     steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade"),
   );
   return passes && isFaulty(run.onBase) && !isFaulty(run);
+}
+
+/** Neither version goes back, so no way back is lost. */
+function stillFails({ id }: Change, draft: Draft): Draft {
+  return {
+    ...draft,
+    severity: "warning",
+    message: text`${code(id)} is applied already, and its ${code("downgrade()")} does something else now: on the base branch it fails, and it still does; ${code("upgrade()")} does what it did.`,
+    help: text`No database changes by it, and going back was not possible before. Mend ${code("downgrade()")} altogether while you are at it.`,
+  };
 }
 
 function mended({ id }: Change, draft: Draft): Draft {
@@ -194,7 +207,7 @@ function byEffect(change: Change, edit: Edit, facts: Known): Draft {
       return {
         ...place,
         severity: "notice",
-        message: text`${code(id)} is applied already, and its ${code("upgrade()")} executes other SQL now; the schema that comes out is the same.`,
+        message: text`${code(id)} is applied already, and its ${code(`${verdict.direction}()`)} executes other SQL now; the schema that comes out is the same.`,
         help: text`Nothing needs to be done. A new revision is the place for changes that are meant to change something.`,
         evidence: verdict.evidence,
       };
@@ -229,18 +242,17 @@ function byEffect(change: Change, edit: Edit, facts: Known): Draft {
 }
 
 type Judgement =
-  | { kind: "upgrade" | "downgrade" | "same-schema" | "settings"; evidence: Text }
+  | { kind: "upgrade" | "downgrade" | "settings"; evidence: Text }
+  | { kind: "same-schema"; direction: "upgrade" | "downgrade"; evidence: Text }
   | { kind: "unknown"; direction: "upgrade" | "downgrade"; reason: Text; rendered: boolean; evidence?: Text }
   | { kind: "same"; executed?: Executed };
 
 /** What weighs most of what both functions show. */
 function judged(id: string, { upgrade, downgrade }: Edit, run: Evidence | undefined): Judgement {
-  const schemaIsSame =
-    upgrade.kind === "different" &&
-    !upgrade.data &&
-    (upgrade.executed ? upgrade.executed.sameCatalog : run !== undefined && endsInTheSameSchema(run));
-  if (upgrade.kind === "different" && !schemaIsSame) return { kind: "upgrade", evidence: difference(upgrade, downgrade) };
-  if (downgrade.kind === "different") return { kind: "downgrade", evidence: difference(downgrade) };
+  const sameUp = isDdl(upgrade) && (upgrade.executed?.sameCatalog === true || (run !== undefined && endsInTheSameSchema(run)));
+  const sameDown = isDdl(downgrade) && downgrade.executed?.sameCatalog === true;
+  if (upgrade.kind === "different" && !sameUp) return { kind: "upgrade", evidence: difference(upgrade, downgrade) };
+  if (downgrade.kind === "different" && !sameDown) return { kind: "downgrade", evidence: difference(downgrade) };
   for (const [direction, effect] of [
     ["upgrade", upgrade],
     ["downgrade", downgrade],
@@ -260,12 +272,16 @@ function judged(id: string, { upgrade, downgrade }: Edit, run: Evidence | undefi
       ...(alike && { evidence: alike }),
     };
   }
-  if (upgrade.kind === "different") return { kind: "same-schema", evidence: difference(upgrade) };
+  if (upgrade.kind === "different")
+    return { kind: "same-schema", direction: "upgrade", evidence: difference(upgrade, downgrade) };
+  if (downgrade.kind === "different") return { kind: "same-schema", direction: "downgrade", evidence: difference(downgrade) };
   if (upgrade.kind === "settings-only") return { kind: "settings", evidence: difference(upgrade) };
   if (downgrade.kind === "settings-only") return { kind: "settings", evidence: difference(downgrade) };
   const executed = [upgrade, downgrade].flatMap((effect) => (effect.kind === "same" ? (effect.executed ?? []) : []))[0];
   return { kind: "same", ...(executed && { executed }) };
 }
+
+const isDdl = (effect: Effect): effect is Effect & { kind: "different" } => effect.kind === "different" && !effect.data;
 
 /** Whose rows they were, and in which tables. */
 function rowsText({ rows, tables = [] }: Executed): Text {
@@ -280,7 +296,7 @@ const LONGEST = 30;
 function difference(effect: Shown, downgrade?: Effect): Text {
   const also = downgrade?.kind === "different" ? text` ${code("downgrade()")} executes other SQL too.` : text``;
   const executed = effect.kind === "different" ? effect.executed : undefined;
-  const where = executed ? text` on ${rowsText(executed)}` : text``;
+  const where = executed && !executed.rendered ? text` on ${rowsText(executed)}` : text``;
   const left =
     executed?.sameRows && effect.kind === "different" && effect.data
       ? text` Both left the same there; other rows may come out otherwise.`
@@ -310,9 +326,10 @@ function diff({ before, after }: Shown): string {
 }
 
 /** Whether the base branch's files and the pull request's, each from an empty database, lead to the same catalog. */
-function endsInTheSameSchema({ baseFiles, phases }: Evidence): boolean {
+function endsInTheSameSchema({ baseFiles, sameFromEmpty, phases }: Evidence): boolean {
   const again = phases.find(({ id }) => id === "history-upgrade");
-  return baseFiles === true && again?.state === "ok" && again.compared?.differences.length === 0;
+  const same = sameFromEmpty === true || (again?.state === "ok" && again.compared?.differences.length === 0);
+  return baseFiles === true && same;
 }
 
 /** Whether both versions, when they ran, executed the same statements. */

@@ -26,10 +26,12 @@ import { unitsOf } from "./sql.ts";
 import { isShared } from "./shared.ts";
 import { touchedTables, words } from "./touched.ts";
 
-/** A revision whose SQL cannot be told without a database. */
+/** A revision whose SQL cannot be told without a database, or of whose SQL a database tells what it leaves. */
 export interface Body {
   id: string;
   directions: readonly Direction[];
+  /** Its SQL cannot be told. */
+  unknown: boolean;
   /** Both versions, with those files that they use and that changed. */
   sources: { before: readonly string[]; after: readonly string[] };
   /** Files that are no Python differ: how, nobody reads. */
@@ -84,9 +86,9 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
   const { bodies, scratch } = task;
   const found = new Map<string, Partial<Edit>>();
   if (bodies.length === 0) return found;
-  const what = `${count(bodies.length, "edited revision")} on rows`;
   const skip = (reason: Text) => {
-    notes.push({ what, reason });
+    const open = bodies.filter((body) => body.unknown).length;
+    if (open > 0) notes.push({ what: `${count(open, "edited revision")} on rows`, reason });
     return found;
   };
   if (scratch.dialect !== "postgresql")
@@ -102,12 +104,16 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
     const order = loaded[0].order.filter((id) => !below.has(id));
     const there = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id));
     // The newest first: databases are most likely to stand there.
-    const chosen = there.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id)).slice(-MOST_BODIES);
-    const left = bodies.filter((body) => !chosen.includes(body)).map(({ id }) => id);
+    const ordered = there.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
+    const first = ordered.filter((body) => body.unknown).slice(-MOST_BODIES);
+    const chosen = ordered.filter(
+      (body, at) => first.includes(body) || (!body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES),
+    );
+    const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
     if (left.length > 0)
       notes.push({
         what: `${count(left.length, "edited revision")} on rows`,
-        reason: text`of ${bodies.length} that read from the database ${chosen.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`,
+        reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`,
       });
     const labs = await Promise.all(
       (

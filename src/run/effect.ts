@@ -16,6 +16,8 @@ export interface Executed {
   tables?: readonly string[];
   sameRows: boolean;
   sameCatalog: boolean;
+  /** What is shown was rendered: executing it only told what it left. */
+  rendered?: true;
   /** What stops the old version on rows with NULLs and equal values, and not the new one. */
   mends?: Text;
 }
@@ -65,14 +67,21 @@ export const editedIds = ({ changes }: History): string[] =>
 
 /** The edits with what executing both versions has shown, where that is more than could be rendered. */
 export function withExecuted(edits: Edits, executed: ReadonlyMap<string, Partial<Edit>> | undefined): Edits {
-  const better = (effect: Effect, shown: Effect | undefined): Effect =>
-    !shown || (effect.kind === "unknown" && !effect.rendered && shown.kind === "unknown" && !shown.executed) ? effect : shown;
   return new Map(
     [...edits].map(([id, { upgrade, downgrade }]) => {
       const shown = executed?.get(id);
       return [id, { upgrade: better(upgrade, shown?.upgrade), downgrade: better(downgrade, shown?.downgrade) }];
     }),
   );
+}
+
+function better(effect: Effect, shown: Effect | undefined): Effect {
+  if (!shown) return effect;
+  if (effect.kind === "unknown")
+    return effect.rendered || shown.kind !== "unknown" || shown.executed !== undefined ? shown : effect;
+  if (effect.kind !== "different" || shown.kind === "settings-only" || !shown.executed) return effect;
+  // Other statements are other statements, whatever became of them here; what they left is known now.
+  return { ...effect, data: effect.data || !shown.executed.sameRows, executed: { ...shown.executed, rendered: true } };
 }
 
 /** Compares what edited revisions would execute, without a database. */

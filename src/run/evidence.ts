@@ -110,6 +110,8 @@ export interface Evidence {
   base: ReadonlySet<string>;
   /** What the base branch has was run from its own files, since the pull request changes them. */
   baseFiles?: true;
+  /** The pull request's files, run from an empty database, end in the schema that it has reached on what the base branch has. */
+  sameFromEmpty?: true;
   phases: Phase[];
   /** What the pull request does to the schema: B0 → H. */
   schema?: Difference[];

@@ -228,6 +228,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     };
     const beside = await history?.way;
     const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
+    if (isSame) evidence.sameFromEmpty = true;
     const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
     if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);

@@ -50,6 +50,7 @@ async function executeAll(
       bodies: Object.keys(edited).map((id) => ({
         id,
         directions,
+        unknown: true,
         sources: { before: [old![id]!], after: [now![id]!] },
         opaque: false,
         reads: [],
