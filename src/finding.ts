@@ -131,6 +131,8 @@ export interface EnvironmentReport {
   config: string;
   base?: { commit: string; label: string };
   heads: string[];
+  /** Heads of the base branch, where the pull request repairs them: it leaves fewer, and no database loses a way up. */
+  repairedHeads?: string[];
   /** Revisions on the pull request's side, and those that the base does not have. */
   revisions: { total: number; added: string[]; changed: string[] };
   /** Which server judged: `PostgreSQL 16.4 (installed)`. */

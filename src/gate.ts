@@ -9,11 +9,11 @@ import { graphReport, linesReports, phaseReports, schemaReport } from "./digest.
 import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
-import { readHistory } from "./history/history.ts";
+import { readHistory, type History } from "./history/history.ts";
 import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
 import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
-import { completedBy, readGraph } from "./project/graph.ts";
+import { completedBy, readGraph, type Graph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
 import { withExecuted } from "./run/effect.ts";
@@ -223,6 +223,7 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
     config: environment.config,
     ...(history && { base: { commit: history.base.commit, label: history.base.label } }),
     heads: [...(graph?.heads ?? [])],
+    ...(graph && history && repairsHeads(graph, history, settled) && { repairedHeads: [...history.graph.heads] }),
     revisions: { total: graph?.revisions.size ?? 0, added: [...(history?.added ?? [])], changed: changed.map(({ id }) => id) },
     ...(run?.serverVersion && {
       server: `${run.serverProvider === "file" ? "SQLite" : "PostgreSQL"} ${run.serverVersion} (${run.serverProvider})`,
@@ -235,6 +236,11 @@ function reportOf({ environment }: Target, facts: FactsOf, settled: ReturnType<t
     ...settled,
   };
 }
+
+/** Whether a rule says that fewer heads than before are a repair. */
+const repairsHeads = (graph: Graph, history: History, { findings }: ReturnType<typeof settle>): boolean =>
+  graph.heads.length < history.graph.heads.length &&
+  findings.some(({ rule, severity }) => severity === "notice" && (rule === "multiple-heads" || rule === "reparented-revision"));
 
 /** The report of a pull request that changes nothing that migrations depend on. */
 function untouched({ environments, settings }: Project, timings: Report["timings"]): Report {

@@ -64,14 +64,15 @@ function headlineOf(
     (...ids: string[]) =>
     (environment: EnvironmentReport) =>
       ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+  const repaired = environments.flatMap(({ repairedHeads = [] }) => repairedHeads).length;
+  const passes = text`No finding blocks${repaired > 0 ? `, and the base branch's ${repaired} heads are repaired` : ""}`;
   const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
   if (adding.length === 0) {
     const ran = environments.length > 0 && environments.every(went("base"));
-    return text`No finding blocks: this pull request adds no revision${ran ? ", and those that there are run" : ""}.`;
+    return text`${passes}: this pull request adds no revision${ran ? ", and those that there are run" : ""}.`;
   }
   const what = count(adding.flatMap(({ revisions }) => revisions.added).length, "new revision");
-  if (adding.every(went("upgrade", "downgrade", "upgrade-again")))
-    return text`No finding blocks: ${what} went up, down and up again.`;
-  if (adding.every(went("upgrade"))) return text`No finding blocks: ${what} went up, but not all the way down and up again.`;
-  return text`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
+  if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text`${passes}: ${what} went up, down and up again.`;
+  if (adding.every(went("upgrade"))) return text`${passes}: ${what} went up, but not all the way down and up again.`;
+  return text`${passes}: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
 }

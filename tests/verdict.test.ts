@@ -81,6 +81,18 @@ describe("the headline", () => {
     expect(headline([], [failure(1)])).toBe("failure 1");
   });
 
+  test("says that heads of the base branch were repaired, where nothing blocks", () => {
+    const repairs = environment({
+      added: ["m"],
+      repairedHeads: ["a", "b"],
+      phases: phases({ upgrade: "ok", downgrade: "ok", "upgrade-again": "ok" }),
+    });
+    expect(plain(end([repairs], []).headline)).toBe(
+      "No finding blocks, and the base branch's 2 heads are repaired: 1 new revision went up, down and up again.",
+    );
+    expect(plain(end([{ ...repairs, findings: [finding("no", true)] }], []).headline)).toBe("no");
+  });
+
   test("says no more than what was run", () => {
     const of = (outcomes: Record<string, PhaseReport["outcome"]>, added = ["b"]) =>
       environment({ added, phases: phases(outcomes) });

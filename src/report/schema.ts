@@ -178,6 +178,7 @@ const environment = named(
     config: z.string(),
     base: about("What the pull request was compared with.", z.optional(z.object({ commit: z.string(), label: z.string() }))),
     heads: z.array(z.string()),
+    repairedHeads: z.optional(z.array(z.string())),
     revisions: z.object({
       total: total("On the pull request's side."),
       added: about("Those that the base branch does not have.", z.array(z.string())),

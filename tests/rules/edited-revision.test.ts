@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareHistory } from "../../src/history/history.ts";
 import editedRevision from "../../src/rules/edited-revision.ts";
-import type { Edit, Effect } from "../../src/run/effect.ts";
+import { withExecuted, type Edit, type Effect, type Executed } from "../../src/run/effect.ts";
 import type { Evidence, Phase } from "../../src/run/evidence.ts";
 import { plain, text } from "../../src/text.ts";
 import { added, evidence, graphOf, phase, raised, said, statement, step } from "../support/evidence.ts";
@@ -62,6 +62,42 @@ const ran = (differences: number, more: Partial<Evidence> = { baseFiles: true })
     more,
   );
 
+const executed = (more: Partial<Executed>): Executed => ({
+  rows: "made-up",
+  tables: ["public.t"],
+  sameRows: true,
+  sameCatalog: true,
+  ...more,
+});
+
+describe("what was executed", () => {
+  const of = (effect: Effect, shown: Effect | undefined) =>
+    withExecuted(
+      new Map([["a", { upgrade: effect, downgrade: same }]]),
+      new Map([["a", { ...(shown && { upgrade: shown }) }]]),
+    ).get("a")!.upgrade;
+
+  test("takes the place of what nobody could tell", () => {
+    const shown: Effect = { kind: "same", executed: executed({}) };
+    expect(of(unknown(true), shown)).toBe(shown);
+    expect(of(unknown(false), shown)).toBe(shown);
+    expect(of(unknown(true), undefined)).toEqual(unknown(true));
+    expect(withExecuted(new Map([["a", { upgrade: ddl, downgrade: same }]]), undefined).get("a")!.upgrade).toEqual(ddl);
+  });
+
+  test("is nothing where it tells no more than the code", () => {
+    expect(of(unknown(false), { ...unknown(true), reason: text`both stop` } as Effect)).toEqual(unknown(false));
+    expect(of(unknown(true), { ...unknown(true), reason: text`both stop` } as Effect)).toMatchObject({ reason: text`both stop` });
+  });
+
+  test("tells what other DDL leaves; other statements stay other statements", () => {
+    expect(of(ddl, { kind: "same", executed: executed({}) })).toEqual({ ...ddl, executed: executed({ rendered: true }) });
+    expect(of(ddl, { ...dml, executed: executed({ sameRows: false }) })).toMatchObject({ kind: "different", data: true });
+    expect(of(ddl, unknown(true))).toBe(ddl);
+    expect(of(same, dml)).toBe(same);
+  });
+});
+
 describe("an edited revision", () => {
   test("without its effect is an error from the code alone", () => {
     expect(judge(undefined)).toMatchObject([{ severity: "error", help: expect.stringContaining("nothing was run") }]);
@@ -92,6 +128,40 @@ describe("an edited revision", () => {
     expect(one(ddl, same, ran(1)).severity).toBe("error");
     expect(one(ddl, same, ran(0, {})).severity).toBe("error");
     expect(one(ddl, ddl, ran(0))).toMatchObject({ severity: "error", said: expect.stringContaining("its downgrade()") });
+  });
+
+  test("whose DDL leads to the same catalog when it starts from nothing, beside the run, is a notice", () => {
+    const run = evidence([phase("history-upgrade", { state: "not-run" })], { baseFiles: true });
+    expect(one(ddl, same, run).severity).toBe("error");
+    expect(one(ddl, same, { ...run, sameFromEmpty: true }).severity).toBe("notice");
+    expect(one(dml, same, { ...run, sameFromEmpty: true }).severity).toBe("error");
+  });
+
+  test("whose DDL leaves the same where it was executed is a notice, in either direction", () => {
+    expect(one({ ...ddl, executed: executed({}) }, same).severity).toBe("notice");
+    expect(one(same, { ...ddl, executed: executed({}) })).toMatchObject({
+      severity: "notice",
+      said: expect.stringContaining("its downgrade() executes other SQL now; the schema that comes out is the same"),
+    });
+    expect(one({ ...ddl, executed: executed({ sameCatalog: false }) }, same).severity).toBe("error");
+  });
+
+  test("that was executed on rows says so", () => {
+    expect(one({ kind: "same", executed: executed({}) }, same)).toMatchObject({
+      severity: "notice",
+      said: expect.stringContaining("executed on made-up rows of public.t it does the same"),
+    });
+    expect(one({ ...dml, executed: executed({ rows: "seed" }) }, same)).toMatchObject({
+      severity: "error",
+      evidence: expect.stringMatching(/now on the project's own rows of public.t:[\s\S]*other rows may come out otherwise/),
+    });
+    expect(one({ ...unknown(true), executed: executed({}) } as Effect, same)).toMatchObject({
+      severity: "warning",
+      evidence: expect.stringContaining("On made-up rows of public.t both versions executed the same statements"),
+    });
+    expect(one({ kind: "same", executed: executed({ mends: text`TypeError` }) }, same).evidence).toContain(
+      "the old version stops (TypeError)",
+    );
   });
 
   test("that executes the same SQL, or with other settings, is a notice", () => {
@@ -158,8 +228,14 @@ describe("a downgrade that the base branch's run shows to be faulty", () => {
       said: expect.stringContaining("its downgrade() is mended"),
     });
   });
-  test("but still fails, or worked before, or was not run there, is an edit", () => {
-    expect(told(down(false, true), down(false, true)).severity).toBe("error");
+  test("and still fails is a warning: no way back is lost", () => {
+    expect(told(down(false, true), down(false, true))).toMatchObject({
+      severity: "warning",
+      said: expect.stringContaining("on the base branch it fails, and it still does"),
+    });
+  });
+  test("but fails now, or worked before, or was not run there, is an edit", () => {
+    expect(told(down(false, true), down(true, false)).severity).toBe("error");
     expect(told(down(true, false), down(true, false)).severity).toBe("error");
     expect(told(down(true, false)).severity).toBe("error");
   });

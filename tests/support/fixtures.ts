@@ -38,6 +38,8 @@ export interface Case {
   renamed: Record<string, string>;
   verdict: "pass" | "fail";
   exitCode: number;
+  /** What the headline must say, among other things. */
+  headline?: string;
   findings: Expected[];
 }
 
@@ -100,5 +102,8 @@ export function compareReport(expected: Case, report: Report | undefined): strin
     `verdict ${report.verdict}, exit code ${report.exitCode}`,
   ];
   const verdict = end[0] === end[1] ? [] : [`- ${end[0]}`, `+ ${end[1]}`];
-  return [compareFindings(expected.findings, findings), ...failures, ...verdict].filter((part) => part !== "").join("\n");
+  const { headline } = expected;
+  const said = plain(report.headline);
+  const top = headline === undefined || said.includes(headline) ? [] : [`- headline ${headline}`, `+ headline ${said}`];
+  return [compareFindings(expected.findings, findings), ...failures, ...verdict, ...top].filter((part) => part !== "").join("\n");
 }
