@@ -1,8 +1,10 @@
 /** The kernel's limit for C libraries and for other programs. */
+import { execFileSync } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { choosePort } from "../../src/postgres/supervisor.ts";
+import { driverFolder } from "../../src/run/process.ts";
 import type { Program } from "../../src/run/refused.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table, type Options } from "../support/driver.ts";
@@ -174,6 +176,17 @@ except ConnectionRefusedError as error:
     const files = alembicFiles({ a: revision("a", { upgrade: `${byC(REMOTE, 9)}\nassert reach` }) });
     expect((await up(files, { load: { allowed: [REMOTE] } })).limited).toBe(false);
   });
+});
+
+test("a kernel that does not know it, or may not be asked, leaves everything as it is", () => {
+  const source = `import socket
+from alembic_gate_driver import landlock
+landlock._CREATE_RULESET = 9999
+assert landlock.limit([1]) is None
+own = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(own.getsockname())`;
+  const env = { ...process.env, PYTHONPATH: driverFolder() };
+  expect(() => execFileSync(inject("pythons").default, ["-c", source], { env })).not.toThrow();
 });
 
 test("without ports nothing is limited", async () => {
