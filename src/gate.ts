@@ -9,6 +9,7 @@ import { graphReport, linesReports, phaseReports, schemaReport } from "./digest.
 import type { EnvironmentReport, Report } from "./finding.ts";
 import { Failure } from "./failure.ts";
 import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.ts";
+import { commitTree } from "./history/git.ts";
 import { readHistory, type History } from "./history/history.ts";
 import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
 import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
@@ -88,9 +89,12 @@ async function baseOf({ git, root }: Checkout, settings: Settings, { event, base
 /** Whether anything that migrations depend on differs from the base. */
 async function touches({ git, environments }: Project, base: BaseFact): Promise<boolean> {
   if (!git || !base.known) return true;
-  const files = await changedFiles(git, base.value);
+  const files = changedFiles(git, base.value);
+  // Most often this is needed next: git lists it meanwhile.
+  const there = commitTree(git, base.value.commit);
+  for (const { environment } of environments) for (const folder of environment.versionFolders) there.list(folder).catch(() => {});
   const all = environments.map(({ environment }) => environment);
-  return files.some((file) => concernsMigrations(file, all));
+  return (await files).some((file) => concernsMigrations(file, all));
 }
 
 interface Judged {

@@ -65,7 +65,7 @@ function commitAt(value: unknown, ...keys: string[]): string | undefined {
  * @throws Failure when the user's `base` does not exist, or when a runner's clone lacks commits and they cannot be fetched
  */
 export async function findBase({ git, event, base }: { git: Git; event?: GitEvent; base?: string }): Promise<BaseFact> {
-  const head = await git.ask(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+  const head = (await git.object("HEAD^{commit}"))?.id;
   if (head === undefined) return { known: false, reason: text`this repository has no commit yet` };
   const known = (commit: string, label: string): BaseFact => ({ known: true, value: { commit, label } });
 
@@ -123,9 +123,22 @@ const shortRef = (ref: string | undefined) => ref?.replace(/^refs\/heads\//, "")
 
 /** Parents as the commit itself names them: a shallow clone hides them from everything else. */
 async function parentsOf(git: Git, commit: string): Promise<string[]> {
-  const raw = (await git.ask(["cat-file", "commit", commit])) ?? "";
-  const header = raw.split("\n\n", 1)[0]!;
+  const raw = (await git.object(commit))?.bytes ?? [];
+  const header = Buffer.from(raw).toString("utf8").split("\n\n", 1)[0]!;
   return [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
+}
+
+/** Most pull requests have no more commits than this, and reading them costs less than another process. */
+const RECENT = 20;
+
+/** Whether a commit stands among the newest first parents of another, or is that very one. False: nobody knows. */
+async function isRecentAncestor(git: Git, commit: string, of: string): Promise<boolean> {
+  let at: string | undefined = of;
+  for (let step = 0; step <= RECENT && at !== undefined; step++) {
+    if (at === commit) return true;
+    at = (await parentsOf(git, at))[0];
+  }
+  return false;
 }
 
 /** The branch that `origin/HEAD` points to. */
@@ -137,11 +150,8 @@ async function defaultBranch(git: Git): Promise<string | undefined> {
 /** The commit of a branch, tag or commit id; of a branch name the remote's, which others have seen. */
 async function resolve(git: Git, name: string, event: GitEvent | undefined): Promise<string | undefined> {
   const find = async () => {
-    for (const candidate of [`refs/remotes/origin/${name}`, name]) {
-      const commit = await git.ask(["rev-parse", "--verify", "--quiet", "--end-of-options", `${candidate}^{commit}`]);
-      if (commit !== undefined) return commit;
-    }
-    return undefined;
+    const candidates = [`refs/remotes/origin/${name}`, name].map((candidate) => git.object(`${candidate}^{commit}`));
+    return (await Promise.all(candidates)).find((found) => found !== undefined)?.id;
   };
   const found = await find();
   if (found !== undefined || !event) return found;
@@ -152,7 +162,7 @@ async function resolve(git: Git, name: string, event: GitEvent | undefined): Pro
 /** The tip of the base branch, and where the checkout left it. */
 async function fork(git: Git, head: string, tip: string, label: string, event: GitEvent | undefined): Promise<BaseFact> {
   const mergeBase = () => git.ask(["merge-base", head, tip]);
-  let left = await mergeBase();
+  let left = (await isRecentAncestor(git, tip, head)) ? tip : await mergeBase();
   for (const depth of left === undefined && git.shallow && event ? [50, 500] : []) {
     await fetch(git, event!, [head, tip], depth);
     left = await mergeBase();

@@ -16,8 +16,14 @@ export interface Git {
   run(command: readonly string[], options?: RunOptions): Promise<Buffer>;
   /** The same, undefined when it says no. */
   ask(command: readonly string[], options?: RunOptions): Promise<string | undefined>;
-  /** Starts git in the root with open pipes. */
-  start(command: readonly string[]): ChildProcessWithoutNullStreams;
+  /** Reads an object by its id or by any other name that git knows, through one process for all of them. Undefined where there is none. */
+  object(name: string): Promise<GitObject | undefined>;
+}
+
+interface GitObject {
+  id: string;
+  kind: string;
+  bytes: Uint8Array;
 }
 
 interface RunOptions {
@@ -155,10 +161,11 @@ export function gitIn(root: string, { shallow, objectFormat }: Pick<Git, "shallo
           throw error;
         },
       ),
-    start: (command) =>
-      spawn("git", ["--no-pager", "--literal-pathspecs", ...SETTINGS, "-C", root, ...command], {
+    object: objectReader(() =>
+      spawn("git", ["--no-pager", "--literal-pathspecs", ...SETTINGS, "-C", root, "cat-file", "--batch"], {
         env: environmentOf({ network: lazy }),
       }),
+    ),
   };
 }
 
@@ -167,7 +174,7 @@ const FOREIGN_FOLDERS = /(^|\/)(node_modules|__pycache__|site-packages)\//;
 
 const trees = new WeakMap<Git, Map<string, IdentifiedTree>>();
 
-/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
+/** The tree of one commit. Listings and blobs are read once. */
 export function commitTree(git: Git, commit: string): IdentifiedTree {
   const known = trees.get(git) ?? new Map<string, IdentifiedTree>();
   const tree = known.get(commit) ?? openTree(git, commit);
@@ -177,7 +184,6 @@ export function commitTree(git: Git, commit: string): IdentifiedTree {
 
 function openTree(git: Git, commit: string): IdentifiedTree {
   const listings = new Map<string, Promise<Map<string, string>>>();
-  const reader = blobReader(git);
   const blobs = new Map<string, Promise<Uint8Array | undefined>>();
 
   /** Path to blob id, of plain files below a folder or of one file. */
@@ -215,7 +221,7 @@ function openTree(git: Git, commit: string): IdentifiedTree {
       const blob = await id(file);
       if (blob === undefined) return undefined;
       let bytes = blobs.get(blob);
-      if (!bytes) blobs.set(blob, (bytes = reader(blob)));
+      if (!bytes) blobs.set(blob, (bytes = git.object(blob).then((found) => (found?.kind === "blob" ? found.bytes : undefined))));
       return bytes;
     },
   };
@@ -233,10 +239,13 @@ export async function trackedFiles(git: Git, files: readonly string[]): Promise<
   return known;
 }
 
-/** Reads blobs by id through one `cat-file --batch`, started with the first. */
-function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
+/** What `cat-file --batch` says of an object that is there. */
+const FOUND = /^([0-9a-f]+) (\w+) (\d+)$/;
+
+/** Reads objects through one `cat-file --batch`, which is started for the first and ends with our own process. */
+function objectReader(begin: () => ChildProcessWithoutNullStreams): Git["object"] {
   let child: ChildProcessWithoutNullStreams | undefined;
-  let waiting: { id: string; resolve: (bytes: Uint8Array | undefined) => void; reject: (error: Error) => void }[] = [];
+  let waiting: { resolve: (found: GitObject | undefined) => void; reject: (error: Error) => void }[] = [];
   let chunks: Buffer[] = [];
   let size = 0;
   let wanted = 0;
@@ -254,8 +263,8 @@ function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
     for (;;) {
       const end = buffer.indexOf(10);
       if (end < 0) break;
-      const [, kind, length] = buffer.toString("latin1", 0, end).split(" ");
-      if (length === undefined) {
+      const [, id, kind, length] = FOUND.exec(buffer.toString("latin1", 0, end)) ?? [];
+      if (id === undefined || kind === undefined) {
         buffer = buffer.subarray(end + 1);
         waiting.shift()?.resolve(undefined);
         continue;
@@ -266,7 +275,7 @@ function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
         break;
       }
       const bytes = buffer.subarray(end + 1, stop);
-      waiting.shift()?.resolve(kind === "blob" ? bytes : undefined);
+      waiting.shift()?.resolve({ id, kind, bytes });
       buffer = buffer.subarray(stop + 1);
       wanted = 0;
     }
@@ -275,7 +284,7 @@ function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
     if (waiting.length === 0) hold(false);
   };
   const start = () => {
-    const started = git.start(["cat-file", "--batch"]);
+    const started = begin();
     let stderr = "";
     const fail = (error: Error) => {
       child = undefined;
@@ -294,11 +303,13 @@ function blobReader(git: Git): (id: string) => Promise<Uint8Array | undefined> {
     started.on("close", () => fail(new GitError(["cat-file", "--batch"], stderr.trim() || "it ended early")));
     return started;
   };
-  return (id) =>
+  return (name) =>
     new Promise((resolve, reject) => {
+      // No name has a line's end in it, and each line is a question.
+      if (name.includes("\n")) return resolve(undefined);
       child ??= start();
       hold(true);
-      waiting.push({ id, resolve, reject });
-      child.stdin.write(`${id}\n`);
+      waiting.push({ resolve, reject });
+      child.stdin.write(`${name}\n`);
     });
 }

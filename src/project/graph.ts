@@ -1,5 +1,5 @@
 /** The revision graph of one tree. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Environment } from "./environment.ts";
 import { readRevision, type Revision, type Unreadable } from "./revision.ts";
 import type { Tree } from "./tree.ts";
@@ -232,7 +232,7 @@ export async function revisionFiles(tree: Tree, environment: Environment): Promi
 
 /** The id that git gives to a file of these bytes. */
 export const blobId = (bytes: Uint8Array, algorithm: "sha1" | "sha256" = "sha1"): string =>
-  createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+  hash(algorithm, Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]), "hex");
 
 /**
  * Reads the revision graph of one environment.

@@ -51,9 +51,11 @@ export function decodePython(bytes: Uint8Array): Decoded {
   }
 }
 
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function decodeUtf8(bytes: Uint8Array): Decoded {
   try {
-    return { source: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+    return { source: STRICT.decode(bytes) };
   } catch {
     const loose = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     return {

@@ -77,12 +77,11 @@ interface Scope {
 /**
  * Parses a module.
  *
- * @param options.skim bodies of its functions are left empty where they look sound at a glance
  * @returns the tree, and the first thing that Python 3 would refuse
  */
-export function parseModule(source: string, { skim = false } = {}): { module: Node; problem?: Problem } {
+export function parseModule(source: string): { module: Node; problem?: Problem } {
   try {
-    return parse(source, skim);
+    return parse(source);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     // Strings in strings in strings, until the stack is full.
@@ -93,9 +92,9 @@ export function parseModule(source: string, { skim = false } = {}): { module: No
   }
 }
 
-function parse(source: string, skim: boolean): { module: Node; problem?: Problem } {
+function parse(source: string): { module: Node; problem?: Problem } {
   const { tokens, problem: cutting } = tokenize(source);
-  const parser = parserOf(source, tokens, skim);
+  const parser = parserOf(source, tokens);
   const module = parser.file();
   const problems = [...parser.problems, ...futureProblems(module), ...(cutting ? [cutting] : [])];
   // Python, too, tells of the bracket that was never closed rather than of what it made of the lines below it.
@@ -126,55 +125,7 @@ function futureProblems(module: Node): Problem[] {
   return problems;
 }
 
-/**
- * Where a block of statements ends that looks sound: no two operands side by side, and nothing else that Python 2 had and 3 refuses.
- *
- * @param from index of its first token
- * @returns the index of the token that ends it; undefined where it must be parsed
- */
-function skimmed(tokens: readonly Token[], from: number): number | undefined {
-  // What does nothing, or only refuses, is told by its statements.
-  if (tokens[from]?.kind === "string" || tokens[from]?.text === "raise") return undefined;
-  let depth = 1;
-  let brackets = 0;
-  let first = "";
-  for (let index = from; index < tokens.length; index++) {
-    const { kind, text } = tokens[index]!;
-    const before = tokens[index - 1]!;
-    if (kind === "indent") {
-      if (before.kind !== "newline" || tokens[index - 2]?.text !== ":") return undefined;
-      depth += 1;
-    } else if (kind === "dedent") {
-      depth -= 1;
-      if (depth === 0) return index - from > SHORT ? index : undefined;
-    } else if (kind === "end") return undefined;
-    else if (kind === "newline") first = "";
-    else {
-      if (before.kind === "newline" || before.kind === "indent" || before.kind === "dedent" || first === "") {
-        first = text;
-        brackets = 0;
-      }
-      const operand = kind === "name" || kind === "number" || kind === "string";
-      const after = before.kind === "name" || before.kind === "number" || before.kind === "string" || CLOSING.has(before.text);
-      if (operand && after && !(kind === "string" && before.kind === "string")) return undefined;
-      if (OPENING.has(text) && kind === "op") brackets += 1;
-      if (CLOSING.has(text) && kind === "op") brackets -= 1;
-      if (text === "," && brackets === 0 && (first === "except" || first === "raise")) return undefined;
-      if (text === ">" && before.text === "<") return undefined;
-    }
-  }
-  return undefined;
-}
-
-/** The text of a block that was not parsed, and is no empty one. */
-export const SKIMMED = "skimmed";
-
-/** Tokens of a body that is parsed in any case. */
-const SHORT = 12;
-const OPENING = new Set(["(", "[", "{"]);
-const CLOSING = new Set([")", "]", "}"]);
-
-function parserOf(source: string, tokens: readonly Token[], skim: boolean) {
+function parserOf(source: string, tokens: readonly Token[]) {
   let at = 0;
   let scope: Scope = { function: "none", loop: false };
   let comprehending = 0;
@@ -419,7 +370,7 @@ function parserOf(source: string, tokens: readonly Token[], skim: boolean) {
         if (source.slice(start, stop).trim() === "") refuse("f-string: valid expression required before '}'", start);
         const inner = tokenize(source, [start, stop]);
         if (inner.problem) throw new Refused(inner.problem.offset, inner.problem.detail);
-        const expressionParser = parserOf(source, inner.tokens, false);
+        const expressionParser = parserOf(source, inner.tokens);
         const value = expressionParser.field();
         const format = field.format
           ? {
@@ -940,13 +891,6 @@ function parserOf(source: string, tokens: readonly Token[], skim: boolean) {
     at += 1;
     if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
     at += 1;
-    const end = skim && what === "function definition" ? skimmed(tokens, at) : undefined;
-    if (end !== undefined) {
-      const body: Node = { kind: "Block", text: SKIMMED, items: NONE, start: now().start, end: lastOf(end) };
-      at = end;
-      if (now().kind === "dedent") at += 1;
-      return body;
-    }
     const items = deeper(statements);
     const last = lastOf(at);
     if (now().kind === "dedent") at += 1;

@@ -29,7 +29,8 @@ export interface Problem {
   detail: string;
 }
 
-const KEYWORDS: ReadonlySet<string> = new Set(
+/** Reserved words. */
+export const KEYWORDS: ReadonlySet<string> = new Set(
   (
     "False None True and as assert async await break class continue def del elif else except finally for from global if import in is " +
     "lambda nonlocal not or pass raise return try while with yield"

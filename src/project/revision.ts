@@ -1,6 +1,7 @@
 /** A revision file, read statically: no project code runs. */
 import { decodePython, positionsIn } from "./python-source.ts";
-import { parseModule, SKIMMED, type Node } from "./python-syntax.ts";
+import { glanceOver, SKIMMED } from "./python-glance.ts";
+import { parseModule, type Node } from "./python-syntax.ts";
 import { moduleValues, type Value } from "./python-values.ts";
 
 /** Lines, 1-based and inclusive. */
@@ -66,13 +67,14 @@ const isRevisionFile = (file: string): boolean => REVISION_FILE.test(file.slice(
  *
  * @param file path relative to the repository's root
  * @param bytes its content
- * @param options.skim the header is what counts: bodies of functions are looked at and not parsed
+ * @param options.skim the header is what counts: where a glance tells that the rest is sound, it is not parsed
  * @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
  */
 export function readRevision(file: string, bytes: Uint8Array, { skim = false } = {}): Revision | Unreadable | undefined {
   if (!isRevisionFile(file)) return undefined;
   const { source, problem: decoding } = decodePython(bytes);
-  const { module, problem: syntax } = parseModule(source, { skim });
+  const glanced = skim ? glanceOver(source) : undefined;
+  const { module, problem: syntax } = glanced ? { module: glanced, problem: undefined } : parseModule(source);
   const positionOf = positionsIn(source);
   const { values, bindings, star } = moduleValues(module);
   const problems: Unreadable[] = [];

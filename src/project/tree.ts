@@ -66,12 +66,14 @@ export function workTree(root: string): Tree {
       if (!listing) listings.set(relative, (listing = list(relative)));
       return listing;
     },
-    async read(file) {
-      const { dir, base } = path.parse(path.join(".", file));
+    async read(given) {
+      const file = given.replaceAll(path.sep, "/");
+      const end = file.lastIndexOf("/");
+      const dir = file.slice(0, Math.max(end, 0));
       let folder = folders.get(dir);
       if (!folder) folders.set(dir, (folder = locate(dir)));
       const place = await folder;
-      return place === undefined ? undefined : bytesOf(path.join(place, base));
+      return place === undefined ? undefined : bytesOf(`${place}${path.sep}${file.slice(end + 1)}`);
     },
   };
 }

@@ -1,7 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { glanceOver } from "../../src/project/python-glance.ts";
 import { readRevision, type Revision, type Unreadable } from "../../src/project/revision.ts";
 import { root } from "../support/fixtures.ts";
 import { ask } from "./oracle.ts";
@@ -228,6 +230,85 @@ describe("skimming", () => {
       const [whole, skimmed] = both(source);
       expect(skimmed, name).toEqual(whole);
     }
+  });
+
+  test("tells the same of them with something cut out or put in", () => {
+    const bits = [
+      "(",
+      ")",
+      ",",
+      "=",
+      ":",
+      "\n",
+      "    ",
+      " ",
+      "'",
+      '"""',
+      "#",
+      "\\",
+      "x",
+      " in ",
+      " not ",
+      "if ",
+      "1",
+      "{",
+      "]",
+      "*",
+      ";",
+      "\t",
+      "\r",
+      "\f",
+    ];
+    const words = [
+      "é",
+      "`",
+      "raise ",
+      "pass",
+      "return",
+      "else:",
+      "def f():",
+      "<<<<<<< HEAD\n",
+      "==",
+      "<>",
+      "u'",
+      "f'",
+      " as ",
+      "with ",
+      "for ",
+      "lambda: ",
+      "\0",
+    ];
+    const edit = fc.record({
+      at: fc.double({ min: 0, max: 1, noNaN: true }),
+      cut: fc.nat(3),
+      put: fc.constantFrom("", ...bits, ...words),
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(...revisions), fc.array(edit, { minLength: 1, maxLength: 2 }), ([, source], edits) => {
+        let edited = source;
+        for (const { at, cut, put } of edits) {
+          const from = Math.floor(at * edited.length);
+          edited = edited.slice(0, from) + put + edited.slice(from + cut);
+        }
+        const [whole, skimmed] = both(edited);
+        expect(skimmed).toEqual(whole);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  const glances = (source: string) => glanceOver(source) !== undefined;
+  test("parses few of them", () => {
+    expect(revisions.filter(([, source]) => glances(source)).length).toBeGreaterThan(revisions.length / 2);
+  });
+
+  test.each([
+    `def f():\n${Array.from({ length: 30 }, (_, depth) => `${"  ".repeat(depth + 1)}with x:`).join("\n")}\n${" ".repeat(70)}x()\n`,
+    `def f():\n    x(${"(".repeat(300)}${")".repeat(300)})\n`,
+    `def f():\n    x(${"-".repeat(5000)}1)\n`,
+    `def f():\n    if x:\n        y()\n${"    elif x:\n        y()\n".repeat(5000)}`,
+  ])("leaves what is deep to the parser: %#", (source) => {
+    expect(glances(source)).toBe(false);
   });
 
   const body = (lines: string) =>
