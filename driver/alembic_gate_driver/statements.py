@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from .errors import message_of, sqlstate_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from .channel import Channel
@@ -38,7 +39,8 @@ class Statements:
 
     While a revision's function runs, `revision` is its id and `file` its file. What Alembic does around it, such as
     updating the version table, belongs to no revision. `unreported` counts what was left out of the last revision.
-    While `silent` is set nothing is reported. While `exact` is set parameters are told whole.
+    While `silent` is set nothing is reported. While `exact` is set parameters are told whole. `place_of`, where it is
+    set, tells of a connection to which of several databases it leads.
     """
 
     def __init__(self, channel: Channel, sources: Sources) -> None:
@@ -47,6 +49,7 @@ class Statements:
         self.unreported = 0
         self.silent = False
         self.exact: Canonical | None = None
+        self.place_of: Callable[[Any], str | None] | None = None
         self._reported = 0
         self._last_report = 0.0
         self._channel = channel
@@ -82,11 +85,11 @@ class Statements:
         return nearest
 
     def _before(
-        self, _connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
     ) -> None:
         if self.silent:
             return
-        fields = self._describe(statement, parameters, many=executemany)
+        fields = self._describe(connection, statement, parameters, many=executemany)
         fields.update(self.place(sys._getframe(1)))
         self._begun[id(cursor)] = (time.perf_counter(), fields)
 
@@ -117,12 +120,12 @@ class Statements:
         _, fields = self._begun.pop(id(cursor), (None, None))
         if fields is None:
             # It failed before it reached the driver: parameters that cannot be bound.
-            fields = self._describe(context.statement, context.parameters)
+            fields = self._describe(context.connection, context.statement, context.parameters)
             fields.update(self.place(sys._getframe(1)))
         error = context.original_exception
         self._channel.send("statement-error", **fields, message=message_of(error), sqlstate=sqlstate_of(error))
 
-    def _describe(self, statement: str, parameters: Any, *, many: bool = False) -> dict[str, Any]:
+    def _describe(self, connection: Any, statement: str, parameters: Any, *, many: bool = False) -> dict[str, Any]:
         fields = {
             "revision": self.revision,
             "sql": statement[:_LONGEST_SQL],
@@ -131,6 +134,8 @@ class Statements:
         if self.exact is not None and self.revision is not None:
             sql, rows = self.exact.positional(statement, parameters, many=many)
             fields["exact"] = {"sql": sql, "parameters": rows}
+        if self.place_of is not None:
+            fields["database"] = self.place_of(connection)
         return fields
 
     def _tell_where(self) -> None:

@@ -54,7 +54,7 @@ export interface Scratch {
   connectionFor?(database: Database, place: string): Promise<Connection>;
   /** The name that tells a place's database apart in what is reported; none for the first. */
   labelFor?(database: Database, place: string): string;
-  parts?(database: Database): { label: string; database: Database }[];
+  parts?(database: Database): { label: string; place?: string; database: Database }[];
   /** The sessions in a database that are in the midst of something, and what they wait for. */
   whoBlocks(database: Database): Promise<Session[]>;
   /** The roles that the database's server knows, sorted; the built-in ones aside. */

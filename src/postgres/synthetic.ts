@@ -4,8 +4,9 @@
  */
 import { code, text, type Text } from "../text.ts";
 import { quote } from "./client.ts";
-import { readShapes, type Column, type Query, type Shapes, type Table, type Unique } from "./tables.ts";
-import { literal, valueOf, type Manner } from "./values.ts";
+import { DEFAULT, NULL, postgresRows, type Row, type RowDialect } from "./row-dialect.ts";
+import type { Column, Query, Shapes, Table, Unique } from "./tables.ts";
+import type { Manner } from "./values.ts";
 
 export type { Manner, Query };
 
@@ -31,9 +32,13 @@ const MOST_COMBINATIONS = 3000;
 /** Rows of a parent that children are given to. */
 const MOST_PARENTS = 40;
 
-/** SQL of a value, or the server's own. */
-const NULL = "NULL";
-const DEFAULT = "DEFAULT";
+/** A database to fill, and all that is known of it. */
+interface Site {
+  query: Query;
+  dialect: RowDialect;
+  shapes: Shapes;
+  manner: Manner;
+}
 
 /**
  * Fills tables, and all that they refer to.
@@ -42,12 +47,17 @@ const DEFAULT = "DEFAULT";
  * @param oids of the tables
  * @param manner `plain` rows have no NULLs and no equal values, and small numbers only
  */
-export async function fill(query: Query, oids: readonly string[], manner: Manner): Promise<Filling> {
+export async function fill(
+  query: Query,
+  oids: readonly string[],
+  manner: Manner,
+  dialect: RowDialect = postgresRows,
+): Promise<Filling> {
   const filling: Filling = { filled: [], unfilled: [] };
   if (oids.length === 0) return filling;
-  const shapes = await readShapes(query, oids);
-  // What revisions insert with a number of their own is not to be in the way, nor is what they inserted that way.
-  await query(RAISE_SEQUENCES, [[...shapes.tables.keys()].join(",")]).catch(() => {});
+  const shapes = await dialect.readShapes(query, oids);
+  const site: Site = { query, dialect, shapes, manner };
+  await dialect.prepare(query, shapes);
   const { order, stuck } = parentsFirst(shapes.tables);
   for (const table of stuck)
     filling.unfilled.push({
@@ -55,17 +65,12 @@ export async function fill(query: Query, oids: readonly string[], manner: Manner
       reason: text`it refers to itself through other tables, and no row may be the first`,
     });
   for (const table of order) {
-    const outcome = await fillTable(query, shapes, table, manner);
+    const outcome = await fillTable(site, table);
     if (typeof outcome === "number") filling.filled.push({ oid: table.oid, table: table.name, rows: outcome });
     else filling.unfilled.push({ table: table.name, reason: outcome });
   }
   return filling;
 }
-
-const RAISE_SEQUENCES = `SELECT setval(s.seqrelid::regclass, 1000) FROM pg_sequence s
-  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-  WHERE d.refobjid IN (SELECT x::oid FROM unnest(string_to_array($1, ',')) x) AND s.seqincrement = 1 AND s.seqmax > 2000
-    AND s.seqmin < 1000 AND COALESCE(pg_sequence_last_value(s.seqrelid), 0) < 1000`;
 
 /** Which columns of a foreign key may be NULL, so that the row needs no parent. */
 const nullableOf = (table: Table, columns: readonly number[]): Column[] =>
@@ -104,10 +109,11 @@ interface Unit {
 }
 
 /** How many rows were put in, or why there are none. */
-async function fillTable(query: Query, shapes: Shapes, table: Table, manner: Manner): Promise<number | Text> {
+async function fillTable(site: Site, table: Table): Promise<number | Text> {
+  const { query, dialect, shapes, manner } = site;
   if (table.kind === "f") return text`it is a foreign table`;
   if (table.kind !== "r" && table.kind !== "p") return text`it is no table`;
-  const found = await unitsOf(query, shapes, table, manner);
+  const found = await unitsOf(site, table);
   if ("reason" in found) return found.reason;
   const { units } = found;
   const labels = table.columns.map(({ type }) => shapes.types.get(type)?.labels?.length ?? 0);
@@ -123,10 +129,10 @@ async function fillTable(query: Query, shapes: Shapes, table: Table, manner: Man
     if (rows.length === 0) return text`its unique constraints leave no room for a row`;
     let inserted = 0;
     try {
-      inserted = await insert(query, table, rows);
+      inserted = await dialect.insert(query, table, rows);
     } catch {
       for (const row of rows) {
-        inserted += await insert(query, table, [row]).catch((one: Error) => {
+        inserted += await dialect.insert(query, table, [row]).catch((one: Error) => {
           error ??= one;
           return 0;
         });
@@ -136,26 +142,9 @@ async function fillTable(query: Query, shapes: Shapes, table: Table, manner: Man
   }
   if (error !== undefined) return text`${error.message}`;
   // A trigger of another table may have filled it.
-  const [there] = await query(`SELECT count(*)::int AS rows FROM ${table.name}`);
-  if (Number(there!.rows) > 0) return Number(there!.rows);
+  const there = await dialect.count(query, table);
+  if (there > 0) return there;
   return text`what is inserted does not stay`;
-}
-
-type Row = ReadonlyMap<number, string>;
-
-async function insert(query: Query, table: Table, rows: readonly Row[]): Promise<number> {
-  const given = table.columns.filter(({ number }) => rows.some((row) => row.has(number)));
-  // A table of nothing but a number.
-  const columns = given.length > 0 ? given : table.columns.filter(({ generated }) => !generated).slice(0, 1);
-  const into = `INSERT INTO ${table.name}`;
-  const statement =
-    columns.length === 0
-      ? `${into} DEFAULT VALUES`
-      : `${into} (${columns.map(({ name }) => quote(name)).join(", ")}) OVERRIDING SYSTEM VALUE VALUES ${rows
-          .map((row) => `(${columns.map(({ number }) => row.get(number) ?? DEFAULT).join(", ")})`)
-          .join(", ")} ON CONFLICT DO NOTHING`;
-  const [counted] = await query(`WITH made AS (${statement} RETURNING 1) SELECT count(*)::int AS rows FROM made`);
-  return Number(counted!.rows);
 }
 
 /** Rows that repeat nothing unique. */
@@ -204,12 +193,8 @@ function repeats({ columns, nullsEqual }: Unique, row: Row, other: Row): boolean
 }
 
 /** Units in the order in which they are asked, or why there cannot be a row. */
-async function unitsOf(
-  query: Query,
-  shapes: Shapes,
-  table: Table,
-  manner: Manner,
-): Promise<{ units: Unit[] } | { reason: Text }> {
+async function unitsOf(site: Site, table: Table): Promise<{ units: Unit[] } | { reason: Text }> {
+  const { query, dialect, shapes, manner } = site;
   const units: Unit[] = [];
   const taken = new Set<number>();
   const unique = new Set(table.uniques.flatMap(({ columns }) => columns));
@@ -219,16 +204,17 @@ async function unitsOf(
 
   const parents = new Map<Table["foreignKeys"][number], string[][]>();
   for (const key of foreignKeys) {
-    const rows = await parentRows(query, shapes, key);
+    const parent = shapes.tables.get(key.parent);
+    const rows = parent ? await dialect.keysOf(query, parent, key.parentColumns, MOST_PARENTS) : [];
     parents.set(key, rows);
     if (rows.length > 0 || nullableOf(table, key.columns).length > 0) continue;
     if (key.parent !== table.oid)
-      return { reason: text`its parent ${code(shapes.tables.get(key.parent)?.name ?? "")} has no row to refer to` };
+      return { reason: text`its parent ${code(shapes.tables.get(key.parent)?.name ?? key.parent)} has no row to refer to` };
     // Each row refers to itself.
     for (const name of key.parentColumns) ownKeys.add(name);
   }
 
-  for (const group of await checkedGroups(query, shapes, table, manner, parents)) {
+  for (const group of await checkedGroups(site, table, parents)) {
     if ("reason" in group) return group;
     units.push(group);
     for (const { number } of group.columns) taken.add(number);
@@ -250,10 +236,10 @@ async function unitsOf(
   for (const column of table.columns) {
     if (column.generated || taken.has(column.number)) continue;
     if (column.counted && !ownKeys.has(column.name)) continue;
-    const value = await makerOf(query, shapes, column, manner);
+    const value = await makerOf(site, column);
     const nullable = !column.notNull;
     if (column.counted) {
-      units.push({ columns: [column], values: (n) => [literal(String(5000 + (n ?? 0)))] });
+      units.push({ columns: [column], values: (n) => [dialect.literal(String(5000 + (n ?? 0)), column)] });
       continue;
     }
     if (!value && column.default === undefined && !nullable)
@@ -267,7 +253,7 @@ async function unitsOf(
         // Defaults in every third row, so that both are there.
         if (column.default !== undefined && (!value || (!explicit && at % 3 === 0))) return [DEFAULT];
         const made = value?.(at);
-        return [made === undefined ? (column.default === undefined ? NULL : DEFAULT) : literal(made)];
+        return [made === undefined ? (column.default === undefined ? NULL : DEFAULT) : dialect.literal(made, column)];
       },
     });
   }
@@ -282,22 +268,6 @@ const columnsOf = (table: Table, numbers: readonly number[]): Column[] =>
   numbers.map((number) => table.columns.find((column) => column.number === number)!);
 const columnsByName = (table: Table, names: readonly string[]): Column[] =>
   names.map((name) => table.columns.find((column) => column.name === name)!);
-
-/** What children may refer to: values as SQL. */
-async function parentRows(
-  query: Query,
-  shapes: Shapes,
-  { parent, parentColumns }: Table["foreignKeys"][number],
-): Promise<string[][]> {
-  const table = shapes.tables.get(parent);
-  if (!table) return [];
-  const columns = parentColumns.map((name) => `${quote(name)}::text`);
-  const rows = await query(
-    `SELECT json_build_array(${columns.join(", ")})::text AS key FROM ${table.name}
-     WHERE ${parentColumns.map((name) => `${quote(name)} IS NOT NULL`).join(" AND ")} ORDER BY ${columns.join(", ")} LIMIT ${MOST_PARENTS}`,
-  );
-  return rows.map(({ key }) => (JSON.parse(String(key)) as string[]).map(literal));
-}
 
 /** A foreign key, some of whose columns may have their values already. */
 function referring(table: Table, numbers: readonly number[], rows: readonly string[][]): Unit {
@@ -318,13 +288,9 @@ function referring(table: Table, numbers: readonly number[], rows: readonly stri
 }
 
 /** Makes the n-th value of a column; undefined where nobody can. */
-async function makerOf(
-  query: Query,
-  shapes: Shapes,
-  column: Column,
-  manner: Manner,
-): Promise<((n: number) => string | undefined) | undefined> {
-  const make = (n: number) => valueOf(shapes.types, column, n, manner);
+async function makerOf(site: Site, column: Column): Promise<((n: number) => string | undefined) | undefined> {
+  const { dialect, shapes, manner } = site;
+  const make = (n: number) => dialect.value(shapes.types, column, n, manner);
   if (make(0) === undefined) return undefined;
   const checks: string[] = [];
   for (let type = shapes.types.get(column.type); type?.base !== undefined; type = shapes.types.get(type.base))
@@ -338,9 +304,9 @@ async function makerOf(
     base = shapes.types.get(base.base)!;
   }
   const plain: Column = { ...column, name: "value", type: base.oid, modifier, sql: base.sql };
-  const pool = candidates(shapes, plain, checks, manner);
+  const pool = candidates(site, plain, checks);
   const found = await solve(
-    query,
+    site,
     [plain],
     pool.map((value) => [value]),
     checks,
@@ -351,10 +317,8 @@ async function makerOf(
 
 /** Groups of columns that CHECK constraints and the bounds of partitions tie together. */
 async function checkedGroups(
-  query: Query,
-  shapes: Shapes,
+  site: Site,
   table: Table,
-  manner: Manner,
   parents: ReadonlyMap<Table["foreignKeys"][number], string[][]>,
 ): Promise<(Unit | { reason: Text })[]> {
   const conditions = conditionsOf(table);
@@ -380,30 +344,30 @@ async function checkedGroups(
       const key = [...parents.keys()].find(({ columns }) => columns.includes(column.number));
       const rows = key && parents.get(key)!.map((row) => unquoted(row[key.columns.indexOf(column.number)]!));
       const values =
-        rows && rows.length > 0
-          ? [...new Set(rows)]
-          : key && !column.notNull
-            ? []
-            : candidates(shapes, column, expressions, manner);
+        rows && rows.length > 0 ? [...new Set(rows)] : key && !column.notNull ? [] : candidates(site, column, expressions);
       return column.notNull ? values : [...values.slice(0, 1), null, ...values.slice(1)];
     });
-    const found = await solve(query, columns, combinations(pools), expressions);
+    const found = await solve(site, columns, combinations(pools), expressions);
     const names = group.conditions.map(({ name }) => name).join(", ");
     if (!found || found.length === 0) {
       units.push({ reason: text`no values were found that satisfy ${code(names)}` });
       continue;
     }
-    units.push(solved(columns, found, manner));
+    units.push(solved(site, columns, found));
   }
   return units;
 }
 
-const unquoted = (sql: string): string =>
-  sql.startsWith("E'") ? sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\") : sql.slice(1, -1).replaceAll("''", "'");
+/** The text that a value of SQL stands for; numbers may stand there as they are. */
+function unquoted(sql: string): string {
+  if (sql.startsWith("E'")) return sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\");
+  return sql.startsWith("'") ? sql.slice(1, -1).replaceAll("''", "'") : sql;
+}
 
-function solved(columns: Column[], found: readonly (string | null)[][], manner: Manner): Unit {
+function solved({ dialect, manner }: Site, columns: Column[], found: readonly (string | null)[][]): Unit {
   const nulls = (row: readonly (string | null)[]) => row.filter((value) => value === null).length;
-  const sql = (row: readonly (string | null)[]) => row.map((value) => (value === null ? NULL : literal(value)));
+  const sql = (row: readonly (string | null)[]) =>
+    row.map((value, at) => (value === null ? NULL : dialect.literal(value, columns[at]!)));
   const emptiest = found.reduce((best, row) => (nulls(row) > nulls(best) ? row : best), found[0]!);
   const full = found.filter((row) => nulls(row) === 0);
   const usual = full.length > 0 ? full : found;
@@ -454,7 +418,7 @@ function combinations(pools: readonly (string | null)[][]): (string | null)[][] 
 
 /** Those rows that satisfy all conditions; undefined where the server cannot tell. */
 async function solve(
-  query: Query,
+  { query, dialect }: Site,
   columns: readonly Column[],
   rows: readonly (string | null)[][],
   conditions: readonly string[],
@@ -462,13 +426,13 @@ async function solve(
   if (rows.length === 0) return [];
   const values = rows.map(
     (row, index) =>
-      `(${index}, ${row.map((value, at) => `${value === null ? NULL : literal(value)}::${columns[at]!.sql}`).join(", ")})`,
+      `(${index}, ${row.map((value, at) => dialect.typed(value === null ? NULL : dialect.literal(value, columns[at]!), columns[at]!)).join(", ")})`,
   );
   const names = ["alembic gate", ...columns.map(({ name }) => name)].map(quote).join(", ");
   const where = conditions.map((condition) => `(${condition}) IS NOT FALSE`).join(" AND ");
   try {
     const found = await query(
-      `SELECT "alembic gate" AS number FROM (VALUES ${values.join(", ")}) AS made (${names}) WHERE ${where} ORDER BY 1`,
+      `WITH made (${names}) AS (VALUES ${values.join(", ")}) SELECT "alembic gate" AS number FROM made WHERE ${where} ORDER BY 1`,
     );
     return found.map(({ number }) => rows[Number(number)]!);
   } catch {
@@ -502,7 +466,7 @@ const TEXTS = new Set(["text", "varchar", "bpchar", "citext", "name"]);
 const TIMES = new Set(["date", "timestamp", "timestamptz"]);
 
 /** Values that a column may take, those first that its conditions name. */
-function candidates(shapes: Shapes, column: Column, conditions: readonly string[], manner: Manner): string[] {
+function candidates({ dialect, shapes, manner }: Site, column: Column, conditions: readonly string[]): string[] {
   let type = shapes.types.get(column.type);
   while (type?.base !== undefined) type = shapes.types.get(type.base);
   if (!type) return [];
@@ -515,7 +479,7 @@ function candidates(shapes: Shapes, column: Column, conditions: readonly string[
       .replaceAll(/'(?:[^']|'')*'/g, "")
       .matchAll(/(?<![\w.])-?\d+(?:\.\d+)?/g),
   ].map(([number]) => Number(number));
-  const made = Array.from({ length: 8 }, (_, n) => valueOf(shapes.types, column, n, manner)).filter(
+  const made = Array.from({ length: 8 }, (_, n) => dialect.value(shapes.types, column, n, manner)).filter(
     (value) => value !== undefined,
   );
   const { name } = type;
@@ -559,7 +523,7 @@ function candidates(shapes: Shapes, column: Column, conditions: readonly string[
     extra.push(...strings.filter((string) => /^\d{4}-\d\d-\d\d/.test(string)), "2000-01-01", "1970-01-02", "2100-01-01");
   else if (name === "json" || name === "jsonb") extra.push(...strings.filter(isJson), ...USUAL_JSON);
   else if (type.element !== undefined) {
-    const element = valueOf(shapes.types, { type: type.element, modifier: column.modifier }, 0, manner);
+    const element = dialect.value(shapes.types, { type: type.element, modifier: column.modifier }, 0, manner);
     const lengths = [0, 1, 2, 3, ...numbers.filter((number) => Number.isInteger(number) && number > 0 && number <= 50)];
     if (element !== undefined)
       extra.push(

@@ -117,7 +117,7 @@ SELECT json_build_object(
           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number)) ORDER BY k.conname)
       FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
     'uniques', COALESCE((SELECT json_agg(json_build_object(
-        'columns', (SELECT json_agg(u.number) FROM (
+        'columns', (SELECT COALESCE(json_agg(u.number), '[]') FROM (
             SELECT v.number::int AS number FROM unnest(string_to_array(i.indkey::text, ' ')) WITH ORDINALITY v(number, place)
               WHERE v.place <= i.indnkeyatts AND v.number <> '0'
             UNION SELECT d.refobjsubid FROM pg_depend d WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass

@@ -26,8 +26,8 @@ export default rule({
         severity,
         revision: stop.revision!,
         object: objectOf(failure),
-        message: text`${direction}() of ${code(stop.revision!)} ${whatFails(failure)}: ${firstLine(stop.raised.message)}`,
-        help: helpFor(failure),
+        message: text`${direction}() of ${code(stop.revision!)} ${whatFails(withDatabase(failure))}: ${firstLine(stop.raised.message)}`,
+        help: helpFor(failure, run.dialect === "sqlite"),
         evidence: text`${evidenceOf(stop)} ${rowText(failure)}`,
       };
     });
@@ -38,10 +38,24 @@ export default rule({
   },
 });
 
-const objectOf = ({ refusal, stop }: RowFailure): { kind: string; name: string } =>
-  refusal?.table === undefined
-    ? { kind: "statement", name: (stop.raised.sql ?? stop.raised.type).trim().split(/\s+/).slice(0, 3).join(" ") }
-    : { kind: refusal.kind, name: [refusal.table, ...(refusal.kind === "check" ? [] : refusal.columns)].join(" ") };
+/** Its table with the database's name in front, where that is not the first of several. */
+const withDatabase = ({ refusal, ...failure }: RowFailure): RowFailure => ({
+  ...failure,
+  ...(refusal && {
+    refusal:
+      refusal.table === undefined || failure.database === undefined
+        ? refusal
+        : { ...refusal, table: `[${failure.database}] ${refusal.table}` },
+  }),
+});
+
+function objectOf(failure: RowFailure): { kind: string; name: string } {
+  const { refusal, stop } = withDatabase(failure);
+  if (refusal?.table === undefined)
+    return { kind: "statement", name: (stop.raised.sql ?? stop.raised.type).trim().split(/\s+/).slice(0, 3).join(" ") };
+  const columns = refusal.kind === "check" || refusal.kind === "parent" ? [] : refusal.columns;
+  return { kind: refusal.kind, name: [refusal.table, ...columns].join(" ") };
+}
 
 /** What the server asks of the rows, as the end of "fails where …". */
 function conditionOf({ kind, table, columns, type }: Refusal): Text | undefined {
@@ -66,12 +80,18 @@ function conditionOf({ kind, table, columns, type }: Refusal): Text | undefined 
       return text`a value of ${code(column!)} in ${code(table)} does not fit ${code(type ?? "the new type")}`;
     case "pending":
       return text`rows of ${code(table)} were changed before in the same transaction`;
+    case "default":
+    case "references":
+    case "stored":
+    case "parent":
     case "other":
       return undefined;
   }
 }
 
 function whatFails({ rows, refusal }: RowFailure): Text {
+  if (refusal?.kind === "parent")
+    return text`fails as soon as ${listOf(refusal.columns)} ${refusal.columns.length > 1 ? "have" : "has"} a row that refers to ${code(refusal.table!)}, which it drops`;
   if (refusal?.anyRow) {
     const several = refusal.kind === "unique" ? "more than one row" : "a row";
     return text`fails as soon as ${code(refusal.table!)} has ${several}`;
@@ -82,13 +102,13 @@ function whatFails({ rows, refusal }: RowFailure): Text {
 }
 
 /** What to do instead. */
-function remedyOf({ kind, table, columns, anyRow }: Refusal): Text {
+function remedyOf({ kind, table, columns, anyRow }: Refusal, sqlite: boolean): Text {
   const [column] = columns;
   switch (kind) {
     case "not-null":
       return anyRow
         ? text`Add the column with a ${code("server_default")}, or add it as nullable, fill it, and make it NOT NULL last: ${block(
-            `op.add_column("${bare(table!)}", sa.Column("${bare(column!)}", …, nullable=True))\nop.execute("UPDATE ${table!} SET ${column!} = …")\nop.alter_column("${bare(table!)}", "${bare(column!)}", nullable=False)`,
+            `op.add_column("${bare(table!)}", sa.Column("${bare(column!)}", …, nullable=True))\nop.execute("UPDATE ${table!} SET ${column!} = …")\n${required(table!, column!, sqlite)}`,
             "python",
           )}`
         : text`Fill the NULLs before, in the same revision: ${block(`op.execute("UPDATE ${table!} SET ${column!} = … WHERE ${column!} IS NULL")`, "python")}`;
@@ -97,9 +117,10 @@ function remedyOf({ kind, table, columns, anyRow }: Refusal): Text {
         ? text`Add the column as nullable, give each row a value of its own, and make it unique last.`
         : text`Merge or delete what is there twice before, in the same revision.`;
     case "foreign-key":
-      return text`Mend or delete such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
     case "check":
-      return text`Mend such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
+      return sqlite
+        ? text`Mend${kind === "check" ? "" : " or delete"} such rows before, in the same revision.`
+        : text`Mend${kind === "check" ? "" : " or delete"} such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
     case "cast":
     case "range":
       return text`Convert or clear such values before, or say in ${code("postgresql_using")} what becomes of them.`;
@@ -107,20 +128,38 @@ function remedyOf({ kind, table, columns, anyRow }: Refusal): Text {
       return text`Shorten such values before, or leave the column as long as it is.`;
     case "pending":
       return text`Change the rows in a revision of its own with ${code("transaction_per_migration=True")}, or check what is pending first: ${block('op.execute("SET CONSTRAINTS ALL IMMEDIATE")', "python")}`;
+    case "default":
+    case "references":
+    case "stored":
+      return text`Let the table be copied, which gives the rows that are there their values: ${block(
+        `with op.batch_alter_table("${bare(table!)}", recreate="always") as batch:\n    batch.add_column(sa.Column("${bare(column!)}", …))`,
+        "python",
+      )}`;
+    case "parent":
+      return text`Switch foreign keys off in env.py while migrations run, before a transaction begins: ${block(
+        `connection.exec_driver_sql("PRAGMA foreign_keys = OFF")\nconnection.commit()`,
+        "python",
+      )}`;
     case "exclusion":
     case "other":
       return text`Make the rows fit before.`;
   }
 }
 
+const required = (table: string, column: string, sqlite: boolean): string =>
+  sqlite
+    ? `with op.batch_alter_table("${bare(table)}") as batch:\n    batch.alter_column("${bare(column)}", nullable=False)`
+    : `op.alter_column("${bare(table)}", "${bare(column)}", nullable=False)`;
+
 const bare = (name: string): string => name.replaceAll('"', "");
 
-function helpFor({ refusal }: RowFailure): Text {
+function helpFor({ refusal, database }: RowFailure, sqlite: boolean): Text {
   if (!refusal) return text`Let it do the right thing for the rows that are there.`;
-  const remedy = remedyOf(refusal);
+  const remedy = remedyOf(refusal, sqlite);
+  const production = database === undefined ? text`production` : text`production's ${code(database)}`;
   return refusal.select === undefined || refusal.anyRow
     ? remedy
-    : text`Ask production whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
+    : text`Ask ${production} whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
 }
 
 function rowText({ row, rows, passesOnPlain }: RowFailure): Text {

@@ -1,5 +1,8 @@
 import type { Draft } from "../finding.ts";
-import { code, text } from "../text.ts";
+import type { Graph } from "../project/graph.ts";
+import type { Evidence } from "../run/evidence.ts";
+import type { Loss } from "../run/rows.ts";
+import { block, code, text } from "../text.ts";
 import { amountOf, culpritOf, objectOf } from "./lost.ts";
 import { rule } from "./rule.ts";
 
@@ -11,8 +14,10 @@ export default rule({
   needs: ["run", "graph"],
   wants: ["settings"],
   judge({ run, graph, settings }) {
-    const losses = (run.rows?.losses ?? []).filter(({ how }) => how === "converted" || how === "downgrade");
-    return losses.flatMap((loss): Draft[] => {
+    const all = run.rows?.losses ?? [];
+    const losses = all.filter(({ how }) => how === "converted" || how === "downgrade");
+    const cascaded = all.filter(({ how }) => how === "cascaded").flatMap((loss) => cascadeOf(run, graph, loss) ?? []);
+    const others = losses.flatMap((loss): Draft[] => {
       const culprit = culpritOf(run, graph, loss);
       if (!culprit) return [];
       const { revision, place } = culprit;
@@ -40,5 +45,26 @@ export default rule({
         },
       ];
     });
+    return [...cascaded, ...others];
   },
 });
+
+/** A table on SQLite loses rows since another one is dropped and made anew: nobody means that. */
+function cascadeOf(run: Evidence, graph: Graph, loss: Loss): Draft | undefined {
+  const culprit = culpritOf(run, graph, loss);
+  if (!culprit) return undefined;
+  const { revision, place } = culprit;
+  const object = objectOf(loss);
+  return {
+    ...place,
+    severity: "error",
+    revision,
+    object,
+    message: text`upgrade() of ${code(revision)} drops ${code(loss.by!)} while foreign keys are enforced, so SQLite ${loss.column === undefined ? "deletes the rows of" : "clears"} ${code(object.name)} that refer to it: ${amountOf(loss)}.`,
+    help: text`Switch foreign keys off in env.py while migrations run, before a transaction begins: ${block(
+      `connection.exec_driver_sql("PRAGMA foreign_keys = OFF")\nconnection.commit()`,
+      "python",
+    )}`,
+    evidence: text`Seen on ${run.rows!.source === "seed" ? "the project's own rows" : "made-up rows"}, before upgrade() and after it. ON DELETE holds for DROP TABLE as well.`,
+  };
+}

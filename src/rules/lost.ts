@@ -26,6 +26,7 @@ export function culpritOf(run: Evidence, graph: Graph, loss: Loss): { revision: 
   const down = loss.how === "downgrade";
   const phase = run.rows!.phases[down ? 1 : 0]!;
   const object = objectOf(loss);
+  if (loss.by !== undefined) return dropOf(run, loss.by);
   for (const revision of phase.planned) {
     const written = loss.how === "dropped" || loss.how === "converted" ? undefined : writingIn(phase.steps, revision, loss);
     const statement = written ?? (down ? restorationIn(run, object, revision) : changeIn(run, object, revision));
@@ -33,6 +34,16 @@ export function culpritOf(run: Evidence, graph: Graph, loss: Loss): { revision: 
   }
   const revision = phase.planned.at(down ? 0 : -1);
   return revision === undefined ? undefined : { revision, place: placeOf(graph, revision, down ? "downgrade" : "upgrade") };
+}
+
+/** Which revision drops a table, and where. */
+function dropOf(run: Evidence, table: string): { revision: string; place: Place } | undefined {
+  const drops = /^\s*drop\s+table\s+(?:if\s+exists\s+)?(\S+)/i;
+  for (const { revision, statements } of run.rows!.phases[0]!.steps) {
+    const found = statements.find(({ sql }) => lastName(drops.exec(sql)?.[1] ?? "").toLowerCase() === table.toLowerCase());
+    if (found?.file !== undefined) return { revision, place: { file: found.file, line: found.line } };
+  }
+  return undefined;
 }
 
 /** `3 of 5 rows: "1.25" comes back as "1"`. */

@@ -16,6 +16,8 @@ export interface Statement {
   error?: { message: string; sqlstate?: string };
   /** With all its parameters, where that was asked for. */
   exact?: RenderedStatement;
+  /** Where env.py has several databases: the place that the connection was to lead to. */
+  database?: string;
 }
 
 /** One revision, one direction. */

@@ -8,6 +8,7 @@ import { joined } from "./several.ts";
 import type { CheckOptions, Comparison, Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
 import type { Run } from "./protocol.ts";
+import { lineOf } from "./sql-pieces.ts";
 
 /** A file of SQL. */
 export interface Script {
@@ -303,8 +304,8 @@ async function runScript(scratch: Scratch, database: Database, { file, sql }: Sc
     // Dumps change settings of the session, search_path above all; the session is used on.
     if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
   } catch (error) {
-    const { message, position } = error as { message: string; position?: string };
-    const line = position === undefined ? undefined : sql.slice(0, Number(position) - 1).split("\n").length;
+    const { message } = error as Error;
+    const line = lineOf(error as Error, sql);
     throw new Failure(
       2,
       text`${code(file)} fails on the scratch database: ${message}`,

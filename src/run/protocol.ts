@@ -265,6 +265,8 @@ export type Event =
       line?: number;
       seconds: number;
       rows: number | null;
+      /** Where env.py has several databases: the place that the connection was to lead to. */
+      database?: string | null;
     }
   | {
       type: "statement-error";
@@ -272,6 +274,7 @@ export type Event =
       sql: string;
       parameters: string | null;
       exact?: RenderedStatement;
+      database?: string | null;
       file?: string;
       line?: number;
       message: string;

@@ -32,6 +32,7 @@ export function startRecord(root: string): Record {
     ...relativePlace(root, event),
     ...(event.exact && { exact: event.exact }),
     seconds: event.type === "statement" ? event.seconds : 0,
+    ...(event.database && { database: event.database }),
     ...(event.type === "statement-error" && { error: { message: event.message, sqlstate: event.sqlstate } }),
   });
   return {

@@ -1,9 +1,10 @@
 /** Why the server refuses a statement as soon as there are rows, and the query that tells whether production has such rows. */
 import type { Catalog } from "../postgres/catalog.ts";
 import type { Statement, Stop } from "./evidence.ts";
+import { inside, NAME, split, TABLE } from "./sql-pieces.ts";
 import { lastName, words } from "./touched.ts";
 
-type RefusalKind =
+export type RefusalKind =
   | "not-null"
   | "unique"
   | "foreign-key"
@@ -13,6 +14,12 @@ type RefusalKind =
   | "too-long"
   | "range"
   | "pending"
+  /** SQLite: a column with a default that is no constant, one that refers to others and has a default, one that is stored. */
+  | "default"
+  | "references"
+  | "stored"
+  /** SQLite: the rows of a table that is dropped are referred to; `columns` are the tables that do so. */
+  | "parent"
   | "other";
 
 /** What a statement asked of the rows that are there. */
@@ -31,15 +38,13 @@ export interface Refusal {
   select?: string;
 }
 
-const NAME = '(?:"(?:[^"]|"")+"|[\\w$]+)';
-const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
 const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
 const UNIQUE_INDEX = new RegExp(
   `^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`,
   "is",
 );
 const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
-const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
+export const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
 
 const KINDS: Record<string, RefusalKind> = {
   "23502": "not-null",
@@ -54,41 +59,6 @@ const KINDS: Record<string, RefusalKind> = {
   "22003": "range",
   "55006": "pending",
 };
-
-/** Text between the parenthesis at `open` and the one that closes it, and where that stands. */
-function inside(sql: string, open: number): { text: string; end: number } | undefined {
-  let depth = 0;
-  for (let at = open; at < sql.length; at++) {
-    const character = sql[at]!;
-    if (character === "'" || character === '"') {
-      const end = sql.indexOf(character, at + 1);
-      if (end === -1) return undefined;
-      at = end;
-    } else if (character === "(") depth += 1;
-    else if (character === ")" && --depth === 0) return { text: sql.slice(open + 1, at).trim(), end: at + 1 };
-  }
-  return undefined;
-}
-
-/** The parts between commas, or other separators, that stand in no parentheses and no quotes. */
-function split(sql: string, separator = ","): string[] {
-  const parts: string[] = [];
-  let start = 0;
-  let depth = 0;
-  for (let at = 0; at < sql.length; at++) {
-    const character = sql[at]!;
-    if (character === "'" || character === '"') {
-      const end = sql.indexOf(character, at + 1);
-      at = end === -1 ? sql.length : end;
-    } else if (character === "(" || character === "[") depth += 1;
-    else if (character === ")" || character === "]") depth -= 1;
-    else if (character === separator && depth === 0) {
-      parts.push(sql.slice(start, at).trim());
-      start = at + 1;
-    }
-  }
-  return [...parts, sql.slice(start).trim()].filter((part) => part !== "");
-}
 
 /** Statements in one text, unless a function's body is in it. */
 const statementsIn = (sql: string): string[] => (sql.includes("$$") ? [sql] : split(sql, ";"));
@@ -111,7 +81,7 @@ export function refusalOf(stop: Stop, before: readonly Statement[], catalog: Cat
 
 type Read = Omit<Refusal, "ddl" | "anyRow">;
 
-function readStatement(kind: RefusalKind, sql: string, message: string, before: readonly Statement[]): Read | undefined {
+export function readStatement(kind: RefusalKind, sql: string, message: string, before: readonly Statement[]): Read | undefined {
   const index = UNIQUE_INDEX.exec(sql);
   if (index && kind === "unique") {
     const list = inside(sql, index[0].length - 1);
@@ -138,7 +108,7 @@ const withoutOrder = (item: string): string => {
   return call ? item.slice(0, call.end) : name;
 };
 
-function uniqueOf(table: string, columns: string[], where?: string): Read {
+export function uniqueOf(table: string, columns: string[], where?: string): Read {
   const list = columns.join(", ");
   const nulls = columns.map((column) => `${column} IS NOT NULL`);
   const conditions = [...(where === undefined ? [] : [`(${where.trim()})`]), ...nulls].join(" AND ");

@@ -3,7 +3,7 @@ import { identifier } from "../postgres/catalog.ts";
 import { quote } from "../postgres/client.ts";
 import type { Query } from "../postgres/tables.ts";
 
-interface Held {
+export interface Held {
   oid: string;
   /** As the catalog names it: `public.users`. */
   name: string;
@@ -22,9 +22,11 @@ export type Holding = ReadonlyMap<string, Held>;
 export interface Loss {
   /**
    * `dropped`: upgrade() drops the table or the column · `deleted`: it deletes rows · `overwritten`: it writes other values ·
-   * `converted`: it changes the type, and the values do not survive that · `downgrade`: they are lost on the way down alone.
+   * `converted`: it changes the type, and the values do not survive that · `downgrade`: they are lost on the way down alone ·
+   * `cascaded`: SQLite deletes or clears them, since they refer to a table that is dropped, `by`.
    */
-  how: "dropped" | "deleted" | "overwritten" | "converted" | "downgrade";
+  how: "dropped" | "deleted" | "overwritten" | "converted" | "downgrade" | "cascaded";
+  by?: string;
   table: string;
   /** Absent where whole rows are gone. */
   column?: string;
@@ -38,8 +40,8 @@ export interface Loss {
 }
 
 /** Tables with more rows are not compared. */
-const MOST_ROWS = 5000;
-const LONGEST = 500;
+export const MOST_ROWS = 5000;
+export const LONGEST = 500;
 
 const COLUMNS = `
 SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,

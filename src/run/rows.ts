@@ -10,15 +10,18 @@ import path from "node:path";
 import type { Catalog, Difference } from "../postgres/catalog.ts";
 import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
-import { fill, type Filling, type Manner, type Query } from "../postgres/synthetic.ts";
+import type { Filling, Manner, Query } from "../postgres/synthetic.ts";
 import { code, text, type Text } from "../text.ts";
-import type { Evidence, Phase, Step, Stop } from "./evidence.ts";
+import type { Evidence, Phase, Statement, Step, Stop } from "./evidence.ts";
 import { firstErrorOf } from "./first-error.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
-import { refusalOf, type Refusal } from "./refusals.ts";
-import { lossesOf, readHolding, type Holding, type Loss } from "./row-values.ts";
+import type { Refusal } from "./refusals.ts";
+import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
+import { lossesOf, type Holding, type Loss } from "./row-values.ts";
+import { partOf } from "./several.ts";
 import { isShared } from "./shared.ts";
+import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
 
 export type { Loss, Refusal };
@@ -29,6 +32,8 @@ export interface RowFailure {
   stop: Stop;
   rows: "seed" | Manner;
   refusal?: Refusal;
+  /** The database whose rows they are, where there are several and it is not the first. */
+  database?: string;
   /** A row that broke it, as JSON. */
   row?: string;
   /** It ran through on rows without NULLs and without equal values. */
@@ -45,13 +50,22 @@ export interface RowsEvidence {
   schema: Difference[];
 }
 
-/** Puts the project's own rows into a database of the base branch; tells what is wrong where that fails. */
-export type Seed = (database: Database) => Promise<Text | undefined>;
+/**
+ * Puts the project's own rows into a database of the base branch, and into the others where env.py has several; tells what is wrong
+ * where that fails.
+ */
+export interface Seed {
+  (database: Database, others?: readonly { label: string; database: Database }[]): Promise<Text | undefined>;
+  /** It knows of the first of several databases only. */
+  firstOnly?: true;
+}
 
 interface RowsTask {
   scratch: Scratch;
   /** A copy of B0. */
   database: Database;
+  /** Another one, which stays as it is. */
+  untouched?: Database;
   b0: Catalog;
   head: Catalog;
   /** The upgrades of the pull request's revisions, as they ran without rows. */
@@ -65,22 +79,30 @@ interface RowsTask {
   notes: Evidence["notes"];
 }
 
-/** A copy of B0 with rows. */
-interface Rows {
+/** The rows of one database. */
+interface Part {
+  /** What tells it from others: nothing for the first. */
+  label: string;
+  /** As statements name it; absent where there is only one. */
+  place?: string;
+  query: Query;
+  kit: RowKit;
   source: "seed" | "made-up";
-  /** Oids of the tables whose rows are looked at. */
-  oids: string[];
+  /** Ids of the tables whose rows are looked at. */
+  ids: string[];
   touched: string[];
   filling: Filling;
   before: Holding;
-  /** Of the last transaction before there were rows of ours. */
-  transaction: string;
+  /** A moment before there were rows of ours. */
+  mark: string | undefined;
 }
 
-const queryOf =
-  ({ scratch, database }: Pick<RowsTask, "scratch" | "database">): Query =>
-  (sql, parameters) =>
-    scratch.query(database, sql, parameters);
+/** A copy of B0 with rows. */
+interface Rows {
+  database: Database;
+  source: "seed" | "made-up";
+  parts: Part[];
+}
 
 export interface RowsPlan {
   scratch: Scratch;
@@ -89,7 +111,7 @@ export interface RowsPlan {
   b0: Catalog;
   /** The pull request's, in the order in which they go up. */
   revisions: readonly string[];
-  loaded: { revisions: readonly { id: string; file: string }[]; several: boolean };
+  loaded: { revisions: readonly { id: string; file: string }[] };
   root?: string;
   /** The phase that ended at B0. */
   base: Phase;
@@ -104,19 +126,17 @@ interface RowsRun {
   /** Runs the revisions on it; what is observed becomes a part of the evidence. */
   run(lab: Laboratory, without: Promise<{ downgrade: Phase; again: Phase }>): Promise<void>;
   /** Resolves when its database is gone, on a server of somebody else: what is in there could keep a role from being dropped. */
-  gone(): Promise<void>;
+  gone(): Promise<unknown>;
 }
 
 /** @returns undefined where it is plain that the revisions touch no table that was there before */
 export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
-  const { scratch, main, loaded, b0, revisions, evidence } = plan;
+  const { scratch, main, b0, revisions, evidence } = plan;
   if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return undefined;
   if (await makesNewTablesOnly(plan)) return undefined;
   const skip = (reason: Text): undefined => {
     evidence.notes.push({ what: "the pull request's revisions on rows", reason });
   };
-  if (scratch.server.provider === "file") return skip(text`rows are put into tables of PostgreSQL only`);
-  if (loaded.several) return skip(text`rows are put into one database only, and env.py migrates several`);
   const shared = isShared(scratch);
   const database = await scratch.clone(main, "rows").catch((error: Error) => error);
   if (database instanceof Error)
@@ -124,13 +144,15 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
   scratch.expectReading?.(database);
   let task: RowsTask | undefined;
   let filled: Promise<Rows | undefined> | undefined;
-  let gone = Promise.resolve();
+  let gone: Promise<unknown> = Promise.resolve();
   return {
     fill(steps, head) {
       const prepare = async () => {
+        const fresh = kitOf(scratch).mark ? undefined : await scratch.clone(database, "rows_made_up");
         task = {
           scratch,
-          database,
+          database: fresh ?? database,
+          ...(fresh && { untouched: database }),
           b0,
           head,
           steps,
@@ -139,7 +161,7 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
           notes: evidence.notes,
           ...(plan.seed && { seed: plan.seed }),
         };
-        return putRows(task);
+        return putRows(task, "varied");
       };
       filled = prepare();
       filled.catch(() => {});
@@ -154,7 +176,10 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
         else evidence.rows = await travelWithRows(lab, task, rows, without);
       } finally {
         // A server of its own ends with all others.
-        if (shared) gone = scratch.drop(database);
+        if (shared) {
+          const both = new Set([database, ...(task ? [task.database] : [])]);
+          gone = Promise.all([...both].map((one) => scratch.drop(one)));
+        }
         gone.catch(() => {});
       }
     },
@@ -179,44 +204,71 @@ async function makesNewTablesOnly({ revisions, loaded, root }: RowsPlan): Promis
  *
  * @returns undefined where they touch nothing that was there before, or nothing could be filled
  */
-async function putRows(task: RowsTask): Promise<Rows | undefined> {
-  const { b0, steps, head, notes } = task;
-  const tables = touchedTables(b0, steps, compareCatalogs(b0, head));
-  if (tables.length === 0) return undefined;
-  const touched = tables.map(({ oid }) => String(oid));
-  const query = queryOf(task);
-  const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
-  const transaction = String(id);
-  const wrong = await task.seed?.(task.database);
-  if (wrong)
-    notes.push({
+async function putRows(task: RowsTask, manner: Manner): Promise<Rows | undefined> {
+  const { scratch, database, b0, steps, head, seed } = task;
+  const whole = scratch.parts?.(database) ?? [{ label: "", database }];
+  const differences = compareCatalogs(b0, head);
+  const kit = kitOf(scratch);
+  const places = whole.flatMap(({ label, place, database }) => {
+    const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+    const changed = differences.filter(({ name }) => labelOf(name) === label);
+    const touched = touchedTables(partOf(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
+    const query: Query = (sql, parameters) => scratch.query(database, sql, parameters);
+    return touched.length === 0 ? [] : [{ label, ...(place !== undefined && { place }), query, kit, touched }];
+  });
+  if (places.length === 0) return undefined;
+  const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
+  const wrong = await seed?.(
+    database,
+    whole.filter((part) => part.database !== database),
+  );
+  if (wrong && manner === "varied")
+    task.notes.push({
       what: "the project's own rows",
       reason: text`the seed fails on a database of the base branch, so rows were made up: ${wrong}`,
     });
-  if (task.seed && !wrong) {
-    const before = await readHolding(query, touched);
-    for (const { name, rows } of before.values()) {
-      if (rows?.length === 0) notes.push({ what: `rows in ${name}`, reason: text`the seed has none` });
-      if (!rows) notes.push({ what: `the values in ${name}`, reason: text`the seed has too many rows to compare them` });
-    }
-    const filled = [...before.values()].flatMap(({ oid, name, rows }) =>
-      rows?.length === 0 ? [] : [{ oid, table: name, rows: rows?.length ?? 0 }],
-    );
-    if (filled.length === 0) return undefined;
-    return { source: "seed", oids: touched, touched, filling: { filled, unfilled: [] }, before, transaction };
+  const parts: Part[] = [];
+  for (const [index, place] of places.entries()) {
+    const own = seed && !wrong && !(seed.firstOnly && place.label !== "");
+    const part = own ? await seeded(task, place) : await makeUp(task, place, manner);
+    if (part) parts.push({ ...part, mark: marks[index] });
   }
-  return makeUp(task, touched, transaction, "varied");
+  if (parts.length === 0) return undefined;
+  return { database, source: parts.every(({ source }) => source === "seed") ? "seed" : "made-up", parts };
 }
 
-async function makeUp(task: RowsTask, touched: string[], transaction: string, manner: Manner): Promise<Rows | undefined> {
-  const query = queryOf(task);
-  const filling = await fill(query, touched, manner);
+const labelOf = (name: string): string => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
+const withoutLabel = <T extends { name: string }>(object: T, label: string): T =>
+  label === "" ? object : { ...object, name: object.name.slice(label.length + 3) };
+const labelled = (label: string, name: string): string => (label === "" ? name : `[${label}] ${name}`);
+
+type Place = Pick<Part, "label" | "place" | "query" | "kit" | "touched">;
+
+/** The project's own rows, as they are there now. */
+async function seeded({ notes }: RowsTask, place: Place): Promise<Omit<Part, "mark"> | undefined> {
+  const { query, kit, touched, label } = place;
+  const before = await kit.read(query, touched);
+  for (const { name, rows } of before.values()) {
+    const table = labelled(label, name);
+    if (rows?.length === 0) notes.push({ what: `rows in ${table}`, reason: text`the seed has none` });
+    if (!rows) notes.push({ what: `the values in ${table}`, reason: text`the seed has too many rows to compare them` });
+  }
+  const filled = [...before.values()].flatMap(({ oid, name, rows }) =>
+    rows?.length === 0 ? [] : [{ oid, table: name, rows: rows?.length ?? 0 }],
+  );
+  if (filled.length === 0) return undefined;
+  return { ...place, source: "seed", ids: touched, filling: { filled, unfilled: [] }, before };
+}
+
+async function makeUp({ notes }: RowsTask, place: Place, manner: Manner): Promise<Omit<Part, "mark"> | undefined> {
+  const { query, kit, touched, label } = place;
+  const filling = await kit.fill(query, touched, manner);
   if (manner === "varied")
     for (const { table, reason } of filling.unfilled)
-      task.notes.push({ what: `rows in ${table}`, reason: text`none could be made up: ${reason}` });
+      notes.push({ what: `rows in ${labelled(label, table)}`, reason: text`none could be made up: ${reason}` });
   if (!filling.filled.some(({ oid }) => touched.includes(oid))) return undefined;
-  const oids = filling.filled.map(({ oid }) => oid);
-  return { source: "made-up", oids, touched, filling, before: await readHolding(query, oids), transaction };
+  const ids = filling.filled.map(({ oid }) => oid);
+  return { ...place, source: "made-up", ids, filling, before: await kit.read(query, ids) };
 }
 
 /**
@@ -230,8 +282,7 @@ async function travelWithRows(
   first: Rows,
   without: Promise<{ downgrade: Phase; again: Phase }>,
 ): Promise<RowsEvidence> {
-  const { database, revisions, head, notes } = task;
-  const query = queryOf(task);
+  const { revisions, head, notes } = task;
   const failures: RowFailure[] = [];
   let rows = first;
   let up = phaseOf("rows-upgrade", revisions);
@@ -239,63 +290,107 @@ async function travelWithRows(
   const again = phaseOf("rows-upgrade-again", revisions);
   const evidence = (): RowsEvidence => ({
     source: rows.source,
-    filled: rows.filling.filled.map(({ table, rows }) => ({ table, rows })),
+    filled: rows.parts.flatMap(({ label, filling }) =>
+      filling.filled.map(({ table, rows }) => ({ table: labelled(label, table), rows })),
+    ),
     phases: [up, down, again],
     failures,
     losses: [],
     schema: [],
   });
-  /** Records why a phase stopped; true where it may be judged. */
-  const fail = async (phase: Phase, manner: RowFailure["rows"], before: Catalog): Promise<RowFailure | undefined> => {
+  /** Records why a phase stopped. */
+  const fail = async (phase: Phase, manner: Manner, before: Catalog): Promise<RowFailure | undefined> => {
     const { steps } = phase;
     const stop = phase.stop && firstErrorOf(phase.stop, steps);
     const direction = phase === down ? "downgrade" : "upgrade";
     if (!stop) return undefined;
-    const refusal = stop.revision === undefined ? undefined : refusalOf(stop, executedBefore(steps), before);
-    const failure: RowFailure = { direction, stop, rows: manner, ...(refusal && { refusal: await asked(query, refusal) }) };
-    if (refusal) {
-      const row = await sampleOf(query, failure.refusal!);
-      if (row !== undefined) failure.row = row;
-    }
+    const found = stop.revision === undefined ? undefined : await refusedIn(rows.parts, stop, steps, before);
+    const source = found?.part.source ?? rows.source;
+    const failure: RowFailure = { direction, stop, rows: source === "seed" ? "seed" : manner };
+    if (found?.part.label) failure.database = found.part.label;
+    if (found?.refusal) failure.refusal = found.refusal;
+    if (found?.row !== undefined) failure.row = found.row;
     if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
     return failure;
   };
 
   // Triggers of the project may change the schema as soon as a row comes in.
-  const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(database)).map(nameOf));
-  let reached = await lab.run(up, database, { own: true });
-  let failure = reached ? undefined : await fail(up, rows.source === "seed" ? "seed" : "varied", task.b0);
+  const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf));
+  let reached = await lab.run(up, rows.database, { own: true });
+  const failure = reached ? undefined : await fail(up, "varied", task.b0);
+  let manner: Manner = "varied";
   if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
     const plain = await startAgain(lab, task, up, rows);
     if (plain) {
       rows = plain;
+      manner = "plain";
       const second = phaseOf("rows-upgrade", revisions);
-      reached = await lab.run(second, database, { own: true });
+      reached = await lab.run(second, rows.database, { own: true });
       up = second;
       if (reached) failure.passesOnPlain = true;
-      else await fail(second, "plain", task.b0);
+      else await fail(second, manner, task.b0);
     }
   }
   if (!reached) {
     for (const phase of [down, again]) phase.reason = text`the upgrade before it failed`;
     return settled(evidence(), notes);
   }
-  const above = await holdingNow(query, rows);
-  const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
-  let back: Holding | undefined;
+  const executedUp = executed(up.steps);
+  const above = await holdingNow(rows, executedUp);
+  const schema = compareCatalogs(head, await lab.snapshot(rows.database)).filter((difference) => !byRows.has(nameOf(difference)));
+  let back: Holding[] | undefined;
   const unfilled = await without;
   if (unfilled.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
-  else if (await lab.run(down, database, { own: true })) {
-    back = await holdingNow(query, rows);
+  else if (await lab.run(down, rows.database, { own: true })) {
+    back = await holdingNow(rows, [...executedUp, ...executed(down.steps)]);
     if (unfilled.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
-    else if (!(await lab.run(again, database, { own: true })))
-      await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
+    else if (!(await lab.run(again, rows.database, { own: true }))) await fail(again, manner, task.b0);
   } else {
-    failure = await fail(down, rows.source === "seed" ? "seed" : "varied", head);
+    await fail(down, manner, head);
     again.reason = text`the downgrade before it failed`;
   }
   if (again.state === "not-run") again.reason ??= down.reason;
-  return settled({ ...evidence(), losses: lossesOf(rows.before, above, back), schema }, notes);
+  const losses = rows.parts.flatMap(({ label, before }, index) =>
+    lossesOf(before, above[index]!, back?.[index])
+      .map((loss) => withCause(loss, partOf(task.b0, label), executedUp))
+      .map((loss) => ({ ...loss, table: labelled(label, loss.table) })),
+  );
+  return settled({ ...evidence(), losses, schema }, notes);
+}
+
+/**
+ * Which database refused a statement, why, and one of the rows.
+ *
+ * @param before the catalog of all of them before the phase
+ */
+async function refusedIn(
+  parts: readonly Part[],
+  stop: Stop,
+  steps: readonly Step[],
+  before: Catalog,
+): Promise<{ part: Part; refusal?: Refusal; row?: string } | undefined> {
+  const failed = executed(steps).findLast(({ error, sql }) => error && sql === stop.raised.sql)?.database;
+  for (const part of parts) {
+    if (part.place !== undefined && failed !== part.place) continue;
+    const earlier = executedBefore(steps).filter(({ database }) => database === part.place);
+    const read = part.kit.refusalOf(stop, earlier, partOf(before, part.label));
+    if (!read) return { part };
+    const refusal = await asked(part.query, read);
+    const row = await sampleOf(part, refusal);
+    return { part, refusal, ...(row !== undefined && { row }) };
+  }
+  return undefined;
+}
+
+/** SQLite deletes what refers to the rows of a table that is dropped, also where it is only dropped to take another form. */
+function withCause(loss: Loss, b0: Catalog, statements: readonly Statement[]): Loss {
+  if (loss.how !== "deleted" && loss.how !== "overwritten") return loss;
+  const name = lastName(loss.table).toLowerCase();
+  if (statements.some(({ sql }) => writtenBy(sql) === name)) return loss;
+  const parent = statements
+    .flatMap(({ sql }) => /^\s*drop\s+table\s+(?:if\s+exists\s+)?(\S+)/i.exec(sql)?.[1] ?? [])
+    .find((dropped) => childrenOf(dropped, b0).some((child) => child.toLowerCase() === name));
+  return parent === undefined ? loss : { ...loss, how: "cascaded", by: lastName(parent) };
 }
 
 const nameOf = ({ kind, name }: Difference): string => `${kind} ${name}`;
@@ -314,12 +409,15 @@ const sameFault = (a: RowFailure, b: RowFailure): boolean =>
   a.stop.raised.sql === b.stop.raised.sql &&
   a.stop.line === b.stop.line;
 
-/** What is in the tables now, also in those that took the place of one. */
-const holdingNow = (query: Query, { oids, before }: Rows): Promise<Holding> =>
-  readHolding(
-    query,
-    oids,
-    [...before.values()].map(({ name }) => lastName(name)),
+/** What is in the tables of each database now, also in those that took the place of one. */
+const holdingNow = (rows: Rows, statements: readonly Statement[]): Promise<Holding[]> =>
+  Promise.all(
+    rows.parts.map(({ kit, query, ids, before, place }) =>
+      kit.read(query, ids, {
+        before,
+        statements: statements.filter(({ database }) => database === place),
+      }),
+    ),
   );
 
 /** The refusal with its query, where that can be run here. */
@@ -335,7 +433,9 @@ async function asked(query: Query, refusal: Refusal): Promise<Refusal> {
 const LONGEST_ROW = 600;
 
 /** One of the rows that are refused. */
-async function sampleOf(query: Query, { kind, select, table, anyRow }: Refusal): Promise<string | undefined> {
+async function sampleOf({ query, kit }: Part, refusal: Refusal): Promise<string | undefined> {
+  const { kind, select, anyRow } = refusal;
+  const table = kind === "parent" ? refusal.columns[0] : refusal.table;
   const any = anyRow && table !== undefined ? `SELECT * FROM ${table}` : undefined;
   const whole =
     kind === "unique" || kind === "range"
@@ -343,26 +443,38 @@ async function sampleOf(query: Query, { kind, select, table, anyRow }: Refusal):
       : select
           ?.replace(/^SELECT .*? FROM /s, kind === "foreign-key" ? "SELECT child.* FROM " : "SELECT * FROM ")
           .replace(/ GROUP BY .*$/s, "");
-  const from = (whole ?? any)?.replace(/;$/, "");
+  const from = (anyRow ? any : (whole ?? any))?.replace(/;$/, "");
   if (from === undefined) return undefined;
-  const found = await query(`SELECT to_json(x)::text AS row FROM (${from} LIMIT 1) x`).catch(() => []);
-  const row = found[0]?.row;
-  return typeof row === "string" ? (row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row) : undefined;
+  const row = await kit.rowOf(query, from).catch(() => undefined);
+  return row !== undefined && row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row;
 }
 
-/** Takes the awkward rows out again and puts plain ones in; undefined where the database is not what it was. */
+/** Begins anew with plain rows in the place of awkward ones; undefined where the database is not what it was. */
 async function startAgain(lab: Laboratory, task: RowsTask, failed: Phase, rows: Rows): Promise<Rows | undefined> {
-  const query = queryOf(task);
+  if (task.untouched) {
+    const database = await task.scratch.clone(task.untouched, "rows_plain");
+    await task.scratch.drop(task.database);
+    task.database = database;
+    return putRows(task, "plain");
+  }
   const standing = failed.rows?.found.join() === [...task.applied].sort().join();
   if (!standing || failed.stop?.timedOut || compareCatalogs(task.b0, await lab.snapshot(task.database)).length > 0)
     return undefined;
-  try {
-    for (const { table } of [...rows.filling.filled].reverse())
-      await query(`DELETE FROM ${table} WHERE age(xmin) < age('${rows.transaction}'::xid)`);
-  } catch {
-    return undefined;
+  const parts: Part[] = [];
+  for (const part of rows.parts) {
+    if (part.source === "seed") {
+      parts.push(part);
+      continue;
+    }
+    try {
+      for (const { table } of [...part.filling.filled].reverse()) await part.kit.takeOut!(part.query, table, part.mark!);
+    } catch {
+      return undefined;
+    }
+    const plain = await makeUp(task, part, "plain");
+    if (plain) parts.push({ ...plain, mark: part.mark });
   }
-  return makeUp(task, rows.touched, rows.transaction, "plain");
+  return parts.length > 0 ? { ...rows, parts } : undefined;
 }
 
 /** Only what made-up rows can prove stays a failure; of the rest the report says that it was not checked. */

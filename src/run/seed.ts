@@ -3,11 +3,12 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Connection } from "../postgres/server.ts";
-import type { Scratch } from "../postgres/scratch.ts";
+import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import { projectEnvironment } from "../project/project-environment.ts";
 import { block, code, text, type Text } from "../text.ts";
 import type { Seed } from "./rows.ts";
+import { lineOf } from "./sql-pieces.ts";
 
 interface SeedOptions {
   /** Absolute root of the pull request's files. */
@@ -28,8 +29,8 @@ export const isSeedFile = (seed: string): boolean => /^\S+\.sql$/.test(seed);
 
 /** @param seed the setting: a file relative to the root, or a command */
 export function seedOf(seed: string, options: SeedOptions): Seed {
-  return async (database) => {
-    if (!isSeedFile(seed)) return runCommand(seed, database.connection, options);
+  if (!isSeedFile(seed)) return (database, others = []) => runCommand(seed, database.connection, others, options);
+  const fromFile = async (database: Database) => {
     const { root, before } = options;
     const sql = before ?? (await readFile(path.join(root, seed), "utf8").catch(() => undefined));
     if (sql === undefined) return text`${code(seed)} cannot be read`;
@@ -37,14 +38,14 @@ export function seedOf(seed: string, options: SeedOptions): Seed {
     try {
       // pg_dump brackets its output with these two commands of psql.
       await scratch.query(database, sql.replaceAll(/^\\(un)?restrict .*$/gm, ""));
-      await scratch.query(database, "DISCARD ALL");
+      if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
       return undefined;
     } catch (error) {
-      const { message, position } = error as { message: string; position?: string };
-      const line = position === undefined ? "" : `:${sql.slice(0, Number(position) - 1).split("\n").length}`;
-      return text`${code(`${seed}${line}`)}: ${message}`;
+      const line = lineOf(error as Error, sql);
+      return text`${code(line === undefined ? seed : `${seed}:${line}`)}: ${(error as Error).message}`;
     }
   };
+  return Object.assign(fromFile, { firstOnly: true as const });
 }
 
 const LONGEST_OUTPUT = 4000;
@@ -53,9 +54,18 @@ const LONGEST_OUTPUT = 4000;
 async function runCommand(
   command: string,
   connection: Connection,
-  { directory, interpreter, env, signal, settings }: SeedOptions,
+  others: readonly { label: string; database: Database }[],
+  { directory, interpreter, env, signal, settings, scratch }: SeedOptions,
 ): Promise<Text | undefined> {
   const { host, port, user, password, database } = connection;
+  const urlOf = ({ host, port, user, password, database }: Connection): string =>
+    scratch.dialect === "sqlite"
+      ? `sqlite:///${database}`
+      : `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  const named = others.map(({ label, database }) => [
+    `DATABASE_URL_${label.toUpperCase().replaceAll(/\W/g, "_")}`,
+    urlOf(database.connection),
+  ]);
   const folder = path.dirname(interpreter.command[0] ?? "");
   const child = spawn(command, {
     shell: true,
@@ -66,12 +76,15 @@ async function runCommand(
     env: {
       ...projectEnvironment(env),
       PATH: [...(path.isAbsolute(folder) ? [folder] : []), env.PATH ?? ""].join(path.delimiter),
-      DATABASE_URL: `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
-      PGHOST: host,
-      PGPORT: String(port),
-      PGUSER: user,
-      PGPASSWORD: password,
-      PGDATABASE: database,
+      DATABASE_URL: urlOf(connection),
+      ...Object.fromEntries(named),
+      ...(scratch.dialect === "postgresql" && {
+        PGHOST: host,
+        PGPORT: String(port),
+        PGUSER: user,
+        PGPASSWORD: password,
+        PGDATABASE: database,
+      }),
     },
   });
   let said = "";

@@ -8,8 +8,8 @@ export interface Several extends Scratch {
   /** The database for a place that env.py connects to, `db:5432/billing`; it is made when it is first asked for. */
   connectionFor(database: Database, place: string): Promise<Connection>;
   labelFor(database: Database, place: string): string;
-  /** All that stand behind a database, with the name that tells them apart: none for the first. */
-  parts(database: Database): { label: string; database: Database }[];
+  /** All that stand behind a database, with the name that tells them apart: none for the first; and the place that each stands for. */
+  parts(database: Database): { label: string; place?: string; database: Database }[];
 }
 
 /** @param make makes a further database, as empty as the first one was */
@@ -33,7 +33,7 @@ export function several(scratch: Scratch, make: (name: string) => Promise<Databa
     parts: (database) =>
       of(database).size === 0
         ? [{ label: "", database }]
-        : [...of(database)].map(([place, part], index) => ({ label: index === 0 ? "" : nameOf(place), database: part })),
+        : [...of(database)].map(([place, part], index) => ({ label: index === 0 ? "" : nameOf(place), place, database: part })),
     async clone(from, name) {
       const copy = await scratch.clone(from, name);
       for (const [place, part] of of(from))
@@ -41,8 +41,9 @@ export function several(scratch: Scratch, make: (name: string) => Promise<Databa
       return copy;
     },
     async drop(database) {
-      for (const part of [database, ...others(database)]) await scratch.drop(part);
+      const all = [database, ...others(database)];
       places.delete(database.name);
+      await Promise.all(all.map((part) => scratch.drop(part)));
     },
     whoBlocks: async (database) =>
       (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat(),
@@ -73,3 +74,7 @@ export function joined(catalogs: readonly { label: string; catalog: Catalog }[])
   }
   return whole;
 }
+
+/** What a joined catalog has of one database; the objects keep their names. */
+export const partOf = (catalog: Catalog, label: string): Catalog =>
+  new Map([...catalog].filter(([, { name }]) => (label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `))));

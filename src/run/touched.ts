@@ -53,11 +53,20 @@ function hiddenIn(catalog: Catalog): Hidden {
  *
  * @param steps what the revisions executed
  * @param differences what they did to the catalog
+ * @param fold makes names that are the same equal
  */
-export function touchedTables(before: Catalog, steps: readonly Step[], differences: readonly Difference[]): CatalogObject[] {
+export function touchedTables(
+  before: Catalog,
+  steps: readonly Pick<Step, "statements">[],
+  differences: readonly Difference[],
+  fold: (name: string) => string = (name) => name,
+): CatalogObject[] {
   const tables = [...before.values()].filter(({ kind }) => kind === "table");
   const byName = new Map<string, CatalogObject[]>();
-  for (const table of tables) byName.set(lastName(table.name), [...(byName.get(lastName(table.name)) ?? []), table]);
+  for (const table of tables) {
+    const name = fold(lastName(table.name));
+    byName.set(name, [...(byName.get(name) ?? []), table]);
+  }
   const touched = new Set<CatalogObject>();
   const hidden = hiddenIn(before);
   /** Adds what SQL names, and what that does in its turn; `seen`: names of which that is known. */
@@ -65,7 +74,7 @@ export function touchedTables(before: Catalog, steps: readonly Step[], differenc
     const named = new Set(words(sql));
     const writes = WRITING.some((verb) => named.has(verb));
     for (const word of named) {
-      for (const table of byName.get(word) ?? []) {
+      for (const table of byName.get(fold(word)) ?? []) {
         touched.add(table);
         for (const trigger of (writes && hidden.triggers.get(keyOf(table))) || []) followOnce(trigger, trigger, seen);
       }

@@ -40,7 +40,7 @@ interface Rows {
 }
 
 /** As people write it: quoted only where it would mean another one without. */
-const identifier = (name: string): string => (/^[A-Za-z_][\w$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+export const identifier = (name: string): string => (/^[A-Za-z_][\w$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
 const qualified = (...names: string[]): string => ["main", ...names.map(identifier)].join(".");
 
@@ -122,7 +122,7 @@ function tableProperties(table: string, sql: string, { columns, indexes, keys }:
 }
 
 /** Text in quotes of each kind, comments, or one character. */
-const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
+export const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
 
 /** The text with comments left out, white space folded, and identifiers without needless quotes. */
 const folded = (sql: string): string =>
@@ -154,7 +154,7 @@ function constraintsIn(sql: string): { names: string[]; checks: string[]; tail: 
 }
 
 /** From a parenthesis to the one that closes it. */
-function balanced(text: string, start: number): string {
+export function balanced(text: string, start: number): string {
   let depth = 0;
   for (const { 0: token, index } of text.slice(start).matchAll(TOKEN)) {
     if (token === "(") depth++;

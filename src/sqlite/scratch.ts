@@ -1,6 +1,6 @@
 /** Scratch databases of a project on SQLite: files in a folder of our own, read by a small Python process. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -13,8 +13,22 @@ import { parseSqliteCatalog, sqliteCatalogQuery } from "./catalog.ts";
 /** What SQLite may keep beside a database. */
 const BESIDE = ["", "-wal", "-shm", "-journal"];
 
+/** Files live in memory where that has this much room, else on disk: each revision commits, and waits for the disk there. */
+const MEMORY = { folder: "/dev/shm", bytes: 2 ** 30 };
+
+function hasRoom(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= MEMORY.bytes;
+  } catch {
+    return false;
+  }
+}
+
 type Row = Record<string, unknown>;
-type Answer = { rows?: Row[]; error?: string; version?: string };
+/** `line`: where several statements in one text failed. */
+type Answer = { rows?: Row[]; error?: string; line?: number; version?: string };
 
 interface Options {
   /** The project's interpreter and its own arguments. */
@@ -71,12 +85,12 @@ export async function openSqliteScratch({
       text`Python said: ${block(said.trim() || "(nothing)")}`,
     );
   };
-  const ask = async (request: { file: string; sql: string; parameters: readonly unknown[]; script: boolean }): Promise<Row[]> => {
+  const ask = async (request: { file: string; sql: string; parameters: readonly unknown[] }): Promise<Row[]> => {
     if (gone) throw refuse();
     const answer = next();
     child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { rows, error } = (await answer) ?? {};
-    if (error !== undefined) throw new Error(error);
+    const { rows, error, line } = (await answer) ?? {};
+    if (error !== undefined) throw Object.assign(new Error(error), { line });
     if (!rows) throw refuse();
     return rows;
   };
@@ -86,7 +100,7 @@ export async function openSqliteScratch({
     await ended;
     throw refuse();
   }
-  const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-sqlite-"));
+  const folder = await mkdtemp(path.join(hasRoom(MEMORY.folder) ? MEMORY.folder : tmpdir(), "alembic-gate-sqlite-"));
   let count = 0;
   const name = (wanted: string): Database => {
     const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
@@ -123,13 +137,10 @@ export async function openSqliteScratch({
       for (const end of BESIDE) await rm(fileOf(database) + end, { force: true });
     },
     async query<R extends Row = Row>(database: Database, sql: string, parameters: readonly unknown[] = []) {
-      const script = parameters.length === 0 && !/^\s*(?:select|with|pragma|insert)\b/i.test(sql);
-      return (await ask({ file: fileOf(database), sql, parameters, script })) as R[];
+      return (await ask({ file: fileOf(database), sql, parameters })) as R[];
     },
     readCatalog: async (database) =>
-      String(
-        Object.values((await ask({ file: fileOf(database), sql: sqliteCatalogQuery(), parameters: [], script: false }))[0]!)[0],
-      ),
+      String(Object.values((await ask({ file: fileOf(database), sql: sqliteCatalogQuery(), parameters: [] }))[0]!)[0]),
     catalogQuery: sqliteCatalogQuery,
     parseCatalog: parseSqliteCatalog,
     async tables(database, names) {
@@ -137,7 +148,6 @@ export async function openSqliteScratch({
         file: fileOf(database),
         sql: "SELECT name FROM sqlite_master WHERE type = 'table'",
         parameters: [],
-        script: false,
       });
       return rows.map((row) => ({ schema: "main", name: String(row.name) })).filter((table) => names.includes(table.name));
     },

@@ -132,3 +132,75 @@ Migrate(app, db)
   expect(outline(evidence.phases)).toEqual(new Set(["ok"]));
   expect(evidence.schema!.map(({ name }) => name)).toEqual(["[billing] public.payments"]);
 });
+
+describe("rows", () => {
+  const withName = (name: string): [string, string] => [
+    `op.create_table("${name}", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))`,
+    `op.drop_table("${name}")`,
+  ];
+  const same = { a: each({ users: withName("things"), orders: withName("things") }) };
+  const required: [string, string] = [
+    'op.alter_column("things", "name", nullable=False)',
+    'op.alter_column("things", "name", nullable=True)',
+  ];
+  const more: [string, string] = ['op.add_column("things", sa.Column("x", sa.Integer))', 'op.drop_column("things", "x")'];
+
+  test("are made up in each database, and what they show is told of the right one", async () => {
+    const head = { b: { down: "a", ...each({ users: more, orders: required }) } };
+    const { rows } = await runItinerary(project(same, head));
+    expect(rows!.filled).toEqual([
+      { table: "public.things", rows: 4 },
+      { table: "[orders] public.things", rows: 4 },
+    ]);
+    expect(rows!.failures).toMatchObject([
+      { database: "orders", refusal: { kind: "not-null", table: "things" }, passesOnPlain: true },
+    ]);
+    expect(new Set(rows!.phases.map(({ state }) => state))).toEqual(new Set(["ok"]));
+  });
+
+  test("are made up only where a database is touched", async () => {
+    const drops: [string, string] = ['op.drop_column("things", "name")', 'op.add_column("things", sa.Column("name", sa.Text))'];
+    const { rows } = await runItinerary(project(same, { b: { down: "a", ...each({ users: ["pass", "pass"], orders: drops }) } }));
+    expect(rows!.filled).toEqual([{ table: "[orders] public.things", rows: 8 }]);
+    expect(rows!.losses).toMatchObject([{ how: "dropped", table: "[orders] public.things", column: "name" }]);
+  });
+
+  test("of a seed that is a file are those of the first database", async () => {
+    const seed = () => Object.assign(async () => undefined, { firstOnly: true as const });
+    const { rows, notes } = await runItinerary({
+      ...project(same, { b: { down: "a", ...each({ users: more, orders: required }) } }),
+      seed,
+    });
+    expect(rows!.filled).toEqual([{ table: "[orders] public.things", rows: 4 }]);
+    expect(rows!.source).toBe("made-up");
+    expect(notes.map(({ what }) => what)).toContain("rows in public.things");
+  });
+
+  test("of a command are put wherever it likes", async () => {
+    const seed: NonNullable<Parameters<typeof runItinerary>[0]["seed"]> = (scratch) => async (_, others) => {
+      for (const { database } of others!) await scratch.query(database, "INSERT INTO things VALUES (1, NULL)");
+      return undefined;
+    };
+    const { rows } = await runItinerary({
+      ...project(same, { b: { down: "a", ...each({ users: ["pass", "pass"], orders: required }) } }),
+      seed,
+    });
+    expect(rows!.source).toBe("seed");
+    expect(rows!.failures).toMatchObject([{ rows: "seed", database: "orders" }]);
+  });
+
+  test("are made up in files of SQLite as well", async () => {
+    const ini = iniFor("users", "orders").replaceAll(/postgresql\S+\/(\w+)/g, "sqlite:///$1.db");
+    const batch: [string, string] = [
+      "exec(\"with op.batch_alter_table('things') as batch: batch.alter_column('name', nullable=False)\")",
+      "exec(\"with op.batch_alter_table('things') as batch: batch.alter_column('name', nullable=True)\")",
+    ];
+    const evidence = await runItinerary({
+      ...project(same, { b: { down: "a", ...each({ users: more, orders: batch }) } }, ini),
+      sqlite: true,
+    });
+    expect(outline(evidence.phases)).toEqual(new Set(["ok"]));
+    expect(evidence.rows!.filled.map(({ table }) => table)).toEqual(["main.things", "[orders.db] main.things"]);
+    expect(evidence.rows!.failures).toMatchObject([{ database: "orders.db", refusal: { kind: "not-null", table: "things" } }]);
+  });
+});
