@@ -438,14 +438,30 @@ const takesSql = (callee: Node): boolean =>
 /** Stands where a value is put into a text. */
 const MARK = "\u0000";
 
-/** SQL without comments, and with one space where there is white space. What stands in quotes is left alone. */
+/** Words that mean the same however they are written, and that name nothing unless they are quoted. */
+const KEYWORDS: ReadonlySet<string> = new Set(
+  (
+    "ADD ALL ALTER AND ANY AS ASC BEGIN BETWEEN BY CASCADE CASE CHECK COLUMN COMMIT CONSTRAINT CREATE CROSS DEFAULT DELETE DESC " +
+    "DISTINCT DO DROP ELSE END EXISTS FOREIGN FROM FULL GROUP HAVING IF ILIKE IN INDEX INNER INSERT INTO IS JOIN LEFT LIKE LIMIT NOT " +
+    "NULL ON OR ORDER OUTER PRIMARY REFERENCES RENAME RETURNING RIGHT SELECT SET TABLE THEN TO UNION UNIQUE UPDATE USING VALUES WHEN " +
+    "WHERE WITH"
+  ).split(" "),
+);
+
+/** SQL without comments, with one space where there is white space, and keywords in capitals. What stands in quotes is left alone. */
 export function plainSql(source: string): string {
   const pieces = source.matchAll(
-    /[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|[^]/g,
+    /[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|([A-Za-z_]\w*)|[^]/g,
   );
   let plain = "";
+  let open = false;
   for (const piece of pieces) {
-    if (piece[2] === undefined) plain += piece[0];
+    // A quote that nothing closes: nobody knows where the text in it ends.
+    open ||= piece[0] === "'" || piece[0] === '"';
+    const word = open ? undefined : piece[3]?.toUpperCase();
+    // Parameters have names, and a value that is put in may be the first part of one.
+    if (word !== undefined && KEYWORDS.has(word) && !/[:$@\w\u0000]$|%\($/.test(plain)) plain += word;
+    else if (piece[2] === undefined) plain += piece[0];
     else if (!plain.endsWith(" ")) plain += " ";
   }
   return plain.trim();

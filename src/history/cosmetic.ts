@@ -4,7 +4,7 @@
  *
  * Set aside: comments, formatting, docstrings and other statements without effect, how literals are written, redundant parentheses
  * and commas, annotations, the header, how and where names are imported, imports, functions and constants that nothing uses, the order
- * of definitions, what is printed or logged, and white space and comments in SQL.
+ * of definitions, what is printed or logged, constants that hold a literal, and white space, comments and the case of keywords in SQL.
  */
 import { positionsIn } from "../project/python-source.ts";
 import { parseModule, type Node } from "../project/python-syntax.ts";
@@ -44,17 +44,17 @@ export function compareBodies(before: Revision, after: Revision): Comparison {
       ([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name),
     ),
   );
-  const differing = (options: Partial<WritingOptions>) => {
+  const differing = (options: Partial<WritingOptions>, inlined = false) => {
     const all = { documented, qualified: true, settings: true, ...options };
-    const first = canonical(modules[0], lent, all);
-    const second = canonical(modules[1], importsOf(modules[1]), all);
+    const first = canonical(modules[0], lent, all, inlined);
+    const second = canonical(modules[1], importsOf(modules[1]), all, inlined);
     const names = [...new Set([...second.keys(), ...first.keys()])].filter(
       (name) => first.get(name)?.tokens.join("\n") !== second.get(name)?.tokens.join("\n"),
     );
     return { first, second, names };
   };
   const { first, second, names } = differing({});
-  if (names.length === 0) return { same: true };
+  if (names.length === 0 || differing({}, true).names.length === 0) return { same: true };
   const functions = [
     ...ENTRIES.slice(1).filter((name) => names.includes(name)),
     ...names.filter((name) => !ENTRIES.includes(name)),
@@ -85,10 +85,11 @@ function firstDifference(before: Form | undefined, after: Form): number | undefi
   return after.offsets[index === -1 ? after.offsets.length - 1 : index];
 }
 
-function canonical(module: Node, imports: ReadonlyMap<string, string>, options: WritingOptions): Forms {
+/** @param inlined literals stand in the place of the constants that hold them */
+function canonical(module: Node, imports: ReadonlyMap<string, string>, options: WritingOptions, inlined = false): Forms {
   const forms: Forms = new Map();
-  const statements = module.items as readonly Node[];
-  const definitions = statements.flatMap((statement) => {
+  const written = module.items as readonly Node[];
+  const definitions = written.flatMap((statement) => {
     const name = definedName(statement);
     return name === undefined ? [] : [name];
   });
@@ -101,6 +102,15 @@ function canonical(module: Node, imports: ReadonlyMap<string, string>, options: 
   /** A definition stands for itself where its name means nothing else in the file. */
   const alone = (name: string) =>
     definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
+
+  // A literal and the name of a constant that holds it are the same.
+  const constants = new Map<string, Node>();
+  for (const statement of hidden || !inlined ? [] : written) {
+    const name = definedName(statement);
+    const value = name !== undefined && alone(name) && !isHeader(statement) ? valueOf(statement) : undefined;
+    if (value && LITERALS.has(value.kind)) constants.set(name!, value);
+  }
+  const statements = constants.size === 0 ? written : written.map((statement) => withConstants(statement, constants));
 
   const rest: Node[] = [];
   const used = new Map<string, ReadonlySet<string>>();
@@ -121,6 +131,25 @@ function canonical(module: Node, imports: ReadonlyMap<string, string>, options: 
   for (const name of reached) for (const other of used.get(name) ?? []) reached.add(other);
   for (const name of forms.keys()) if (!reached.has(name) && !hidden) forms.delete(name);
   return forms;
+}
+
+const LITERALS = new Set(["String", "Bytes", "Number", "Constant"]);
+
+/** What an assignment gives to its name. */
+const valueOf = ({ kind, items }: Node): Node | null | undefined =>
+  kind === "Assign" ? items[1] : kind === "AnnAssign" ? items[2] : undefined;
+
+/** The tree with the values of constants in the place of their names, but where they are given. */
+function withConstants(node: Node, constants: ReadonlyMap<string, Node>): Node {
+  if (node.kind === "Name" && constants.has(node.text)) return { ...constants.get(node.text)!, start: node.start, end: node.end };
+  const isDefinition = (node.kind === "Assign" || node.kind === "AnnAssign") && node.items[0]?.kind === "Name";
+  let changed = false;
+  const items = node.items.map((item, index) => {
+    const other = item && !(isDefinition && index === 0) ? withConstants(item, constants) : item;
+    changed ||= other !== item;
+    return other;
+  });
+  return changed ? { ...node, items } : node;
 }
 
 /** Assigns nothing but what Alembic reads as the header. */

@@ -51,6 +51,11 @@ describe("the same", () => {
       'op.execute(f"UPDATE  {t}\\nSET a = {b}")',
       'op.execute(f"UPDATE {t} SET a = {b}")',
     ],
+    [
+      "keywords of SQL",
+      'c.execute(sa.text("SELECT a FROM t WHERE b = :b"))',
+      'c.execute(sa.text("select a from t where b = :b"))',
+    ],
     ["names of values", "rows = f()\nfor row in rows:\n    op.g(row, rows)", "all_ = f()\nfor one in all_:\n    op.g(one, all_)"],
     ["a connection that nothing uses", "op.f()", "bind = op.get_bind()\nop.f()"],
     ["what SQLAlchemy 2 wants: select()", "c.execute(sa.select([a.c.x, b]).where(d))", "c.execute(sa.select(a.c.x, b).where(d))"],
@@ -163,6 +168,14 @@ describe("not the same", () => {
     ["a return of something", "op.f()", "op.f()\nreturn 1"],
     ["an else that does something", "if a: op.f()", "if a: op.f()\nelse: op.g()"],
     ["indentation", "if a:\n    op.f()\n    op.g()", "if a:\n    op.f()\nop.g()"],
+    ["a word in a SQL literal", `op.execute("UPDATE t SET a = 'AND'")`, `op.execute("UPDATE t SET a = 'and'")`],
+    ["a word in quotes", "op.execute('UPDATE t SET \"SET\" = 1')", "op.execute('UPDATE t SET \"set\" = 1')"],
+    [
+      "the name of a parameter in SQL",
+      'c.execute(sa.text("DELETE FROM t WHERE a = :set"))',
+      'c.execute(sa.text("DELETE FROM t WHERE a = :SET"))',
+    ],
+    ["a name that a value begins", 'op.execute(f"DROP TABLE \\"{x}set\\"")', 'op.execute(f"DROP TABLE \\"{x}SET\\"")'],
     ["white space in a SQL literal", `op.execute("UPDATE t SET a = 'x  y'")`, `op.execute("UPDATE t SET a = 'x y'")`],
     [
       "white space in a function's body",
@@ -206,6 +219,17 @@ describe("not the same", () => {
   ])("only how long the session waits: %j", (before, after) => {
     expect(bodies(before, after)).toMatchObject({ same: false, settingsOnly: true });
     expect(bodies(before, `${after}\nop.execute("SET role = x")`)).toMatchObject({ same: false, settingsOnly: false });
+  });
+
+  test("a constant that is bound otherwise too, hidden by a parameter, or seen from outside", () => {
+    const source = (constants: string, use: string, more = "") => `${HEADER}${constants}${more}\ndef upgrade():\n    ${use}\n`;
+    const written = source("", 'op.f("a", 7)');
+    expect(compare(written, source('A = "a"\nB: int = 7\n', "op.f(A, B)"))).toEqual({ same: true });
+    expect(compare(written, source('A = "b"\nB: int = 7\n', "op.f(A, B)")).same).toBe(false);
+    expect(compare(written, source('A = "a"\nA = "b"\n', "op.f(A, 7)")).same).toBe(false);
+    expect(compare(written, source('A = "a"\n', "op.f(A, 7)", "def g():\n    global A\n    A = 1\n")).same).toBe(false);
+    expect(compare(written, source('A = "a"\n', "(lambda A: op.f(A, 7))(1)")).same).toBe(false);
+    expect(compare(written, source('A = "a"\n', 'globals()["A"] = 1; op.f(A, 7)')).same).toBe(false);
   });
 
   test("a name that is bound otherwise too is no import", () => {
@@ -269,6 +293,8 @@ test.each([
   ["e'a\\'  b'  c", "e'a\\'  b' c"],
   ["'a\\'  , 'b  c'", "'a\\' , 'b  c'"],
   ["a 'not closed  ", "a 'not closed"],
+  ["update t set x = :set, y = %(from)s", "UPDATE t SET x = :set, y = %(from)s"],
+  ["select\u0000from from updates", "SELECT\u0000from FROM updates"],
 ])("SQL %j without what means nothing is %j", (source, plain) => {
   expect(plainSql(source)).toBe(plain);
 });
