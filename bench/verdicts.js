@@ -101,10 +101,9 @@ async function renderAll(mutants) {
       root,
       baseRoot: async () => root,
       python: [makeEnvironment()],
-      x: [],
       env: process.env,
       signal: new AbortController().signal,
-      timeout: 120,
+      settings: { x: [], timeout: 120, allowHosts: [] },
     });
     for (const { key, id, mutant } of asked) mutant.edits.set(id, edits.get(key));
   } finally {
