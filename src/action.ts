@@ -8,6 +8,7 @@ import type { Report } from "./finding.ts";
 import { gate } from "./gate.ts";
 import { linksOf, readEvent } from "./github/event.ts";
 import { openPullRequests } from "./github/pulls.ts";
+import { labelsInQueue } from "./github/queue.ts";
 import { githubRun, type GitHubRun } from "./github/run.ts";
 import { recheck } from "./github/recheck.ts";
 import { sendToGitHub } from "./github/send.ts";
@@ -20,9 +21,9 @@ import { sendSummary } from "./report/summary.ts";
 import { terminal } from "./report/terminal.ts";
 import { markdown } from "./report/markdown.ts";
 import { layer, readInputs, type Given } from "./settings.ts";
-import type { Text } from "./text.ts";
+import { text, type Text } from "./text.ts";
 import { brokenReport } from "./verdict.ts";
-import { abortedBySignals, version } from "./world.ts";
+import { abortedBySignals, version, type Labels } from "./world.ts";
 
 const { env } = process;
 
@@ -75,9 +76,21 @@ async function main(): Promise<void> {
   const run = githubRun(env, event.payload, event.token);
   const pull = run?.pull;
   const others = run && pull && (() => openPullRequests(run, { base: pull.base, but: pull.number }, env));
-  const world = { cwd, env, event, signal, progress: () => {}, ...(others && { openPullRequests: others }) };
+  let asked: Promise<Labels> | undefined;
+  const labels = () => (asked ??= labelsInQueue(run, event.payload, env));
+  const world = {
+    cwd,
+    env,
+    event,
+    signal,
+    progress: () => {},
+    ...(others && { openPullRequests: others }),
+    ...(event.name === "merge_group" && { labels }),
+  };
   const { report, root } = await gate(given, world);
   await write(report, root);
+  const queued = await asked;
+  if (queued?.known === false) process.stdout.write(`${noticeCommand(text`Labels are unknown here: ${queued.reason}.`)}\n`);
   if (!run || signal.aborted) return;
   await send(report, root, given, run);
   const branch = /^refs\/heads\/(.+)$/.exec(event.ref ?? "")?.[1];

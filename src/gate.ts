@@ -159,15 +159,19 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   if (observed) facts.run = observed;
   askAlembic(facts);
   const proof = proofOf(environment, facts, rules);
-  const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
-  const settled = settle({
-    rules,
-    environment: environment.name,
-    facts,
-    settings,
-    ...(proof && { proof }),
-    ...(label !== undefined && { allowedBy: label }),
-  });
+  const settledWith = (labels: readonly string[]) => {
+    const allowedBy = labels.find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
+    const judged = { rules, environment: environment.name, facts, settings };
+    return settle({ ...judged, ...(proof && { proof }), ...(allowedBy !== undefined && { allowedBy }) });
+  };
+  let settled = settledWith(labelsOf(world.event));
+  const history = new Set(rules.flatMap(({ id, family }) => (family === "history" ? [id] : [])));
+  // Asked only where a label would change something.
+  const labels = settled.findings.some(({ rule, blocks }) => blocks && history.has(rule)) ? await world.labels?.() : undefined;
+  if (labels?.known) settled = settledWith(labels.value);
+  else if (labels) {
+    settled.notChecked.push({ what: `the label ${settings.allowLabel}`, reason: labels.reason });
+  }
   settled.notChecked.push(...neighbours.notChecked());
   return { report: reportOf(target, facts, settled), failures };
 }

@@ -6,6 +6,9 @@ import type { Text } from "./text.ts";
 /** Those that are looked at, and how many more there are; or the reason why nobody knows. */
 export type OpenPullRequests = { known: true; pulls: readonly OpenPullRequest[]; more: boolean } | { known: false; reason: Text };
 
+/** The names of labels; or the reason why nobody knows. */
+export type Labels = { known: true; value: readonly string[] } | { known: false; reason: Text };
+
 export interface World {
   /** Folder from which relative paths are meant; absolute. */
   cwd: string;
@@ -14,6 +17,8 @@ export interface World {
   event?: GitEvent;
   /** The other pull requests that are to be merged into the same branch, most recently touched first, where GitHub can be asked. */
   openPullRequests?: () => Promise<OpenPullRequests>;
+  /** The labels of a pull request whose event tells none, where GitHub can be asked. */
+  labels?: () => Promise<Labels>;
   /** What to compare with, where that is known beforehand. */
   base?: Base;
   /** Aborted by Ctrl-C and SIGTERM. */

@@ -266,6 +266,74 @@ describe.concurrent("other open pull requests", () => {
     }));
 });
 
+const queued = ({ base, merge }: Repository, pull = "pr-12"): GitHubEvent => {
+  const ref = `refs/heads/gh-readonly-queue/main/${pull}-${base}`;
+  const group = { base_ref: "refs/heads/main", base_sha: base, head_ref: ref, head_sha: merge };
+  const repository = { full_name: "octo/shop", default_branch: "main" };
+  return { name: "merge_group", sha: merge, ref, payload: { action: "checks_requested", merge_group: group, repository } };
+};
+
+describe.concurrent("labels in a merge queue", () => {
+  const EDITED = "edited-type";
+  const ASKED = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+  const event = (repository: Repository) => queued(repository);
+  const unknown = ({ report }: ActionRun) =>
+    report!.environments[0]!.notChecked.filter(({ what }) => what === "the label migration-history-allowed");
+
+  test("allow what those of a pull request's own event allow", () =>
+    withGitHub(async (github) => {
+      github.labels.set(12, ["other", "Migration-History-Allowed"]);
+      const result = await run(github, EDITED, { event });
+      expect(result).toMatchObject({ exitCode: 0, left: [], leaked: "", outputs: { verdict: "pass" } });
+      expect(result.summary).toContain("Migration-History-Allowed");
+      expect(github.calls.map(({ operation, url }) => [operation, url])).toEqual([[ASKED, "/repos/octo/shop/pulls/12"]]);
+      expect(unknown(result)).toEqual([]);
+    }));
+
+  test("others allow nothing", () =>
+    withGitHub(async (github) => {
+      github.labels.set(12, ["other"]);
+      const result = await run(github, EDITED, { event });
+      expect(result).toMatchObject({ exitCode: 1, left: [] });
+      expect(notices(result)).toEqual([]);
+      expect(unknown(result)).toEqual([]);
+    }));
+
+  test("nobody is asked where a label would change nothing", () =>
+    withGitHub(async (github) => {
+      expect(await run(github, GREEN, { event })).toMatchObject({ exitCode: 0 });
+      expect(await run(github, RED, { event })).toMatchObject({ exitCode: 1 });
+      expect(github.calls).toEqual([]);
+    }));
+
+  test.for(Object.entries({ ...ANSWERS, "nothing at all": { answer: "hang" as const, said: "GitHub did not answer" } }))(
+    "where GitHub says: %s",
+    ([, { answer, said }]) =>
+      withGitHub(async (github) => {
+        github.instead = () => answer;
+        const result = await run(github, EDITED, { event });
+        expect(result).toMatchObject({ exitCode: 1, left: [], outputs: { verdict: "fail" } });
+        expect(notices(result)).toEqual([expect.stringContaining(said)]);
+        expect(unknown(result)).toEqual([expect.objectContaining({ reason: expect.anything() })]);
+        expect(github.calls.length).toBeLessThanOrEqual(3);
+      }),
+  );
+
+  test("without a token, or where the branch names nobody, that is said", () =>
+    withGitHub(async (github) => {
+      const alone = await run(github, EDITED, { event, inputs: { token: "" } });
+      expect(alone).toMatchObject({ exitCode: 1, left: [] });
+      expect(notices(alone)).toEqual([expect.stringContaining("there is no token to ask GitHub with for those of #12")]);
+      expect(alone.summary).toContain("the label migration-history-allowed");
+      for (const pull of ["pr-x", "pr-12/../13", "pr-1234567890123456"]) {
+        const odd = await run(github, EDITED, { event: (repository) => queued(repository, pull) });
+        expect(odd).toMatchObject({ exitCode: 1, left: [] });
+        expect(notices(odd)).toEqual([expect.stringContaining("names no pull request")]);
+      }
+      expect(github.calls).toEqual([]);
+    }));
+});
+
 const push = ({ base, merge }: Repository): GitHubEvent => ({
   name: "push",
   sha: merge,

@@ -144,6 +144,8 @@ export interface FakeGitHub {
   annotations: object[][];
   /** Other open pull requests. */
   pulls: PullRequest[];
+  /** Labels of pull requests, by number. */
+  labels: Map<number, string[]>;
   calls: Call[];
   /** What did not fit GitHub's own description. */
   faults: string[];
@@ -186,6 +188,7 @@ async function fakeGitHub(): Promise<FakeGitHub> {
     reviewComments: [],
     annotations: [],
     pulls: [],
+    labels: new Map(),
     calls: [],
     faults: [],
     patches: new Map(),
@@ -314,6 +317,12 @@ async function fakeGitHub(): Promise<FakeGitHub> {
         return paged(
           [...fake.patches].map(([filename, patch]) => component("diff-entry", { filename, patch, status: "modified" })),
         );
+      case "get /pulls/{pull_number}": {
+        const number = Number(values.pull_number);
+        const labels = fake.labels.get(number);
+        if (labels) return { status: 200, data: queuedAnswer(number, labels) };
+        return { status: 404, data: { message: "Not Found" } };
+      }
       case "get /pulls":
         return paged(fake.pulls.filter((pull) => isAskedFor(pull, url.searchParams)).map(pullAnswer));
       case "patch /check-runs/{check_run_id}": {
@@ -360,6 +369,16 @@ const pullAnswer = ({ number, title = `Pull request ${number}`, head, base = "ma
     head: side(`branch-${number}`, head),
     base: side(base, "0".repeat(40)),
     ...(updated !== undefined && { updated_at: updated }),
+  });
+};
+
+/** One pull request as it is answered alone. */
+const queuedAnswer = (number: number, labels: readonly string[]) => {
+  const label = description.components.schemas!["pull-request"] as { properties: { labels: { items: Schema } } };
+  return component("pull-request", {
+    number,
+    state: "open",
+    labels: labels.map((name) => sample(label.properties.labels.items, { name })),
   });
 };
 
