@@ -96,7 +96,7 @@ const STOP_SECONDS = 15;
 /** How often a copy is tried while somebody writes. */
 const COPY_ATTEMPTS = 5;
 
-/** Above what systems give to connections, and below it what programs are known by. */
+/** Above those that systems give to connections by chance, and those that programs are known by. */
 const PORTS = { first: 61_000, last: 65_535 };
 
 /** All of 127.0.0.0/8 is this machine on Linux: there the servers of one family share a port, and each has an address of its own. */

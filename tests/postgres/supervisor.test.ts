@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +11,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
 import { connect } from "../../src/postgres/client.ts";
-import { boot, makeFolder, type Binaries } from "../../src/postgres/supervisor.ts";
+import { boot, choosePort, makeFolder, type Binaries } from "../../src/postgres/supervisor.ts";
 import { plain } from "../../src/text.ts";
 import { findBinaries, isInstalled } from "./binaries.ts";
 
@@ -175,6 +176,35 @@ describe("boot", () => {
     expect(isAlive(pid)).toBe(false);
     expect(existsSync(third.socket!)).toBe(false);
     await expect(first.another!("empty")).rejects.toThrow("has been stopped");
+  });
+
+  test.runIf(process.platform === "linux")("servers that come from one share its port, which can be chosen before", async () => {
+    const port = await choosePort();
+    const first = await boot(binaries, { port });
+    const others = await Promise.all([first.another!("empty"), first.another!("same")]);
+    expect([first, ...others].map((server) => server.port)).toEqual([port, port, port]);
+    expect(new Set([first, ...others].map(({ host }) => host)).size).toBe(3);
+    for (const { socket: _, ...server } of others) {
+      const client = connect(server);
+      expect(await client`select inet_server_addr()::text as host, inet_server_port() as port`).toEqual([
+        { host: `${server.host}/32`, port },
+      ]);
+      await client.end();
+    }
+    await first.stop();
+  });
+
+  test("a port that another program has is no trouble", async () => {
+    const listener = createServer().listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const { port } = listener.address() as AddressInfo;
+    const server = await boot(binaries, { port });
+    listener.close();
+    const { socket: _, ...byAddress } = server;
+    const client = connect(byAddress);
+    expect(await client`select 1 as alive`).toEqual([{ alive: 1 }]);
+    await client.end();
+    await server.stop();
   });
 
   test("an abort ends a running server, and the copies of it", async () => {
