@@ -4,6 +4,7 @@
  */
 import { code, text, type Text } from "../text.ts";
 import { quote } from "./client.ts";
+import { textsLike, textsOfLike } from "./patterns.ts";
 import { DEFAULT, NULL, postgresRows, type Row, type RowDialect } from "./row-dialect.ts";
 import type { Column, Query, Shapes, Table, Unique } from "./tables.ts";
 import type { Manner } from "./values.ts";
@@ -506,7 +507,12 @@ function candidates({ dialect, shapes, manner }: Site, column: Column, condition
   } else if (TEXTS.has(name)) {
     const longest = name === "name" ? 63 : column.modifier > 4 ? column.modifier - 4 : 2000;
     const lengths = numbers.flatMap((number) => (number > 0 && number <= 1000 ? [number, number + 1, number - 1] : []));
+    const patterns = [...whole.matchAll(/(!?~~?\*?)\s*\(*'((?:[^']|'')*)'/g)].flatMap(([, operator, string]) => {
+      const pattern = string!.replaceAll("''", "'");
+      return operator!.includes("~~") ? textsOfLike(pattern) : textsLike(pattern);
+    });
     extra.push(
+      ...patterns,
       ...strings,
       ...USUAL_TEXTS,
       ...lengths.flatMap((length) => ["a".repeat(length), "1".repeat(length), "A".repeat(length)]),
@@ -514,6 +520,7 @@ function candidates({ dialect, shapes, manner }: Site, column: Column, condition
     );
     return [
       ...new Set([
+        ...patterns.filter((text) => text.length <= longest),
         ...strings.filter((string) => string.length <= longest),
         ...made,
         ...extra.filter((value) => value.length <= longest),

@@ -37,6 +37,20 @@ describe("what a table asks of its rows", () => {
     expect(row).toEqual({ nulls: 1, long: 300, whole: 20, equal: 2, first: 1001 });
   });
 
+  test("texts that must match a pattern, and tables that may have one row only", async () => {
+    const { query, filling } = await filled(
+      `CREATE DOMAIN email AS text CHECK (VALUE ~ '^[^@ ]+@[^@ ]+[.][a-z]{2,}$');
+       CREATE TABLE t (code text NOT NULL CHECK (code ~ '^[A-Z]{3}-\\d+$'), slug varchar(30) NOT NULL CHECK (slug ~* '^x[a-z0-9]+(-[a-z0-9]+)*$'),
+         url text NOT NULL CHECK (url LIKE 's3://%'), mail email NOT NULL);
+       CREATE TABLE single (on_off boolean NOT NULL);
+       CREATE UNIQUE INDEX ON single ((true))`,
+      ["t", "single"],
+    );
+    expect(outline(filling)).toEqual({ t: 8, single: 1 });
+    const [{ different } = {}] = await query("SELECT count(DISTINCT code)::int AS different FROM t");
+    expect(different).toBeGreaterThan(1);
+  });
+
   test("plain rows have none of these", async () => {
     const { query, filling } = await filled(
       "CREATE TABLE t (id serial PRIMARY KEY, a text, b varchar(20) NOT NULL, c int)",
