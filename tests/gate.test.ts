@@ -95,6 +95,18 @@ test("folders of revisions that env.py sets are asked for, on both sides", async
   ]);
 });
 
+test("models are not compared where head is not reached, and the report says so", async () => {
+  const env = syncEnv().replace("target_metadata=None", "target_metadata=__import__('sqlalchemy').MetaData()");
+  const before = alembicFiles({ a: revision("a", table("ta")) }, env);
+  const added = { "migrations/versions/b.py": revision("b", { down: "a", upgrade: 'op.execute("SELECT 1/0")' }) };
+  const { report } = await run(await checkout(before, added), { base: "main" });
+  const [environment] = report.environments;
+  expect(environment!.findings).toMatchObject([{ rule: "upgrade-failed", blocks: true }]);
+  expect(environment!.notChecked.map(({ what, reason }) => `${what}: ${plain(reason)}`)).toContain(
+    "whether the models match the migrations: head was not reached",
+  );
+});
+
 test("hosts that are allowed are reached by the env.py that is asked for its folders, too", async () => {
   const env = syncEnv().replace(
     "def run_migrations_online():",

@@ -18,6 +18,7 @@ import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
 import type { Raised } from "./protocol.ts";
 import type { Program } from "./refused.ts";
+import { MODELS } from "./models.ts";
 import { travel, type Ports } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, projectEnvironment } from "./process.ts";
@@ -315,6 +316,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`,
       );
     }
+    if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === MODELS))
+      evidence.notes.push({ what: MODELS, reason: text`head was not reached` });
     if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
     const { connectsAtImport } = await loaded;
     if (connectsAtImport) {

@@ -7,6 +7,9 @@ import type { Evidence, Models } from "./evidence.ts";
 import type { Laboratory } from "./laboratory.ts";
 import type { ModelDifference } from "./protocol.ts";
 
+/** How notes call what is found out here. */
+export const MODELS = "whether the models match the migrations";
+
 interface Watched {
   /** Has the pull request's files loaded. */
   lab: Laboratory;
@@ -62,7 +65,7 @@ export async function watchModels({ lab, main, schema, changed, everythingIsNew,
     },
     async settle(evidence, again) {
       const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
-      if (why) evidence.notes.push({ what: "whether the models match the migrations", reason: why });
+      if (why) evidence.notes.push({ what: MODELS, reason: why });
       if (!head || why) return;
       if (needed && !base) {
         const database = await again();
