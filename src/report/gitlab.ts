@@ -69,5 +69,5 @@ const issue = (
   check_name: rule,
   fingerprint,
   severity,
-  location: { path: visible(file), lines: { begin: line ?? 1, ...(endLine !== undefined && { end: endLine }) } },
+  location: { path: visible(file) || ".", lines: { begin: line ?? 1, ...(endLine !== undefined && { end: endLine }) } },
 });

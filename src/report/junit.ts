@@ -12,16 +12,15 @@ const BODY = 4_000;
 interface Case {
   name: string;
   seconds?: number;
-  file?: string;
-  line?: number;
-  outcome?: { tag: "failure" | "error" | "skipped"; message: string; body?: string };
+  outcome?: { tag: "failure" | "error" | "skipped"; message: string; type?: string; body?: string };
   /** What a case that passes has to say. */
   output?: string;
 }
 
 /**
  * The report as XML. Only what blocks is a failure, and only what keeps the gate from judging is an error: a suite is red when the
- * gate is. What is ignored, was there before, or was not run is skipped, with the reason.
+ * gate is. What is ignored, was there before, or was not run is skipped, with the reason. There are no elements and attributes but
+ * those that the schemas of Jenkins and of Surefire share: places stand in names and texts.
  */
 export function junit(report: Report): string {
   const suites = report.environments.map((environment) => ({
@@ -30,8 +29,9 @@ export function junit(report: Report): string {
     cases: environmentCases(environment),
   }));
   const broken = report.failures.map(({ message, help, file, line }): Case => {
-    const outcome = { tag: "error", message: oneLine(plain(message)), body: bare(help) } as const;
-    return { name: "the gate ran", ...(file !== undefined && { file }), ...(line !== undefined && { line }), outcome };
+    const place = file === undefined ? "" : `\n\n${oneLine(file)}${line === undefined ? "" : `:${line}`}`;
+    const outcome = { tag: "error", type: "alembic-gate", message: plain(message), body: `${bare(help)}${place}` } as const;
+    return { name: "the gate ran", outcome };
   });
   if (broken.length > 0 || suites.length === 0)
     suites.push({
@@ -40,7 +40,7 @@ export function junit(report: Report): string {
       cases: broken.length > 0 ? broken : [{ name: "the gate ran", output: bare(report.headline) }],
     });
   const all = suites.flatMap(({ cases }) => cases);
-  const totals = counts(all, report.timings.total === undefined ? undefined : report.timings.total / 1000);
+  const { skipped: _, ...totals } = counts(all, report.timings.total === undefined ? undefined : report.timings.total / 1000);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element("testsuites", { name: "alembic-gate", ...totals }, suites.map(suite))}\n`;
 }
 
@@ -67,19 +67,17 @@ function phaseCase({ title, seconds, outcome, reason, compared }: PhaseReport): 
 }
 
 function findingCase(finding: Finding, skipped?: string): Case {
-  const { rule, message, severity, blocks, evidence, help, file, line } = finding;
+  const { rule, message, severity, blocks, evidence, help } = finding;
   const place = placeOf(finding);
   const body = [bare(message), evidence ? bare(evidence) : "", bare(help), place ?? ""].filter(Boolean).join("\n\n");
   const outcome: Case["outcome"] =
     skipped === undefined
       ? blocks
-        ? { tag: "failure", message: `${severity}: ${plain(message)}`, body }
+        ? { tag: "failure", type: rule, message: `${severity}: ${plain(message)}`, body }
         : undefined
       : { tag: "skipped", message: skipped };
   return {
     name: `${rule}: ${place ?? finding.object?.name ?? finding.revision ?? finding.environment}`,
-    ...(file !== undefined && { file }),
-    ...(line !== undefined && { line }),
     ...(outcome ? { outcome } : { output: `${severity}\n\n${body}` }),
   };
 }
@@ -102,21 +100,20 @@ const suite = ({ name, seconds, cases }: { name: string; seconds: number; cases:
     cases.map((one) => written(one, name)),
   );
 
-function written({ name, seconds, file, line, outcome, output }: Case, environment: string): string {
+function written({ name, seconds, outcome, output }: Case, environment: string): string {
   const inner = [
     ...(outcome
-      ? [element(outcome.tag, { message: outcome.message }, outcome.body === undefined ? [] : [body(outcome.body)])]
+      ? [
+          element(
+            outcome.tag,
+            { ...(outcome.type !== undefined && { type: outcome.type }), message: outcome.message },
+            outcome.body === undefined ? [] : [body(outcome.body)],
+          ),
+        ]
       : []),
     ...(output === undefined ? [] : [element("system-out", {}, [body(output)])]),
   ];
-  const attributes = {
-    classname: environment,
-    name,
-    time: (seconds ?? 0).toFixed(3),
-    ...(file !== undefined && { file }),
-    ...(line !== undefined && { line: String(line) }),
-  };
-  return element("testcase", attributes, inner);
+  return element("testcase", { classname: environment, name, time: (seconds ?? 0).toFixed(3) }, inner);
 }
 
 const body = (value: string): string => xmlText(shorten(value, BODY, "\n… (cut here: the JSON report has more)"));

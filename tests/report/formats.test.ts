@@ -191,10 +191,14 @@ describe("GitLab's code quality", () => {
   test("each issue has all that GitLab needs, and no fingerprint twice", () => {
     for (const report of [...Object.values(samples), ...manyHostile.map(withText)]) {
       const issues = issuesOf(report);
-      for (const { description, check_name, fingerprint, severity, location } of issues) {
-        expect([typeof description, typeof check_name, typeof fingerprint]).toEqual(["string", "string", "string"]);
+      for (const issue of issues) {
+        // GitLab documents these fields and needs all of them; of an issue that lacks one it shows nothing.
+        expect(Object.keys(issue).sort()).toEqual(["check_name", "description", "fingerprint", "location", "severity"]);
+        const { description, check_name, fingerprint, severity, location } = issue;
+        for (const text of [description, check_name, fingerprint]) expect(text).toMatch(/\S/);
         expect(["info", "minor", "major", "critical", "blocker"]).toContain(severity);
-        expect(location.lines.begin).toBeGreaterThan(0);
+        expect(location.path).not.toBe("");
+        expect(Number.isSafeInteger(location.lines.begin) && location.lines.begin > 0).toBe(true);
       }
       expect(new Set(issues.map(({ fingerprint }) => fingerprint)).size).toBe(issues.length);
     }
@@ -245,12 +249,92 @@ print(json.dumps(out))`;
       "multiple-heads",
       "leftover-after-downgrade",
     ]);
-    expect(attributes).toMatchObject({ tests: "16", failures: "3", errors: "0", skipped: "6" });
-    expect(suites).toMatchObject([{ name: "backend/alembic.ini", tests: "16", failures: "3" }]);
+    expect(attributes).toMatchObject({ tests: "16", failures: "3", errors: "0" });
+    expect(suites).toMatchObject([{ name: "backend/alembic.ini", tests: "16", failures: "3", skipped: "6" }]);
     const skipped = cases.filter(([, , tags]) => tags.includes("skipped")).map(([, , , messages]) => messages[0]);
     expect(skipped).toContain("ignored: invoices must be kept by law");
     expect(skipped).toContain("on the base branch already, no reason to block");
   });
+  /** What the schemas of Jenkins (its xUnit plugin's) and of Maven's Surefire both take: they refuse whatever they do not know. */
+  const SCHEMA: Record<string, { children: string[]; required: string[]; optional: string[] }> = {
+    testsuites: { children: ["testsuite"], required: [], optional: ["name", "time", "tests", "failures", "errors"] },
+    testsuite: { children: ["testcase"], required: ["name", "tests", "failures", "errors", "skipped", "time"], optional: [] },
+    testcase: {
+      children: ["failure", "error", "skipped", "system-out"],
+      required: ["name", "classname", "time"],
+      optional: [],
+    },
+    failure: { children: [], required: ["type"], optional: ["message"] },
+    error: { children: [], required: ["type"], optional: ["message"] },
+    skipped: { children: [], required: [], optional: ["message"] },
+    "system-out": { children: [], required: [], optional: [] },
+  };
+  const TEXTS = new Set(["failure", "error", "skipped", "system-out"]);
+  interface Element {
+    tag: string;
+    attributes: Record<string, string>;
+    text: string;
+    children: Element[];
+  }
+  const walker = `
+import json, sys, xml.etree.ElementTree as e
+def walk(x): return {"tag": x.tag, "attributes": dict(x.attrib), "text": (x.text or "") + "".join(c.tail or "" for c in x), "children": [walk(c) for c in x]}
+print(json.dumps([walk(e.fromstring(text.encode())) for text in json.load(sys.stdin)]))`;
+  const trees = (texts: string[]) =>
+    JSON.parse(
+      execFileSync(path.join(root, ".venvs/default/bin/python"), ["-c", walker], {
+        input: JSON.stringify(texts),
+        encoding: "utf8",
+        maxBuffer: 1 << 29,
+      }),
+    ) as Element[];
+  /** What the schemas would refuse. */
+  const refused = ({ tag, attributes, text, children }: Element, allowed: string[]): string[] => {
+    const schema = SCHEMA[tag];
+    if (!schema || !allowed.includes(tag)) return [`<${tag}> in the place of ${allowed.join(", ")}`];
+    const names = Object.keys(attributes);
+    const outcomes = children.filter((child) => child.tag !== "system-out");
+    return [
+      ...schema.required.filter((name) => !names.includes(name)).map((name) => `<${tag}> lacks ${name}`),
+      ...names.filter((name) => ![...schema.required, ...schema.optional].includes(name)).map((name) => `<${tag} ${name}>`),
+      ...["tests", "failures", "errors", "skipped"].flatMap((name) => (/^\d+$/.test(attributes[name] ?? "0") ? [] : [name])),
+      ...(/^\d{1,6}\.\d{3}$/.test(attributes.time ?? "0.000") ? [] : [`time ${attributes.time}`]),
+      ...(TEXTS.has(tag) || text.trim() === "" ? [] : [`text in <${tag}>`]),
+      ...(tag === "testcase" && (outcomes.length > 1 || children.length > 2) ? ["two outcomes of a case"] : []),
+      ...children.flatMap((child) => refused(child, schema.children)),
+    ];
+  };
+  /** Characters that XML 1.0 does not have, not even escaped: control characters, halves of pairs, the two that are none. */
+  const ILLEGAL = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd]/;
+  const illegal = (text: string) =>
+    ILLEGAL.test(text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, "")) ||
+    /&#(?!(?:9|10|13|x9|xA|xD|3[2-9]|[4-9]\d|\d{3,});)/i.test(text);
+  const many = (count: number): Report => {
+    const [environment] = red.environments;
+    const findings = Array.from({ length: count }, (_, index) => ({
+      ...environment!.findings[index % environment!.findings.length]!,
+    }));
+    return { ...red, environments: [{ ...environment!, findings }] };
+  };
+
+  test("is what the schemas of others take: all samples, hostile texts, 5,000 findings", () => {
+    const control = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)).join("x");
+    const odd = [control, "\ud800", "a\udc00b", "\ufffe\uffff", "\u0085\u009f", "]]>", "&#0;", "&#x1;", "<!--"];
+    const reports = [...Object.values(samples), ...[...odd, ...manyHostile, ...longHostile].map(withText), many(5000)];
+    const texts = reports.map((report) => written("junit", report));
+    for (const text of texts) expect(illegal(text)).toBe(false);
+    const roots = trees(texts);
+    expect(roots.flatMap((element) => refused(element, ["testsuites"]))).toEqual([]);
+    const sums = roots.map(({ attributes, children }) =>
+      ["tests", "failures", "errors"].map((name) => [
+        Number(attributes[name]),
+        children.reduce((sum, child) => sum + Number(child.attributes[name]), 0),
+      ]),
+    );
+    for (const [total, sum] of sums.flat()) expect(total).toBe(sum);
+    expect(Number(roots.at(-1)!.attributes.tests)).toBeGreaterThan(5000);
+  });
+
   test("is red exactly when the gate is", () => {
     const reports = Object.values(samples);
     const bad = read(reports).map(([[, { failures, errors }]]) => Number(failures) + Number(errors) > 0);
