@@ -114,7 +114,10 @@ function readClass(pattern: string, start: number): Read | undefined {
   }
   const end = start + whole[0].length;
   if (whole[1] === "") return characters === "" ? undefined : { part: oneOf(characters), end };
-  const others = (LETTERS + DIGITS).split("").filter((one) => !characters.includes(one)).join("");
+  const others = (LETTERS + DIGITS)
+    .split("")
+    .filter((one) => !characters.includes(one))
+    .join("");
   return others === "" ? undefined : { part: oneOf(others), end };
 }
 

@@ -162,10 +162,13 @@ function helpFor({ refusal, database }: RowFailure, sqlite: boolean): Text {
     : text`Ask ${production} whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
 }
 
-function rowText({ row, rows, passesOnPlain }: RowFailure): Text {
+function rowText({ row, rows, passesOnPlain, left }: RowFailure): Text {
   const whose = rows === "seed" ? text`The rows are the project's own.` : text`The rows were made up.`;
   const then = passesOnPlain ? text` On rows without NULLs and without equal values it ran through.` : text``;
-  return row === undefined ? text`${whose}${then}` : text`It met ${block(row, "json")}${whose}${then}`;
+  const still = left
+    ? text` SQLite has not rolled back all of it: ${listOf(left)} ${left.length > 1 ? "stay" : "stays"}, and must be dropped before the next try.`
+    : text``;
+  return row === undefined ? text`${whose}${then}${still}` : text`It met ${block(row, "json")}${whose}${then}${still}`;
 }
 
 /** What upgrade() does only where there are rows, or only where there are none. */

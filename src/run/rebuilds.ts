@@ -23,6 +23,12 @@ const CAST = new RegExp(
 /** A name for comparing: SQLite takes capitals for small letters. */
 const key = (name: string): string => lastName(name).toLowerCase();
 
+/** The table that a statement makes, as `key` has it. */
+export const createdBy = (sql: string): string | undefined => {
+  const name = CREATE.exec(sql)?.[1];
+  return name === undefined ? undefined : key(name);
+};
+
 /** `INSERT INTO target (…) SELECT … FROM source`, with the plain column of the source that each column of the target gets, if it is one. */
 export interface Copy {
   target: string;

@@ -17,6 +17,7 @@ import { firstErrorOf } from "./first-error.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import type { Refusal } from "./refusals.ts";
+import { createdBy } from "./rebuilds.ts";
 import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
 import { lossesOf, type Holding, type Loss } from "./row-values.ts";
 import { partOf } from "./several.ts";
@@ -36,6 +37,8 @@ export interface RowFailure {
   database?: string;
   /** A row that broke it, as JSON. */
   row?: string;
+  /** Tables that the revision made, and that stay all the same: SQLite rolls little back. */
+  left?: string[];
   /** It ran through on rows without NULLs and without equal values. */
   passesOnPlain?: true;
 }
@@ -310,6 +313,10 @@ async function travelWithRows(
     if (found?.part.label) failure.database = found.part.label;
     if (found?.refusal) failure.refusal = found.refusal;
     if (found?.row !== undefined) failure.row = found.row;
+    if (task.untouched) {
+      const left = leftBy(steps, compareCatalogs(before, await lab.snapshot(rows.database)));
+      if (left.length > 0) failure.left = left;
+    }
     if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
     return failure;
   };
@@ -357,6 +364,16 @@ async function travelWithRows(
   );
   return settled({ ...evidence(), losses, schema }, notes);
 }
+
+/** Tables that the step which did not end has made. */
+const leftBy = (steps: readonly Step[], differences: readonly Difference[]): string[] => {
+  const made = steps
+    .filter(({ ended }) => !ended)
+    .flatMap(({ statements }) => statements.flatMap(({ sql }) => createdBy(sql) ?? []));
+  return differences.flatMap(({ change, kind, name }) =>
+    change === "added" && kind === "table" && made.includes(lastName(name).toLowerCase()) ? [lastName(name)] : [],
+  );
+};
 
 /**
  * Which database refused a statement, why, and one of the rows.

@@ -82,7 +82,8 @@ export function parseSqliteCatalog(json: string): Catalog {
           ...(collation === "BINARY" ? [] : [collation]),
         ].join(" "),
       ),
-      ...(expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON") }),
+      // ASC is what every column has that says nothing: Alembic leaves it out where it makes an index again.
+      ...(expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON").replaceAll(/ ASC(?=[,)])/gi, "") }),
     };
     add("index", qualified(name), properties, tables.get(table));
   }

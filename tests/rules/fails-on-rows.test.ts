@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import rule from "../../src/rules/fails-on-rows.ts";
 import type { Evidence } from "../../src/run/evidence.ts";
 import type { Refusal, RowFailure, RowsEvidence } from "../../src/run/rows.ts";
+import { plain } from "../../src/text.ts";
 import { added, chainOf, evidence, fileOf, said, stop, toPaste } from "../support/evidence.ts";
 
 const graph = chainOf(["a"], ["b"]);
@@ -44,6 +45,31 @@ test("what fails on any row is an error, what fails on ours a warning with the S
   expect(maybe!.severity).toBe("warning");
   expect(said(maybe!)).toBe("upgrade() of b fails where c of t is NULL in some row: no");
   expect(toPaste(maybe!)[0]).toBe(select);
+});
+
+test("of several databases the finding names the one that is meant", () => {
+  const select = "SELECT count(*) FROM t WHERE c IS NULL;";
+  const [draft] = judge({ failures: [failure({ database: "billing", refusal: refusal({ select }) })] });
+  expect(draft!.object).toEqual({ kind: "not-null", name: "[billing] t c" });
+  expect(said(draft!)).toBe("upgrade() of b fails where c of [billing] t is NULL in some row: no");
+  expect(plain(draft!.help)).toContain("Ask production's billing whether it has such rows");
+  expect(toPaste(draft!)[0]).toBe(select);
+});
+
+test("what only SQLite refuses", () => {
+  const [parent, byDefault, left] = judge({
+    failures: [
+      failure({ refusal: refusal({ kind: "parent", columns: ["u", "v"], anyRow: true }) }),
+      failure({ refusal: refusal({ kind: "default", anyRow: true }) }),
+      failure({ refusal: refusal({}), left: ["_alembic_tmp_t"] }),
+    ],
+  });
+  expect(parent).toMatchObject({ severity: "error", object: { kind: "parent", name: "t" } });
+  expect(said(parent!)).toBe("upgrade() of b fails as soon as u and v have a row that refers to t, which it drops: no");
+  expect(toPaste(parent!)[0]).toContain("PRAGMA foreign_keys = OFF");
+  expect(said(byDefault!)).toBe("upgrade() of b fails as soon as t has a row: no");
+  expect(toPaste(byDefault!)[0]).toContain('recreate="always"');
+  expect(plain(left!.evidence!)).toContain("_alembic_tmp_t stays, and must be dropped before the next try.");
 });
 
 test("a seed is believed", () => {

@@ -37,6 +37,19 @@ test("a conversion is shown where the type is changed, with a value", () => {
   expect(said(draft!)).toContain("2 of 3 values, such as 1.5, in whose place there is 2 then.");
 });
 
+test("what SQLite deletes since it refers to a table that is copied is an error, where that table is dropped", () => {
+  const copying = phase("rows-upgrade", { planned: ["b"], steps: [up("b", 12, 'DROP TABLE "Notes"')] });
+  const run = evidence([], {
+    rows: { ...rows, phases: [copying, phases[1]!], losses: [loss({ how: "cascaded", by: "notes" })] },
+  });
+  const [draft] = losesData.judge({ graph, run } as never);
+  expect(draft).toMatchObject({ severity: "error", revision: "b", file: fileOf("b"), line: 12, object: { name: "public.t" } });
+  expect(said(draft!)).toBe(
+    "upgrade() of b drops notes while foreign keys are enforced, so SQLite deletes the rows of public.t that refer to it: 2 of 3 rows.",
+  );
+  expect(dropsData.judge({ graph, run } as never)).toEqual([]);
+});
+
 test("where all keys are others, it is said that no row has the value", () => {
   const [draft] = judge(losesData, [loss({ how: "converted", column: "n", example: { before: "1001" } })]);
   expect(said(draft!)).toContain("2 of 3 values, such as 1001, which no row has then.");

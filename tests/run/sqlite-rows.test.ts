@@ -153,6 +153,10 @@ describe("what some rows refuse", () => {
       { rows: "varied", passesOnPlain: true, refusal: { table: "notes", ddl: true, anyRow: false, ...refusal } },
     ]);
     expect(JSON.parse(evidence.rows!.failures[0]!.row!)).toMatchObject(row);
+    const copies = /batch|CREATE TABLE/.test(upgrade);
+    expect(evidence.rows!.failures[0]!.left).toEqual(
+      copies ? [upgrade.includes("batch") ? "_alembic_tmp_notes" : "new"] : undefined,
+    );
     expect(phases(evidence)![0]).toBe("rows-upgrade ok");
   });
 

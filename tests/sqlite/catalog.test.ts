@@ -18,6 +18,7 @@ const snapshot = async (database: Database) =>
 const START = `CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(50) NOT NULL, note TEXT DEFAULT 'x');
 CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users(id));
 CREATE INDEX ix_note ON users (note);
+CREATE INDEX ix_some ON orders (id ASC) WHERE id > 5;
 CREATE VIEW v AS SELECT email FROM users;`;
 
 /** The table again, as batch operations make it, with other columns and constraints. */
@@ -62,6 +63,11 @@ test.each<[sql: string, differences: string[]]>([
   ],
   [again(`${SAME}, twice INT GENERATED ALWAYS AS (id * 2)`), ["added column main.users.twice"]],
   ["INSERT INTO users (email) VALUES ('a')", []],
+  ['DROP INDEX ix_some; CREATE INDEX ix_some ON "orders" ("id") WHERE id > 5', []],
+  [
+    "DROP INDEX ix_some; CREATE INDEX ix_some ON orders (id DESC) WHERE id > 5",
+    ["changed index main.ix_some columns, definition"],
+  ],
 ])("%s", async (sql, expected) => {
   const before = await scratch.create("before");
   await scratch.query(before, START);

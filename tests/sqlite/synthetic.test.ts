@@ -1,4 +1,5 @@
 /** Made-up rows in real SQLite files. */
+import fc from "fast-check";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import type { Scratch } from "../../src/postgres/scratch.ts";
 import { fill, type Filling, type Manner } from "../../src/postgres/synthetic.ts";
@@ -105,6 +106,66 @@ describe("what a table asks of its rows", () => {
     const { filling } = await filled("CREATE VIRTUAL TABLE v USING fts5 (body)", ["v"]);
     expect(outline(filling)).toEqual({ v: "it is no table" });
   });
+});
+
+const column = fc.record({
+  type: fc.constantFrom(
+    ..."INTEGER BIGINT TEXT VARCHAR(3) CHAR(32) NUMERIC(5,2) REAL DATE DATETIME TIME BOOLEAN JSON BLOB STUFF".split(" "),
+    "",
+  ),
+  notNull: fc.boolean(),
+  unique: fc.boolean(),
+  check: fc.constantFrom(
+    "",
+    "",
+    "CHECK (length(#) > 0)",
+    "CHECK (# IS NULL OR # <> 'x')",
+    "CHECK (typeof(#) <> 'blob' OR length(#) > 1)",
+  ),
+});
+const table = fc.record({
+  key: fc.constantFrom(
+    "INTEGER PRIMARY KEY",
+    "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "TEXT PRIMARY KEY NOT NULL",
+    "BIGINT PRIMARY KEY",
+  ),
+  columns: fc.array(column, { maxLength: 4 }),
+  parents: fc.array(fc.record({ index: fc.nat({ max: 3 }), notNull: fc.boolean() }), { maxLength: 2 }),
+});
+
+test("any tables are filled, whatever refers to whatever", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(table, { minLength: 1, maxLength: 4 }),
+      fc.constantFrom<Manner>("varied", "plain"),
+      async (tables, manner) => {
+        const statements = tables.map(({ key, columns, parents }, index) => {
+          const own = columns.map(({ type, notNull, unique, check }, number) =>
+            // Of two truth values there are only two rows.
+            [
+              `c${number} ${type}`,
+              notNull && "NOT NULL",
+              unique && type !== "BOOLEAN" && "UNIQUE",
+              check.replaceAll("#", `c${number}`),
+            ]
+              .filter(Boolean)
+              .join(" "),
+          );
+          const references = parents.map(({ index: wanted, notNull }, number) => {
+            const parent = Math.min(wanted, index);
+            return `p${number} ${tables[parent]!.key.split(" ")[0]}${notNull && parent !== index ? " NOT NULL" : ""} REFERENCES t${parent}`;
+          });
+          return `CREATE TABLE t${index} (id ${[key, ...own, ...references].join(", ")});`;
+        });
+        const names = tables.map((_, index) => `t${index}`);
+        const { filling } = await filled(statements.join("\n"), names, manner);
+        expect(filling.unfilled.map(({ table, reason }) => `${table}: ${plain(reason)}`)).toEqual([]);
+        expect(filling.filled.map(({ rows }) => rows > 0)).toEqual(names.map(() => true));
+      },
+    ),
+    { numRuns: 100 },
+  );
 });
 
 test.for([
