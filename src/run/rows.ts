@@ -367,11 +367,10 @@ async function travelWithRows(
 
 /** Tables that the step which did not end has made. */
 const leftBy = (steps: readonly Step[], differences: readonly Difference[]): string[] => {
-  const made = steps
-    .filter(({ ended }) => !ended)
-    .flatMap(({ statements }) => statements.flatMap(({ sql }) => createdBy(sql) ?? []));
+  const open = steps.filter(({ ended }) => !ended).flatMap(({ statements }) => statements);
+  const made = new Set(open.flatMap(({ sql }) => createdBy(sql) ?? []));
   return differences.flatMap(({ change, kind, name }) =>
-    change === "added" && kind === "table" && made.includes(lastName(name).toLowerCase()) ? [lastName(name)] : [],
+    change === "added" && kind === "table" && made.has(lastName(name).toLowerCase()) ? [lastName(name)] : [],
   );
 };
 
