@@ -323,7 +323,11 @@ function driverOf(
   };
 
   const loaded = original?.loaded ?? loadProject();
-  loaded.catch(() => {});
+  let isLoaded = false;
+  loaded.then(
+    () => (isLoaded = true),
+    () => {},
+  );
 
   const query = async (sql: string): Promise<string | null> => {
     const rows = next("rows");
@@ -505,7 +509,8 @@ function driverOf(
   };
 
   const stop = async () => {
-    if (!gone && !running) {
+    // What is still loading would not listen.
+    if (!gone && !running && isLoaded) {
       python.send({ type: "bye" });
       await Promise.race([python.ended, sleep(grace.leaving, undefined, { ref: false })]);
     }

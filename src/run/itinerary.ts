@@ -68,7 +68,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   // What stands for deleted revisions runs on empty databases alone.
   const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
   const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
-  const base = plan.fromBaseFiles && ports.base ? await ports.base() : undefined;
+  const baseProcess = ports.base && shared(ports.base);
+  const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
   const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
 
   const phases = {
@@ -108,8 +109,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   };
 
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
-  // A process that compared the base branch's models may then run its history.
-  const baseProcess = ports.base && shared(ports.base);
+  // A process that ran the base branch's revisions may compare its models, and then run its history.
   const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
   const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   /** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
@@ -162,6 +162,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`,
       );
     }
+    const baseDriver = baseLab?.process();
+    if (baseDriver) baseProcess!.give(baseDriver);
     const copy = ports.base && (await scratch.clone(main, "base"));
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
     if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);

@@ -65,6 +65,8 @@ export interface Laboratory {
   restamp(database: Database, from: string, to: string): Promise<void>;
   /** Takes the version rows of revisions away that other rows stand for. */
   unstamp(database: Database, revisions: readonly string[]): Promise<void>;
+  /** Its process, with the project loaded; undefined where that has died. */
+  process(): Driver | undefined;
   /** A second process with the project loaded; undefined where the first one cannot be copied. */
   copyProcess(): Promise<Driver | undefined>;
   stop(): Promise<void>;
@@ -239,6 +241,7 @@ export async function openLaboratory(
           for (const revision of revisions)
             await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
     },
+    process: () => (gone ? undefined : driver),
     copyProcess: () => driver.copy(),
     stop: () => driver.stop(),
   };

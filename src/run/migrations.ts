@@ -86,6 +86,9 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
   }
 }
 
+/** With so many processors a process that may not be needed holds nobody up. */
+const ROOMY = 4;
+
 /** What the project's code does outside of its database. */
 interface Outside {
   written: Map<string, boolean>;
@@ -173,8 +176,9 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     drivers.push(driver);
     return driver;
   };
-  const startBase = async (layOut: () => Promise<string>): Promise<Driver | undefined> => {
-    const driver = start(await layOut());
+  /** Starts a process with the base branch's files, or takes the one that has begun; undefined where they do not load. */
+  const takeBase = async (begun: Promise<Driver>): Promise<Driver | undefined> => {
+    const driver = await begun;
     try {
       await driver.loaded;
       return driver;
@@ -241,6 +245,9 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       return { notes: [{ what: "edited revisions on rows", reason }] };
     }
   };
+  /** A process with the base branch's files that loads beside the pull request's. */
+  const begun: Promise<Driver>[] = [];
+  let over = false;
   // The first process loads while the server boots.
   let first: Driver | undefined = start(task.root);
   let { loaded } = first;
@@ -248,13 +255,22 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     const applied = await task.applied;
     if (!applied) return undefined;
     const { baseRoot, ...what } = applied;
+    const startBase = async (layOut: () => Promise<string>) => {
+      const root = await layOut();
+      if (over) throw new Error("the run is over");
+      return start(root);
+    };
+    // Most old faults, and models that differ, take the base branch's own files.
+    if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
+    begun[0]?.catch(() => {});
+    const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
     const travelOn = async (scratch: Scratch, made: Database[]) => {
       const fromModels =
         settings.baseline === "models"
           ? await makeFromModels({
               database: await prepared(scratch, scripts, "models"),
               base: what.base,
-              process: baseRoot ? await startBase(baseRoot) : first,
+              process: base ? await base() : first,
             })
           : undefined;
       const database = fromModels?.database ?? (await imported.get(task.root));
@@ -281,7 +297,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
             first = undefined;
             return driver;
           },
-          ...(baseRoot && { base: () => startBase(baseRoot) }),
+          ...(base && { base }),
           root: task.root,
           ...seedIn(scratch, applied.baseSeed),
           ...(database && { imported: database }),
@@ -339,6 +355,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
     return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
   } finally {
+    over = true;
     await Promise.all(drivers.map((driver) => driver.stop()));
     for (const scratch of [opened, files]) await (await scratch?.catch(() => undefined))?.close();
   }
