@@ -8,7 +8,7 @@
  */
 import type { Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
-import type { Driver } from "./driver.ts";
+import type { Comparison, Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { openLaboratory, type Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
@@ -36,7 +36,16 @@ interface History {
   foreign: Evidence["foreign"];
 }
 
+/** Where the way up ended. */
+interface Top {
+  catalog: Catalog;
+  /** The models, compared with it; undefined where there are none. */
+  models: Promise<Comparison | undefined>;
+}
+
 export interface Running {
+  /** Undefined where it was not reached. */
+  top: Promise<Top | undefined>;
   /** The way up and down. Undefined where something kept it from being told. */
   way: Promise<History | undefined>;
   /** The upgrade after it, where the way down left something. */
@@ -57,14 +66,18 @@ interface Beside {
   revisions: readonly string[];
   /** What must come back. */
   empty: Catalog;
+  /** Files with models that the pull request changes. */
+  changed: readonly string[];
 }
 
 /** Starts the whole history beside the itinerary. */
-export function startHistory({ scratch, start, create, baseline, revisions, empty }: Beside): Running {
+export function startHistory({ scratch, start, create, baseline, revisions, empty, changed }: Beside): Running {
   const foreign: Evidence["foreign"] = [];
   let lab: Laboratory | undefined;
   let database: Database | undefined;
   let stopped = false;
+  let tellTop!: (top: Top | undefined) => void;
+  const top = new Promise<Top | undefined>((resolve) => (tellTop = resolve));
   const startUnlessStopped = async () => {
     if (stopped) throw new Error("the history beside is not wanted any more");
     return start();
@@ -76,12 +89,15 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
     if (!(await standAt(lab, database, baseline))) return undefined;
     const up = phaseOf("history-upgrade", revisions);
     if (!(await lab.run(up, database, { own: true }))) return undefined;
-    const top = await lab.snapshot(database);
+    const catalog = await lab.snapshot(database);
+    const models = lab.check(database, { changed });
+    tellTop({ catalog, models });
+    await models;
     const down = phaseOf("history-downgrade", [...revisions].reverse());
     const ended = await historyDown(lab, database, down, empty);
     const { stop, rows } = down;
     const isOurs = !ended && (stop?.revision === undefined || stop.timedOut || stop.raised.type === "ProcessDied");
-    return isOurs || !rows ? undefined : { up, top, down, ended, foreign };
+    return isOurs || !rows ? undefined : { up, top: catalog, down, ended, foreign };
   };
   const goUpAgain = async (): Promise<Phase | undefined> => {
     const before = await way;
@@ -91,6 +107,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
     return phase;
   };
   const way = goUpAndDown().catch(() => undefined);
+  void way.then(() => tellTop(undefined));
   const again = goUpAgain();
   const leave = async () => {
     await lab?.stop();
@@ -99,6 +116,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
   const left = again.then(leave, leave);
 
   return {
+    top,
     way,
     again,
     async stop() {

@@ -17,7 +17,7 @@ import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
-import { compareBase, shared, watchModels } from "./models.ts";
+import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { planRows } from "./rows.ts";
@@ -70,6 +70,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
   const baseProcess = ports.base && shared(ports.base);
   const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
+  const changed = filesOfModels(plan.changed, loaded.revisions);
   const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
 
   const phases = {
@@ -138,6 +139,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         ...(plan.baseline && { baseline: plan.baseline }),
         revisions: all,
         empty,
+        changed,
       });
     }
 
@@ -189,36 +191,47 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       rows?.fill(phases.upgrade.steps, reachedHead);
       isAtHead = false;
     }
-    const models = await watchModels({
+    // The history beside stands at head as well, and may take its time to compare the models there.
+    const top = await history?.top;
+    const isTop = top && compareCatalogs(reachedHead, top.catalog).length === 0;
+    const atHead = isTop ? top.models : Promise.resolve(await lab.check(main, { changed }));
+    const models = watchModels({
       lab,
-      main,
+      head: atHead,
       schema: evidence.schema ?? [],
-      changed: plan.changed.filter((file) => !loaded.revisions.some((revision) => revision.file === file)),
+      changed,
       everythingIsNew: plan.base.size === 0,
       ...(copy && {
         onBase: (tables, changed) => compareBase(baseProcess!, { ...connectionsOf(scratch, copy), tables, changed }),
       }),
     });
     /** B0 once more. */
-    const again = async () => {
+    const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
       return database && (await lab.run(phaseOf("base", applied), database, { own })) ? database : undefined;
     };
-    /** The pull request's revisions, down and up again. */
-    const goBack = async (database: Database) => {
-      if (await lab.run(phases.downgrade, database, { own: true, after: states.down })) {
-        const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
-        phases.downgrade.unrestored = states.unrestored(differences);
-        if (differences.length === 0) await models.cameBack(database);
-        if (await lab.run(phases.again, database, { own: true }))
-          isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
-      } else phases.again.reason = text`the downgrade before it failed`;
-      return phases;
+    const goBack = async (database: Database): Promise<boolean> => {
+      const ended = await lab.run(phases.downgrade, database, { own: true, after: states.down });
+      if (!ended) return false;
+      const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
+      phases.downgrade.unrestored = states.unrestored(differences);
+      if (differences.length === 0) await models.cameBack(database);
+      return true;
+    };
+    const goUpAgain = async (database: Database): Promise<void> => {
+      if (await lab.run(phases.again, database, { own: true }))
+        isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
     };
     if (added.length > 0) {
-      const without = goBack(main);
-      if (!rowsLab) await without;
-      await Promise.all([without, rows?.run(rowsLab ?? lab, without)]);
+      const at = main;
+      const down = goBack(at);
+      const again = down.then((ended) => {
+        if (ended) return goUpAgain(at);
+        phases.again.reason = text`the downgrade before it failed`;
+      });
+      if (!rowsLab) await again;
+      const without = { downgrade: down.then(() => phases.downgrade), again: again.then(() => phases.again) };
+      await Promise.all([again, rows?.run(rowsLab ?? lab, without)]);
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
         phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
@@ -274,7 +287,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? beside.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
-    await models.settle(evidence, again);
+    await models.settle(evidence, baseAgain);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
     await Promise.all([lab.stop(), baseLab?.stop(), history?.stop(), rowsLab?.stop(), baseProcess?.stop()]);

@@ -13,11 +13,11 @@ export const MODELS = "whether the models match the migrations";
 interface Watched {
   /** Has the pull request's files loaded. */
   lab: Laboratory;
-  /** A database that stands at head. */
-  main: Database;
+  /** The models, compared with a database at head; undefined where env.py gives none. */
+  head: Promise<Comparison | undefined>;
   /** What the pull request's revisions do to the catalog. */
   schema: readonly Difference[];
-  /** Files that the pull request changes. */
+  /** Files with models that the pull request changes. */
   changed: readonly string[];
   /** There is no base branch whose models could be compared. */
   everythingIsNew: boolean;
@@ -41,39 +41,41 @@ interface Watch {
 /** Models in there are meant for nobody's database. */
 const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
 
-/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
-export async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }: Watched): Promise<Watch> {
-  const files = changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file));
-  const head = await lab.check(main, { changed: files });
-  const asked = head && head.differences.length > 0 && !everythingIsNew ? head : undefined;
-  const tables = asked ? tablesOf(asked) : [];
-  const own = asked && onBase?.(tables, files);
-  own?.catch(() => {});
-  let base: Comparison | Text | undefined;
+/** Files that may have models: all that the pull request changes but its revisions, and what is meant for nobody's database. */
+export const filesOfModels = (changed: readonly string[], revisions: readonly { file: string }[]): string[] =>
+  changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file) && !revisions.some((revision) => revision.file === file));
+
+/** Looks at the base branch's models where those at head differ from the database. */
+export function watchModels({ lab, head, schema, changed, everythingIsNew, onBase }: Watched): Watch {
+  const asked = head.then((found) => (found && found.differences.length > 0 && !everythingIsNew ? found : undefined));
+  const own = asked.then((found) => found && onBase?.(tablesOf(found), changed));
   // The models are the same on both sides: what the revisions did not touch was there before.
-  const same = asked && !onBase ? asked : undefined;
-  const needed = same ? same.differences.some(({ table }) => touches(schema, table)) : false;
+  const needed = asked.then((found) => !onBase && found?.differences.some(({ table }) => touches(schema, table)));
+  for (const promise of [own, needed]) promise.catch(() => {});
+  let base: Comparison | Text | undefined;
 
   const compareHere = async (database: Database) => {
-    const comparison = await lab.check(database, { tables });
+    const comparison = await lab.check(database, { tables: tablesOf((await asked)!) });
     base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
   };
   return {
-    copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
+    copyIsFree: own.catch(() => {}),
     async cameBack(database) {
-      if (needed && !base) await compareHere(database);
+      if (!base && (await needed)) await compareHere(database);
     },
     async settle(evidence, again) {
-      const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
+      const found = await head;
+      const why = found ? whyNot(found) : text`env.py gives Alembic no ${code("target_metadata")}`;
       if (why) evidence.notes.push({ what: MODELS, reason: why });
-      if (!head || why) return;
-      if (needed && !base) {
+      if (!found || why) return;
+      if (!base && (await needed)) {
         const database = await again();
         if (database) await compareHere(database);
       }
+      const same = onBase ? undefined : await asked;
       const other =
-        (await own) ?? base ?? (needed ? text`the base branch's database could not be made again` : (same ?? nothing));
-      evidence.models = sorted(head, other, schema, changed);
+        (await own) ?? base ?? ((await needed) ? text`the base branch's database could not be made again` : (same ?? nothing));
+      evidence.models = sorted(found, other, schema, changed);
       if (evidence.models.baseUnknown)
         evidence.notes.push({
           what: "which differences of the models the base branch has already",

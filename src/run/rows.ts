@@ -122,12 +122,18 @@ export interface RowsPlan {
   evidence: Evidence;
 }
 
+/** The same phases without rows, when they have ended. */
+interface Without {
+  downgrade: Promise<Phase>;
+  again: Promise<Phase>;
+}
+
 /** The phases with rows, to be carried out while the itinerary goes on. */
 interface RowsRun {
   /** Begins to fill the copy of B0; called when the revisions have gone up without rows. */
   fill(steps: readonly Step[], head: Catalog): void;
   /** Runs the revisions on it; what is observed becomes a part of the evidence. */
-  run(lab: Laboratory, without: Promise<{ downgrade: Phase; again: Phase }>): Promise<void>;
+  run(lab: Laboratory, without: Without): Promise<void>;
   /** Resolves when its database is gone, on a server of somebody else: what is in there could keep a role from being dropped. */
   gone(): Promise<unknown>;
 }
@@ -279,12 +285,7 @@ async function makeUp({ notes }: RowsTask, place: Place, manner: Manner): Promis
  *
  * @param without how the same went without rows: what failed there is not repeated
  */
-async function travelWithRows(
-  lab: Laboratory,
-  task: RowsTask,
-  first: Rows,
-  without: Promise<{ downgrade: Phase; again: Phase }>,
-): Promise<RowsEvidence> {
+async function travelWithRows(lab: Laboratory, task: RowsTask, first: Rows, without: Without): Promise<RowsEvidence> {
   const { revisions, head, notes } = task;
   const failures: RowFailure[] = [];
   let rows = first;
@@ -346,11 +347,10 @@ async function travelWithRows(
   const above = await holdingNow(rows, executedUp);
   const schema = compareCatalogs(head, await lab.snapshot(rows.database)).filter((difference) => !byRows.has(nameOf(difference)));
   let back: Holding[] | undefined;
-  const unfilled = await without;
-  if (unfilled.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
+  if ((await without.downgrade).state !== "ok") down.reason = text`the downgrade fails without any rows`;
   else if (await lab.run(down, rows.database, { own: true })) {
     back = await holdingNow(rows, [...executedUp, ...executed(down.steps)]);
-    if (unfilled.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
+    if ((await without.again).state !== "ok") again.reason = text`the second upgrade fails without any rows`;
     else if (!(await lab.run(again, rows.database, { own: true }))) await fail(again, manner, task.b0);
   } else {
     await fail(down, manner, head);
