@@ -50,7 +50,9 @@ export function watchModels({ lab, head, schema, changed, everythingIsNew, onBas
   const asked = head.then((found) => (found && found.differences.length > 0 && !everythingIsNew ? found : undefined));
   const own = asked.then((found) => found && onBase?.(tablesOf(found), changed));
   // The models are the same on both sides: what the revisions did not touch was there before.
-  const needed = asked.then((found) => !onBase && found?.differences.some(({ table }) => touches(schema, table)));
+  const needed = onBase
+    ? Promise.resolve(false)
+    : asked.then((found) => found !== undefined && found.differences.some(({ table }) => touches(schema, table)));
   for (const promise of [own, needed]) promise.catch(() => {});
   let base: Comparison | Text | undefined;
 
