@@ -1,5 +1,5 @@
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, statfs, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Git } from "./git.ts";
@@ -10,12 +10,24 @@ export interface Exported {
   remove(): Promise<void>;
 }
 
+/** Where files are laid out soonest: in memory, where that has room for any project. */
+const MEMORY = { folder: "/dev/shm", bytes: 2 ** 31 };
+
 /**
  * @param changed files that the working tree has otherwise than the commit, relative to the root
  * @throws GitError where objects are missing
  */
 export async function exportCommit(git: Git, commit: string, changed: readonly string[]): Promise<Exported> {
-  const place = await mkdtemp(path.join(tmpdir(), "alembic-gate-base-"));
+  const room = await statfs(MEMORY.folder).catch(() => undefined);
+  if (room && room.bavail * room.bsize >= MEMORY.bytes) {
+    const inMemory = await exportBelow(MEMORY.folder, git, commit, changed).catch(() => undefined);
+    if (inMemory) return inMemory;
+  }
+  return exportBelow(tmpdir(), git, commit, changed);
+}
+
+async function exportBelow(parent: string, git: Git, commit: string, changed: readonly string[]): Promise<Exported> {
+  const place = await mkdtemp(path.join(parent, "alembic-gate-base-"));
   const folder = path.join(place, "tree");
   const remove = () => rm(place, { recursive: true, force: true });
   try {
@@ -33,24 +45,29 @@ export async function exportCommit(git: Git, commit: string, changed: readonly s
 
 /** Gives the copy what Python has compiled in the working tree: compiling a large project again takes longer than its migrations. */
 async function lendBytecode(from: string, to: string, changed: ReadonlySet<string>): Promise<void> {
-  const entries = await readdir(from, { recursive: true, withFileTypes: true });
-  const compiled = entries.filter(
-    (entry) => entry.isFile() && entry.name.endsWith(".pyc") && path.basename(entry.parentPath) === "__pycache__",
+  const entries = await readdir(to, { recursive: true, withFileTypes: true });
+  const folders = entries.flatMap((entry) =>
+    entry.isDirectory() ? [path.relative(to, path.join(entry.parentPath, entry.name))] : [],
   );
   await Promise.all(
-    compiled.map(async ({ name, parentPath }) => {
-      const cache = path.relative(from, parentPath);
-      const source = path.join(path.dirname(cache), `${name.split(".", 1)[0]}.py`);
-      if (changed.has(source.split(path.sep).join("/"))) return;
-      try {
-        // Bytecode counts only beside a source of the same size and time.
-        const [{ atime, mtime }] = await Promise.all([stat(path.join(from, source)), stat(path.join(to, source))]);
-        await mkdir(path.join(to, cache), { recursive: true });
-        await copyFile(path.join(parentPath, name), path.join(to, cache, name));
-        await utimes(path.join(to, source), atime, mtime);
-      } catch {
-        // A source that one of the two does not have.
-      }
+    ["", ...folders].map(async (folder) => {
+      const cache = path.join(folder, "__pycache__");
+      const names = (await readdir(path.join(from, cache)).catch(() => [])).filter((name) => name.endsWith(".pyc"));
+      if (names.length > 0) await mkdir(path.join(to, cache), { recursive: true });
+      await Promise.all(
+        names.map(async (name) => {
+          const source = path.join(folder, `${name.split(".", 1)[0]}.py`);
+          if (changed.has(source.split(path.sep).join("/"))) return;
+          try {
+            // Bytecode counts only beside a source of the same size and time.
+            const [{ atime, mtime }] = await Promise.all([stat(path.join(from, source)), stat(path.join(to, source))]);
+            await copyFile(path.join(from, cache, name), path.join(to, cache, name));
+            await utimes(path.join(to, source), atime, mtime);
+          } catch {
+            // A source that one of the two does not have.
+          }
+        }),
+      );
     }),
   );
 }
