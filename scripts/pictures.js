@@ -1,13 +1,16 @@
-// Draws the README's pictures: the annotation, the comment and the summary as GitHub shows them, the graph and the itinerary of the page, and the page.
+// Draws the README's pictures: the annotation, the comment and the summary as GitHub shows them, the graph and the itinerary of the page,
+// the page, and a picture of the page from a real browser, where there is one.
 //   npm run pictures                          from docs/demo.json, which is what the demo reported
 //   npm run pictures -- --record              runs the demo first, and keeps its report
 //   node scripts/pictures.js report.json [--source FOLDER] [--output docs/images] [--file PATH]
 // --source: the head tree, for the code around the annotation. --file: which finding's file to show; else that of the worst.
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { crc32 } from "node:zlib";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 if (!process.versions.node.startsWith("24.")) {
@@ -22,9 +25,11 @@ const { page, pagePictures } = await import("../src/report/page/page.ts");
 const { commentDocument } = await import("../src/report/comment.ts");
 const { document } = await import("../src/report/summary.ts");
 const { nodeLines } = await import("../src/report/view.ts");
+const { findChromium, startChromium } = await import("../tests/support/chromium.ts");
 const { readStepOutput } = await import("../tests/support/runner.ts");
 
 const WIDTH = 1000;
+const PAGE_WIDTH = 900;
 const MARGIN = 24;
 const SANS = "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
@@ -450,7 +455,38 @@ async function record(file, repository) {
   writeFileSync(file, json(report));
 }
 
-function draw(report, options) {
+const sourceOf = (html) => createHash("sha256").update(html).digest("hex");
+
+/** A picture of the page's upper part, with the page's digest in it: pictures of two browsers are never the same bytes. */
+async function pagePicture(chromium, file, html) {
+  const browser = await startChromium(chromium);
+  try {
+    const tab = await browser.open(file, { width: PAGE_WIDTH });
+    const shown = "(document.querySelector('.finding') ?? document.body)";
+    const height = await tab.evaluate(`Math.ceil(${shown}.getBoundingClientRect().bottom + 10)`);
+    const png = await tab.screenshot({ width: PAGE_WIDTH, height });
+    const text = Buffer.from(`tEXtSource\0${sourceOf(html)}`, "latin1");
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(text.length - 4);
+    check.writeUInt32BE(crc32(text));
+    // Behind the signature and the header.
+    return Buffer.concat([png.subarray(0, 33), length, text, check, png.subarray(33)]);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Draws the page's picture, unless the one that is there was made of the same page. */
+async function drawPage(html, folder) {
+  const file = path.join(folder, "page.png");
+  if (existsSync(file) && readFileSync(file).includes(`Source\0${sourceOf(html)}`)) return;
+  const chromium = findChromium();
+  if (chromium === undefined) return console.error(`No Chromium was found: ${file} was not drawn.`);
+  writeFileSync(file, await pagePicture(chromium, path.join(folder, "page.html"), html));
+  console.log(file);
+}
+
+async function draw(report, options) {
   mkdirSync(options.output, { recursive: true });
   const { graph, itinerary } = pagePictures(report.environments[0]);
   const source = (file) =>
@@ -469,9 +505,10 @@ function draw(report, options) {
     writeFileSync(path.join(options.output, name), content);
     console.log(path.join(options.output, name));
   }
+  await drawPage(pictures["page.html"], path.resolve(options.output));
 }
 
-if (given !== undefined) draw(JSON.parse(readFileSync(given, "utf8")), values);
+if (given !== undefined) await draw(JSON.parse(readFileSync(given, "utf8")), values);
 else {
   const { loadCase } = await import("../tests/support/fixtures.ts");
   const { makeRepository } = await import("../tests/support/repository.ts");
@@ -479,7 +516,7 @@ else {
   const repository = await makeRepository(loadCase("demo"), { checkout: "merge" });
   try {
     if (values.record) await record(file, repository);
-    draw(JSON.parse(readFileSync(file, "utf8")), { ...values, source: repository.folder });
+    await draw(JSON.parse(readFileSync(file, "utf8")), { ...values, source: repository.folder });
   } finally {
     await repository.remove();
   }

@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { json } from "../../src/report/json.ts";
 import { pullRequestEvent, runAction } from "../support/action.ts";
+import { findChromium } from "../support/chromium.ts";
 import { loadCase } from "../support/fixtures.ts";
 import { makeRepository } from "../support/repository.ts";
 import { hostileTexts } from "./hostile.ts";
@@ -57,12 +59,41 @@ test("the pictures of the README are those of docs/demo.json (mend with npm run 
   const folder = mkdtempSync(path.join(tmpdir(), "pictures-"));
   execFileSync(process.execPath, ["scripts/pictures.js", "--output", folder], { cwd: root, stdio: "pipe" });
   const committed = path.join(root, "docs/images");
-  expect(readdirSync(folder).sort()).toEqual(readdirSync(committed).sort());
-  for (const name of readdirSync(folder))
+  const drawn = readdirSync(folder).filter((name) => name !== "page.png");
+  expect([...drawn, "page.png"].sort()).toEqual(readdirSync(committed).sort());
+  for (const name of drawn)
     expect([name, readFileSync(path.join(folder, name), "utf8")]).toEqual([
       name,
       readFileSync(path.join(committed, name), "utf8"),
     ]);
+});
+
+/** Size of a PNG, and the digest of the page that it shows. */
+function ofPicture(file: string) {
+  const png = readFileSync(file);
+  const source = /Source\0([0-9a-f]{64})/.exec(png.toString("latin1"))?.[1];
+  return { signature: png.toString("latin1", 1, 4), width: png.readUInt32BE(16), height: png.readUInt32BE(20), source };
+}
+const digestOf = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+const images = path.join(root, "docs/images");
+
+test("the picture of the page shows the page beside it (mend with npm run pictures)", () => {
+  expect(ofPicture(path.join(images, "page.png"))).toMatchObject({
+    signature: "PNG",
+    source: digestOf(path.join(images, "page.html")),
+  });
+});
+
+test.skipIf(findChromium() === undefined)("the picture of the page is what a browser draws", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "pictures-"));
+  execFileSync(process.execPath, ["scripts/pictures.js", "docs/demo.json", "--output", folder], { cwd: root, stdio: "pipe" });
+  const made = ofPicture(path.join(folder, "page.png"));
+  const committed = ofPicture(path.join(images, "page.png"));
+  expect(made.source).toBe(digestOf(path.join(folder, "page.html")));
+  expect([made.signature, made.width]).toEqual([committed.signature, committed.width]);
+  // Fonts differ from machine to machine, and code stands only in one of them.
+  expect(made.height / committed.height).toBeGreaterThan(0.5);
+  expect(made.height / committed.height).toBeLessThan(1.5);
 });
 
 test("the pictures of the README are shown there, and all of them are XML", () => {

@@ -23,8 +23,8 @@ export interface Tab {
   press(key: string): Promise<void>;
   /** Roles and names of what assistive technology is told, in the page's order. */
   accessibility(): Promise<{ role: string; name: string }[]>;
-  /** A picture of the whole page: PNG. */
-  screenshot(): Promise<Buffer>;
+  /** A picture of the page: PNG. Of the whole, or of its upper part, in CSS pixels. */
+  screenshot(upper?: { width: number; height: number }): Promise<Buffer>;
   /** Addresses that the page asked for, itself aside, and what it complained about. */
   requests: string[];
   complaints: string[];
@@ -164,8 +164,9 @@ async function openTab(
         .filter(({ ignored }) => !ignored)
         .map(({ role, name }) => ({ role: role?.value ?? "", name: name?.value ?? "" }));
     },
-    async screenshot() {
-      const { data } = await send<{ data: string }>("Page.captureScreenshot", { captureBeyondViewport: true });
+    async screenshot(upper) {
+      const clip = upper && { clip: { x: 0, y: 0, ...upper, scale: 1 } };
+      const { data } = await send<{ data: string }>("Page.captureScreenshot", { captureBeyondViewport: true, ...clip });
       return Buffer.from(data, "base64");
     },
   };
