@@ -1,5 +1,5 @@
 // A mutation test of the verdicts on graph and history: faults and harmless changes are put into clean pull requests, and it is
-// counted which ones are found. `npm run bench:verdicts [-- --count 2600] [-- --seed 1] [-- --show]`; the same seed gives the same mutants.
+// counted which ones are found. `npm run bench:verdicts [-- --count 2600] [-- --rows 40] [-- --seed 1] [-- --show]`; the same seed gives the same mutants.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { compareHistory } from "../src/history/history.ts";
 import { readGraph } from "../src/project/graph.ts";
 import { RULES } from "../src/rules/index.ts";
-import { compareEdits } from "../src/run/effect.ts";
+import { compareEdits, withExecuted } from "../src/run/effect.ts";
 import { settle } from "../src/settle.ts";
 import { plain, text } from "../src/text.ts";
 import { makeEnvironment } from "../scripts/python.js";
@@ -15,11 +15,14 @@ import { treeOf } from "../tests/project/trees.ts";
 import { FAULTS, HARMLESS } from "./mutations.js";
 import { cleanFixtures, generated } from "./pull-requests.js";
 import { chance } from "./random.js";
+import { executeAll, readingProject, READING_FAULTS, READING_HARMLESS } from "./reading.js";
 
 const { values } = parseArgs({
-  options: { count: { type: "string" }, seed: { type: "string" }, show: { type: "boolean" } },
+  options: { count: { type: "string" }, rows: { type: "string" }, seed: { type: "string" }, show: { type: "boolean" } },
 });
 const count = Number(values.count ?? 2600);
+/** Mutants of revisions that read: both versions are executed on a database. */
+const rows = Number(values.rows ?? 40);
 const seed = Number(values.seed ?? 1);
 
 const rules = RULES.filter(({ family }) => family === "graph" || family === "history");
@@ -58,7 +61,7 @@ async function mutantOf(pullRequest, kind, isFault, random, cache) {
   const also = random.happens(0.3) ? random.pick(Object.entries(HARMLESS).filter(([, { sql }]) => !sql)) : undefined;
   // The harmless one first: it must not take the fault back.
   if (also) files = (await apply(files, also[1])) ?? files;
-  const definition = (isFault ? FAULTS : HARMLESS)[kind];
+  const definition = { ...(isFault ? FAULTS : HARMLESS), ...(isFault ? READING_FAULTS : READING_HARMLESS) }[kind];
   files = await apply(files, definition);
   if (!files || (isFault && files === pullRequest.head)) return undefined;
   const graph = await readGraph(treeOf(files), environment, cache);
@@ -182,6 +185,44 @@ for (const rendered of [true, false]) {
       .filter((file) => one.pullRequest.head[file] !== one.files[file])
       .slice(0, 3))
       console.log(`+++ ${file}\n${one.files[file] ?? "(deleted)"}`);
+  }
+}
+const reading = [];
+const readingKinds = [
+  ...Object.keys(READING_FAULTS).map((kind) => [kind, true]),
+  ...Object.keys(READING_HARMLESS).map((kind) => [kind, false]),
+];
+for (let attempt = 0; reading.length < rows && attempt < rows * 20; attempt++) {
+  const [kind, isFault] = readingKinds[attempt % readingKinds.length];
+  const mutant = await mutantOf(await readingProject(random), kind, isFault, random, new Map());
+  if (mutant && mutant.files !== mutant.pullRequest.head) reading.push(mutant);
+}
+if (reading.length > 0) {
+  await renderAll(reading);
+  const open = reading.filter(({ edits }) => [...edits.values()].some(({ upgrade }) => upgrade.kind === "unknown"));
+  const executed = await executeAll(open);
+  const said = new Map(
+    reading.map((mutant) => {
+      const [id] = mutant.edits.keys();
+      return [mutant, judge(mutant, withExecuted(mutant.edits, new Map([[id, executed.get(mutant) ?? {}]])))];
+    }),
+  );
+  const found = new Map(reading.map((mutant) => [mutant, outcome(said.get(mutant), mutant)]));
+  console.log(`\n${reading.length} mutants of revisions that read, ${open.length} of them executed on made-up rows`);
+  const caught = print("faults", Object.keys(READING_FAULTS), reading, found);
+  const alarms = print("harmless changes", Object.keys(READING_HARMLESS), reading, found);
+  const [bad, good] = [reading.filter(({ isFault }) => isFault).length, reading.filter(({ isFault }) => !isFault).length];
+  console.log(
+    `\n  recall ${percent(caught.blocks, bad)} as errors, ${percent(caught.blocks + caught.warning, bad)} with warnings (cannot tell); missed ${caught.nothing}` +
+      `\n  false alarms ${percent(alarms.blocks, good)} (${alarms.blocks}), warnings ${percent(alarms.warning, good)} (${alarms.warning})`,
+  );
+  wrong += caught.nothing + alarms.blocks;
+  for (const one of values.show ? reading : []) {
+    if ((found.get(one) === "nothing") !== one.isFault) continue;
+    console.log(`\n--- ${one.kind}${one.also ? ` (and ${one.also})` : ""}`);
+    for (const { severity, message, evidence } of said.get(one))
+      console.log(`    ${severity}: ${plain(message)} ${plain(evidence ?? [])}`);
+    console.log(Object.entries(one.files).find(([name, text]) => one.pullRequest.head[name] !== text)?.[1]);
   }
 }
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);

@@ -49,6 +49,7 @@ class Statements:
         self.unreported = 0
         self.silent = False
         self.exact: Canonical | None = None
+        self._batched: Any = None
         self.place_of: Callable[[Any], str | None] | None = None
         self._reported = 0
         self._last_report = 0.0
@@ -85,11 +86,15 @@ class Statements:
         return nearest
 
     def _before(
-        self, connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
         if self.silent:
             return
-        fields = self._describe(connection, statement, parameters, many=executemany)
+        if self.exact is not None and executemany and context is self._batched:
+            # The rest of the rows that were told with the first of them.
+            return
+        self._batched = context if self.exact is not None else None
+        fields = self._describe(connection, statement, parameters, many=executemany, context=context)
         fields.update(self.place(sys._getframe(1)))
         self._begun[id(cursor)] = (time.perf_counter(), fields)
 
@@ -125,14 +130,16 @@ class Statements:
         error = context.original_exception
         self._channel.send("statement-error", **fields, message=message_of(error), sqlstate=sqlstate_of(error))
 
-    def _describe(self, connection: Any, statement: str, parameters: Any, *, many: bool = False) -> dict[str, Any]:
+    def _describe(
+        self, connection: Any, statement: str, parameters: Any, *, many: bool = False, context: Any = None
+    ) -> dict[str, Any]:
         fields = {
             "revision": self.revision,
             "sql": statement[:_LONGEST_SQL],
             "parameters": _repr.repr(parameters) if parameters else None,
         }
         if self.exact is not None and self.revision is not None:
-            sql, rows = self.exact.positional(statement, parameters, many=many)
+            sql, rows = self.exact.positional(statement, parameters, many=many, context=context)
             fields["exact"] = {"sql": sql, "parameters": rows}
         if self.place_of is not None:
             fields["database"] = self.place_of(connection)

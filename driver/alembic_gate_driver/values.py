@@ -24,6 +24,9 @@ _NUMBERED = re.compile(r"\$(\d+)")
 _NOW = "<now>"
 
 
+_ROWS = (dict, list, tuple)
+
+
 class Returned(int):
     """A key that the server would have made."""
 
@@ -41,8 +44,13 @@ class Canonical:
         """Write a statement."""
         return _shortened(self._without_now(sql))
 
-    def positional(self, sql: str, parameters: Any, *, many: bool) -> tuple[str, list[list[str]]]:
+    def positional(
+        self, sql: str, parameters: Any, *, many: bool = False, context: Any = None
+    ) -> tuple[str, list[list[str]]]:
         """Write a statement as a driver gets it, with `?` for each of its parameters, and their rows in that order."""
+        if many and not (isinstance(parameters, (list, tuple)) and all(isinstance(row, _ROWS) for row in parameters)):
+            # SQLAlchemy has put many rows into one statement.
+            sql, parameters = _single(sql, parameters, context)
         rows = list(parameters) if many else [parameters] if parameters else []
         if rows and all(isinstance(row, dict) for row in rows):
             names = _NAMED.findall(sql)
@@ -111,6 +119,15 @@ class Canonical:
             return _NOW if self._moment(moment) == _NOW else match.group()
 
         return _TIMESTAMP.sub(told, sql)
+
+
+def _single(sql: str, parameters: Any, context: Any) -> tuple[str, list[Any]]:
+    """Return the statement for one row, and all rows."""
+    compiled, rows = getattr(context, "compiled", None), getattr(context, "compiled_parameters", None)
+    if compiled is None or not rows:
+        return sql, [parameters]
+    names = getattr(compiled, "positiontup", None)
+    return str(compiled), [[row[name] for name in names] for row in rows] if names else list(rows)
 
 
 def _values(row: Any) -> Iterable[Any]:
