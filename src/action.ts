@@ -47,8 +47,8 @@ async function write(report: Report, root?: string): Promise<void> {
 
 /** Sends the report where a token is needed; what could not be sent is one notice, and changes nothing else. */
 async function send(report: Report, root: string, given: Given, run: GitHubRun): Promise<void> {
-  const { comment, directory, config, name, postgresVersion } = layer(given);
-  const selection = [directory === "." ? "" : directory, ...config, ...name, postgresVersion ?? ""];
+  const { comment, directory, config, name, postgresVersion, slice } = layer(given);
+  const selection = [directory === "." ? "" : directory, ...config, ...name, postgresVersion ?? "", slice ?? ""];
   const owner = { workflow: run.workflow, job: run.job, environment: selection.filter((part) => part !== "").join(" ") };
   const source = (file: string) => readIn(root, file);
   const missing = await sendToGitHub(report, { run, env, comment, owner, links: linksOf(env), source, reserved: RESERVED });

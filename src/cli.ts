@@ -49,7 +49,8 @@ async function command([name, ...rest]: string[]): Promise<boolean> {
     const { given, majors } = readPlanning(rest);
     const event = env.GITHUB_ACTIONS ? readEvent(env, env.GITHUB_TOKEN ?? env.GH_TOKEN) : undefined;
     const world = { cwd: process.cwd(), env, signal: abortedBySignals(), progress: () => {}, ...(event && { event }) };
-    process.stdout.write(`${JSON.stringify(await plan(given, majors, world))}\n`);
+    const say = (note: Text) => sendSentences([note], process.stderr);
+    process.stdout.write(`${JSON.stringify(await plan(given, majors, world, say))}\n`);
     return true;
   }
   if (name !== "report") return false;

@@ -126,6 +126,41 @@ export interface SchemaReport {
   sql: { revision: string; statement: string }[];
 }
 
+/** One slice of a long history; other jobs have the others. */
+export interface SliceReport {
+  /** The `number`th of those that were asked for, 1-based; the newest first. */
+  number: number;
+  of: number;
+  /** Absent where nothing was run. */
+  cut?: {
+    /** Into how many slices the history could be cut. */
+    parts: number;
+    /** How many revisions this one has. */
+    revisions: number;
+    /** Its uppermost revision, and the one below it. */
+    top?: string;
+    bottom?: string;
+  };
+  /**
+   * How its way down ended; absent where it was not reached. `left`: in another schema, which is nothing to the slices below; `base`:
+   * in another schema, so it went on down to base; `stopped`: at a revision that fails.
+   */
+  way?: "clean" | "left" | "base" | "stopped";
+  /** The second upgrade failed. */
+  failedAgain?: true;
+  /** Everything that it was to run came to its end. */
+  whole: boolean;
+  /** What stands in the place of `findings` … */
+  otherwise: {
+    /** … where this slice or one below it stopped: nothing is known of what downgrades left behind; */
+    stopped?: Finding[];
+    /** … where one above it stopped: nothing but the downgrades that fail by themselves; */
+    stoppedAbove?: Finding[];
+    /** … where the second upgrade failed further down. */
+    failedBelow?: Finding[];
+  };
+}
+
 export interface EnvironmentReport {
   name: string;
   config: string;
@@ -139,6 +174,8 @@ export interface EnvironmentReport {
   server?: string;
   /** Python, Alembic and SQLAlchemy versions and the database driver that ran. */
   runtime?: string;
+  /** Other jobs have judged the rest of its history. */
+  slice?: SliceReport;
   graph?: GraphReport;
   phases: PhaseReport[];
   schema?: SchemaReport;

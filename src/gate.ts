@@ -19,8 +19,9 @@ import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
 import { withExecuted } from "./run/effect.ts";
 import { baseFilesOf, beginEarly, loadRunning, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
-import { layer, type Given, type Settings } from "./settings.ts";
+import { layer, sliceAsked, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
+import { rulesOf, sliceNote, sliceReport } from "./slicing.ts";
 import { block, code, text } from "./text.ts";
 import { brokenReport, conclude, reported } from "./verdict.ts";
 import type { World } from "./world.ts";
@@ -135,7 +136,8 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   const { environment, settings } = target;
   const failures: Report["failures"] = [];
   const reading = clock.time("history", () => read(target, project, base));
-  const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
+  const slice = settings.static ? undefined : sliceAsked(settings);
+  const rules = rulesOf(RULES, slice).filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
   const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
   const comparing =
     !settings.static && rules.some(({ wants }) => wants.includes("edits"))
@@ -159,21 +161,27 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
   if (observed) facts.run = observed;
   askAlembic(facts);
   const proof = proofOf(environment, facts, rules);
-  const settledWith = (labels: readonly string[]) => {
+  const settledWith = (labels: readonly string[], facts: FactsOf) => {
     const allowedBy = labels.find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
     const judged = { rules, environment: environment.name, facts, settings };
     return settle({ ...judged, ...(proof && { proof }), ...(allowedBy !== undefined && { allowedBy }) });
   };
-  let settled = settledWith(labelsOf(world.event));
+  let known = labelsOf(world.event);
+  let settled = settledWith(known, facts);
   const history = new Set(rules.flatMap(({ id, family }) => (family === "history" ? [id] : [])));
   // Asked only where a label would change something.
   const labels = settled.findings.some(({ rule, blocks }) => blocks && history.has(rule)) ? await world.labels?.() : undefined;
-  if (labels?.known) settled = settledWith(labels.value);
+  if (labels?.known) settled = settledWith((known = labels.value), facts);
   else if (labels) {
     settled.notChecked.push({ what: `the label ${settings.allowLabel}`, reason: labels.reason });
   }
   settled.notChecked.push(...neighbours.notChecked());
-  return { report: reportOf(target, facts, settled), failures };
+  const report = reportOf(target, facts, settled);
+  if (!slice) return { report, failures };
+  const run = facts.run.known ? facts.run.value : undefined;
+  report.slice = sliceReport(slice, run, (seen) => settledWith(known, { ...facts, run: { known: true, value: seen } }).findings);
+  if (run) report.notChecked.unshift(...sliceNote(run));
+  return { report, failures };
 }
 
 /** Puts what Alembic has loaded in the place of what only Python could tell; of both sides, since a value that is computed anew tells of the old one too. */

@@ -1,5 +1,6 @@
 /** Several reports, of jobs that each checked a part, as one verdict. Pure. */
 import type { EnvironmentReport, Finding, Report } from "./finding.ts";
+import { mergeSlices, type Sliced } from "./slicing.ts";
 import { plain, text } from "./text.ts";
 import { conclude } from "./verdict.ts";
 
@@ -8,8 +9,9 @@ import { conclude } from "./verdict.ts";
  * with the others named.
  */
 export function mergeReports(reports: readonly Report[]): Report {
-  const environments = distinct(reports.flatMap(({ environments }) => environments));
-  const failures = reports.flatMap(({ failures }) => failures);
+  const sliced = withoutSlices(reports.flatMap(({ environments }) => environments));
+  const environments = distinct(sliced.environments);
+  const failures = [...reports.flatMap(({ failures }) => failures), ...sliced.failures];
   const told = new Set<string>();
   const once = failures.filter((failure) => {
     const key = JSON.stringify(failure);
@@ -25,6 +27,31 @@ export function mergeReports(reports: readonly Report[]): Report {
 
 /** `PostgreSQL 16` of `PostgreSQL 16.4 (installed)`. */
 const majorOf = ({ server }: EnvironmentReport) => /^PostgreSQL \d+/.exec(server ?? "")?.[0];
+
+/** The slices of a history, put together: those of one environment on one major version. */
+function withoutSlices(given: readonly EnvironmentReport[]): { environments: EnvironmentReport[]; failures: Report["failures"] } {
+  const groups = new Map<string, Sliced[]>();
+  const environments: (EnvironmentReport | Sliced[])[] = [];
+  for (const environment of given) {
+    if (!isSliced(environment)) {
+      environments.push(environment);
+      continue;
+    }
+    const others = given.filter((other) => other.name === environment.name && isSliced(other));
+    const majors = new Set(others.flatMap((other) => majorOf(other) ?? []));
+    // One that could not be run names no server.
+    const major = majorOf(environment) ?? (majors.size === 1 ? [...majors][0]! : "");
+    const key = JSON.stringify([environment.name, major]);
+    const group = groups.get(key) ?? [];
+    if (group.length === 0) environments.push(group);
+    group.push(environment);
+    groups.set(key, group);
+  }
+  const merged = environments.map((one) => (Array.isArray(one) ? mergeSlices(one) : { environment: one, failures: [] }));
+  return { environments: merged.map(({ environment }) => environment), failures: merged.flatMap(({ failures }) => failures) };
+}
+
+const isSliced = (environment: EnvironmentReport): environment is Sliced => environment.slice !== undefined;
 
 function distinct(environments: readonly EnvironmentReport[]): EnvironmentReport[] {
   const names = new Set(environments.map(({ name }) => name));

@@ -5,7 +5,7 @@ import { Failure } from "./failure.ts";
 import { squashOf } from "./history/deletions.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
 import { commitTree, trackedFiles } from "./history/git.ts";
-import type { History } from "./history/history.ts";
+import { isUntouched, type History } from "./history/history.ts";
 import type { LazyServer, Project } from "./opening.ts";
 import { concernsMigrations, type Environment } from "./project/environment.ts";
 import { findInterpreter, type Interpreter } from "./project/interpreter.ts";
@@ -18,6 +18,7 @@ import type { Applied } from "./run/migrations.ts";
 import { startEarly, type EarlyProcess } from "./run/process.ts";
 import { isSeedFile } from "./run/seed.ts";
 import { ask, type Proof } from "./settle.ts";
+import { sliceAsked } from "./settings.ts";
 import { text, type Text } from "./text.ts";
 import type { World } from "./world.ts";
 
@@ -151,6 +152,8 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
     const history = facts.history.known ? facts.history.value : undefined;
     const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : undefined;
     const { seed } = settings;
+    const asked = sliceAsked(settings);
+    const { graph } = facts;
     // Rows for a database of the base branch: its own file fits it.
     const seedChanges = seed !== undefined && isSeedFile(seed) && history?.changedFiles.includes(seed);
     const bytes = seedChanges && history && git ? await commitTree(git, history.base.commit).read(seed) : undefined;
@@ -161,6 +164,13 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
       ),
       changed: history?.changedFiles ?? [],
       ...(squash && { squash }),
+      ...(asked && {
+        slice: {
+          ...asked,
+          isUntouched: (id: string) => isUntouched(id, history),
+          sourceOf: (id: string) => (graph.known ? graph.value.revisions.get(id)?.source : undefined),
+        },
+      }),
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),

@@ -5,6 +5,7 @@ import { OPTIONS, type Option } from "./settings.ts";
 function typeOf({ kind, choices }: Option): object {
   switch (kind) {
     case "text":
+    case "slice":
       return { type: "string" };
     case "choice":
       return { enum: [...choices!, ""] };

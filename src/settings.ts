@@ -10,7 +10,7 @@ import type { Tree } from "./project/tree.ts";
 import { block, code, listOf, text, type Text } from "./text.ts";
 
 export interface Option {
-  kind: "text" | "list" | "flag" | "number" | "choice";
+  kind: "text" | "list" | "flag" | "number" | "choice" | "slice";
   choices?: readonly string[];
   /** What the value is called in the help: `FILE.sql`. */
   value?: string;
@@ -80,6 +80,17 @@ export const OPTIONS = {
     help: "rows for a database of the base branch: a file of SQL, or a command that finds the database in DATABASE_URL and PGHOST …",
   },
   timeout: { kind: "number", value: "SECONDS", help: "how long a migration may stand still (120)" },
+  slice: {
+    kind: "slice",
+    value: "K/N",
+    help: "of a long history only this part, 1/N being the newest; `alembic-gate plan` says which there are",
+    perRun: true,
+  },
+  "slice-revisions": {
+    kind: "number",
+    value: "N",
+    help: "how many revisions `alembic-gate plan` gives to one slice (500)",
+  },
   downgrades: {
     kind: "choice",
     choices: ["required", "optional"],
@@ -168,6 +179,9 @@ export interface Settings {
   seed?: string;
   /** Seconds. */
   timeout: number;
+  /** `2/4`: the second newest of four parts of the history. */
+  slice?: string;
+  sliceRevisions: number;
   downgrades: "required" | "optional";
   expectedHeads?: number;
   /** Which revisions of the base branch count as applied: all of them, or those that a tag contains. */
@@ -194,6 +208,7 @@ const DEFAULTS: Settings = {
   postgres: "auto",
   setupSql: [],
   timeout: 120,
+  sliceRevisions: 500,
   downgrades: "required",
   released: "base",
   allowLabel: "migration-history-allowed",
@@ -242,6 +257,11 @@ function check(name: Name, raw: unknown, { label, ...place }: Where): Given[Name
     if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text`${shown} is not a whole number above zero`);
     return number;
   }
+  if (kind === "slice") {
+    const [, number, of] = /^\s*(\d{1,4})\/(\d{1,4})\s*$/.exec(String(raw)) ?? [];
+    if (!(Number(number) > 0) || !(Number(number) <= Number(of))) throw wrong(text`${shown} is not like ${code("2/4")}`);
+    return `${Number(number)}/${Number(of)}`;
+  }
   if (kind === "list") {
     const values: unknown[] | undefined = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : undefined;
     if (!values?.every((value) => typeof value === "string")) throw wrong(text`${shown} is not a list of texts`);
@@ -254,6 +274,13 @@ function check(name: Name, raw: unknown, { label, ...place }: Where): Given[Name
   if (typeof raw !== "string") throw wrong(text`${shown} is not a text`);
   if (choices && !choices.includes(raw)) throw wrong(text`${shown} is not known`);
   return raw;
+}
+
+/** Which slice of the history is asked for, if one is; 1-based, the newest first. */
+export function sliceAsked({ slice }: Pick<Settings, "slice">): { number: number; of: number } | undefined {
+  if (slice === undefined) return undefined;
+  const [number, of] = slice.split("/").map(Number);
+  return { number: number!, of: of! };
 }
 
 /** The name in `names` that is nearest to a misspelt one, if any is near. */
@@ -530,7 +557,7 @@ Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate rules                                 lists the rules
        alembic-gate hook FILE…                            judges the environments of these files, statically: for pre-commit
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
-       alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
+       alembic-gate plan [DIRECTORY] [options]            environments and slices as a job matrix; --postgres-version as often as wanted
        alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs
        alembic-gate report --from FILE.json               posts the comment for a fork's pull request, from a workflow_run job
 

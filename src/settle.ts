@@ -127,7 +127,8 @@ function complete(rule: Pick<Rule, "id" | "severity">, draft: Draft, environment
   };
 }
 
-const worstFirst = (a: Finding, b: Finding): number =>
+/** The order of findings in a report. */
+export const worstFirst = (a: Finding, b: Finding): number =>
   Number(b.blocks) - Number(a.blocks) ||
   Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) ||
   ORDER[a.severity] - ORDER[b.severity] ||

@@ -64,6 +64,9 @@ function headlineOf(
     (...ids: string[]) =>
     (environment: EnvironmentReport) =>
       ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+  const slices = environments.flatMap(({ slice }) => slice ?? []);
+  if (slices.length > 0 && slices.length === environments.length && slices.every(({ number }) => number > 1))
+    return text`No finding blocks in slice ${slices[0]!.number} of ${slices[0]!.of} of the history.`;
   const repaired = environments.flatMap(({ repairedHeads = [] }) => repairedHeads).length;
   const passes = text`No finding blocks${repaired > 0 ? `, and the base branch's ${repaired} heads are repaired` : ""}`;
   const adding = environments.filter(({ revisions }) => revisions.added.length > 0);

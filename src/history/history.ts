@@ -265,3 +265,13 @@ async function past(given: {
     ...(unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }),
   };
 }
+
+/** Whether the base branch has a revision as it is, comments and formatting aside, in the same place. */
+export function isUntouched(id: string, history: Pick<History, "graph" | "changes"> | undefined): boolean {
+  if (!history?.graph.revisions.has(id)) return false;
+  const change = history.changes.get(id);
+  if (!change) return true;
+  const { body, helpers, reparented, dependenciesChanged, labelsChanged, becameId } = change;
+  const isSame = (body === "same" || body === "cosmetic") && !helpers;
+  return isSame && !reparented && !dependenciesChanged && !labelsChanged && becameId === undefined;
+}

@@ -170,6 +170,40 @@ const lines = named(
   }),
 );
 
+const slice = named(
+  "slice",
+  "One slice of a long history; other jobs have the others.",
+  z.object({
+    number: about("1-based, the newest first.", z.int().check(z.positive())),
+    of: about("How many were asked for.", z.int().check(z.positive())),
+    cut: about(
+      "Where it was cut; absent where nothing was run.",
+      z.optional(
+        z.object({
+          parts: about("Into how many the history could be cut.", z.int().check(z.positive())),
+          revisions: total("How many revisions this one has."),
+          top: about("Its uppermost revision.", z.optional(z.string())),
+          bottom: about("The revision below it.", z.optional(z.string())),
+        }),
+      ),
+    ),
+    way: about(
+      "How its way down ended: in the same schema; in another, which is nothing to the slices below; in another, so it went on to base; at a revision that fails.",
+      z.optional(z.enum(["clean", "left", "base", "stopped"])),
+    ),
+    failedAgain: about("The second upgrade failed.", z.optional(z.literal(true))),
+    whole: about("Everything that it was to run came to its end.", z.boolean()),
+    otherwise: about(
+      "The findings where other slices stopped, or failed to go up again.",
+      z.object({
+        stopped: z.optional(z.array(finding)),
+        stoppedAbove: z.optional(z.array(finding)),
+        failedBelow: z.optional(z.array(finding)),
+      }),
+    ),
+  }),
+);
+
 const environment = named(
   "environment",
   "One Alembic environment.",
@@ -186,6 +220,7 @@ const environment = named(
     }),
     server: about("Which server judged.", z.optional(z.string())),
     runtime: about("Versions of Python, Alembic and SQLAlchemy, and the database driver.", z.optional(z.string())),
+    slice: z.optional(slice),
     graph: z.optional(graph),
     phases: z.array(phase),
     schema: about(

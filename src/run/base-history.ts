@@ -3,10 +3,11 @@ import type { Catalog } from "../postgres/catalog.ts";
 import type { Database } from "../postgres/scratch.ts";
 import { tryEach } from "./each.ts";
 import type { Evidence, Phase } from "./evidence.ts";
-import { historyDown, historyUp } from "./history.ts";
+import { historyUp } from "./history.ts";
 import { openLaboratory, prepared, type Script } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import { beginningWith, freshDatabase, type Plan, type Ports } from "./plan.ts";
+import type { Floor } from "./slice.ts";
 import { LEAST_SECONDS, places } from "./unreached.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function baseHistory(
   evidence: Evidence,
   applied: Phase,
   from:
-    | { database: Database; empty: Catalog; b0: Catalog; each: Promise<Phase | undefined> }
+    | { database: Database; part: readonly string[]; floor: Floor; b0: Catalog; each: Promise<Phase | undefined> }
     | { scripts: readonly Script[]; empty: Catalog },
 ): Promise<Evidence | undefined> {
   const { base, scratch, progress } = ports;
@@ -31,10 +32,11 @@ export async function baseHistory(
   if (!driver) return undefined;
   const { order } = await driver.loaded;
   const planned = order.filter((id) => applied.planned.includes(id));
+  const part = "part" in from ? planned.filter((id) => from.part.includes(id)) : planned;
   const phases = [
     phaseOf("base", planned),
-    phaseOf("history-downgrade", [...planned].reverse()),
-    phaseOf("history-upgrade", planned),
+    phaseOf("history-downgrade", [...part].reverse()),
+    phaseOf("history-upgrade", part),
   ] as const;
   const observed: Evidence = {
     ...evidence,
@@ -51,11 +53,15 @@ export async function baseHistory(
     if ("database" in from) {
       // What was applied before counts: objects are traced to the revisions that made them.
       phases[0].steps = applied.steps;
-      if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
+      const ended = await from.floor.descend(lab, from.database, phases[1]);
+      phases[2].planned = [...phases[1].planned].reverse();
+      if (ended) await historyUp(lab, from.database, phases[2], from.b0);
       const each = await from.each;
       const reached = new Set(phases[1].steps.map(({ revision }) => revision));
       const tried = planned.filter(
-        (id) => each?.stops?.some(({ revision }) => revision === id) || (plan.editedDowngrades.includes(id) && !reached.has(id)),
+        (id) =>
+          each?.stops?.some(({ revision }) => revision === id) ||
+          (plan.editedDowngrades.includes(id) && part.includes(id) && !reached.has(id)),
       );
       if (tried.length > 0) {
         const { phase } = await tryEach(lab, {

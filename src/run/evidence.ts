@@ -95,6 +95,19 @@ export interface Models {
   baseUnknown?: Text;
 }
 
+/** The part of the history that one of several machines ran. */
+export interface SliceEvidence {
+  /** The `number`th of those that were asked for, 1-based; the newest first. */
+  number: number;
+  of: number;
+  /** Into how many the history could be cut. */
+  parts: number;
+  /** Its revisions, from the bases up; none where there are fewer parts. */
+  revisions: string[];
+  /** The revision below it; absent for the oldest. */
+  bottom?: string;
+}
+
 export interface Evidence {
   /** `16.4`. */
   serverVersion: string;
@@ -110,6 +123,8 @@ export interface Evidence {
   loaded?: readonly LoadedHeader[];
   /** The ids that the base branch has. */
   base: ReadonlySet<string>;
+  /** Not all of the history was run. */
+  slice?: SliceEvidence;
   /** What the base branch has was run from its own files, since the pull request changes them. */
   baseFiles?: true;
   /** The pull request's files, run from an empty database, end in the schema that it has reached on what the base branch has. */

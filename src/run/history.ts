@@ -54,6 +54,12 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Where a way down ends. */
+interface Floor {
+  climb(lab: Laboratory, phase: Phase, database: Database, options: { own: boolean }): Promise<boolean>;
+  descend(lab: Laboratory, database: Database, phase: Phase): Promise<boolean>;
+}
+
 interface Beside {
   scratch: Scratch;
   /** Starts a process of its own, with the pull request's files loaded. */
@@ -64,14 +70,15 @@ interface Beside {
   baseline?: string;
   /** Those to run, from the bases up. */
   revisions: readonly string[];
-  /** What must come back. */
-  empty: Catalog;
-  /** Files with models that the pull request changes. */
-  changed: readonly string[];
+  /** Those of them that go down and up again. */
+  part: readonly string[];
+  floor: Floor;
+  /** Files with models that the pull request changes; absent: the models are not looked at. */
+  changed?: readonly string[];
 }
 
 /** Starts the whole history beside the itinerary. */
-export function startHistory({ scratch, start, create, baseline, revisions, empty, changed }: Beside): Running {
+export function startHistory({ scratch, start, create, baseline, revisions, part, floor, changed }: Beside): Running {
   const foreign: Evidence["foreign"] = [];
   let lab: Laboratory | undefined;
   let database: Database | undefined;
@@ -88,13 +95,13 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
     database = await create();
     if (!(await standAt(lab, database, baseline))) return undefined;
     const up = phaseOf("history-upgrade", revisions);
-    if (!(await lab.run(up, database, { own: true }))) return undefined;
+    if (!(await floor.climb(lab, up, database, { own: true }))) return undefined;
     const catalog = await lab.snapshot(database);
-    const models = lab.check(database, { changed });
+    const models = changed ? lab.check(database, { changed }) : Promise.resolve(undefined);
     tellTop({ catalog, models });
     await models;
-    const down = phaseOf("history-downgrade", [...revisions].reverse());
-    const ended = await historyDown(lab, database, down, empty);
+    const down = phaseOf("history-downgrade", [...part].reverse());
+    const ended = await floor.descend(lab, database, down);
     const { stop, rows } = down;
     const isOurs = !ended && (stop?.revision === undefined || stop.timedOut || stop.raised.type === "ProcessDied");
     return isOurs || !rows ? undefined : { up, top: catalog, down, ended, foreign };
@@ -102,7 +109,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, empt
   const goUpAgain = async (): Promise<Phase | undefined> => {
     const before = await way;
     if (!before?.ended || !isSuspicious(before.down)) return undefined;
-    const phase = phaseOf("history-upgrade", revisions);
+    const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
     await historyUp(lab!, database!, phase, before.top);
     return phase;
   };

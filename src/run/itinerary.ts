@@ -15,7 +15,7 @@ import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
-import { historyDown, historyUp, startHistory, type Running } from "./history.ts";
+import { historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
@@ -23,6 +23,7 @@ import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { planRows } from "./rows.ts";
 import { several } from "./several.ts";
 import { isDisturbance, isShared } from "./shared.ts";
+import { floorOf, partOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { watchStates } from "./states.ts";
 import { tryUnreached } from "./unreached.ts";
@@ -64,14 +65,19 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const loaded = await head.loaded;
   // What the baseline stands for is never run.
   const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
-  const all = loaded.order.filter((id) => !below.has(id));
+  const whole = loaded.order.filter((id) => !below.has(id));
+  const baseProcess = ports.base && shared(ports.base);
+  const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
+  // Other machines may share the history: of its slices none but the newest has the pull request's own phases.
+  const part = partOf(plan.slice, { ...loaded, order: whole }, await base?.loaded);
+  const all = part.isNewest ? whole : [...part.lower, ...part.own];
   // What stands for deleted revisions runs on empty databases alone.
   const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
   const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
-  const baseProcess = ports.base && shared(ports.base);
-  const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
   const changed = filesOfModels(plan.changed, loaded.revisions);
-  const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
+  const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter(
+    (id) => !below.has(id) && (part.isNewest || all.includes(id)),
+  );
 
   const phases = {
     prepare: phaseOf("prepare", []),
@@ -85,8 +91,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     upgrade: phaseOf("upgrade", added),
     downgrade: phaseOf("downgrade", reversed(added)),
     again: phaseOf("upgrade-again", added),
-    down: phaseOf("history-downgrade", reversed(all)),
-    up: phaseOf("history-upgrade", all),
+    down: phaseOf("history-downgrade", reversed(part.own)),
+    up: phaseOf("history-upgrade", part.own),
   };
   const evidence: Evidence = {
     serverVersion: scratch.server.version,
@@ -96,6 +102,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     loaded: loaded.revisions,
     base: plan.base,
     ...(base && { baseFiles: true as const }),
+    ...(part.slice && { slice: part.slice }),
     phases: Object.values(phases),
     foreign: [],
     notes: [],
@@ -109,6 +116,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     return { evidence, history };
   };
 
+  if (part.own.length === 0 && part.slice) return end(part.reason);
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
   // A process that ran the base branch's revisions may compare its models, and then run its history.
   const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
@@ -128,6 +136,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (!main) return end(text`env.py could not be run`);
     const empty = await lab.snapshot(main);
+    const floor = floorOf(part, empty);
     const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
@@ -138,19 +147,20 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         create,
         ...(plan.baseline && { baseline: plan.baseline }),
         revisions: all,
-        empty,
-        changed,
+        part: part.own,
+        floor: floorOf(part, empty),
+        ...(part.isNewest && { changed }),
       });
     }
 
     // B0 is production: every applied revision committed on its own.
     let own = false;
-    let reached = await (baseLab ?? lab).run(phases.base, main, { own });
+    let reached = await floor.climb(baseLab ?? lab, phases.base, main, { own });
     if (!reached && phases.base.stop?.revision !== undefined && !baseLab && !plan.baseline) {
       // Some revisions only work in the project's own transaction mode: that is what production ran.
       own = true;
       main = await firstDatabase(plan, ports);
-      reached = await lab.run(phases.base, main, { own });
+      reached = await floor.climb(lab, phases.base, main, { own });
     }
     if (!reached) {
       if (ports.base && !baseLab)
@@ -194,8 +204,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     // The history beside stands at head as well, and may take its time to compare the models there.
     const top = await history?.top;
     const isTop = top && compareCatalogs(reachedHead, top.catalog).length === 0;
-    const atHead = isTop ? top.models : Promise.resolve(await lab.check(main, { changed }));
-    const models = watchModels({
+    const atHead = isTop ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : undefined);
+    const models = (part.isNewest ? watchModels : watchNone)({
       lab,
       head: atHead,
       schema: evidence.schema ?? [],
@@ -234,12 +244,14 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       await Promise.all([again, rows?.run(rowsLab ?? lab, without)]);
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
-        phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
+        phase.reason = part.isNewest
+          ? text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`
+          : part.reason;
 
     let each: Promise<Phase | undefined> = Promise.resolve(undefined);
     const proof = async () => {
       await models.copyIsFree;
-      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, empty, b0, each });
+      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, part: part.own, floor, b0, each });
     };
     const beside = await history?.way;
     const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
@@ -268,10 +280,13 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       Object.assign(phases.down, beside.down);
       evidence.foreign.push(...beside.foreign);
       down = beside.ended;
-    } else down = await historyDown(lab, main, phases.down, empty);
+    } else down = await floor.descend(lab, main, phases.down);
+    phases.up.planned = reversed(phases.down.planned);
     if (phases.downgrade.stop || phases.down.stop) {
-      const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
-      const tried = all.filter((id) => unreached.includes(id) || (phases.downgrade.stop && added.includes(id)));
+      const last = phases.down.stop?.revision ?? "";
+      const own = new Set([...part.own, last]);
+      const unreached = new Set(all.slice(0, all.indexOf(last) + 1).filter((id) => own.has(id)));
+      const tried = all.filter((id) => unreached.has(id) || (phases.downgrade.stop && added.includes(id)));
       each = tryUnreached(lab, plan, ports, evidence, {
         order: all,
         tried,
@@ -280,7 +295,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       });
     }
     // The base branch's own files take their time to load: they begin while the pull request's run on.
-    const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : undefined;
+    const early = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id)) ? proof() : undefined;
     early?.catch(() => {});
     await each;
     // Where nothing was left below base, the first upgrade is the second as well.

@@ -25,6 +25,7 @@ import { driverFolder, projectEnvironment } from "./process.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
 import { isShared } from "./shared.ts";
+import type { Slice } from "./slice.ts";
 import { tidy } from "./tidy.ts";
 
 export interface Migrations {
@@ -61,6 +62,8 @@ export interface Applied {
   fromBaseFiles: boolean;
   /** Applied revisions whose downgrade() was edited. */
   editedDowngrades: readonly string[];
+  /** Other machines take other parts of the history. */
+  slice?: Slice;
   /** Several applied revisions became a new one. */
   squash?: { substitute: string; last: string };
   /** The base branch's own file of rows, where the pull request changes it. */

@@ -4,6 +4,7 @@ import type { Driver } from "./driver.ts";
 import { prepared, type Laboratory, type ProgressStep, type Script } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import type { Seed } from "./rows.ts";
+import type { Slice } from "./slice.ts";
 
 export interface Plan {
   /** Ids that the base branch has; all others are the pull request's. */
@@ -16,6 +17,8 @@ export interface Plan {
   together: boolean;
   /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
   squash?: { substitute: string; last: string };
+  /** Other machines take other parts of the history. */
+  slice?: Slice;
   /** SQL that runs first: extensions, roles, the schema that the chain starts from. */
   scripts: readonly Script[];
   /** The revision that this schema stands for. */

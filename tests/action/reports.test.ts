@@ -3,17 +3,20 @@ import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { Report } from "../../src/finding.ts";
 import { json } from "../../src/report/json.ts";
+import { plain } from "../../src/text.ts";
 import { rendered, tags } from "../report/github.ts";
 import { green, red, withText } from "../report/samples.ts";
-import { pullRequestEvent, runCommand, runCommandLine } from "../support/action.ts";
+import { pullRequestEvent, runAction, runCommand, runCommandLine } from "../support/action.ts";
+import { revision } from "../support/alembic.ts";
 import { loadCase, root } from "../support/fixtures.ts";
 import { withGitHub, type FakeGitHub } from "../support/github-api.ts";
 import { makeCase } from "../support/made.ts";
 import { makeRepository, type Source } from "../support/repository.ts";
 import { readStepOutput } from "../support/runner.ts";
+import { sharedUrl } from "../support/url.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -233,7 +236,7 @@ describe.concurrent("plan", () => {
     expect(include).toHaveLength(4);
     expect(new Set(include.map(({ name }) => name)).size).toBe(4);
     expect(new Set(include.map((job) => job["postgres-version"]))).toEqual(new Set(["14", "16"]));
-    for (const job of include) expect(Object.keys(job)).toEqual(["name", "config", "section", "postgres-version"]);
+    for (const job of include) expect(Object.keys(job)).toEqual(["name", "config", "section", "postgres-version", "slice"]);
   });
 
   test("environments that the pull request does not touch have none", async () => {
@@ -266,6 +269,59 @@ describe.concurrent("plan", () => {
       }
     },
   );
+
+  test("a long history has slices, whose reports say together what one job says", async () => {
+    const tableOf = (id: string, down: string, downgrade = `DROP TABLE ${id}`) => ({
+      [`migrations/versions/${id}.py`]: revision(id, {
+        down,
+        upgrade: `op.execute("CREATE TABLE ${id} (n int)")`,
+        downgrade: `op.execute("${downgrade}")`,
+      }),
+    });
+    const base = {
+      ...tableOf("old", "f4b8d60c1e27", "SELECT 1 / 0"),
+      ...tableOf("b", "old"),
+      ...tableOf("c", "b"),
+      ...tableOf("d", "c"),
+    };
+    const made = await makeCase("shop", tableOf("added", "d", "SELECT 1 / 0"), base);
+    const repository = await makeRepository(made, { checkout: "merge" });
+    try {
+      const event = pullRequestEvent(repository);
+      const plan = await runCommand(repository.folder, ["plan", "--slice-revisions", "3"], {
+        GITHUB_ACTIONS: "true",
+        GITHUB_EVENT_NAME: event.name,
+        GITHUB_EVENT_PATH: await file(JSON.stringify(event.payload)),
+        GITHUB_SHA: event.sha,
+        GITHUB_REF: event.ref,
+      });
+      expect(plan).toMatchObject({ exitCode: 0, stderr: "" });
+      const { include } = JSON.parse(plan.stdout) as { include: Record<string, string>[] };
+      expect(include.map(({ slice }) => slice)).toEqual(["1/4", "2/4", "3/4", "4/4"]);
+      expect(include[1]!.name).toBe("alembic.ini, slice 2/4");
+      const reports = await Promise.all(
+        include.map(async ({ name: _, config, section, ...more }) => {
+          const given = { postgres: sharedUrl(), python: inject("pythons").default, comment: "never" };
+          const inputs = { ...given, config: config!, name: section!, ...more };
+          const { report } = await runAction({ folder: repository.folder, event, inputs });
+          return report!;
+        }),
+      );
+      expect(reports.map(({ exitCode }) => exitCode)).toEqual([1, 0, 0, 0]);
+      expect(plain(reports[1]!.headline)).toBe("No finding blocks in slice 2 of 4 of the history.");
+      const files = await Promise.all(reports.map(fileOf));
+      const whole = await runCommand(repository.folder, ["report", "--merge", ...files, "--plan", plan.stdout]);
+      expect(whole.exitCode).toBe(1);
+      expect(whole.stdout).toMatch(/no reason to block[^]*old\.py[^]*error[^]*added\.py/);
+      expect(whole.stdout).not.toContain("slice");
+      const [newest, , third, oldest] = files;
+      const part = await runCommand(repository.folder, ["report", "--merge", oldest!, third!, newest!]);
+      expect(part.exitCode).toBe(3);
+      expect(part.stdout.replace(/\s+/g, " ")).toContain("the slice 2/4 is missing");
+    } finally {
+      await Promise.all([repository.remove(), made.remove()]);
+    }
+  });
 
   test("nothing touched, no job", async () => {
     expect(await planned(loadCase("clean-readme"))).toEqual({ include: [] });
