@@ -37,21 +37,27 @@ const tidy = (words: string): string => words.replace(ADDRESS, "").replace(INPUT
 /** Frames of libraries, of Python itself, of generated code, and ours. */
 const FOREIGN = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
 
-/** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
-function traceOf({ traceback, frames }: Raised): string {
+/**
+ * The last frames of a traceback, without those of libraries where there are some of the project, and what was raised.
+ *
+ * @param file where it begins: how env.py came there is the same for every revision
+ */
+function traceOf({ traceback, frames }: Raised, file: string | undefined): string {
   // A frame is a line that names it, and what is indented further.
   const parts = tidy(traceback).split(/\n(?= {2}File "|\S)/);
-  const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN.test(part)) : parts;
+  const own = frames.length > 0 ? parts.filter((part) => !FOREIGN.test(part)) : parts;
+  const first = file === undefined ? -1 : own.findIndex((part) => part.includes(`${file}", line `));
+  const shown = first > 1 ? [own[0]!, ...own.slice(first)] : own;
   const last = shown.findLastIndex((part) => part.startsWith("  File "));
   return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
 }
 
 /** The message, the statement and, where there is no statement, the end of the traceback. */
-export function evidenceOf({ raised }: Stop): Text {
+export function evidenceOf({ raised, revision, file }: Stop): Text {
   const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
   const message = tidy(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, ""));
   if (raised.sql) return text`${name}: ${block(message)} It was executing ${block(raised.sql.trim(), "sql")}`;
   // The end of a traceback says the message once more.
-  const trace = traceOf(raised);
+  const trace = traceOf(raised, revision === undefined ? undefined : file);
   return trace.includes(message) ? text`${block(trace)}` : text`${name}: ${block(message)} ${block(trace)}`;
 }

@@ -317,7 +317,7 @@ describe.concurrent("plan", () => {
       const [newest, , third, oldest] = files;
       const part = await runCommand(repository.folder, ["report", "--merge", oldest!, third!, newest!]);
       expect(part.exitCode).toBe(3);
-      expect(part.stdout.replace(/\s+/g, " ")).toContain("the slice 2/4 is missing");
+      expect(part.stdout.replace(/\s+/g, " ")).toContain("the slice `2/4` is missing");
     } finally {
       await Promise.all([repository.remove(), made.remove()]);
     }

@@ -31,6 +31,25 @@ test("a traceback shows the project's frames, and no address", () => {
   expect(shown({})).toContain("site-packages");
 });
 
+test("of a revision a traceback shows nothing above its own file", () => {
+  const traceback = [
+    "Traceback (most recent call last):",
+    '  File "/app/migrations/env.py", line 3, in <module>',
+    "    context.run_migrations()",
+    '  File "/app/migrations/versions/a.py", line 9, in downgrade',
+    "    refuse()",
+    '  File "/app/helper.py", line 1, in refuse',
+    "    raise NotImplementedError()",
+    "NotImplementedError",
+  ];
+  const frames = ["env", "versions/a", "helper"].map((name) => ({ file: `${name}.py`, line: 1, function: "f" }));
+  const error = { type: "NotImplementedError", message: "", traceback: traceback.join("\n"), frames };
+  const shown = (file: string, revision?: string) => plain(evidenceOf(stop(revision, error, { file, line: 9 })));
+  expect(shown("migrations/versions/a.py", "a")).toBe([traceback[0], ...traceback.slice(3)].join("\n"));
+  expect(shown("migrations/versions/a.py")).toBe(traceback.join("\n"));
+  expect(shown("elsewhere.py", "a")).toBe(traceback.join("\n"));
+});
+
 const pydantic = [
   "2 validation errors for AppSettings",
   "POSTGRES_SERVER",
