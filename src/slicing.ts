@@ -9,7 +9,7 @@ import type { EnvironmentReport, Finding, NotChecked, PhaseReport, Report, Slice
 import { RULES } from "./rules/index.ts";
 import type { Rule } from "./rules/rule.ts";
 import type { Evidence, Phase, PhaseId } from "./run/evidence.ts";
-import { sliceReason } from "./run/slice.ts";
+import { sliceReason } from "./run/slice-reason.ts";
 import { UNUSED_IGNORE, worstFirst } from "./settle.ts";
 import { code, listOf, plain, text, type Text } from "./text.ts";
 

@@ -124,27 +124,47 @@ async function sendComment(api: Api, report: Report, sending: Sending, pull: Pul
       ? [troubleOf(error, "the comment on the pull request", "pull-requests: write")]
       : [];
   }
-  const [id = 0, attempts = 0] = (found?.marks.run ?? "").split(".").map(Number);
-  const later = id > run.id || (id === run.id && attempts > run.attempt);
-  // Another job of the same run, told to check the same, found something: that is not mended.
-  const sibling = id === run.id && attempts === run.attempt && found?.marks.state === "open" && !something;
-  if (later || sibling || (!found && !something && sending.comment !== "always")) return [];
-  const mended = !something && found !== undefined && found.marks.state !== "green";
-  const written = comment(report, {
-    ...sending.links,
-    owner: sending.owner,
-    run,
-    mended,
-    page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
-    commit: pull.head,
-    ...(sending.secondHand && { secondHand: true }),
-  });
+  /** What is to stand in the comment, given the one that is there; undefined where that one stays as it is. */
+  const bodyFor = (there: OwnComment | undefined): string | undefined => {
+    const [id = 0, attempts = 0] = (there?.marks.run ?? "").split(".").map(Number);
+    const later = id > run.id || (id === run.id && attempts > run.attempt);
+    // Another job of the same run, told to check the same, found something: that is not mended.
+    const sibling = id === run.id && attempts === run.attempt && there?.marks.state === "open" && !something;
+    if (later || sibling || (!there && !something && sending.comment !== "always")) return undefined;
+    return comment(report, {
+      ...sending.links,
+      owner: sending.owner,
+      run,
+      mended: !something && there !== undefined && there.marks.state !== "green",
+      page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
+      commit: pull.head,
+      ...(sending.secondHand && { secondHand: true }),
+    });
+  };
+  const body = bodyFor(found);
+  if (body === undefined) return [];
+  let made: number | undefined;
   const posted = await attempt("the comment on the pull request", "pull-requests: write", async () => {
-    if (found) await api.rest.issues.updateComment({ ...where, comment_id: found.id, body: written });
-    // A second attempt might make a second comment.
-    else await api.rest.issues.createComment({ ...where, issue_number: pull.number, body: written, request: { retries: 0 } });
+    if (found) await api.rest.issues.updateComment({ ...where, comment_id: found.id, body });
+    else {
+      // A second attempt might make a second comment.
+      const issue = { ...where, issue_number: pull.number, body, request: { retries: 0 } };
+      made = (await api.rest.issues.createComment(issue)).data.id;
+    }
   });
+  if (made !== undefined) await keepOne(made);
   // Suggestions come with a comment or after one: without any there is none to look for.
   if (posted.length > 0 || sending.secondHand || (!found && fixable(report).length === 0)) return posted;
   return [...posted, ...(await sendSuggestions(api, report, sending, pull, mine))];
+
+  /** Two jobs that find no comment at the same moment make one each: the older one stays, with what there is to say now. */
+  async function keepOne(younger: number): Promise<void> {
+    await attempt("", "pull-requests: write", async () => {
+      const { found: older } = await findComment(api, sending, pull, mine);
+      if (!older || older.id >= younger) return;
+      const words = bodyFor(older);
+      if (words !== undefined) await api.rest.issues.updateComment({ ...where, comment_id: older.id, body: words });
+      await api.rest.issues.deleteComment({ ...where, comment_id: younger });
+    });
+  }
 }

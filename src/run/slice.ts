@@ -9,13 +9,14 @@
 import type { Catalog, Difference } from "../postgres/catalog.ts";
 import type { Database } from "../postgres/scratch.ts";
 import { cutsBelow, cutsOf, partsOf, type Part } from "../project/slices.ts";
-import { code, count, text, type Text } from "../text.ts";
+import { text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Phase, SliceEvidence } from "./evidence.ts";
 import { historyDown } from "./history.ts";
 import type { Laboratory } from "./laboratory.ts";
 import type { watchModels } from "./models.ts";
 import { phaseOf } from "./phase.ts";
+import { sliceReason } from "./slice-reason.ts";
 
 /** Which slice is asked for: the `number`th of `of`, 1-based. */
 export interface Slice {
@@ -62,16 +63,6 @@ export function partOf(asked: Slice | undefined, { order, revisions }: Loaded, b
   const bottom = part.lower.at(-1);
   const slice = { number, of, parts: parts.length, revisions: part.own, ...(bottom !== undefined && { bottom }) };
   return { ...part, isNewest: number === 1, slice, reason: sliceReason(slice), sourceOf };
-}
-
-/** What of the history other machines run, as a reason for notChecked. */
-export function sliceReason({ number, of, parts, revisions, bottom }: SliceEvidence): Text {
-  const who = text`this is slice ${number} of ${of}`;
-  if (revisions.length === 0)
-    return text`${who}, and every way up passes through so few revisions that the history can be cut into ${count(parts, "slice")} only`;
-  const from = bottom === undefined ? text`from the first one` : text`above ${code(bottom)}`;
-  const what = text`${count(revisions.length, "revision")} ${from} up to ${code(revisions.at(-1)!)}`;
-  return text`${who}: it takes ${what} down and up again, and other slices the others; ${code("alembic-gate report --merge")} makes one verdict of them`;
 }
 
 /** In place of watchModels for the slices that do not reach head: the newest one compares the models. */

@@ -152,6 +152,69 @@ test("a gate that could not do its work takes nothing back", () =>
     expect(github.reviewComments[0]!.body).toContain("No longer needed");
   }));
 
+describe.concurrent("two jobs that make their first comment at the same moment", () => {
+  /** Sends a report; another job's comment appears between the look for one and the look after the own one. */
+  async function sendBeside(github: FakeGitHub, other: Report, own: Report, more: Partial<GitHubRun> = {}): Promise<string> {
+    const run = runOf(github);
+    await send(github, other, { run, comment: "always" });
+    const [theirs] = github.comments.splice(0);
+    github.calls.length = 0;
+    github.instead = (operation) => {
+      if (operation.startsWith("POST") && operation.endsWith("/issues/{issue_number}/comments")) github.comments.push(theirs!);
+      return undefined;
+    };
+    return send(github, own, { run: { ...run, ...more }, comment: "always" });
+  }
+  const operations = (github: FakeGitHub) => github.calls.map(({ method, url }) => `${method} ${url.replace(/\?.*/, "")}`);
+
+  test("leave one, the older, with what the later has to say", () =>
+    withGitHub(async (github) => {
+      expect(await sendBeside(github, green, red)).toBe("");
+      expect(github.comments.map(({ id }) => id)).toEqual([1000]);
+      expect(github.comments[0]!.body).toContain("two heads");
+    }));
+
+  test("take nothing back of what the other has found", () =>
+    withGitHub(async (github) => {
+      expect(await sendBeside(github, red, green)).toBe("");
+      expect(github.comments.map(({ id }) => id)).toEqual([1000]);
+      expect(github.comments[0]!.body).toContain("two heads");
+      // Without findings it is six calls at most.
+      expect(operations(github)).toEqual([
+        "GET /repos/octo/shop/issues/1/comments",
+        "POST /repos/octo/shop/issues/1/comments",
+        "GET /repos/octo/shop/issues/1/comments",
+        "DELETE /repos/octo/shop/issues/comments/1003",
+      ]);
+    }));
+
+  test("leave a later run's comment as it is", () =>
+    withGitHub(async (github) => {
+      await sendBeside(github, red, { ...red, headline: text`Older words` }, { id: 0 });
+      expect(github.comments.map(({ id }) => id)).toEqual([1000]);
+      expect(github.comments[0]!.body).not.toContain("Older words");
+    }));
+
+  test("an older job's own comment is not taken for a second one", () =>
+    withGitHub(async (github) => {
+      await send(github, red);
+      expect(github.comments).toHaveLength(1);
+      expect(github.calls.some(({ method }) => method === "DELETE")).toBe(false);
+    }));
+
+  test("whatever GitHub answers to the second look, the comment is there and nothing is missing", () =>
+    withGitHub(async (github) => {
+      let looks = 0;
+      github.instead = (operation) =>
+        operation.startsWith("GET") && operation.endsWith("/issues/{issue_number}/comments") && ++looks > 1
+          ? { status: 404, body: { message: "Not Found" } }
+          : undefined;
+      expect(await send(github, red)).toBe("");
+      expect(github.comments).toHaveLength(1);
+      expect(github.reviewComments.length).toBeGreaterThan(0);
+    }));
+});
+
 describe.concurrent("a token that is a person's", () => {
   const person = { login: "ada", type: "User" } as const;
   test("finds its own comment, and no other person's", () =>

@@ -1,7 +1,8 @@
 /** What a slice leaves, and whether the revisions below it might meet it. */
 import { describe, expect, test } from "vitest";
 import type { Difference } from "../../src/postgres/catalog.ts";
-import { sliceReason, standsApart } from "../../src/run/slice.ts";
+import { sliceReason } from "../../src/run/slice-reason.ts";
+import { standsApart } from "../../src/run/slice.ts";
 import { plain } from "../../src/text.ts";
 
 const added = (kind: string, name: string): Difference => ({ change: "added", kind, name, properties: [] });

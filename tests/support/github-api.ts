@@ -294,6 +294,9 @@ async function fakeGitHub(): Promise<FakeGitHub> {
         comment.body = sent.body as string;
         return { status: 200, data: commentAnswer(comment) };
       }
+      case "delete /issues/comments/{comment_id}":
+        fake.comments = fake.comments.filter(({ id }) => id !== Number(values.comment_id));
+        return { status: 204, data: undefined };
       case "get /pulls/{pull_number}/comments":
         return paged(fake.reviewComments.map(reviewCommentAnswer));
       case "patch /pulls/comments/{comment_id}": {
