@@ -166,7 +166,7 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
     const judged = { rules, environment: environment.name, facts, settings };
     return settle({ ...judged, ...(proof && { proof }), ...(allowedBy !== undefined && { allowedBy }) });
   };
-  let known = labelsOf(world.event);
+  let known: readonly string[] = labelsOf(world.event);
   let settled = settledWith(known, facts);
   const history = new Set(rules.flatMap(({ id, family }) => (family === "history" ? [id] : [])));
   // Asked only where a label would change something.
