@@ -100,7 +100,8 @@ export async function startChromium(command: string): Promise<Browser> {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       await send("Browser.close").catch(() => {});
       await ended;
-      rmSync(folder, { recursive: true, force: true });
+      // Its other processes may still be writing there.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }
@@ -118,7 +119,6 @@ async function openTab(
   const requests: string[] = [];
   const complaints: string[] = [];
   let loaded = () => {};
-  const loading = new Promise<void>((resolve) => (loaded = resolve));
   listeners.add(({ sessionId, method, params }) => {
     if (sessionId !== session) return;
     if (method === "Page.loadEventFired") loaded();
@@ -133,6 +133,8 @@ async function openTab(
   await Promise.all(["Page", "Network", "Log", "Runtime", "Accessibility"].map((domain) => send(`${domain}.enable`)));
   await send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: width < 600 });
   await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }] });
+  // The empty page that was there before may be told of late.
+  const loading = new Promise<void>((resolve) => (loaded = resolve));
   await send("Page.navigate", { url });
   await loading;
   return {
