@@ -18,7 +18,7 @@ import { completedBy, readGraph, type Graph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
 import type { FactsOf } from "./rules/rule.ts";
 import { withExecuted } from "./run/effect.ts";
-import { baseFilesOf, beginEarly, loadRunning, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
+import { baseFilesOf, beginEarly, observe, observeEdits, proofOf, withFolders, type Task } from "./running.ts";
 import { layer, sliceAsked, type Given, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import { rulesOf, sliceNote, sliceReport } from "./slicing.ts";
@@ -37,7 +37,6 @@ type Target = Project["environments"][number];
 export async function gate(given: Given, world: World): Promise<{ report: Report; root: string }> {
   const clock = stopwatch();
   let root = world.cwd;
-  if (given.static !== true) loadRunning();
   try {
     const checkout = await clock.time("project", () => openCheckout(given, world));
     root = checkout.root;

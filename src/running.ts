@@ -34,7 +34,7 @@ export interface Task {
 type Target = Project["environments"][number];
 
 /** Loads what runs migrations, so that it is there when it is needed. */
-export function loadRunning(): void {
+function loadRunning(): void {
   import("./run/migrations.ts").catch(() => {});
 }
 
@@ -87,6 +87,8 @@ export function beginEarly(project: Project, world: World): Early {
       if (dropped) return;
       const directory = path.join(project.root, target.environment.directory);
       processes.set(target, startEarly({ python: [program], directory, env: world.env }));
+      // Not before: loading it takes as long as finding the interpreter, and Python has more to load.
+      loadRunning();
     };
     interpreterOf({ target, project, world }, start).catch(() => {});
   }
