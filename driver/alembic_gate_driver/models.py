@@ -19,6 +19,7 @@ from .errors import Sources, describe
 from .load import LoadError
 from .places import Places
 from .redirect import place_of_connection
+from .reflection import at_once
 from .unimported import Unimported
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Comparer:
         # Reflection executes hundreds of them.
         self._statements.silent = True
         try:
-            with self._redirect.to(request["connection"], several=request.get("several", False)):
+            with self._redirect.to(request["connection"], several=request.get("several", False)), at_once():
                 found = comparison.run()
         except LoadError as error:
             found["raised"] = describe(error.__cause__ or error, self._sources)
