@@ -136,7 +136,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (!main) return end(text`env.py could not be run`);
     const empty = await lab.snapshot(main);
-    const floor = floorOf(part, empty);
+    const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
     const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
@@ -287,8 +287,9 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       const own = new Set([...part.own, last]);
       const unreached = new Set(all.slice(0, all.indexOf(last) + 1).filter((id) => own.has(id)));
       const tried = all.filter((id) => unreached.has(id) || (phases.downgrade.stop && added.includes(id)));
+      const kept = tried.every((id) => part.own.includes(id)) ? floor.kept() : undefined;
       each = tryUnreached(lab, plan, ports, evidence, {
-        order: all,
+        ...(kept ? { order: part.own, fresh: () => scratch.clone(kept, "trial") } : { order: all }),
         tried,
         watched: loaded.several ? [] : added,
         since: states.changesSince,

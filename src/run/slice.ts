@@ -78,21 +78,30 @@ export interface Floor {
   climb(lab: Laboratory, phase: Phase, database: Database, options: { own: boolean }): Promise<boolean>;
   /** Goes down, and on to base where that shows more. True: it came to its end. */
   descend(lab: Laboratory, database: Database, phase: Phase): Promise<boolean>;
+  /** A copy of the database as it was there on the way up; undefined where nothing is below. */
+  kept(): Database | undefined;
 }
 
 /**
  * @param part of which the lower revisions are below the floor
  * @param empty the catalog with no revision at all
+ * @param keep copies the database there
  */
-export function floorOf({ lower, sourceOf }: Pick<OwnPart, "lower" | "sourceOf">, empty: Catalog): Floor {
+export function floorOf(
+  { lower, sourceOf }: Pick<OwnPart, "lower" | "sourceOf">,
+  empty: Catalog,
+  keep?: (database: Database) => Promise<Database>,
+): Floor {
   if (lower.length === 0) {
     return {
       climb: (lab, phase, database, options) => lab.run(phase, database, options),
       descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+      kept: () => undefined,
     };
   }
   const below = new Set(lower);
   let floor = empty;
+  let kept: Database | undefined;
   return {
     async climb(lab, phase, database, options) {
       const first = { ...phase, planned: phase.planned.filter((id) => below.has(id)) };
@@ -100,12 +109,14 @@ export function floorOf({ lower, sourceOf }: Pick<OwnPart, "lower" | "sourceOf">
       const arrived = await lab.run(first, database, options);
       if (arrived) {
         floor = await lab.snapshot(database);
+        kept = await keep?.(database);
         await lab.run(second, database, options);
       }
       const { planned } = phase;
       Object.assign(phase, arrived ? continued(first, second) : first, { planned });
       return phase.state === "ok";
     },
+    kept: () => kept,
     async descend(lab, database, phase) {
       const ended = await historyDown(lab, database, phase, floor);
       if (phase.compared) phase.compared.with = "the first upgrade";

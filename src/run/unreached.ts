@@ -15,6 +15,7 @@ export const LEAST_SECONDS = 4;
 /**
  * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
  *
+ * @param order those that go up from what `fresh` makes; by default a new database
  * @param since what differs from the state before one of the added revisions
  * @returns the phase, which is part of the evidence then; undefined where there is nothing to try
  */
@@ -28,7 +29,14 @@ export async function tryUnreached(
     tried: wanted,
     watched,
     since,
-  }: { order: readonly string[]; tried: readonly string[]; watched: readonly string[]; since: States["changesSince"] },
+    fresh = () => freshDatabase(lab, plan, ports),
+  }: {
+    order: readonly string[];
+    tried: readonly string[];
+    watched: readonly string[];
+    since: States["changesSince"];
+    fresh?: () => Promise<Database>;
+  },
 ): Promise<Phase | undefined> {
   const known = evidence.phases.flatMap(({ id, stop }) => (stop && WAYS_DOWN.has(id) ? [stop] : []));
   const cutOff = new Set(
@@ -44,7 +52,7 @@ export async function tryUnreached(
     watched: tried.filter((id) => watched.includes(id)),
     // The history is up, down, and up again.
     seconds: Math.max(LEAST_SECONDS, 2 * took("base", "upgrade") + took("history-downgrade")),
-    fresh: () => freshDatabase(lab, plan, ports),
+    fresh,
     ...places(ports.scratch),
     unrestored: since,
   });
