@@ -208,7 +208,7 @@ export function glanceOver(source: string): Node | undefined {
   };
   const endOfLine = (): boolean => {
     if (at < source.length && source[at] !== "\n") return false;
-    lineAfter(at + 1);
+    lineAfter(Math.min(at + 1, source.length));
     return true;
   };
   const several = (item: () => boolean): boolean => {

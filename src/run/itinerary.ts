@@ -228,20 +228,17 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       if (differences.length === 0) await models.cameBack(database);
       return true;
     };
-    const goUpAgain = async (database: Database): Promise<void> => {
-      if (await lab.run(phases.again, database, { own: true }))
+    const goUpAgain = async (database: Database, isBack: Promise<boolean>): Promise<void> => {
+      if (!(await isBack)) phases.again.reason = text`the downgrade before it failed`;
+      else if (await lab.run(phases.again, database, { own: true }))
         isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
     };
     if (added.length > 0) {
-      const at = main;
-      const down = goBack(at);
-      const again = down.then((ended) => {
-        if (ended) return goUpAgain(at);
-        phases.again.reason = text`the downgrade before it failed`;
-      });
+      const down = goBack(main);
+      const again = goUpAgain(main, down);
       if (!rowsLab) await again;
       const without = { downgrade: down.then(() => phases.downgrade), again: again.then(() => phases.again) };
-      await Promise.all([again, rows?.run(rowsLab ?? lab, without)]);
+      await Promise.all([...Object.values(without), rows?.run(rowsLab ?? lab, without)]);
     } else
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
         phase.reason = part.isNewest

@@ -297,6 +297,17 @@ describe("skimming", () => {
     );
   });
 
+  test("ends where the file ends, be it in the midst of a line", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...revisions), fc.double({ min: 0, max: 1, noNaN: true }), ([, source], at) => {
+        const [whole, skimmed] = both(source.slice(0, Math.floor(at * source.length)));
+        expect(skimmed).toEqual(whole);
+      }),
+      { numRuns: 500 },
+    );
+    expect(both("import sqlalchemy")[1]).toEqual(both("import sqlalchemy")[0]);
+  });
+
   const glances = (source: string) => glanceOver(source) !== undefined;
   test("parses few of them", () => {
     expect(revisions.filter(([, source]) => glances(source)).length).toBeGreaterThan(revisions.length / 2);
