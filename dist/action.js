@@ -1,4 +1,4 @@
-import { A as markdown, B as brokenReport, C as sendToGitHub, D as noticeCommand, E as fenced, F as githubRun, I as openPullRequests, L as linksOf, M as oneLine, N as paragraphs, O as sendAnnotations, P as labelsInQueue, R as readEvent, T as sendSummary, b as terminal, dt as pageOf, h as sendFiles, ht as readInputs, j as tally, k as recheck, lt as CATALOGUE, m as version, p as abortedBySignals, pt as layer, x as turnedBy, z as gate, zt as text } from "./gate.js";
+import { A as noticeCommand, B as linksOf, C as terminal, E as sendToGitHub, F as oneLine, H as gate, I as paragraphs, L as labelsInQueue, M as recheck, N as markdown, O as sendSummary, P as tally, R as githubRun, U as brokenReport, Ut as text, V as readEvent, _ as version, _t as layer, g as abortedBySignals, ht as pageOf, j as sendAnnotations, k as fenced, pt as CATALOGUE, v as sendFiles, w as turnedBy, yt as readInputs, z as openPullRequests } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -57,12 +57,13 @@ async function write(report, root) {
 }
 /** Sends the report where a token is needed; what could not be sent is one notice, and changes nothing else. */
 async function send(report, root, given, run) {
-	const { comment, directory, config, name, postgresVersion } = layer(given);
+	const { comment, directory, config, name, postgresVersion, slice } = layer(given);
 	const selection = [
 		directory === "." ? "" : directory,
 		...config,
 		...name,
-		postgresVersion ?? ""
+		postgresVersion ?? "",
+		slice ?? ""
 	];
 	const owner = {
 		workflow: run.workflow,

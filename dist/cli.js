@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { B as brokenReport, D as noticeCommand, E as fenced, Ft as code, H as reported, It as count, Nt as Failure, R as readEvent, V as conclude, _ as progress, b as terminal, d as readPlanning, dt as pageOf, f as fix, ft as ruleList, g as inFormat, gt as usage, l as hooked, lt as CATALOGUE, m as version, mt as readArguments, p as abortedBySignals, pt as layer, u as plan, ut as explain, v as sendSentences, y as sendTerminal, z as gate, zt as text } from "./gate.js";
+import { A as noticeCommand, Bt as count, C as terminal, G as reported, H as gate, Lt as Failure, S as sendTerminal, U as brokenReport, Ut as text, V as readEvent, W as conclude, _ as version, _t as layer, b as progress, bt as usage, d as readPlanning, g as abortedBySignals, gt as ruleList, h as fix, ht as pageOf, k as fenced, l as hooked, mt as explain, pt as CATALOGUE, u as plan, vt as readArguments, x as sendSentences, y as inFormat, zt as code } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -38,7 +38,8 @@ async function command([name, ...rest]) {
 			progress: () => {},
 			...event && { event }
 		};
-		process.stdout.write(`${JSON.stringify(await plan(given, majors, world))}\n`);
+		const say = (note) => sendSentences([note], process.stderr);
+		process.stdout.write(`${JSON.stringify(await plan(given, majors, world, say))}\n`);
 		return true;
 	}
 	if (name !== "report") return false;

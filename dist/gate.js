@@ -204,7 +204,7 @@ var multiple_heads_default = rule({
 	judge({ graph, environment, history, settings }) {
 		const doubled = graph.duplicates.some(({ id }) => !history?.graph.duplicates.some((other) => other.id === id));
 		if (!graph.complete || doubled) return [];
-		if (history && joined$4(graph, history).length > 0) return joined$4(graph, history);
+		if (history && joined$5(graph, history).length > 0) return joined$5(graph, history);
 		const allowed = Math.max(settings?.expectedHeads ?? 1, history?.graph.heads.length ?? 0);
 		const meant = meantBranches(graph, environment, history);
 		const surplus = graph.heads.length - meant.size - allowed;
@@ -218,7 +218,7 @@ var multiple_heads_default = rule({
 	}
 });
 /** New merge revisions that leave fewer heads than the base branch has: the pull request repaired them, and is told so. */
-function joined$4(graph, history) {
+function joined$5(graph, history) {
 	if (graph.heads.length >= history.graph.heads.length) return [];
 	return history.added.map((id) => graph.revisions.get(id)).filter(({ down }) => down.filter((parent) => history.graph.heads.includes(parent)).length > 1).map((revision) => ({
 		...placeOf$5(revision, "down"),
@@ -788,26 +788,32 @@ const INPUT = /input_value=.*?(?=, input_type=|\]$)/gm;
 const tidy$2 = (words) => words.replace(ADDRESS, "").replace(INPUT, "input_value=…").trim();
 /** Frames of libraries, of Python itself, of generated code, and ours. */
 const FOREIGN$1 = /^ {2}File "(?:<|[^"]*[/\\](?:site-packages|dist-packages|alembic_gate_driver|lib[/\\]python[\d.]+)[/\\])/;
-/** The last frames of a traceback, without those of libraries where there are some of the project, and what was raised. */
-function traceOf({ traceback, frames }) {
+/**
+* The last frames of a traceback, without those of libraries where there are some of the project, and what was raised.
+*
+* @param file where it begins: how env.py came there is the same for every revision
+*/
+function traceOf({ traceback, frames }, file) {
 	const parts = tidy$2(traceback).split(/\n(?= {2}File "|\S)/);
-	const shown = frames.length > 0 ? parts.filter((part) => !FOREIGN$1.test(part)) : parts;
+	const own = frames.length > 0 ? parts.filter((part) => !FOREIGN$1.test(part)) : parts;
+	const first = file === void 0 ? -1 : own.findIndex((part) => part.includes(`${file}", line `));
+	const shown = first > 1 ? [own[0], ...own.slice(first)] : own;
 	const last = shown.findLastIndex((part) => part.startsWith("  File "));
 	return [...shown.slice(Math.max(0, last - 3), last + 1), ...shown.slice(last + 1, last + 9)].join("\n");
 }
 /** The message, the statement and, where there is no statement, the end of the traceback. */
-function evidenceOf({ raised }) {
+function evidenceOf({ raised, revision, file }) {
 	const name = raised.sqlstate ? `${raised.type}, SQLSTATE ${raised.sqlstate}` : raised.type;
 	const message = tidy$2(raised.message.replace(/\n\[SQL:[\s\S]*$|\n\(Background on this error[\s\S]*$/g, ""));
 	if (raised.sql) return text$1`${name}: ${block(message)} It was executing ${block(raised.sql.trim(), "sql")}`;
-	const trace = traceOf(raised);
+	const trace = traceOf(raised, revision === void 0 ? void 0 : file);
 	return trace.includes(message) ? text$1`${block(trace)}` : text$1`${name}: ${block(message)} ${block(trace)}`;
 }
 // src/rules/observed.ts
 /** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
-const phasesOf = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
+const phasesOf$1 = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
 /** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
-const stopsGoingDown = (run) => phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
+const stopsGoingDown = (run) => phasesOf$1(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
 /** The phase with the errors that came first. */
 function withFirstError(phase) {
 	const { stop, stops, steps } = phase;
@@ -919,7 +925,7 @@ const UP = [
 	"history-upgrade"
 ];
 const DOWN = ["downgrade", "history-downgrade"];
-const stepsOf = (run, phases, direction) => phasesOf(run, ...phases).flatMap(({ steps }) => steps.filter((step) => step.direction === direction));
+const stepsOf = (run, phases, direction) => phasesOf$1(run, ...phases).flatMap(({ steps }) => steps.filter((step) => step.direction === direction));
 /** Where an object came to be, or got its name: in an upgrade() as a rule, in a downgrade() where no upgrade() made it. */
 function creationOf(run, object) {
 	const up = stepsOf(run, UP, "upgrade");
@@ -1064,7 +1070,7 @@ const key = ({ kind, name, change }) => `${change} ${kind} ${name}`;
 */
 function unrestored(run) {
 	const found = [];
-	const downgrade = phasesOf(run, "downgrade")[0];
+	const downgrade = phasesOf$1(run, "downgrade")[0];
 	for (const difference of downgrade?.compared?.differences ?? []) {
 		const owner = downgrade.unrestored.find(({ differences }) => differences.some((other) => key(other) === key(difference)));
 		found.push({
@@ -1072,13 +1078,13 @@ function unrestored(run) {
 			difference
 		});
 	}
-	const each = phasesOf(run, "history-each")[0];
+	const each = phasesOf$1(run, "history-each")[0];
 	for (const { revision, differences } of each?.unrestored ?? []) found.push(...differences.filter((one) => !goesLater(each, revision, one)).map((difference) => ({
 		revision,
 		difference
 	})));
 	const known = new Set(found.map(({ difference }) => key(difference)));
-	for (const difference of phasesOf(run, "history-downgrade")[0]?.compared?.differences ?? []) {
+	for (const difference of phasesOf$1(run, "history-downgrade")[0]?.compared?.differences ?? []) {
 		if (known.has(key(difference))) continue;
 		const origin = difference.change === "added" ? creationOf(run, difference) : lastChangeOf(run, difference);
 		found.push({
@@ -1166,7 +1172,7 @@ const stopsAt = (id, run) => stopsGoingDown(run).some(({ revision }) => revision
 function mends(id, run) {
 	if (!run?.onBase) return false;
 	const isFaulty = (one) => stopsAt(id, one) || unrestored(one).some(({ revision }) => revision === id);
-	return phasesOf(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
+	return phasesOf$1(run, "history-downgrade", "history-each").some(({ steps }) => steps.some(({ revision, ended, direction }) => revision === id && ended && direction === "downgrade")) && isFaulty(run.onBase) && !isFaulty(run);
 }
 /** Neither version goes back, so no way back is lost. */
 function stillFails({ id }, draft) {
@@ -1715,7 +1721,7 @@ function describeState(difference) {
 	const { change, kind, name, properties } = difference;
 	if (change === "removed") return text$1`${kind} ${code(name)} is missing`;
 	if (change === "added") return text$1`${kind} ${code(name)} was not there before`;
-	return text$1`${kind} ${code(name)}: ${joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} was ${valueOf$1(property.name, property.before)}, is now ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)} differs`), "; ")}`;
+	return text$1`${kind} ${code(name)}: ${joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} was ${valueOf$1(property.name, property.before)}, is now ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)} differs`), "; ")}`;
 }
 /** Kind, whole and all properties as they are on one side. */
 const content$1 = ({ kind, parent, properties }, side) => JSON.stringify([
@@ -1756,8 +1762,8 @@ const valueOf$1 = (property, value) => {
 	return value === null || typeof value === "boolean" ? { text: valueText(value) } : code(valueText(value));
 };
 const short$1 = ({ before, after }) => [before, after].every((value) => valueText(value).length <= longest && !valueText(value).includes("\n"));
-const joined$3 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
-const changesOf = ({ properties }) => joined$3(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} ${valueOf$1(property.name, property.before)} → ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)}`), ", ");
+const joined$4 = (texts, separator) => texts.flatMap((part, index) => index === 0 ? part : [{ text: separator }, ...part]);
+const changesOf = ({ properties }) => joined$4(properties.map((property) => short$1(property) ? text$1`${nameOf$2(property)} ${valueOf$1(property.name, property.before)} → ${valueOf$1(property.name, property.after)}` : text$1`${nameOf$2(property)}`), ", ");
 /** What a reader wants to know of something that is new or gone. */
 function detailOf({ change, kind, properties }) {
 	const values = new Map(properties.map((property) => [property.name, change === "added" ? property.after : property.before]));
@@ -1795,7 +1801,7 @@ function detailOf({ change, kind, properties }) {
 		"procedure",
 		"aggregate"
 	].includes(kind)) labelled("language");
-	return joined$3(parts, ", ");
+	return joined$4(parts, ", ");
 }
 // src/rules/deleted-revision.ts
 var deleted_revision_default = rule({
@@ -1847,7 +1853,7 @@ function draftFor({ changes: group, last: named, stranded, children, substitute 
 const MOST_SHOWN = 10;
 /** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run. */
 function proofOf$1(run) {
-	const phase = phasesOf(run, "squash")[0];
+	const phase = phasesOf$1(run, "squash")[0];
 	if (phase?.stop) return {
 		same: false,
 		evidence: text$1`Refuted: on an empty database it fails: ${firstLine(phase.stop.raised.message)}.`
@@ -1943,7 +1949,7 @@ var environment_failed_default = rule({
 		"graph"
 	],
 	judge({ run, environment, graph }) {
-		const stop = phasesOf(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
+		const stop = phasesOf$1(run).find(({ stop }) => stop && causeOf(stop) === "environment")?.stop;
 		if (!stop) return [];
 		const { file, line, raised } = stop;
 		const revision = [...graph.revisions.values()].find((candidate) => candidate.file === file)?.id;
@@ -1978,7 +1984,7 @@ var missing_extension_default = rule({
 	summary: "A migration needs an extension that the server does not have, or that nobody created",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
+		const stop = phasesOf$1(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "extension")?.stop;
 		const extension = stop && missingExtension(stop);
 		if (!stop || extension === void 0) return [];
 		const absent = /not available|control file/.test(stop.raised.message);
@@ -2003,7 +2009,7 @@ var missing_role_default = rule({
 	summary: "A migration names a role that no revision creates",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const stop = phasesOf(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
+		const stop = phasesOf$1(run).find(({ id, stop }) => stop && !id.includes("downgrade") && causeOf(stop) === "role")?.stop;
 		const role = stop && missingRole(stop);
 		if (!stop || role === void 0) return [];
 		return [{
@@ -2041,7 +2047,7 @@ var missing_baseline_default = rule({
 		"graph"
 	],
 	judge({ run, environment, graph }) {
-		const [phase] = phasesOf(run, "base");
+		const [phase] = phasesOf$1(run, "base");
 		const stop = phase?.stop;
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		const baseline = run.order.some((id) => run.base.has(id) && !phase.planned.includes(id));
@@ -2134,7 +2140,7 @@ var upgrade_failed_default = rule({
 		"graph",
 		"environment"
 	],
-	judge: ({ run, graph, environment }) => phasesOf(run, "base", "upgrade").flatMap(({ id, stop }) => {
+	judge: ({ run, graph, environment }) => phasesOf$1(run, "base", "upgrade").flatMap(({ id, stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		const where = id === "base" ? "on the way from an empty database" : "on a database that has the base branch's revisions";
 		return [stopped(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails ${where}: ${firstLine(stop.raised.message)}`, text$1`Mend upgrade(), then run ${code(command$1(environment, "upgrade", stop.revision))} on a copy of the database to see it pass.`)];
@@ -2173,7 +2179,7 @@ function wayOut$4(run, { revision, raised }) {
 }
 /** The constraints that a revision's upgrade() made on a table, where its effect was seen. */
 function constraintsOf(run, revision, table) {
-	return (phasesOf(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
+	return (phasesOf$1(run, "upgrade").flatMap(({ steps }) => steps).find((step) => step.revision === revision)?.effect ?? []).filter(({ change, kind, parent }) => change === "added" && /constraint$|^foreign key$/.test(kind) && parent !== void 0 && bareName(parent) === table).map(({ name }) => bareName(name));
 }
 // src/rules/second-upgrade-failed.ts
 var second_upgrade_failed_default = rule({
@@ -2182,7 +2188,7 @@ var second_upgrade_failed_default = rule({
 	severity: "error",
 	summary: "upgrade() works once, and no more after its own downgrade()",
 	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
+	judge: ({ run, graph }) => phasesOf$1(run, "upgrade-again", "history-upgrade").flatMap(({ stop }) => {
 		if (!stop || !["fault", "irreversible"].includes(causeOf(stop))) return [];
 		return [stopped(graph, stop, "upgrade", text$1`upgrade() of ${code(stop.revision)} fails after a downgrade: ${firstLine(stop.raised.message)}. After a rollback nobody can deploy it again.`, text$1`Most often downgrade() leaves something that upgrade() creates anew, an enum type as a rule: drop it in downgrade() of the revision that made it.`)];
 	})
@@ -2194,7 +2200,7 @@ var timed_out_default = rule({
 	severity: "error",
 	summary: "Nothing moved within the time limit",
 	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run).flatMap(({ id, stop, stops = [] }) => {
+	judge: ({ run, graph }) => phasesOf$1(run).flatMap(({ id, stop, stops = [] }) => {
 		const direction = id.includes("downgrade") ? "downgrade" : "upgrade";
 		return [...stop ? [{
 			stop,
@@ -2346,7 +2352,7 @@ var leftover_after_downgrade_default = rule({
 });
 // src/rules/schema-not-restored.ts
 /** Whether the upgrade() of the pull request dropped a column that is there again. */
-const isBack = (run, { name }) => [run.schema, ...phasesOf(run, "upgrade").flatMap(({ steps }) => steps.map(({ effect }) => effect))].some((differences) => differences?.some((other) => other.change === "removed" && other.kind === "column" && other.name === name));
+const isBack = (run, { name }) => [run.schema, ...phasesOf$1(run, "upgrade").flatMap(({ steps }) => steps.map(({ effect }) => effect))].some((differences) => differences?.some((other) => other.change === "removed" && other.kind === "column" && other.name === name));
 /**
 * Whether a column only came back in a way that suits rows of which nobody knows any more what stood in it: many teams leave NULL
 * or a default there on purpose.
@@ -2404,7 +2410,7 @@ var second_upgrade_differs_default = rule({
 	severity: "error",
 	summary: "Upgrade after downgrade gives another schema than the first upgrade",
 	needs: ["run", "graph"],
-	judge: ({ run, graph }) => phasesOf(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
+	judge: ({ run, graph }) => phasesOf$1(run, "upgrade-again", "history-upgrade").flatMap((phase) => (phase.compared?.differences ?? []).map((difference) => {
 		const creation = creationOf(run, difference);
 		const revision = phase.id === "upgrade-again" ? ownerAmong(phase, run, difference) : creation?.revision;
 		const statement = creation?.revision === revision ? creation?.statement : void 0;
@@ -2431,7 +2437,7 @@ var hidden_failure_default = rule({
 	summary: "A statement failed and the migration went on, or the version rows are not where they should be",
 	needs: ["run", "graph"],
 	judge({ run, graph }) {
-		const swallowed = phasesOf(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
+		const swallowed = phasesOf$1(run, "base", "upgrade", "downgrade", "upgrade-again").flatMap(({ steps }) => steps.flatMap((step) => step.statements.flatMap((statement) => {
 			if (!step.ended || !statement.error) return [];
 			return [{
 				...statement.file ? {
@@ -3266,9 +3272,9 @@ var drops_data_default = rule({
 				...draft,
 				revision,
 				...losses.length === 1 && { object: objectOf(losses[0]) },
-				message: text$1`upgrade() of ${code(revision)} ${joined$2(losses.slice(0, 4).map(deed))}${losses.length > 4 ? ` and loses ${losses.length - 4} things more` : ""}${back}.`,
+				message: text$1`upgrade() of ${code(revision)} ${joined$3(losses.slice(0, 4).map(deed))}${losses.length > 4 ? ` and loses ${losses.length - 4} things more` : ""}${back}.`,
 				help: text$1`Once this is deployed only a backup has it. See that nothing reads it any more, and that it is not needed: what is kept under another name for a release can still be brought back.`,
-				evidence: text$1`On ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}: ${joined$2(losses.map((loss) => text$1`${code(objectOf(loss).name)} loses ${amountOf(loss)}`), "; ")}.`
+				evidence: text$1`On ${run.rows.source === "seed" ? "the project's own rows" : "made-up rows"}: ${joined$3(losses.map((loss) => text$1`${code(objectOf(loss).name)} loses ${amountOf(loss)}`), "; ")}.`
 			};
 		});
 	}
@@ -3281,7 +3287,7 @@ const deed = (loss) => {
 		overwritten: "overwrites"
 	}[loss.how]} ${code(name)}${loss.how === "dropped" ? " with what it holds" : ""}`;
 };
-const joined$2 = (texts, between = ", ") => texts.flatMap((part, index) => index === 0 ? part : [{ text: between }, ...part]);
+const joined$3 = (texts, between = ", ") => texts.flatMap((part, index) => index === 0 ? part : [{ text: between }, ...part]);
 // src/rules/model-drift.ts
 /** What differs, as people call it: `users.email`, `ix_users_email on users`. */
 function nameOf$1({ kind, table, name, to }) {
@@ -4142,6 +4148,17 @@ const OPTIONS = {
 		value: "SECONDS",
 		help: "how long a migration may stand still (120)"
 	},
+	slice: {
+		kind: "slice",
+		value: "K/N",
+		help: "of a long history only this part, 1/N being the newest; `alembic-gate plan` says which there are",
+		perRun: true
+	},
+	"slice-revisions": {
+		kind: "number",
+		value: "N",
+		help: "how many revisions `alembic-gate plan` gives to one slice (500)"
+	},
 	downgrades: {
 		kind: "choice",
 		choices: ["required", "optional"],
@@ -4228,6 +4245,7 @@ const DEFAULTS = {
 	postgres: "auto",
 	setupSql: [],
 	timeout: 120,
+	sliceRevisions: 500,
 	downgrades: "required",
 	released: "base",
 	allowLabel: "migration-history-allowed",
@@ -4261,6 +4279,11 @@ function check(name, raw, { label, ...place }) {
 		if (!Number.isSafeInteger(number) || number <= 0) throw wrong(text$1`${shown} is not a whole number above zero`);
 		return number;
 	}
+	if (kind === "slice") {
+		const [, number, of] = /^\s*(\d{1,4})\/(\d{1,4})\s*$/.exec(String(raw)) ?? [];
+		if (!(Number(number) > 0) || !(Number(number) <= Number(of))) throw wrong(text$1`${shown} is not like ${code("2/4")}`);
+		return `${Number(number)}/${Number(of)}`;
+	}
 	if (kind === "list") {
 		const values = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split("\n") : void 0;
 		if (!values?.every((value) => typeof value === "string")) throw wrong(text$1`${shown} is not a list of texts`);
@@ -4272,6 +4295,15 @@ function check(name, raw, { label, ...place }) {
 	if (typeof raw !== "string") throw wrong(text$1`${shown} is not a text`);
 	if (choices && !choices.includes(raw)) throw wrong(text$1`${shown} is not known`);
 	return raw;
+}
+/** Which slice of the history is asked for, if one is; 1-based, the newest first. */
+function sliceAsked({ slice }) {
+	if (slice === void 0) return void 0;
+	const [number, of] = slice.split("/").map(Number);
+	return {
+		number,
+		of
+	};
 }
 /** The name in `names` that is nearest to a misspelt one, if any is near. */
 function nearest(wanted, names) {
@@ -4529,7 +4561,7 @@ Usage: alembic-gate [check] [DIRECTORY] [options]
        alembic-gate rules                                 lists the rules
        alembic-gate hook FILE…                            judges the environments of these files, statically: for pre-commit
        alembic-gate explain RULE                          what a rule says, why it hurts, and what to do
-       alembic-gate plan [DIRECTORY] [options]            the environments as a job matrix; --postgres-version as often as wanted
+       alembic-gate plan [DIRECTORY] [options]            environments and slices as a job matrix; --postgres-version as often as wanted
        alembic-gate report --merge FILE.json …            one verdict of the reports of several jobs
        alembic-gate report --from FILE.json               posts the comment for a fork's pull request, from a workflow_run job
 
@@ -4731,6 +4763,7 @@ function complete(rule, draft, environment) {
 		related: draft.related ?? []
 	};
 }
+/** The order of findings in a report. */
 const worstFirst$1 = (a, b) => Number(b.blocks) - Number(a.blocks) || Number(a.preexisting || !!a.suppressed) - Number(b.preexisting || !!b.suppressed) || ORDER[a.severity] - ORDER[b.severity] || (a.file ?? "").localeCompare(b.file ?? "") || (a.line ?? 0) - (b.line ?? 0);
 /** Two phases may see the same fault: the first one tells it. Findings that name no revision and no object are never the same. */
 function withoutRepetitions(findings) {
@@ -6808,7 +6841,7 @@ function glanceOver(source) {
 	};
 	const endOfLine = () => {
 		if (at < source.length && source[at] !== "\n") return false;
-		lineAfter(at + 1);
+		lineAfter(Math.min(at + 1, source.length));
 		return true;
 	};
 	const several = (item) => {
@@ -9089,7 +9122,7 @@ function write(nodes, imports, options) {
 		const path = node.kind === "Call" && node.items.length === 2 ? pathOf(node.items[0]) : void 0;
 		const wrapped = path === "sqlalchemy.text" || path === "sqlalchemy.DDL" ? node.items[1] : void 0;
 		const inner = wrapped && (formatted(wrapped) ?? wrapped);
-		const parts = inner && partsOf(inner);
+		const parts = inner && partsOf$1(inner);
 		const marked = parts?.some(({ kind, text }) => kind === "String" && /[%\\]|:\w/.test(text)) ?? true;
 		return inner && parts && (!marked || always && path === "sqlalchemy.text") ? inner : node;
 	};
@@ -9405,12 +9438,12 @@ function literalOf(parts, at) {
 		end: at.end
 	};
 }
-const partsOf = (node) => node.kind === "String" ? [node] : node.kind === "FString" ? node.items : void 0;
+const partsOf$1 = (node) => node.kind === "String" ? [node] : node.kind === "FString" ? node.items : void 0;
 /** Literals that are added: one literal. */
 function concatenated({ text, items: [left, right] }) {
 	if (text !== "+") return void 0;
 	const before = left.kind === "Binary" ? concatenated(left) : left;
-	const [first, second] = [before && partsOf(before), partsOf(right)];
+	const [first, second] = [before && partsOf$1(before), partsOf$1(right)];
 	return first && second && literalOf([...first, ...second], left);
 }
 /** `"{}".format(x)` and `"%s" % x` are `f"{x}"`, where nothing but names and plain formats are used. */
@@ -9926,6 +9959,14 @@ async function past(given) {
 		unreleased: unreleased?.known ? unreleased.value : /* @__PURE__ */ new Set(),
 		...unreleased && !unreleased.known && { releasedUnknown: unreleased.reason }
 	};
+}
+/** Whether the base branch has a revision as it is, comments and formatting aside, in the same place. */
+function isUntouched(id, history) {
+	if (!history?.graph.revisions.has(id)) return false;
+	const change = history.changes.get(id);
+	if (!change) return true;
+	const { body, helpers, reparented, dependenciesChanged, labelsChanged, becameId } = change;
+	return (body === "same" || body === "cosmetic") && !helpers && !reparented && !dependenciesChanged && !labelsChanged && becameId === void 0;
 }
 // src/history/neighbours.ts
 /** What other open pull requests add to an environment. Their commits are fetched into a place of their own, and nothing of them is run. */
@@ -11177,6 +11218,7 @@ function beginEarly(project, world) {
 				directory,
 				env: world.env
 			}));
+			loadRunning();
 		};
 		interpreterOf({
 			target,
@@ -11216,7 +11258,7 @@ async function withFolders(task) {
 }
 const portOf = (port) => port === void 0 ? {} : { port };
 /** Why nothing is run, if so: it would only repeat what the files already say. */
-function notRun(facts) {
+function notRun$1(facts) {
 	if (!facts.graph.known) return facts.graph.reason;
 	const graph = facts.graph.value;
 	if (graph.unreadable.some(({ reason }) => reason !== "computed")) return text$1`a revision cannot be read, so Alembic cannot load any`;
@@ -11239,17 +11281,24 @@ async function observe(task, reading, comparing) {
 	const port = await server.port(settings);
 	const early = task.early.of(target);
 	const applied = reading.then(async (facts) => {
-		if (notRun(facts)) return void 0;
+		if (notRun$1(facts)) return void 0;
 		const { git } = project;
 		const history = facts.history.known ? facts.history.value : void 0;
 		const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : void 0;
 		const { seed } = settings;
+		const asked = sliceAsked(settings);
+		const { graph } = facts;
 		const bytes = seed !== void 0 && isSeedFile(seed) && history?.changedFiles.includes(seed) && history && git ? await commitTree(git, history.base.commit).read(seed) : void 0;
 		return {
 			base: new Set(history?.graph.revisions.keys()),
 			editedDowngrades: [...history?.changes.values() ?? []].flatMap(({ id, edited }) => edited?.functions.includes("downgrade") ? [id] : []),
 			changed: history?.changedFiles ?? [],
 			...squash && { squash },
+			...asked && { slice: {
+				...asked,
+				isUntouched: (id) => isUntouched(id, history),
+				sourceOf: (id) => graph.known ? graph.value.revisions.get(id)?.source : void 0
+			} },
 			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
 			...bytes && { baseSeed: new TextDecoder().decode(bytes) },
 			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }
@@ -11278,7 +11327,7 @@ async function observe(task, reading, comparing) {
 		value: evidence
 	} : {
 		known: false,
-		reason: notRun(await reading)
+		reason: notRun$1(await reading)
 	};
 }
 /**
@@ -11388,6 +11437,278 @@ function proofOf(environment, facts, rules) {
 	});
 	return new Set(findings.map(({ fingerprint }) => fingerprint));
 }
+// src/run/slice-reason.ts
+/** What a slice takes of the history, in words. Apart from what runs it, since reports need no more. */
+/** What of the history other machines run, as a reason for notChecked. */
+function sliceReason({ number, of, parts, revisions, bottom }) {
+	const who = text$1`this is slice ${number} of ${of}`;
+	if (revisions.length === 0) return text$1`${who}, and every way up passes through so few revisions that the history can be cut into ${count(parts, "slice")} only`;
+	const from = bottom === void 0 ? text$1`from the first one` : text$1`above ${code(bottom)}`;
+	return text$1`${who}: it takes ${text$1`${count(revisions.length, "revision")} ${from} up to ${code(revisions.at(-1))}`} down and up again, and other slices the others; ${code("alembic-gate report --merge")} makes one verdict of them`;
+}
+// src/slicing.ts
+/** What every slice judges; the newest one judges all. */
+const EVERYWHERE = /* @__PURE__ */ new Set(["run", "setup"]);
+/** The rules that a slice is judged by. */
+const rulesOf = (rules, slice) => rules.filter(({ family }) => !slice || slice.number === 1 || EVERYWHERE.has(family));
+const HISTORY = [
+	"history-downgrade",
+	"history-upgrade",
+	"history-each"
+];
+const phaseIn = ({ phases }, id) => phases.find((phase) => phase.id === id);
+/**
+* What other jobs need to know of a slice.
+*
+* @param judged gives the findings of what was observed
+*/
+function sliceReport(asked, run, judged) {
+	const { slice } = run ?? {};
+	if (!run || !slice) return {
+		...asked,
+		whole: false,
+		otherwise: {}
+	};
+	const down = phaseIn(run, "history-downgrade");
+	const up = phaseIn(run, "history-upgrade");
+	const top = slice.revisions.at(-1);
+	const left = (down?.compared?.differences.length ?? 0) > 0;
+	const again = up?.stop !== void 0 || (up?.compared?.differences.length ?? 0) > 0;
+	const stops = down?.state === "failed";
+	return {
+		...asked,
+		cut: {
+			parts: slice.parts,
+			revisions: slice.revisions.length,
+			...top !== void 0 && { top },
+			...slice.bottom !== void 0 && { bottom: slice.bottom }
+		},
+		...down && down.state !== "not-run" && { way: wayOf(down, slice.revisions.length) },
+		...up?.stop && { failedAgain: true },
+		whole: run.phases.every(({ state, planned }) => state === "ok" || state === "not-run" && planned.length === 0),
+		otherwise: {
+			...(left || again) && { stopped: judged(without(run, {
+				left: true,
+				again: true
+			})) },
+			...(left || again || stops) && { stoppedAbove: judged(without(run, {
+				left: true,
+				again: true,
+				stop: true
+			})) },
+			...again && { failedBelow: judged(without(run, { again: true })) }
+		}
+	};
+}
+function wayOf({ state, planned, compared }, revisions) {
+	if (state === "failed") return "stopped";
+	if (planned.length > revisions) return "base";
+	return (compared?.differences.length ?? 0) > 0 ? "left" : "clean";
+}
+/** What was observed without a part of it; `stop`: without a downgrade that stopped and passes by itself. */
+function without(run, less) {
+	const reduced = (phase) => {
+		const { compared: _, stop, rows: __, ...rest } = phase;
+		if (phase.id === "history-upgrade" && less.again) return {
+			...rest,
+			state: "ok"
+		};
+		if (phase.id !== "history-downgrade" || !less.left) return phase;
+		const goes = less.stop && stop?.passesAlone;
+		return {
+			...rest,
+			...stop && !goes && { stop },
+			...goes && { state: "ok" }
+		};
+	};
+	const phases = (one) => one.phases.map(reduced);
+	return {
+		...run,
+		phases: phases(run),
+		...run.onBase && { onBase: run.onBase }
+	};
+}
+/**
+* One report of the slices of one environment on one server.
+*
+* @returns the whole, and why it is none, if so
+*/
+function mergeSlices(given) {
+	const slices = [...given].sort((a, b) => a.slice.number - b.slice.number);
+	const failures = faultsOf$1(slices);
+	const [newest] = slices;
+	const parts = contributions(slices);
+	const { slice: _, ...rest } = newest;
+	return {
+		environment: {
+			...rest,
+			phases: phasesOf(newest, parts),
+			findings: findingsOf(slices, parts.flatMap(({ findings }) => findings)),
+			notChecked: notCheckedOf(slices)
+		},
+		failures
+	};
+}
+/** What keeps slices from being a whole. */
+function faultsOf$1(slices) {
+	const { name, server = "" } = slices[0];
+	const where = text$1`${code(name)}${server && ` on ${/^\S+ \d+/.exec(server)?.[0] ?? server}`}`;
+	const numbers = slices.map(({ slice }) => slice.number);
+	const cuts = slices.flatMap(({ slice }) => slice.cut ?? []);
+	const wanted = cuts[0]?.parts ?? slices[0].slice.of;
+	const help = text$1`Give ${code("alembic-gate report --merge")} the reports of all jobs of one plan, made for one commit; look at what ended those that left none.`;
+	const fault = (message) => [{
+		message,
+		help,
+		exitCode: 3
+	}];
+	const counted = new Set(slices.map(({ slice }) => slice.of));
+	if (counted.size > 1 || new Set(cuts.map(({ parts }) => parts)).size > 1) return fault(text$1`The history of ${where} was cut into ${[...counted].join(" and into ")} slices: parts of different plans make no whole.`);
+	const [of] = counted;
+	const missing = Array.from({ length: wanted }, (_, index) => index + 1).filter((number) => !numbers.includes(number));
+	if (missing.length > 0) {
+		const which = listOf(missing.map((number) => `${number}/${of}`), 20);
+		return fault(text$1`Of the history of ${where} ${missing.length === 1 ? "the slice" : "the slices"} ${which} ${missing.length === 1 ? "is" : "are"} missing, so nobody knows what there is to say.`);
+	}
+	const twice = numbers.find((number, index) => numbers.indexOf(number) !== index);
+	if (twice !== void 0) return fault(text$1`Of the history of ${where} the slice ${code(`${twice}/${of}`)} is there twice.`);
+	const apart = slices.find(({ slice }, index) => {
+		const above = slices[index - 1]?.slice.cut;
+		return above && slice.cut?.top !== void 0 && slice.cut.top !== above.bottom;
+	});
+	return apart ? fault(text$1`The slice ${code(`${apart.slice.number}/${of}`)} of the history of ${where} does not begin where the one above it ends.`) : [];
+}
+/** What each slice has to say beside the others. */
+function contributions(slices) {
+	let above = slices[0].slice.way === void 0 ? "nothing" : "way";
+	let stopped = false;
+	const said = slices.map(({ slice: { way } }) => {
+		if (way === void 0) return "way";
+		const as = above;
+		if (as === "way" && way === "stopped") [above, stopped] = ["each", true];
+		if (as === "way" && way === "base") above = "nothing";
+		return as;
+	});
+	const lowest = slices.findLast(({ slice }, index) => said[index] === "way" && slice.failedAgain);
+	return slices.map((from, index) => {
+		const as = said[index];
+		const { stopped: left, stoppedAbove, failedBelow } = from.slice.otherwise;
+		if (as === "nothing") return {
+			from,
+			as,
+			findings: []
+		};
+		const { findings: known } = slices[0];
+		const fresh = (finding) => !known.some(({ fingerprint }) => fingerprint === finding.fingerprint);
+		if (from.slice.way === void 0 && index > 0) return {
+			from,
+			as,
+			findings: from.findings.filter(fresh)
+		};
+		return {
+			from,
+			as,
+			findings: (as === "each" ? stoppedAbove : stopped ? left : lowest && lowest !== from ? failedBelow : void 0) ?? from.findings
+		};
+	});
+}
+/** All findings, each once. An ignore is unused where no slice has a use for it. */
+function findingsOf(slices, findings) {
+	const keyOf = ({ fingerprint, severity, blocks, file, line, message }) => JSON.stringify([
+		fingerprint,
+		severity,
+		blocks,
+		file,
+		line,
+		plain(message)
+	]);
+	const isOurs = ({ rule }) => rule === UNUSED_IGNORE.id;
+	const unused = slices.map(({ findings }) => new Set(findings.filter(isOurs).map(keyOf)));
+	const whole = slices.every(({ slice }) => slice.whole);
+	const families = new Map(RULES.map(({ id, family }) => [id, family]));
+	const isUnused = (finding) => {
+		const [newest, ...others] = unused;
+		const key = keyOf(finding);
+		const about = (finding.object?.name ?? "").split(",").map((name) => families.get(name.trim()));
+		const judgedByAll = about.some((family) => family === void 0 || EVERYWHERE.has(family));
+		if (others.every((other) => other.has(key))) return newest.has(key);
+		const needsRun = about.some((family) => family !== "graph" && family !== "history");
+		return newest.has(key) && !judgedByAll && (whole || !needsRun);
+	};
+	const told = /* @__PURE__ */ new Map();
+	for (const finding of findings) {
+		const key = keyOf(finding);
+		if (!told.has(key) && (!isOurs(finding) || isUnused(finding))) told.set(key, finding);
+	}
+	return [...told.values()].sort(worstFirst$1);
+}
+/** What no slice has judged; that others run the rest is no reason any more. */
+function notCheckedOf(slices) {
+	const told = /* @__PURE__ */ new Map();
+	for (const { slice, notChecked } of slices) for (const entry of notChecked) {
+		const reason = plain(entry.reason);
+		if (!isOfSlice(reason, slice)) told.set(JSON.stringify([entry.what, reason]), entry);
+	}
+	return [...told.values()];
+}
+const isOfSlice = (reason, { number, of }) => reason.startsWith(`this is slice ${number} of ${of}`);
+/** The newest slice's phases, with the whole history of those by which one job would have come. */
+function phasesOf(newest, parts) {
+	const partsOf = (id) => parts.flatMap(({ from, as }) => as === "way" || as === "each" && id === "history-each" ? from.phases.filter((phase) => phase.id === id) : []);
+	const down = joined$2(partsOf("history-downgrade"));
+	const [up] = partsOf("history-upgrade");
+	const failed = partsOf("history-upgrade").findLast(({ outcome }) => outcome === "failed");
+	const together = [
+		down,
+		down?.outcome === "failed" ? up && notRun(up) : failed ?? up,
+		joined$2(partsOf("history-each"))
+	];
+	const ids = new Set(HISTORY);
+	return [...newest.phases.filter(({ id }) => !ids.has(id)), ...together.flatMap((phase) => phase ?? [])];
+}
+function notRun({ id, title, revisions }) {
+	return {
+		id,
+		title,
+		revisions,
+		seconds: 0,
+		outcome: "not-run"
+	};
+}
+/** A phase of several slices, from head down, as one. */
+function joined$2(parts) {
+	const [first] = parts;
+	if (!first) return void 0;
+	const { compared: _, stoppedAt: __, ...rest } = first;
+	const stopped = parts.find(({ stoppedAt }) => stoppedAt !== void 0);
+	const compared = stopped ? [] : parts.flatMap((part) => part.compared ?? []);
+	const objects = compared.flatMap((one) => one.objects ?? []);
+	const sum = (of) => parts.reduce((all, part) => all + of(part), 0);
+	return {
+		...rest,
+		revisions: sum(({ revisions }) => revisions),
+		seconds: sum(({ seconds }) => seconds),
+		outcome: [
+			"failed",
+			"not-run",
+			"ok"
+		].find((one) => parts.some(({ outcome }) => outcome === one)),
+		...compared.length > 0 && { compared: {
+			with: compared.at(-1).with,
+			differences: compared.reduce((all, { differences }) => all + differences, 0),
+			...objects.length > 0 && { objects }
+		} },
+		...stopped && { stoppedAt: stopped.stoppedAt }
+	};
+}
+/** What a slice leaves to others, for notChecked. */
+function sliceNote({ slice }) {
+	if (!slice || slice.parts === 1) return [];
+	return [{
+		what: slice.number === 1 ? "the history below this slice, down and up again" : "the pull request itself, the models, rows, and the rest of the history",
+		reason: sliceReason(slice)
+	}];
+}
 // src/verdict.ts
 /** The report as a whole: what was judged in each environment, what failed, and what follows from it. Pure. */
 /** A failure as the report holds it. What is no Failure is a bug of ours, and says so. */
@@ -11440,6 +11761,8 @@ function headlineOf(verdict, environments, blocking, failures) {
 	if (blocking.length === 1) return blocking[0].message;
 	if (blocking.length > 1) return text$1`${count(blocking.length, "finding")} of this pull request block it.`;
 	const went = (...ids) => (environment) => ids.every((id) => environment.phases.some((phase) => phase.id === id && phase.outcome === "ok"));
+	const slices = environments.flatMap(({ slice }) => slice ?? []);
+	if (slices.length > 0 && slices.length === environments.length && slices.every(({ number }) => number > 1)) return text$1`No finding blocks in slice ${slices[0].number} of ${slices[0].of} of the history.`;
 	const repaired = environments.flatMap(({ repairedHeads = [] }) => repairedHeads).length;
 	const passes = text$1`No finding blocks${repaired > 0 ? `, and the base branch's ${repaired} heads are repaired` : ""}`;
 	const adding = environments.filter(({ revisions }) => revisions.added.length > 0);
@@ -11466,7 +11789,6 @@ function headlineOf(verdict, environments, blocking, failures) {
 async function gate(given, world) {
 	const clock = stopwatch();
 	let root = world.cwd;
-	if (given.static !== true) loadRunning();
 	try {
 		const checkout = await clock.time("project", () => openCheckout(given, world));
 		root = checkout.root;
@@ -11566,7 +11888,8 @@ async function judge(task, neighbours, base, clock) {
 	const { environment, settings } = target;
 	const failures = [];
 	const reading = clock.time("history", () => read(target, project, base));
-	const rules = RULES.filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
+	const slice = settings.static ? void 0 : sliceAsked(settings);
+	const rules = rulesOf(RULES, slice).filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
 	const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
 	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits")) ? clock.time("edits", () => observeEdits(task, reading)) : void 0;
 	const observing = running ? clock.time("run", () => observe(task, reading, comparing)) : void 0;
@@ -11591,7 +11914,7 @@ async function judge(task, neighbours, base, clock) {
 	if (observed) facts.run = observed;
 	askAlembic(facts);
 	const proof = proofOf(environment, facts, rules);
-	const settledWith = (labels) => {
+	const settledWith = (labels, facts) => {
 		const allowedBy = labels.find((name) => name.toLowerCase() === settings.allowLabel.toLowerCase());
 		return settle({
 			rules,
@@ -11602,17 +11925,32 @@ async function judge(task, neighbours, base, clock) {
 			...allowedBy !== void 0 && { allowedBy }
 		});
 	};
-	let settled = settledWith(labelsOf(world.event));
+	let known = labelsOf(world.event);
+	let settled = settledWith(known, facts);
 	const history = new Set(rules.flatMap(({ id, family }) => family === "history" ? [id] : []));
 	const labels = settled.findings.some(({ rule, blocks }) => blocks && history.has(rule)) ? await world.labels?.() : void 0;
-	if (labels?.known) settled = settledWith(labels.value);
+	if (labels?.known) settled = settledWith(known = labels.value, facts);
 	else if (labels) settled.notChecked.push({
 		what: `the label ${settings.allowLabel}`,
 		reason: labels.reason
 	});
 	settled.notChecked.push(...neighbours.notChecked());
+	const report = reportOf(target, facts, settled);
+	if (!slice) return {
+		report,
+		failures
+	};
+	const run = facts.run.known ? facts.run.value : void 0;
+	report.slice = sliceReport(slice, run, (seen) => settledWith(known, {
+		...facts,
+		run: {
+			known: true,
+			value: seen
+		}
+	}).findings);
+	if (run) report.notChecked.unshift(...sliceNote(run));
 	return {
-		report: reportOf(target, facts, settled),
+		report,
 		failures
 	};
 }
@@ -13390,35 +13728,61 @@ async function sendComment(api, report, sending, pull) {
 	} catch (error) {
 		return something || sending.comment === "always" ? [troubleOf(error, "the comment on the pull request", "pull-requests: write")] : [];
 	}
-	const [id = 0, attempts = 0] = (found?.marks.run ?? "").split(".").map(Number);
-	const later = id > run.id || id === run.id && attempts > run.attempt;
-	const sibling = id === run.id && attempts === run.attempt && found?.marks.state === "open" && !something;
-	if (later || sibling || !found && !something && sending.comment !== "always") return [];
-	const mended = !something && found !== void 0 && found.marks.state !== "green";
-	const written = comment(report, {
-		...sending.links,
-		owner: sending.owner,
-		run,
-		mended,
-		page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
-		commit: pull.head,
-		...sending.secondHand && { secondHand: true }
-	});
+	/** What is to stand in the comment, given the one that is there; undefined where that one stays as it is. */
+	const bodyFor = (there) => {
+		const [id = 0, attempts = 0] = (there?.marks.run ?? "").split(".").map(Number);
+		const later = id > run.id || id === run.id && attempts > run.attempt;
+		const sibling = id === run.id && attempts === run.attempt && there?.marks.state === "open" && !something;
+		if (later || sibling || !there && !something && sending.comment !== "always") return void 0;
+		return comment(report, {
+			...sending.links,
+			owner: sending.owner,
+			run,
+			mended: !something && there !== void 0 && there.marks.state !== "green",
+			page: markdownUrl(run.serverUrl, run.owner, run.repo, "actions", "runs", String(run.id)),
+			commit: pull.head,
+			...sending.secondHand && { secondHand: true }
+		});
+	};
+	const body = bodyFor(found);
+	if (body === void 0) return [];
+	let made;
 	const posted = await attempt("the comment on the pull request", "pull-requests: write", async () => {
 		if (found) await api.rest.issues.updateComment({
 			...where,
 			comment_id: found.id,
-			body: written
+			body
 		});
-		else await api.rest.issues.createComment({
-			...where,
-			issue_number: pull.number,
-			body: written,
-			request: { retries: 0 }
-		});
+		else {
+			const issue = {
+				...where,
+				issue_number: pull.number,
+				body,
+				request: { retries: 0 }
+			};
+			made = (await api.rest.issues.createComment(issue)).data.id;
+		}
 	});
+	if (made !== void 0) await keepOne(made);
 	if (posted.length > 0 || sending.secondHand || !found && fixable(report).length === 0) return posted;
 	return [...posted, ...await sendSuggestions(api, report, sending, pull, mine)];
+	/** Two jobs that find no comment at the same moment make one each: the older one stays, with what there is to say now. */
+	async function keepOne(younger) {
+		await attempt("", "pull-requests: write", async () => {
+			const { found: older } = await findComment(api, sending, pull, mine);
+			if (!older || older.id >= younger) return;
+			const words = bodyFor(older);
+			if (words !== void 0) await api.rest.issues.updateComment({
+				...where,
+				comment_id: older.id,
+				body: words
+			});
+			await api.rest.issues.deleteComment({
+				...where,
+				comment_id: younger
+			});
+		});
+	}
 }
 // src/rechecking.ts
 /** Which open pull requests have two heads by a push: told from files alone. */
@@ -14961,6 +15325,94 @@ async function mergeHeads(report, given, write, world) {
 	if (said.length === 0) return "Nothing to fix: there is one head.\n";
 	return `${said.join("\n")}\n${write ? "Written." : "Nothing is run yet: add --yes to run it."}\n`;
 }
+// src/project/slices.ts
+/** How much larger than the one above it a slice is: it has less to go up before it begins. */
+const GROWTH = 1.5;
+/**
+* Where a history can be cut: after revisions that every way from the bases to the heads passes through. A database that stands there
+* has applied all below and nothing else, and its version table has one row.
+*
+* @param order the ids from the bases up; parents that are not among them are taken for applied
+* @returns how many revisions come up to each such place, in ascending order
+*/
+function cutsOf(order, headers) {
+	const places = new Map(order.map((id, index) => [id, index]));
+	const placesOf = (ids) => ids.flatMap((id) => places.get(id) ?? []);
+	const firstChild = order.map(() => order.length);
+	const lowestParent = order.map(() => -1);
+	for (const { id, down, dependsOn } of headers) {
+		const at = places.get(id);
+		const parents = placesOf(down);
+		if (at === void 0 || parents.length === 0) continue;
+		lowestParent[at] = Math.min(...parents, ...placesOf(dependsOn));
+		for (const parent of parents) firstChild[parent] = Math.min(firstChild[parent], at);
+	}
+	const lowestAbove = [...order.map(() => 0), order.length];
+	for (let at = order.length - 1; at >= 0; at--) lowestAbove[at] = Math.min(lowestAbove[at + 1], lowestParent[at]);
+	const cuts = [];
+	let lastChildBelow = -1;
+	for (let at = 0; at < order.length - 1; at++) {
+		if (lastChildBelow <= at && lowestAbove[at + 1] >= at) cuts.push(at + 1);
+		lastChildBelow = Math.max(lastChildBelow, firstChild[at]);
+	}
+	return cuts;
+}
+/** Those cuts below which all revisions are of a kind. */
+function cutsBelow(cuts, order, isSuch) {
+	const first = order.findIndex((id) => !isSuch(id));
+	return first === -1 ? [...cuts] : cuts.filter((cut) => cut <= first);
+}
+/**
+* Cuts a history into slices of about the same work, the newest first.
+*
+* @param order the ids from the bases up
+* @param cuts where it may be cut
+* @returns fewer than asked for where it cannot be cut so often; one at least
+*/
+function partsOf(order, cuts, slices) {
+	const sum = (GROWTH ** slices - 1) / .5;
+	const bottoms = /* @__PURE__ */ new Set();
+	let above = 0;
+	for (let slice = 0; slice < slices - 1 && cuts.length > 0; slice++) {
+		above += GROWTH ** slice;
+		const wanted = order.length * (1 - above / sum);
+		bottoms.add(cuts.reduce((best, cut) => Math.abs(cut - wanted) < Math.abs(best - wanted) ? cut : best));
+	}
+	const ends = [
+		order.length,
+		...[...bottoms].sort((a, b) => b - a),
+		0
+	];
+	return ends.slice(1).map((bottom, index) => ({
+		own: order.slice(bottom, ends[index]),
+		lower: order.slice(0, bottom)
+	}));
+}
+/** The ids of a graph from the bases up, and what `cutsOf` wants to know of them. Revisions of a cycle are left out. */
+function headersOf({ parents, dependencies }) {
+	const headers = [...parents].map(([id, down]) => ({
+		id,
+		down,
+		dependsOn: dependencies.get(id) ?? []
+	}));
+	const waiting = /* @__PURE__ */ new Map();
+	const above = /* @__PURE__ */ new Map();
+	for (const { id, down, dependsOn } of headers) {
+		const needed = /* @__PURE__ */ new Set([...down, ...dependsOn]);
+		waiting.set(id, needed.size);
+		for (const other of needed) above.set(other, [...above.get(other) ?? [], id]);
+	}
+	const order = [...waiting].flatMap(([id, number]) => number === 0 ? [id] : []);
+	for (const id of order) for (const next of above.get(id) ?? []) {
+		const left = waiting.get(next) - 1;
+		waiting.set(next, left);
+		if (left === 0) order.push(next);
+	}
+	return {
+		order,
+		headers
+	};
+}
 // src/plan.ts
 /** `alembic-gate plan`: what there is to check, as a job matrix for more machines than one. */
 /**
@@ -14985,23 +15437,55 @@ function readPlanning(argv) {
 	};
 }
 /**
-* The jobs: each environment that the pull request touches, on each major version.
+* The jobs: each slice of the history of each environment that the pull request touches, on each major version.
 *
 * @param majors none: the version that each environment's settings or repository name
+* @param say told of a history that cannot be cut into as many slices as it is long
 */
-async function plan(given, majors, world) {
-	const { git, environments, settings } = await openProject(given, await openCheckout(given, world));
+async function plan(given, majors, world, say) {
+	const { git, tree, environments, settings } = await openProject(given, await openCheckout(given, world));
 	const base = git && settings.scope === "changed" ? await baseOf(git, given, world) : void 0;
 	const files = git && base?.known ? await changedFiles(git, base.value) : void 0;
 	const all = environments.map(({ environment }) => environment);
-	const touched = all.filter((environment) => files?.some((file) => concerns(file, environment, all)) ?? true);
+	const touched = environments.filter(({ environment }) => files?.some((file) => concerns(file, environment, all)) ?? true);
 	const versions = majors.length > 0 ? majors.map(String) : [""];
-	return { include: touched.flatMap((environment) => versions.map((version) => ({
-		name: `${environment.name}${version && ` on PostgreSQL ${version}`}`,
-		config: environment.factory === void 0 ? environment.config : "",
-		section: environment.factory === void 0 ? environment.section : "",
-		"postgres-version": version
-	}))) };
+	const jobs = touched.map(async (target) => {
+		const { environment } = target;
+		const slices = await slicesOf(target, {
+			git,
+			tree
+		}, base, say);
+		return versions.flatMap((version) => slices.map((slice) => ({
+			name: `${environment.name}${version && ` on PostgreSQL ${version}`}${slice && `, slice ${slice}`}`,
+			config: environment.factory === void 0 ? environment.config : "",
+			section: environment.factory === void 0 ? environment.section : "",
+			"postgres-version": version,
+			slice
+		})));
+	});
+	return { include: (await Promise.all(jobs)).flat() };
+}
+/** The slices of a history: `1/4` and so on, or "" alone where it is short. */
+async function slicesOf({ environment, settings }, { git, tree }, base, say) {
+	if (settings.static || !git || !base?.known) return [""];
+	const { graph, history } = await readHistory({
+		git,
+		base: base.value,
+		tree,
+		environment,
+		released: settings.released,
+		skim: true
+	});
+	const { order, headers } = headersOf(graph);
+	const wanted = Math.ceil(order.length / settings.sliceRevisions);
+	const cuts = cutsBelow(cutsOf(order, headers), order, (id) => isUntouched(id, history));
+	let slices = wanted;
+	while (slices > 1 && partsOf(order, cuts, slices).length < slices) slices--;
+	if (slices < wanted) {
+		const why = text$1`every way up has to pass through the revision where it is cut, and the pull request must change none below that`;
+		say(text$1`The history of ${code(environment.name)} has ${count(order.length, "revision")}, and can be cut into ${count(slices, "slice")} instead of ${wanted}: ${why}.`);
+	}
+	return slices === 1 ? [""] : Array.from({ length: slices }, (_, index) => `${index + 1}/${slices}`);
 }
 /** Whether a file matters to an environment: those in the folders of another do not. */
 function concerns(file, environment, all) {
@@ -15318,8 +15802,9 @@ const pythonLines = ({ version, file }) => file !== void 0 && /(^|\/)(\.python-v
 * with the others named.
 */
 function mergeReports(reports) {
-	const environments = distinct(reports.flatMap(({ environments }) => environments));
-	const failures = reports.flatMap(({ failures }) => failures);
+	const sliced = withoutSlices(reports.flatMap(({ environments }) => environments));
+	const environments = distinct(sliced.environments);
+	const failures = [...reports.flatMap(({ failures }) => failures), ...sliced.failures];
 	const told = /* @__PURE__ */ new Set();
 	const once = failures.filter((failure) => {
 		const key = JSON.stringify(failure);
@@ -15331,6 +15816,34 @@ function mergeReports(reports) {
 }
 /** `PostgreSQL 16` of `PostgreSQL 16.4 (installed)`. */
 const majorOf = ({ server }) => /^PostgreSQL \d+/.exec(server ?? "")?.[0];
+/** The slices of a history, put together: those of one environment on one major version. */
+function withoutSlices(given) {
+	const groups = /* @__PURE__ */ new Map();
+	const environments = [];
+	for (const environment of given) {
+		if (!isSliced(environment)) {
+			environments.push(environment);
+			continue;
+		}
+		const others = given.filter((other) => other.name === environment.name && isSliced(other));
+		const majors = new Set(others.flatMap((other) => majorOf(other) ?? []));
+		const major = majorOf(environment) ?? (majors.size === 1 ? [...majors][0] : "");
+		const key = JSON.stringify([environment.name, major]);
+		const group = groups.get(key) ?? [];
+		if (group.length === 0) environments.push(group);
+		group.push(environment);
+		groups.set(key, group);
+	}
+	const merged = environments.map((one) => Array.isArray(one) ? mergeSlices(one) : {
+		environment: one,
+		failures: []
+	});
+	return {
+		environments: merged.map(({ environment }) => environment),
+		failures: merged.flatMap(({ failures }) => failures)
+	};
+}
+const isSliced = (environment) => environment.slice !== void 0;
 function distinct(environments) {
 	return [...new Set(environments.map(({ name }) => name))].flatMap((name) => {
 		const parts = environments.filter((environment) => environment.name === name);
@@ -15377,4 +15890,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { startProcess as $, markdown as A, isSetting as At, brokenReport as B, sendToGitHub as C, keyOf as Ct, noticeCommand as D, firstErrorOf as Dt, fenced$1 as E, describeState as Et, githubRun as F, code as Ft, TABLE as G, reported as H, openPullRequests as I, count as It, split$1 as J, inside as K, linksOf as L, listOf as Lt, oneLine$1 as M, unitsOf as Mt, paragraphs as N, Failure as Nt, sendAnnotations as O, folded$3 as Ot, labelsInQueue as P, block as Pt, projectEnvironment$1 as Q, readEvent as R, plain as Rt, postSecondHand as S, identifier as St, sendSummary as T, withoutTables as Tt, seedOf as U, conclude as V, NAME as W, differing as X, findInterpreter as Y, driverFolder as Z, progress as _, lastName as _t, extensionsOf as a, parseModule as at, terminal as b, words as bt, pythonOf as c, positionsIn as ct, readPlanning as d, pageOf as dt, environmentToLoad as et, fix as f, ruleList as ft, inFormat as g, usage as gt, sendFiles as h, readInputs as ht, exampleVariables as i, readGraph as it, tally as j, parsedUnits as jt, recheck as k, isData as kt, hooked as l, CATALOGUE as lt, version as m, readArguments as mt, WORKFLOW_FILE as n, openProject as nt, flaskApps as o, stringValue as ot, abortedBySignals as p, layer as pt, lineOf as q, workflow as r, wantedPostgres as rt, installationOf as s, tokenize as st, mergeReports as t, openCheckout as tt, plan as u, explain as ut, sendSentences as v, onlyMakesTables as vt, otherRun as w, parseCatalog as wt, turnedBy as x, catalogQuery as xt, sendTerminal as y, touchedTables as yt, gate as z, text$1 as zt };
+export { findInterpreter as $, noticeCommand as A, describeState as At, linksOf as B, count as Bt, terminal as C, touchedTables as Ct, otherRun as D, keyOf as Dt, sendToGitHub as E, identifier as Et, oneLine$1 as F, parsedUnits as Ft, reported as G, gate as H, plain as Ht, paragraphs as I, unitsOf as It, NAME as J, sliceReason as K, labelsInQueue as L, Failure as Lt, recheck as M, folded$3 as Mt, markdown as N, isData as Nt, sendSummary as O, parseCatalog as Ot, tally as P, isSetting as Pt, split$1 as Q, githubRun as R, block as Rt, sendTerminal as S, onlyMakesTables as St, postSecondHand as T, catalogQuery as Tt, brokenReport as U, text$1 as Ut, readEvent as V, listOf as Vt, conclude as W, inside as X, TABLE as Y, lineOf as Z, version as _, layer as _t, extensionsOf as a, openCheckout as at, progress as b, usage as bt, pythonOf as c, readGraph as ct, readPlanning as d, tokenize as dt, differing as et, cutsBelow as f, positionsIn as ft, abortedBySignals as g, ruleList as gt, fix as h, pageOf as ht, exampleVariables as i, environmentToLoad as it, sendAnnotations as j, firstErrorOf as jt, fenced$1 as k, withoutTables as kt, hooked as l, parseModule as lt, partsOf as m, explain as mt, WORKFLOW_FILE as n, projectEnvironment$1 as nt, flaskApps as o, openProject as ot, cutsOf as p, CATALOGUE as pt, seedOf as q, workflow as r, startProcess as rt, installationOf as s, wantedPostgres as st, mergeReports as t, driverFolder as tt, plan as u, stringValue as ut, sendFiles as v, readArguments as vt, turnedBy as w, words as wt, sendSentences as x, lastName as xt, inFormat as y, readInputs as yt, openPullRequests as z, code as zt };

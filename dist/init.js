@@ -1,4 +1,4 @@
-import { Ft as code, It as count, Lt as listOf, Nt as Failure, Pt as block, Rt as plain, Y as findInterpreter, a as extensionsOf, c as pythonOf, i as exampleVariables, it as readGraph, n as WORKFLOW_FILE, nt as openProject, o as flaskApps, r as workflow, rt as wantedPostgres, s as installationOf, tt as openCheckout, z as gate, zt as text } from "./gate.js";
+import { $ as findInterpreter, Bt as count, H as gate, Ht as plain, Lt as Failure, Rt as block, Ut as text, Vt as listOf, a as extensionsOf, at as openCheckout, c as pythonOf, ct as readGraph, i as exampleVariables, n as WORKFLOW_FILE, o as flaskApps, ot as openProject, r as workflow, s as installationOf, st as wantedPostgres, zt as code } from "./gate.js";
 import { a as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

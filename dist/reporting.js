@@ -1,4 +1,4 @@
-import { C as sendToGitHub, F as githubRun, Ft as code, It as count, L as linksOf, Nt as Failure, Pt as block, R as readEvent, S as postSecondHand, T as sendSummary, V as conclude, t as mergeReports, w as otherRun, zt as text$1 } from "./gate.js";
+import { B as linksOf, Bt as count, D as otherRun, E as sendToGitHub, Lt as Failure, O as sendSummary, R as githubRun, Rt as block, T as postSecondHand, Ut as text$1, V as readEvent, W as conclude, t as mergeReports, zt as code } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -1678,6 +1678,29 @@ const lines = named("lines", "Which lines of a new revision's function ran.", /*
 		below: about("The condition or the loop that they stand in.", /* @__PURE__ */ optional(/* @__PURE__ */ string()))
 	})))
 }));
+const slice = named("slice", "One slice of a long history; other jobs have the others.", /* @__PURE__ */ object({
+	number: about("1-based, the newest first.", int().check(/* @__PURE__ */ _positive())),
+	of: about("How many were asked for.", int().check(/* @__PURE__ */ _positive())),
+	cut: about("Where it was cut; absent where nothing was run.", /* @__PURE__ */ optional(/* @__PURE__ */ object({
+		parts: about("Into how many the history could be cut.", int().check(/* @__PURE__ */ _positive())),
+		revisions: total("How many revisions this one has."),
+		top: about("Its uppermost revision.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+		bottom: about("The revision below it.", /* @__PURE__ */ optional(/* @__PURE__ */ string()))
+	}))),
+	way: about("How its way down ended: in the same schema; in another, which is nothing to the slices below; in another, so it went on to base; at a revision that fails.", /* @__PURE__ */ optional(/* @__PURE__ */ _enum([
+		"clean",
+		"left",
+		"base",
+		"stopped"
+	]))),
+	failedAgain: about("The second upgrade failed.", /* @__PURE__ */ optional(/* @__PURE__ */ literal(true))),
+	whole: about("Everything that it was to run came to its end.", /* @__PURE__ */ boolean()),
+	otherwise: about("The findings where other slices stopped, or failed to go up again.", /* @__PURE__ */ object({
+		stopped: /* @__PURE__ */ optional(/* @__PURE__ */ array(finding)),
+		stoppedAbove: /* @__PURE__ */ optional(/* @__PURE__ */ array(finding)),
+		failedBelow: /* @__PURE__ */ optional(/* @__PURE__ */ array(finding))
+	}))
+}));
 const environment = named("environment", "One Alembic environment.", /* @__PURE__ */ object({
 	name: /* @__PURE__ */ string(),
 	config: /* @__PURE__ */ string(),
@@ -1694,6 +1717,7 @@ const environment = named("environment", "One Alembic environment.", /* @__PURE_
 	}),
 	server: about("Which server judged.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
 	runtime: about("Versions of Python, Alembic and SQLAlchemy, and the database driver.", /* @__PURE__ */ optional(/* @__PURE__ */ string())),
+	slice: /* @__PURE__ */ optional(slice),
 	graph: /* @__PURE__ */ optional(graph),
 	phases: /* @__PURE__ */ array(phase),
 	schema: about("What the pull request does to the schema.", /* @__PURE__ */ optional(/* @__PURE__ */ object({

@@ -1,4 +1,4 @@
-import { $ as startProcess, At as isSetting, Ct as keyOf$2, Dt as firstErrorOf, Et as describeState, Ft as code, G as TABLE, It as count, J as split, K as inside, Lt as listOf, Mt as unitsOf$1, Nt as Failure, Ot as folded$1, Pt as block, Q as projectEnvironment, Rt as plain, St as identifier$1, Tt as withoutTables, U as seedOf, W as NAME, X as differing$1, Z as driverFolder, _t as lastName, at as parseModule, bt as words, ct as positionsIn, et as environmentToLoad, jt as parsedUnits, kt as isData, ot as stringValue, q as lineOf, st as tokenize, vt as onlyMakesTables, wt as parseCatalog, xt as catalogQuery, yt as touchedTables, zt as text$1 } from "./gate.js";
+import { At as describeState, Bt as count, Ct as touchedTables, Dt as keyOf$2, Et as identifier$1, Ft as parsedUnits, Ht as plain, It as unitsOf$1, J as NAME, K as sliceReason, Lt as Failure, Mt as folded$1, Nt as isData, Ot as parseCatalog, Pt as isSetting, Q as split, Rt as block, St as onlyMakesTables, Tt as catalogQuery, Ut as text$1, Vt as listOf, X as inside, Y as TABLE, Z as lineOf, dt as tokenize, et as differing$1, f as cutsBelow, ft as positionsIn, it as environmentToLoad, jt as firstErrorOf, kt as withoutTables, lt as parseModule, m as partsOf, nt as projectEnvironment, p as cutsOf, q as seedOf, rt as startProcess, tt as driverFolder, ut as stringValue, wt as words, xt as lastName, zt as code } from "./gate.js";
 import { accessSync, chownSync, constants, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
 import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -5614,7 +5614,7 @@ function joined(catalogs) {
 	return whole;
 }
 /** What a joined catalog has of one database; the objects keep their names. */
-const partOf = (catalog, label) => new Map([...catalog].filter(([, { name }]) => label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `)));
+const partOf$1 = (catalog, label) => new Map([...catalog].filter(([, { name }]) => label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `)));
 // src/run/laboratory.ts
 /** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 const stepOf = (revision, planned) => ({
@@ -6135,13 +6135,13 @@ async function executeBodies(task, notes) {
 		});
 		return found;
 	};
-	if (scratch.dialect !== "postgresql") return skip(text$1`what they read only a database with rows tells, and rows are put into tables of PostgreSQL only`);
+	if (scratch.dialect !== "postgresql") return skip(text$1`what they do depends on what they read, and both versions are executed side by side on PostgreSQL only`);
 	const [old, now] = await Promise.all([task.base(), task.head()]);
 	const drivers = [old, now].filter((driver) => driver !== void 0);
 	try {
 		if (!old) return skip(text$1`the base branch's own files cannot be loaded here`);
 		const loaded = await Promise.all([old.loaded, now.loaded]);
-		if (loaded.some(({ several }) => several)) return skip(text$1`env.py migrates several databases, and rows are put into one only`);
+		if (loaded.some(({ several }) => several)) return skip(text$1`env.py migrates several databases, and both versions are executed side by side in one only`);
 		const below = new Set(task.plan.baseline === void 0 ? [] : loaded[0].ancestors(task.plan.baseline));
 		const order = loaded[0].order.filter((id) => !below.has(id));
 		const ordered = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
@@ -6654,7 +6654,7 @@ async function historyUp(lab, database, phase, head) {
 	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 /** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions, empty, changed }) {
+function startHistory({ scratch, start, create, baseline, revisions, part, floor, changed }) {
 	const foreign = [];
 	let lab;
 	let database;
@@ -6670,16 +6670,16 @@ function startHistory({ scratch, start, create, baseline, revisions, empty, chan
 		database = await create();
 		if (!await standAt(lab, database, baseline)) return void 0;
 		const up = phaseOf("history-upgrade", revisions);
-		if (!await lab.run(up, database, { own: true })) return void 0;
+		if (!await floor.climb(lab, up, database, { own: true })) return void 0;
 		const catalog = await lab.snapshot(database);
-		const models = lab.check(database, { changed });
+		const models = changed ? lab.check(database, { changed }) : Promise.resolve(void 0);
 		tellTop({
 			catalog,
 			models
 		});
 		await models;
-		const down = phaseOf("history-downgrade", [...revisions].reverse());
-		const ended = await historyDown(lab, database, down, empty);
+		const down = phaseOf("history-downgrade", [...part].reverse());
+		const ended = await floor.descend(lab, database, down);
 		const { stop, rows } = down;
 		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
 			up,
@@ -6692,7 +6692,7 @@ function startHistory({ scratch, start, create, baseline, revisions, empty, chan
 	const goUpAgain = async () => {
 		const before = await way;
 		if (!before?.ended || !isSuspicious(before.down)) return void 0;
-		const phase = phaseOf("history-upgrade", revisions);
+		const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
 		await historyUp(lab, database, phase, before.top);
 		return phase;
 	};
@@ -6720,10 +6720,11 @@ const WAYS_DOWN = /* @__PURE__ */ new Set(["downgrade", "history-downgrade"]);
 /**
 * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
 *
+* @param order those that go up from what `fresh` makes; by default a new database
 * @param since what differs from the state before one of the added revisions
 * @returns the phase, which is part of the evidence then; undefined where there is nothing to try
 */
-async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, watched, since }) {
+async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, watched, since, fresh = () => freshDatabase(lab, plan, ports) }) {
 	const known = evidence.phases.flatMap(({ id, stop }) => stop && WAYS_DOWN.has(id) ? [stop] : []);
 	const cutOff = new Set(known.flatMap(({ timedOut, raised, revision }) => timedOut || raised.type === "ProcessDied" ? [revision] : []));
 	const tried = wanted.filter((id) => !cutOff.has(id));
@@ -6734,7 +6735,7 @@ async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, 
 		tried,
 		watched: tried.filter((id) => watched.includes(id)),
 		seconds: Math.max(4, 2 * took("base", "upgrade") + took("history-downgrade")),
-		fresh: () => freshDatabase(lab, plan, ports),
+		fresh,
 		...places(ports.scratch),
 		unrestored: since
 	});
@@ -6768,10 +6769,11 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 	if (!driver) return void 0;
 	const { order } = await driver.loaded;
 	const planned = order.filter((id) => applied.planned.includes(id));
+	const part = "part" in from ? planned.filter((id) => from.part.includes(id)) : planned;
 	const phases = [
 		phaseOf("base", planned),
-		phaseOf("history-downgrade", [...planned].reverse()),
-		phaseOf("history-upgrade", planned)
+		phaseOf("history-downgrade", [...part].reverse()),
+		phaseOf("history-upgrade", part)
 	];
 	const observed = {
 		...evidence,
@@ -6785,10 +6787,12 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 	try {
 		if ("database" in from) {
 			phases[0].steps = applied.steps;
-			if (await historyDown(lab, from.database, phases[1], from.empty)) await historyUp(lab, from.database, phases[2], from.b0);
+			const ended = await from.floor.descend(lab, from.database, phases[1]);
+			phases[2].planned = [...phases[1].planned].reverse();
+			if (ended) await historyUp(lab, from.database, phases[2], from.b0);
 			const each = await from.each;
 			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
-			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && !reached.has(id));
+			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && part.includes(id) && !reached.has(id));
 			if (tried.length > 0) {
 				const { phase } = await tryEach(lab, {
 					order: planned,
@@ -7669,7 +7673,7 @@ async function putRows(task, manner) {
 	const places = whole.flatMap(({ label, place, database }) => {
 		const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
 		const changed = differences.filter(({ name }) => labelOf(name) === label);
-		const touched = touchedTables(partOf(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
+		const touched = touchedTables(partOf$1(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
 		const query = (sql, parameters) => scratch.query(database, sql, parameters);
 		return touched.length === 0 ? [] : [{
 			label,
@@ -7839,7 +7843,7 @@ async function travelWithRows(lab, task, first, without) {
 		again.reason = text$1`the downgrade before it failed`;
 	}
 	if (again.state === "not-run") again.reason ??= down.reason;
-	const losses = rows.parts.flatMap(({ label, before }, index) => lossesOf(before, above[index], back?.[index]).map((loss) => withCause(loss, partOf(task.b0, label), executedUp)).map((loss) => ({
+	const losses = rows.parts.flatMap(({ label, before }, index) => lossesOf(before, above[index], back?.[index]).map((loss) => withCause(loss, partOf$1(task.b0, label), executedUp)).map((loss) => ({
 		...loss,
 		table: labelled(label, loss.table)
 	})));
@@ -7865,7 +7869,7 @@ async function refusedIn(parts, stop, steps, before) {
 	for (const part of parts) {
 		if (part.place !== void 0 && failed !== part.place) continue;
 		const earlier = executedBefore(steps).filter(({ database }) => database === part.place);
-		const read = part.kit.refusalOf(stop, earlier, partOf(before, part.label));
+		const read = part.kit.refusalOf(stop, earlier, partOf$1(before, part.label));
 		if (!read) return { part };
 		const refusal = await asked(part.query, read);
 		const row = await sampleOf(part, refusal);
@@ -7972,6 +7976,133 @@ const shortened = (message) => {
 	const line = message.split("\n", 1)[0].trim();
 	return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 };
+// src/run/slice.ts
+/**
+* Finds the part of the history that this machine runs. Every job of a matrix cuts it alike.
+*
+* @param order those to run, from the bases up
+* @param before what the base branch's own files say, where they are run
+*/
+function partOf(asked, { order, revisions }, before) {
+	if (!asked) return {
+		own: [...order],
+		lower: [],
+		isNewest: true,
+		reason: text$1`all of it is run`
+	};
+	const { number, of, sourceOf, isUntouched } = asked;
+	let cuts = cutsBelow(cutsOf(order, revisions), order, isUntouched);
+	if (before) {
+		const theirs = new Set(cutsOf(before.order, before.revisions));
+		const isSame = (cut) => {
+			const below = new Set(before.order.slice(0, cut));
+			return order.slice(0, cut).every((id) => below.has(id));
+		};
+		cuts = cuts.filter((cut) => theirs.has(cut) && isSame(cut));
+	}
+	const parts = partsOf(order, cuts, of);
+	const part = parts[number - 1] ?? {
+		own: [],
+		lower: []
+	};
+	const bottom = part.lower.at(-1);
+	const slice = {
+		number,
+		of,
+		parts: parts.length,
+		revisions: part.own,
+		...bottom !== void 0 && { bottom }
+	};
+	return {
+		...part,
+		isNewest: number === 1,
+		slice,
+		reason: sliceReason(slice),
+		sourceOf
+	};
+}
+/** In place of watchModels for the slices that do not reach head: the newest one compares the models. */
+const watchNone = () => ({
+	copyIsFree: Promise.resolve(),
+	cameBack: async () => {},
+	settle: async () => {}
+});
+/**
+* @param part of which the lower revisions are below the floor
+* @param empty the catalog with no revision at all
+* @param keep copies the database there
+*/
+function floorOf({ lower, sourceOf }, empty, keep) {
+	if (lower.length === 0) return {
+		climb: (lab, phase, database, options) => lab.run(phase, database, options),
+		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+		kept: () => void 0
+	};
+	const below = new Set(lower);
+	let floor = empty;
+	let kept;
+	return {
+		async climb(lab, phase, database, options) {
+			const first = {
+				...phase,
+				planned: phase.planned.filter((id) => below.has(id))
+			};
+			const second = {
+				...phase,
+				planned: phase.planned.filter((id) => !below.has(id))
+			};
+			const arrived = await lab.run(first, database, options);
+			if (arrived) {
+				floor = await lab.snapshot(database);
+				kept = await keep?.(database);
+				await lab.run(second, database, options);
+			}
+			const { planned } = phase;
+			Object.assign(phase, arrived ? continued(first, second) : first, { planned });
+			return phase.state === "ok";
+		},
+		kept: () => kept,
+		async descend(lab, database, phase) {
+			const ended = await historyDown(lab, database, phase, floor);
+			if (phase.compared) phase.compared.with = "the first upgrade";
+			if (!ended || standsApart(phase.compared?.differences ?? [], lower.map((id) => sourceOf?.(id)))) return ended;
+			const rest = phaseOf("history-downgrade", [...lower].reverse());
+			const arrived = await historyDown(lab, database, rest, empty);
+			Object.assign(phase, continued(phase, rest));
+			return arrived;
+		}
+	};
+}
+/** Two phases, one after the other, as one. */
+const continued = (first, second) => ({
+	...second,
+	planned: [...first.planned, ...second.planned],
+	steps: [...first.steps, ...second.steps],
+	seconds: first.seconds + second.seconds
+});
+/** Kinds of objects that no other one has to make way for. */
+const ALONE = /* @__PURE__ */ new Set([
+	"enum type",
+	"sequence",
+	"schema",
+	"extension"
+]);
+/** What may take away anything, whatever its name. */
+const SWEEPING = /drop_all|\breflect|get_enums|\bpg_(?:catalog|class|type|enum|namespace|sequences?|extension)\b|information_schema|\bdrop\s+(?:owned|schema|extension)\b/i;
+/**
+* Whether what a way down has left is nothing to the revisions further down: objects of their own that none of their files names.
+*
+* @param sources the files of those revisions; undefined where one is not known
+*/
+function standsApart(differences, sources) {
+	if (differences.length === 0) return true;
+	const alone = differences.every(({ change, kind, parent }) => change === "added" && parent === void 0 && ALONE.has(kind));
+	const names = differences.map(({ name }) => name.split(".").at(-1).replaceAll("\"", "").toLowerCase());
+	return alone && sources.every((source) => {
+		const words = source?.toLowerCase();
+		return words !== void 0 && !SWEEPING.test(words) && !names.some((name) => words.includes(name));
+	});
+}
 // src/run/squash.ts
 /** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
 async function proveSquash(lab, phase, database, b0, scratch) {
@@ -8079,13 +8210,18 @@ async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
 	const loaded = await head.loaded;
 	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
-	const all = loaded.order.filter((id) => !below.has(id));
-	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
-	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
+	const whole = loaded.order.filter((id) => !below.has(id));
 	const baseProcess = ports.base && shared(ports.base);
 	const base = plan.fromBaseFiles ? await baseProcess?.take() : void 0;
+	const part = partOf(plan.slice, {
+		...loaded,
+		order: whole
+	}, await base?.loaded);
+	const all = part.isNewest ? whole : [...part.lower, ...part.own];
+	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
+	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
 	const changed = filesOfModels(plan.changed, loaded.revisions);
-	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id));
+	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id) && (part.isNewest || all.includes(id)));
 	const phases = {
 		prepare: phaseOf("prepare", []),
 		base: phaseOf("base", applied),
@@ -8093,8 +8229,8 @@ async function journey(plan, ports, head, { together }) {
 		upgrade: phaseOf("upgrade", added),
 		downgrade: phaseOf("downgrade", reversed(added)),
 		again: phaseOf("upgrade-again", added),
-		down: phaseOf("history-downgrade", reversed(all)),
-		up: phaseOf("history-upgrade", all)
+		down: phaseOf("history-downgrade", reversed(part.own)),
+		up: phaseOf("history-upgrade", part.own)
 	};
 	const evidence = {
 		serverVersion: scratch.server.version,
@@ -8104,6 +8240,7 @@ async function journey(plan, ports, head, { together }) {
 		loaded: loaded.revisions,
 		base: plan.base,
 		...base && { baseFiles: true },
+		...part.slice && { slice: part.slice },
 		phases: Object.values(phases),
 		foreign: [],
 		notes: []
@@ -8119,6 +8256,7 @@ async function journey(plan, ports, head, { together }) {
 			history
 		};
 	};
+	if (part.own.length === 0 && part.slice) return end(part.reason);
 	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
 	const files = {
 		...ports,
@@ -8138,6 +8276,7 @@ async function journey(plan, ports, head, { together }) {
 		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
 		if (!main) return end(text$1`env.py could not be run`);
 		const empty = await lab.snapshot(main);
+		const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
 		const twin = together ? await lab.copyProcess() : void 0;
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
@@ -8148,16 +8287,17 @@ async function journey(plan, ports, head, { together }) {
 				create,
 				...plan.baseline && { baseline: plan.baseline },
 				revisions: all,
-				empty,
-				changed
+				part: part.own,
+				floor: floorOf(part, empty),
+				...part.isNewest && { changed }
 			});
 		}
 		let own = false;
-		let reached = await (baseLab ?? lab).run(phases.base, main, { own });
+		let reached = await floor.climb(baseLab ?? lab, phases.base, main, { own });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
 			own = true;
 			main = await firstDatabase(plan, ports);
-			reached = await lab.run(phases.base, main, { own });
+			reached = await floor.climb(lab, phases.base, main, { own });
 		}
 		if (!reached) {
 			if (ports.base && !baseLab) evidence.onBase = await baseHistory(plan, files, evidence, phases.base, {
@@ -8203,9 +8343,10 @@ async function journey(plan, ports, head, { together }) {
 			isAtHead = false;
 		}
 		const top = await history?.top;
-		const models = watchModels({
+		const atHead = top && compareCatalogs(reachedHead, top.catalog).length === 0 ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : void 0);
+		const models = (part.isNewest ? watchModels : watchNone)({
 			lab,
-			head: top && compareCatalogs(reachedHead, top.catalog).length === 0 ? top.models : Promise.resolve(await lab.check(main, { changed })),
+			head: atHead,
 			schema: evidence.schema ?? [],
 			changed,
 			everythingIsNew: plan.base.size === 0,
@@ -8230,33 +8371,31 @@ async function journey(plan, ports, head, { together }) {
 			if (differences.length === 0) await models.cameBack(database);
 			return true;
 		};
-		const goUpAgain = async (database) => {
-			if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
+		const goUpAgain = async (database, isBack) => {
+			if (!await isBack) phases.again.reason = text$1`the downgrade before it failed`;
+			else if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
 		};
 		if (added.length > 0) {
-			const at = main;
-			const down = goBack(at);
-			const again = down.then((ended) => {
-				if (ended) return goUpAgain(at);
-				phases.again.reason = text$1`the downgrade before it failed`;
-			});
+			const down = goBack(main);
+			const again = goUpAgain(main, down);
 			if (!rowsLab) await again;
 			const without = {
 				downgrade: down.then(() => phases.downgrade),
 				again: again.then(() => phases.again)
 			};
-			await Promise.all([again, rows?.run(rowsLab ?? lab, without)]);
+			await Promise.all([...Object.values(without), rows?.run(rowsLab ?? lab, without)]);
 		} else for (const phase of [
 			phases.upgrade,
 			phases.downgrade,
 			phases.again
-		]) phase.reason = text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`;
+		]) phase.reason = part.isNewest ? text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}` : part.reason;
 		let each = Promise.resolve(void 0);
 		const proof = async () => {
 			await models.copyIsFree;
 			return copy && baseHistory(plan, files, evidence, phases.base, {
 				database: copy,
-				empty,
+				part: part.own,
+				floor,
 				b0,
 				each
 			});
@@ -8285,17 +8424,25 @@ async function journey(plan, ports, head, { together }) {
 			Object.assign(phases.down, beside.down);
 			evidence.foreign.push(...beside.foreign);
 			down = beside.ended;
-		} else down = await historyDown(lab, main, phases.down, empty);
+		} else down = await floor.descend(lab, main, phases.down);
+		phases.up.planned = reversed(phases.down.planned);
 		if (phases.downgrade.stop || phases.down.stop) {
-			const unreached = phases.down.stop ? all.slice(0, all.indexOf(phases.down.stop.revision ?? "") + 1) : [];
+			const last = phases.down.stop?.revision ?? "";
+			const own = /* @__PURE__ */ new Set([...part.own, last]);
+			const unreached = new Set(all.slice(0, all.indexOf(last) + 1).filter((id) => own.has(id)));
+			const tried = all.filter((id) => unreached.has(id) || phases.downgrade.stop && added.includes(id));
+			const kept = tried.every((id) => part.own.includes(id)) ? floor.kept() : void 0;
 			each = tryUnreached(lab, plan, ports, evidence, {
-				order: all,
-				tried: all.filter((id) => unreached.includes(id) || phases.downgrade.stop && added.includes(id)),
+				...kept ? {
+					order: part.own,
+					fresh: () => scratch.clone(kept, "trial")
+				} : { order: all },
+				tried,
 				watched: loaded.several ? [] : added,
 				since: states.changesSince
 			});
 		}
-		const early = isSuspicious(phases.down) || plan.editedDowngrades.length > 0 ? proof() : void 0;
+		const early = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id)) ? proof() : void 0;
 		early?.catch(() => {});
 		await each;
 		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
