@@ -19,18 +19,17 @@ import { historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
+import { outlineOf } from "./outline.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { planRows } from "./rows.ts";
 import { several } from "./several.ts";
 import { isDisturbance, isShared } from "./shared.ts";
-import { floorOf, partOf, watchNone } from "./slice.ts";
+import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { watchStates } from "./states.ts";
 import { tryUnreached } from "./unreached.ts";
 
 export type { Plan, Ports } from "./plan.ts";
-
-const reversed = (ids: readonly string[]): string[] => [...ids].reverse();
 
 /**
  * Runs the itinerary, the whole history beside it where the project's process can be copied.
@@ -63,37 +62,11 @@ interface Journey {
 async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { together: boolean }): Promise<Journey> {
   const { scratch } = ports;
   const loaded = await head.loaded;
-  // What the baseline stands for is never run.
-  const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
-  const whole = loaded.order.filter((id) => !below.has(id));
   const baseProcess = ports.base && shared(ports.base);
   const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
-  // Other machines may share the history: of its slices none but the newest has the pull request's own phases.
-  const part = partOf(plan.slice, { ...loaded, order: whole }, await base?.loaded);
-  const all = part.isNewest ? whole : [...part.lower, ...part.own];
-  // What stands for deleted revisions runs on empty databases alone.
-  const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
-  const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
+  const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
   const changed = filesOfModels(plan.changed, loaded.revisions);
-  const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter(
-    (id) => !below.has(id) && (part.isNewest || all.includes(id)),
-  );
 
-  const phases = {
-    prepare: phaseOf("prepare", []),
-    base: phaseOf("base", applied),
-    ...(plan.squash && {
-      squash: phaseOf(
-        "squash",
-        all.filter((id) => plan.base.has(id) || standing.has(id)),
-      ),
-    }),
-    upgrade: phaseOf("upgrade", added),
-    downgrade: phaseOf("downgrade", reversed(added)),
-    again: phaseOf("upgrade-again", added),
-    down: phaseOf("history-downgrade", reversed(part.own)),
-    up: phaseOf("history-upgrade", part.own),
-  };
   const evidence: Evidence = {
     serverVersion: scratch.server.version,
     serverProvider: scratch.server.provider,
@@ -278,7 +251,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       evidence.foreign.push(...beside.foreign);
       down = beside.ended;
     } else down = await floor.descend(lab, main, phases.down);
-    phases.up.planned = reversed(phases.down.planned);
+    phases.up.planned = [...phases.down.planned].reverse();
     if (phases.downgrade.stop || phases.down.stop) {
       const last = phases.down.stop?.revision ?? "";
       const own = new Set([...part.own, last]);
