@@ -6819,6 +6819,165 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 		await lab.stop();
 	}
 }
+// src/run/slice.ts
+/**
+* Finds the part of the history that this machine runs. Every job of a matrix cuts it alike.
+*
+* @param order those to run, from the bases up
+* @param before what the base branch's own files say, where they are run
+*/
+function partOf(asked, { order, revisions }, before) {
+	if (!asked) return {
+		own: [...order],
+		lower: [],
+		isNewest: true,
+		reason: text$1`all of it is run`
+	};
+	const { number, of, sourceOf, isUntouched } = asked;
+	let cuts = cutsBelow(cutsOf(order, revisions), order, isUntouched);
+	if (before) {
+		const theirs = new Set(cutsOf(before.order, before.revisions));
+		const isSame = (cut) => {
+			const below = new Set(before.order.slice(0, cut));
+			return order.slice(0, cut).every((id) => below.has(id));
+		};
+		cuts = cuts.filter((cut) => theirs.has(cut) && isSame(cut));
+	}
+	const parts = partsOf(order, cuts, of);
+	const part = parts[number - 1] ?? {
+		own: [],
+		lower: []
+	};
+	const bottom = part.lower.at(-1);
+	const slice = {
+		number,
+		of,
+		parts: parts.length,
+		revisions: part.own,
+		...bottom !== void 0 && { bottom }
+	};
+	return {
+		...part,
+		isNewest: number === 1,
+		slice,
+		reason: sliceReason(slice),
+		sourceOf
+	};
+}
+/** In place of watchModels for the slices that do not reach head: the newest one compares the models. */
+const watchNone = () => ({
+	copyIsFree: Promise.resolve(),
+	cameBack: async () => {},
+	settle: async () => {}
+});
+/**
+* @param part of which the lower revisions are below the floor
+* @param empty the catalog with no revision at all
+* @param keep copies the database there
+*/
+function floorOf({ lower, sourceOf }, empty, keep) {
+	if (lower.length === 0) return {
+		climb: (lab, phase, database, options) => lab.run(phase, database, options),
+		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+		kept: () => void 0
+	};
+	const below = new Set(lower);
+	let floor = empty;
+	let kept;
+	return {
+		async climb(lab, phase, database, options) {
+			const first = {
+				...phase,
+				planned: phase.planned.filter((id) => below.has(id))
+			};
+			const second = {
+				...phase,
+				planned: phase.planned.filter((id) => !below.has(id))
+			};
+			const arrived = await lab.run(first, database, options);
+			if (arrived) {
+				floor = await lab.snapshot(database);
+				kept = await keep?.(database);
+				await lab.run(second, database, options);
+			}
+			const { planned } = phase;
+			Object.assign(phase, arrived ? continued(first, second) : first, { planned });
+			return phase.state === "ok";
+		},
+		kept: () => kept,
+		async descend(lab, database, phase) {
+			const ended = await historyDown(lab, database, phase, floor);
+			if (phase.compared) phase.compared.with = "the first upgrade";
+			if (!ended || standsApart(phase.compared?.differences ?? [], lower.map((id) => sourceOf?.(id)))) return ended;
+			const rest = phaseOf("history-downgrade", [...lower].reverse());
+			const arrived = await historyDown(lab, database, rest, empty);
+			Object.assign(phase, continued(phase, rest));
+			return arrived;
+		}
+	};
+}
+/** Two phases, one after the other, as one. */
+const continued = (first, second) => ({
+	...second,
+	planned: [...first.planned, ...second.planned],
+	steps: [...first.steps, ...second.steps],
+	seconds: first.seconds + second.seconds
+});
+/** Kinds of objects that no other one has to make way for. */
+const ALONE = /* @__PURE__ */ new Set([
+	"enum type",
+	"sequence",
+	"schema",
+	"extension"
+]);
+/** What may take away anything, whatever its name. */
+const SWEEPING = /drop_all|\breflect|get_enums|\bpg_(?:catalog|class|type|enum|namespace|sequences?|extension)\b|information_schema|\bdrop\s+(?:owned|schema|extension)\b/i;
+/**
+* Whether what a way down has left is nothing to the revisions further down: objects of their own that none of their files names.
+*
+* @param sources the files of those revisions; undefined where one is not known
+*/
+function standsApart(differences, sources) {
+	if (differences.length === 0) return true;
+	const alone = differences.every(({ change, kind, parent }) => change === "added" && parent === void 0 && ALONE.has(kind));
+	const names = differences.map(({ name }) => name.split(".").at(-1).replaceAll("\"", "").toLowerCase());
+	return alone && sources.every((source) => {
+		const words = source?.toLowerCase();
+		return words !== void 0 && !SWEEPING.test(words) && !names.some((name) => words.includes(name));
+	});
+}
+// src/run/outline.ts
+/** @param before what the base branch's own files say, where production has what comes from them */
+function outlineOf(plan, loaded, before) {
+	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
+	const whole = loaded.order.filter((id) => !below.has(id));
+	const part = partOf(plan.slice, {
+		...loaded,
+		order: whole
+	}, before);
+	const all = part.isNewest ? whole : [...part.lower, ...part.own];
+	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
+	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
+	const applied = (before?.order ?? all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id) && (part.isNewest || all.includes(id)));
+	const squashed = all.filter((id) => plan.base.has(id) || standing.has(id));
+	return {
+		part,
+		all,
+		added,
+		applied,
+		phases: {
+			prepare: phaseOf("prepare", []),
+			base: phaseOf("base", applied),
+			...plan.squash && { squash: phaseOf("squash", squashed) },
+			upgrade: phaseOf("upgrade", added),
+			downgrade: phaseOf("downgrade", reversed(added)),
+			again: phaseOf("upgrade-again", added),
+			down: phaseOf("history-downgrade", reversed(part.own)),
+			up: phaseOf("history-upgrade", part.own)
+		}
+	};
+}
+const reversed = (ids) => [...ids].reverse();
 // src/run/rebuilds.ts
 /**
 * What became of tables and columns on SQLite, as the statements tell that a revision executed: SQLite gives them no numbers that stay.
@@ -7976,133 +8135,6 @@ const shortened = (message) => {
 	const line = message.split("\n", 1)[0].trim();
 	return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 };
-// src/run/slice.ts
-/**
-* Finds the part of the history that this machine runs. Every job of a matrix cuts it alike.
-*
-* @param order those to run, from the bases up
-* @param before what the base branch's own files say, where they are run
-*/
-function partOf(asked, { order, revisions }, before) {
-	if (!asked) return {
-		own: [...order],
-		lower: [],
-		isNewest: true,
-		reason: text$1`all of it is run`
-	};
-	const { number, of, sourceOf, isUntouched } = asked;
-	let cuts = cutsBelow(cutsOf(order, revisions), order, isUntouched);
-	if (before) {
-		const theirs = new Set(cutsOf(before.order, before.revisions));
-		const isSame = (cut) => {
-			const below = new Set(before.order.slice(0, cut));
-			return order.slice(0, cut).every((id) => below.has(id));
-		};
-		cuts = cuts.filter((cut) => theirs.has(cut) && isSame(cut));
-	}
-	const parts = partsOf(order, cuts, of);
-	const part = parts[number - 1] ?? {
-		own: [],
-		lower: []
-	};
-	const bottom = part.lower.at(-1);
-	const slice = {
-		number,
-		of,
-		parts: parts.length,
-		revisions: part.own,
-		...bottom !== void 0 && { bottom }
-	};
-	return {
-		...part,
-		isNewest: number === 1,
-		slice,
-		reason: sliceReason(slice),
-		sourceOf
-	};
-}
-/** In place of watchModels for the slices that do not reach head: the newest one compares the models. */
-const watchNone = () => ({
-	copyIsFree: Promise.resolve(),
-	cameBack: async () => {},
-	settle: async () => {}
-});
-/**
-* @param part of which the lower revisions are below the floor
-* @param empty the catalog with no revision at all
-* @param keep copies the database there
-*/
-function floorOf({ lower, sourceOf }, empty, keep) {
-	if (lower.length === 0) return {
-		climb: (lab, phase, database, options) => lab.run(phase, database, options),
-		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
-		kept: () => void 0
-	};
-	const below = new Set(lower);
-	let floor = empty;
-	let kept;
-	return {
-		async climb(lab, phase, database, options) {
-			const first = {
-				...phase,
-				planned: phase.planned.filter((id) => below.has(id))
-			};
-			const second = {
-				...phase,
-				planned: phase.planned.filter((id) => !below.has(id))
-			};
-			const arrived = await lab.run(first, database, options);
-			if (arrived) {
-				floor = await lab.snapshot(database);
-				kept = await keep?.(database);
-				await lab.run(second, database, options);
-			}
-			const { planned } = phase;
-			Object.assign(phase, arrived ? continued(first, second) : first, { planned });
-			return phase.state === "ok";
-		},
-		kept: () => kept,
-		async descend(lab, database, phase) {
-			const ended = await historyDown(lab, database, phase, floor);
-			if (phase.compared) phase.compared.with = "the first upgrade";
-			if (!ended || standsApart(phase.compared?.differences ?? [], lower.map((id) => sourceOf?.(id)))) return ended;
-			const rest = phaseOf("history-downgrade", [...lower].reverse());
-			const arrived = await historyDown(lab, database, rest, empty);
-			Object.assign(phase, continued(phase, rest));
-			return arrived;
-		}
-	};
-}
-/** Two phases, one after the other, as one. */
-const continued = (first, second) => ({
-	...second,
-	planned: [...first.planned, ...second.planned],
-	steps: [...first.steps, ...second.steps],
-	seconds: first.seconds + second.seconds
-});
-/** Kinds of objects that no other one has to make way for. */
-const ALONE = /* @__PURE__ */ new Set([
-	"enum type",
-	"sequence",
-	"schema",
-	"extension"
-]);
-/** What may take away anything, whatever its name. */
-const SWEEPING = /drop_all|\breflect|get_enums|\bpg_(?:catalog|class|type|enum|namespace|sequences?|extension)\b|information_schema|\bdrop\s+(?:owned|schema|extension)\b/i;
-/**
-* Whether what a way down has left is nothing to the revisions further down: objects of their own that none of their files names.
-*
-* @param sources the files of those revisions; undefined where one is not known
-*/
-function standsApart(differences, sources) {
-	if (differences.length === 0) return true;
-	const alone = differences.every(({ change, kind, parent }) => change === "added" && parent === void 0 && ALONE.has(kind));
-	const names = differences.map(({ name }) => name.split(".").at(-1).replaceAll("\"", "").toLowerCase());
-	return alone && sources.every((source) => {
-		const words = source?.toLowerCase();
-		return words !== void 0 && !SWEEPING.test(words) && !names.some((name) => words.includes(name));
-	});
-}
 // src/run/squash.ts
 /** Runs what stands for deleted revisions on an empty database, and compares what comes out. */
 async function proveSquash(lab, phase, database, b0, scratch) {
@@ -8181,7 +8213,6 @@ function watchStates(before, revisions, between = true) {
 *
 * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
 */
-const reversed = (ids) => [...ids].reverse();
 /**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
@@ -8209,29 +8240,10 @@ async function travel(plan, given) {
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
 	const loaded = await head.loaded;
-	const below = new Set(plan.baseline ? loaded.ancestors(plan.baseline) : []);
-	const whole = loaded.order.filter((id) => !below.has(id));
 	const baseProcess = ports.base && shared(ports.base);
 	const base = plan.fromBaseFiles ? await baseProcess?.take() : void 0;
-	const part = partOf(plan.slice, {
-		...loaded,
-		order: whole
-	}, await base?.loaded);
-	const all = part.isNewest ? whole : [...part.lower, ...part.own];
-	const standing = new Set(plan.squash ? loaded.ancestors(plan.squash.substitute) : []);
-	const added = all.filter((id) => !plan.base.has(id) && !standing.has(id));
+	const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
 	const changed = filesOfModels(plan.changed, loaded.revisions);
-	const applied = (base ? (await base.loaded).order : all.filter((id) => plan.base.has(id))).filter((id) => !below.has(id) && (part.isNewest || all.includes(id)));
-	const phases = {
-		prepare: phaseOf("prepare", []),
-		base: phaseOf("base", applied),
-		...plan.squash && { squash: phaseOf("squash", all.filter((id) => plan.base.has(id) || standing.has(id))) },
-		upgrade: phaseOf("upgrade", added),
-		downgrade: phaseOf("downgrade", reversed(added)),
-		again: phaseOf("upgrade-again", added),
-		down: phaseOf("history-downgrade", reversed(part.own)),
-		up: phaseOf("history-upgrade", part.own)
-	};
 	const evidence = {
 		serverVersion: scratch.server.version,
 		serverProvider: scratch.server.provider,
@@ -8425,7 +8437,7 @@ async function journey(plan, ports, head, { together }) {
 			evidence.foreign.push(...beside.foreign);
 			down = beside.ended;
 		} else down = await floor.descend(lab, main, phases.down);
-		phases.up.planned = reversed(phases.down.planned);
+		phases.up.planned = [...phases.down.planned].reverse();
 		if (phases.downgrade.stop || phases.down.stop) {
 			const last = phases.down.stop?.revision ?? "";
 			const own = /* @__PURE__ */ new Set([...part.own, last]);
