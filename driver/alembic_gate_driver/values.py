@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LONGEST = 65_536
 _MOST_ROWS = 1000
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NAMED = re.compile(r"%\(([^)]+)\)s")
 _NUMBERED = re.compile(r"\$(\d+)")
@@ -106,14 +106,14 @@ class Canonical:
             # The first and the last years have no time stamp.
             return repr(value)
         if value.tzinfo is not None:
-            return f"{_NOW} with time zone" if self._is_now(value.timestamp()) else repr(value)
+            return _NOW if self._is_now(value.timestamp()) else repr(value)
         local, utc = value.timestamp(), value.replace(tzinfo=datetime.timezone.utc).timestamp()
         return _NOW if self._is_now(local) or self._is_now(utc) else repr(value)
 
     def _without_now(self, sql: str) -> str:
         def told(match: re.Match[str]) -> str:
             try:
-                moment = datetime.datetime.fromisoformat(match.group())
+                moment = datetime.datetime.fromisoformat(match.group().replace("Z", "+00:00"))
             except ValueError:
                 return match.group()
             return _NOW if self._moment(moment) == _NOW else match.group()

@@ -111,10 +111,22 @@ op.execute("INSERT INTO t (n, d) VALUES ('%s', '%s')" % (uuid.uuid4(), datetime.
       tables,
       { python },
     );
-    expect(lines(upgrade)).toEqual([
+    const blanked = [
       "INSERT INTO t (id, n, d) VALUES (?, ?, ?) [1, <varies>, <now>]",
       "INSERT INTO t (n, d) VALUES (<varies>, '<now>')",
-    ]);
+    ];
+    expect(lines(upgrade)).toEqual(blanked);
+    // With a time zone it is another way to say so.
+    const zoned = await upgradeOf(
+      `now = datetime.datetime.now(datetime.timezone.utc)
+op.execute(t.insert().values(id=1, n=str(uuid.uuid4()), d=now))
+op.execute("INSERT INTO t (n, d) VALUES ('%s', '%s')" % (uuid.uuid4(), now.isoformat()))
+op.execute("INSERT INTO t (n, d) VALUES ('%s', '%s')" % (uuid.uuid4(), now.isoformat().replace("+00:00", "Z")))
+op.execute("INSERT INTO t (d) VALUES ('2020-01-01T00:00:00+00:00')")`,
+      tables,
+      { python },
+    );
+    expect(lines(zoned)).toEqual([...blanked, blanked[1], "INSERT INTO t (d) VALUES ('2020-01-01T00:00:00+00:00')"]);
   });
 });
 
