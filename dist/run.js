@@ -6100,6 +6100,9 @@ const DISTURBANCES = /* @__PURE__ */ new Set([
 const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
 /** Whether all databases share one cluster: a server that was given. */
 const isShared = ({ server }) => !server.another;
+const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
+/** Whether revisions make or drop roles, which belong to the whole server. */
+const touchesRoles = (steps) => steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
 // src/run/bodies.ts
 /** More revisions than this are not executed: each takes a second or so. */
 const MOST_BODIES = 10;
@@ -7797,7 +7800,7 @@ async function planRows(plan) {
 			try {
 				const rows = await filled?.catch((error) => skip(text$1`the tables could not be filled: ${code(error.message)}`));
 				if (!rows || !task) return;
-				if (shared && executed(task.steps).some(({ sql }) => MAKES_ROLES.test(sql))) skip(text$1`they make or drop roles, which belong to the whole server`);
+				if (shared && touchesRoles(task.steps)) skip(text$1`they make or drop roles, which belong to the whole server`);
 				else evidence.rows = await travelWithRows(lab, task, rows, without);
 			} finally {
 				if (shared) {
@@ -8055,7 +8058,6 @@ const nameOf = ({ kind, name }) => `${kind} ${name}`;
 const executed = (steps) => steps.flatMap(({ statements }) => statements);
 /** Everything that a phase executed before it stopped. */
 const executedBefore = (steps) => executed(steps).filter(({ error }) => !error);
-const MAKES_ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
 const sameFault = (a, b) => a.stop.revision === b.stop.revision && a.direction === b.direction && a.stop.raised.sqlstate === b.stop.raised.sqlstate && a.stop.raised.sql === b.stop.raised.sql && a.stop.line === b.stop.line;
 /** What is in the tables of each database now, also in those that took the place of one. */
 const holdingNow = (rows, statements) => Promise.all(rows.parts.map(({ kit, query, ids, before, place }) => kit.read(query, ids, {
@@ -8229,13 +8231,17 @@ async function travel(plan, given) {
 	const { scratch } = ports;
 	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && ports.imported) });
 	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
-	const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
-	await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
+	await scratch.restart(mentionedIn(evidence));
 	return (await journey(plan, {
 		...ports,
 		made: []
 	}, await ports.head(), { together: false })).evidence;
 }
+/** Whether a role is one of those that the project's revisions speak of. */
+const mentionedIn = ({ phases }) => {
+	const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+	return (role) => executed.some((sql) => sql.includes(role));
+};
 /** @param options `together`: run the whole history beside it, where that is possible */
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
@@ -8371,7 +8377,7 @@ async function journey(plan, ports, head, { together }) {
 		/** B0 once more. */
 		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
-			return database && await lab.run(phaseOf("base", applied), database, { own }) ? database : void 0;
+			return database && await (baseLab ?? lab).run(phaseOf("base", applied), database, { own }) ? database : void 0;
 		};
 		const goBack = async (database) => {
 			if (!await lab.run(phases.downgrade, database, {
@@ -8404,8 +8410,11 @@ async function journey(plan, ports, head, { together }) {
 		let each = Promise.resolve(void 0);
 		const proof = async () => {
 			await models.copyIsFree;
-			return copy && baseHistory(plan, files, evidence, phases.base, {
-				database: copy,
+			if (!copy) return void 0;
+			if (isInTheWay) await scratch.restart(mentionedIn(evidence));
+			const database = isInTheWay ? await baseAgain() : copy;
+			return database && baseHistory(plan, files, evidence, phases.base, {
+				database,
 				part: part.own,
 				floor,
 				b0,
@@ -8431,6 +8440,11 @@ async function journey(plan, ports, head, { together }) {
 			if (isShared(scratch)) await scratch.drop(before);
 			await lab.run(phaseOf("upgrade", added), main, { own: true });
 		}
+		const isInTheWay = copy !== void 0 && !isTrusted && !ports.imported && isShared(scratch) && touchesRoles(phases.base.steps);
+		if (isInTheWay) {
+			await models.copyIsFree;
+			await scratch.drop(copy);
+		}
 		let down;
 		if (isTrusted) {
 			Object.assign(phases.down, beside.down);
@@ -8454,12 +8468,13 @@ async function journey(plan, ports, head, { together }) {
 				since: states.changesSince
 			});
 		}
-		const early = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id)) ? proof() : void 0;
+		const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
+		const early = wanted && !isInTheWay ? proof() : void 0;
 		early?.catch(() => {});
 		await each;
 		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
-		evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : void 0));
+		evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : void 0));
 		await models.settle(evidence, baseAgain);
 		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {

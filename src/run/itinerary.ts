@@ -23,7 +23,7 @@ import { outlineOf } from "./outline.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { isDisturbance, isShared } from "./shared.ts";
+import { isDisturbance, isShared, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { watchStates } from "./states.ts";
@@ -47,10 +47,15 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const together = plan.together && !(isShared(scratch) && ports.imported);
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
-  const executed = evidence.phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
-  await scratch.restart((role) => executed.some((sql) => sql.includes(role)));
+  await scratch.restart(mentionedIn(evidence));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
+
+/** Whether a role is one of those that the project's revisions speak of. */
+const mentionedIn = ({ phases }: Evidence): ((role: string) => boolean) => {
+  const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+  return (role) => executed.some((sql) => sql.includes(role));
+};
 
 interface Journey {
   evidence: Evidence;
@@ -191,7 +196,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     /** B0 once more. */
     const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
-      return database && (await lab.run(phaseOf("base", applied), database, { own })) ? database : undefined;
+      return database && (await (baseLab ?? lab).run(phaseOf("base", applied), database, { own })) ? database : undefined;
     };
     const goBack = async (database: Database): Promise<boolean> => {
       const ended = await lab.run(phases.downgrade, database, { own: true, after: states.down });
@@ -221,7 +226,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     let each: Promise<Phase | undefined> = Promise.resolve(undefined);
     const proof = async () => {
       await models.copyIsFree;
-      return copy && baseHistory(plan, files, evidence, phases.base, { database: copy, part: part.own, floor, b0, each });
+      if (!copy) return undefined;
+      if (isInTheWay) await scratch.restart(mentionedIn(evidence));
+      const database = isInTheWay ? await baseAgain() : copy;
+      return database && baseHistory(plan, files, evidence, phases.base, { database, part: part.own, floor, b0, each });
     };
     const beside = await history?.way;
     const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
@@ -245,6 +253,13 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       if (isShared(scratch)) await scratch.drop(before);
       await lab.run(phaseOf("upgrade", added), main, { own: true });
     }
+    // A role with rights in a copy cannot be dropped: B0 is made once more where it is wanted.
+    const isInTheWay =
+      copy !== undefined && !isTrusted && !ports.imported && isShared(scratch) && touchesRoles(phases.base.steps);
+    if (isInTheWay) {
+      await models.copyIsFree;
+      await scratch.drop(copy);
+    }
     let down: boolean;
     if (isTrusted) {
       Object.assign(phases.down, beside.down);
@@ -266,13 +281,14 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       });
     }
     // The base branch's own files take their time to load: they begin while the pull request's run on.
-    const early = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id)) ? proof() : undefined;
+    const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
+    const early = wanted && !isInTheWay ? proof() : undefined;
     early?.catch(() => {});
     await each;
     // Where nothing was left below base, the first upgrade is the second as well.
     if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? beside.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
-    evidence.onBase = await (early ?? (isSuspicious(phases.up) ? proof() : undefined));
+    evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : undefined));
     await models.settle(evidence, baseAgain);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {

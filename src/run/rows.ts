@@ -21,7 +21,7 @@ import { createdBy } from "./rebuilds.ts";
 import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
 import { lossesOf, type Holding, type Loss } from "./row-values.ts";
 import { partOf } from "./several.ts";
-import { isShared } from "./shared.ts";
+import { isShared, touchesRoles } from "./shared.ts";
 import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
 
@@ -180,8 +180,7 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
         const rows = await filled?.catch((error: Error) => skip(text`the tables could not be filled: ${code(error.message)}`));
         if (!rows || !task) return;
         // The roles of a server of somebody else are there already, since all its databases share them.
-        if (shared && executed(task.steps).some(({ sql }) => MAKES_ROLES.test(sql)))
-          skip(text`they make or drop roles, which belong to the whole server`);
+        if (shared && touchesRoles(task.steps)) skip(text`they make or drop roles, which belong to the whole server`);
         else evidence.rows = await travelWithRows(lab, task, rows, without);
       } finally {
         // A server of its own ends with all others.
@@ -415,8 +414,6 @@ const executed = (steps: readonly Step[]) => steps.flatMap(({ statements }) => s
 
 /** Everything that a phase executed before it stopped. */
 const executedBefore = (steps: readonly Step[]) => executed(steps).filter(({ error }) => !error);
-
-const MAKES_ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
 
 const sameFault = (a: RowFailure, b: RowFailure): boolean =>
   a.stop.revision === b.stop.revision &&

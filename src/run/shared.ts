@@ -1,6 +1,6 @@
 /** What databases of one server see of each other. */
 import type { Scratch } from "../postgres/scratch.ts";
-import type { Phase } from "./evidence.ts";
+import type { Phase, Step } from "./evidence.ts";
 
 /**
  * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
@@ -14,3 +14,9 @@ export const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop
 
 /** Whether all databases share one cluster: a server that was given. */
 export const isShared = ({ server }: Scratch): boolean => !server.another;
+
+const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
+
+/** Whether revisions make or drop roles, which belong to the whole server. */
+export const touchesRoles = (steps: readonly Step[]): boolean =>
+  steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
