@@ -8411,7 +8411,10 @@ async function journey(plan, ports, head, { together }) {
 		const proof = async () => {
 			await models.copyIsFree;
 			if (!copy) return void 0;
-			if (isInTheWay) await scratch.restart(mentionedIn(evidence));
+			if (isInTheWay) {
+				await scratch.restart(mentionedIn(evidence));
+				ports.made.splice(0);
+			}
 			const database = isInTheWay ? await baseAgain() : copy;
 			return database && baseHistory(plan, files, evidence, phases.base, {
 				database,

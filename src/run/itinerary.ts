@@ -227,7 +227,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     const proof = async () => {
       await models.copyIsFree;
       if (!copy) return undefined;
-      if (isInTheWay) await scratch.restart(mentionedIn(evidence));
+      if (isInTheWay) {
+        await scratch.restart(mentionedIn(evidence));
+        ports.made.splice(0);
+      }
       const database = isInTheWay ? await baseAgain() : copy;
       return database && baseHistory(plan, files, evidence, phases.base, { database, part: part.own, floor, b0, each });
     };

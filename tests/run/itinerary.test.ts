@@ -557,24 +557,28 @@ describe("the whole history beside the rest", () => {
     expect(outline(evidence)).toEqual(ok);
   });
 
-  test("drops a role that has rights in the database, whatever copies of it there are", async () => {
-    const role = `role_${Math.random().toString(36).slice(2)}`;
-    const make = {
-      upgrade: `op.execute("CREATE TABLE t (id int); CREATE ROLE ${role}; GRANT SELECT ON t TO ${role}")`,
-      downgrade: `op.execute("DROP TABLE t; DROP ROLE ${role}")`,
-    };
-    const evidence = await run({
-      base: { a: make },
-      head: { b: { down: "a", ...table("tb") } },
-      plan: { fromBaseFiles: false, editedDowngrades: ["a"] },
-    });
-    expect(outline(evidence)).toEqual(ok);
-    expect(evidence.onBase?.phases.map(({ id, state }) => [id, state])).toEqual([
-      ["base", "not-run"],
-      ["history-downgrade", "ok"],
-      ["history-upgrade", "ok"],
-    ]);
-  });
+  test.each([true, false])(
+    "drops a role with rights in the database, whatever copies there are: together %s",
+    async (together) => {
+      const role = `role_${Math.random().toString(36).slice(2)}`;
+      const make = {
+        upgrade: `op.execute("CREATE TABLE t (id int); CREATE ROLE ${role}; GRANT SELECT ON t TO ${role}")`,
+        downgrade: `op.execute("DROP TABLE t; DROP ROLE ${role}")`,
+      };
+      const evidence = await run({
+        base: { a: make },
+        head: { b: { down: "a", ...table("tb") } },
+        plan: { fromBaseFiles: false, editedDowngrades: ["a"], together },
+        madeAhead: true,
+      });
+      expect(outline(evidence)).toEqual(ok);
+      expect(evidence.onBase?.phases.map(({ id, state }) => [id, state])).toEqual([
+        ["base", "not-run"],
+        ["history-downgrade", "ok"],
+        ["history-upgrade", "ok"],
+      ]);
+    },
+  );
 });
 
 test("what a trigger of the project does to the schema when made-up rows come in is not the pull request's doing", async () => {

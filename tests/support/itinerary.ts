@@ -32,6 +32,8 @@ interface Project {
   seed?: (scratch: Scratch) => Seed;
   /** Another server than the one of all tests. */
   server?: Server;
+  /** A database made ahead that nobody needs, as the history's is where the process cannot be copied. */
+  madeAhead?: true;
   /** The scratch databases are files of SQLite. */
   sqlite?: true;
 }
@@ -55,7 +57,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
   const progress: string[] = [];
   const ports: Ports = {
     scratch,
-    made: [],
+    made: project.madeAhead ? [await scratch.create("main"), await scratch.create("history")] : [],
     head: () => start(after),
     ...(plan?.fromBaseFiles !== undefined && { base: () => start(base, project.baseFiles) }),
     ...(project.seed && { seed: project.seed(scratch) }),
