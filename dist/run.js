@@ -8702,6 +8702,14 @@ async function run(task, { written, refused, started }) {
 		};
 		if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
 		begun[0]?.catch(() => {});
+		/** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
+		const loadAlone = async (reason) => {
+			const [other] = begun.splice(0);
+			if (!other || !(reason instanceof LoadError) || reason.exitCode !== 1 || reason.dialect === "sqlite") throw reason;
+			await (await other.catch(() => void 0))?.stop();
+			first = start(task.root);
+			return loaded = first.loaded;
+		};
 		const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
 		const travelOn = async (scratch, made) => {
 			const fromModels = settings.baseline === "models" ? await makeFromModels({
@@ -8743,7 +8751,7 @@ async function run(task, { written, refused, started }) {
 			observed.notes.push(...executed?.notes ?? []);
 			return observed;
 		};
-		const [server, onSqlite] = await Promise.all([scratchOf().catch((error) => serverIsMissing(error, task)), loaded.then(() => false, (error) => isOnSqlite(error, task))]);
+		const [server, onSqlite] = await Promise.all([scratchOf().catch((error) => serverIsMissing(error, task)), loaded.catch(loadAlone).then(() => false, (error) => isOnSqlite(error, task))]);
 		const missing = server instanceof Failure ? server : void 0;
 		let scratch = server instanceof Failure ? await filesOf() : server;
 		let evidence = onSqlite || missing ? void 0 : await travelOn(scratch, await ahead);

@@ -266,6 +266,14 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     // Most old faults, and models that differ, take the base branch's own files.
     if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
     begun[0]?.catch(() => {});
+    /** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
+    const loadAlone = async (reason: unknown): Promise<unknown> => {
+      const [other] = begun.splice(0);
+      if (!other || !(reason instanceof LoadError) || reason.exitCode !== 1 || reason.dialect === "sqlite") throw reason;
+      await (await other.catch(() => undefined))?.stop();
+      first = start(task.root);
+      return (loaded = first.loaded);
+    };
     const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
     const travelOn = async (scratch: Scratch, made: Database[]) => {
       const fromModels =
@@ -315,7 +323,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     };
     const [server, onSqlite] = await Promise.all([
       scratchOf().catch((error: unknown) => serverIsMissing(error, task)),
-      loaded.then(
+      loaded.catch(loadAlone).then(
         () => false,
         (error: unknown) => isOnSqlite(error, task),
       ),
