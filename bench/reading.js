@@ -101,7 +101,8 @@ export async function readingProject(random) {
 const otherwise = (pattern, other) => ({
   make({ files, random }) {
     const source = files[file(ID)];
-    const found = random.pick([...source.matchAll(pattern)]);
+    // Another change may have renamed the file.
+    const found = source === undefined ? undefined : random.pick([...source.matchAll(pattern)]);
     if (!found) return undefined;
     const text = typeof other === "string" ? other : other(found, random);
     return { ...files, [file(ID)]: source.slice(0, found.index) + text + source.slice(found.index + found[0].length) };
