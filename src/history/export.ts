@@ -1,7 +1,8 @@
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, statfs, utimes } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { memoryFolder, roomInMemory } from "../memory.ts";
 import type { Git } from "./git.ts";
 
 /** A folder with the files of a commit; `remove` takes it away. */
@@ -10,17 +11,16 @@ export interface Exported {
   remove(): Promise<void>;
 }
 
-/** Where files are laid out soonest: in memory, where that has room for any project. */
-const MEMORY = { folder: "/dev/shm", bytes: 2 ** 31 };
+/** Files are laid out in memory where that has room for any project. */
+const LEAST_ROOM = 2 ** 31;
 
 /**
  * @param changed files that the working tree has otherwise than the commit, relative to the root
  * @throws GitError where objects are missing
  */
 export async function exportCommit(git: Git, commit: string, changed: readonly string[]): Promise<Exported> {
-  const room = await statfs(MEMORY.folder).catch(() => undefined);
-  if (room && room.bavail * room.bsize >= MEMORY.bytes) {
-    const inMemory = await exportBelow(MEMORY.folder, git, commit, changed).catch(() => undefined);
+  if (roomInMemory() >= LEAST_ROOM) {
+    const inMemory = await exportBelow(memoryFolder, git, commit, changed).catch(() => undefined);
     if (inMemory) return inMemory;
   }
   return exportBelow(tmpdir(), git, commit, changed);

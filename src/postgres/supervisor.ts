@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { chownSync, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
+import { memoryFolder, roomInMemory } from "../memory.ts";
 import { block, code, listOf, text } from "../text.ts";
 import { connect } from "./client.ts";
 import type { Connection, Server } from "./server.ts";
@@ -85,7 +86,7 @@ const SETTINGS: Record<string, string> = {
 };
 
 /** Data lives in memory where that has this much room, else on disk. */
-const MEMORY = { folder: "/dev/shm", bytes: 2 ** 30 };
+const LEAST_ROOM = 2 ** 30;
 
 /** The longest path of a unix socket that both Linux and macOS take. */
 const LONGEST_SOCKET = 103;
@@ -326,15 +327,12 @@ export function isOpenToAll(path: string): boolean {
  */
 export async function makeFolder(
   user: { uid: number } | undefined,
-  parents: readonly string[] = [MEMORY.folder, tmpdir(), "/tmp", "/var/tmp"],
+  parents: readonly string[] = [memoryFolder, tmpdir(), "/tmp", "/var/tmp"],
 ): Promise<string> {
   const reasons = new Map<string, string>();
   for (const parent of new Set(parents)) {
     try {
-      if (parent === MEMORY.folder) {
-        const room = statfsSync(parent);
-        if (room.bavail * room.bsize < MEMORY.bytes) throw new Error("has less than 1 GiB of room");
-      }
+      if (parent === memoryFolder && roomInMemory() < LEAST_ROOM) throw new Error("has less than 1 GiB of room");
       if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 0o002) === 0)) {
         throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
       }

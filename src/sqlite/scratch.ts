@@ -1,11 +1,12 @@
 /** Scratch databases of a project on SQLite: files in a folder of our own, read by a small Python process. */
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { Failure } from "../failure.ts";
+import { memoryFolder, roomInMemory } from "../memory.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { block, text } from "../text.ts";
 import { parseSqliteCatalog, sqliteCatalogQuery } from "./catalog.ts";
@@ -14,17 +15,7 @@ import { parseSqliteCatalog, sqliteCatalogQuery } from "./catalog.ts";
 const BESIDE = ["", "-wal", "-shm", "-journal"];
 
 /** Files live in memory where that has this much room, else on disk: each revision commits, and waits for the disk there. */
-const MEMORY = { folder: "/dev/shm", bytes: 2 ** 30 };
-
-function hasRoom(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize >= MEMORY.bytes;
-  } catch {
-    return false;
-  }
-}
+const LEAST_ROOM = 2 ** 30;
 
 type Row = Record<string, unknown>;
 /** `line`: where several statements in one text failed. */
@@ -100,7 +91,7 @@ export async function openSqliteScratch({
     await ended;
     throw refuse();
   }
-  const folder = await mkdtemp(path.join(hasRoom(MEMORY.folder) ? MEMORY.folder : tmpdir(), "alembic-gate-sqlite-"));
+  const folder = await mkdtemp(path.join(roomInMemory() >= LEAST_ROOM ? memoryFolder : tmpdir(), "alembic-gate-sqlite-"));
   let count = 0;
   const name = (wanted: string): Database => {
     const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
