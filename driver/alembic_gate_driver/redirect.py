@@ -87,7 +87,7 @@ class Redirect:
         self._target = target
         self._targets = {} if several else None
         self._told.clear()
-        self._statements.place_of = _place_of_connection if several else None
+        self._statements.place_of = place_of_connection if several else None
         os.environ.update(_libpq_environment(target))
         try:
             yield
@@ -317,17 +317,12 @@ def _ours(target: dict[str, Any], database: str) -> dict[str, Any]:
 
 def place_of_connection(connection: Any) -> str | None:
     """Say where a connection was to go, as in `need-connection`; None where it belongs to no engine with an URL."""
-    url = getattr(connection.dialect, _WANTED, None)
+    url = getattr(getattr(connection, "dialect", None), _WANTED, None)
     return None if url is None else _place_of(url)
 
 
 def _place_of(url: URL) -> str:
     return _place({"host": url.host, "port": url.port, "database": url.database})
-
-
-def _place_of_connection(connection: Any) -> str | None:
-    url = getattr(getattr(connection, "dialect", None), _WANTED, None)
-    return None if url is None else _place_of(url)
 
 
 def _parse_dsn(positional: list[Any]) -> dict[str, Any]:

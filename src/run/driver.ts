@@ -11,6 +11,7 @@ import { refusals, type Program } from "./refused.ts";
 import { startProcess, type EarlyProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
 import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
 import { startRecord } from "./record.ts";
+import { labelled } from "./several.ts";
 
 export { LoadError } from "./load-error.ts";
 export { placeOf } from "./place.ts";
@@ -489,19 +490,18 @@ function driverOf(
     }
     const { type: _, ...comparison } = answer;
     const relative = (file: string) => relativeTo(load.root, file);
-    const labelled = (table: string) => {
-      const [, place, rest] = (labelFor && /^\[(.*?)\] (.*)$/s.exec(table)) || [];
-      const label = place === undefined ? "" : labelFor!(place);
-      return label === "" ? (rest ?? table) : `[${label}] ${rest}`;
+    const renamed = (table: string) => {
+      const [, place, rest = table] = (labelFor && /^\[(.*?)\] (.*)$/s.exec(table)) || [];
+      return labelled(place === undefined ? "" : labelFor!(place), rest);
     };
     return {
       ...comparison,
-      declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [labelled(table), text])),
+      declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [renamed(table), text])),
       sources: comparison.sources.map(relative),
       differences: comparison.differences.map((one) => ({
         ...one,
         ...relativePlace(load.root, one),
-        ...(one.table !== null && { table: labelled(one.table) }),
+        ...(one.table !== null && { table: renamed(one.table) }),
         ...(one.kind === "module" && { name: relative(one.name!) }),
         ...(one.unimported && { unimported: { ...one.unimported, file: relative(one.unimported.file) } }),
       })),

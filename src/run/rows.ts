@@ -20,7 +20,7 @@ import type { Refusal } from "./refusals.ts";
 import { createdBy } from "./rebuilds.ts";
 import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
 import { lossesOf, type Holding, type Loss } from "./row-values.ts";
-import { partOf } from "./several.ts";
+import { labelled, partOf } from "./several.ts";
 import { isShared, touchesRoles } from "./shared.ts";
 import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
@@ -248,7 +248,6 @@ async function putRows(task: RowsTask, manner: Manner): Promise<Rows | undefined
 const labelOf = (name: string): string => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
 const withoutLabel = <T extends { name: string }>(object: T, label: string): T =>
   label === "" ? object : { ...object, name: object.name.slice(label.length + 3) };
-const labelled = (label: string, name: string): string => (label === "" ? name : `[${label}] ${name}`);
 
 type Place = Pick<Part, "label" | "place" | "query" | "kit" | "touched">;
 

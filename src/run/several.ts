@@ -53,19 +53,21 @@ export function several(scratch: Scratch, make: (name: string) => Promise<Databa
 /** The database's name in a place. */
 const nameOf = (place: string): string => place.slice(place.lastIndexOf("/") + 1);
 
+/** The name of what is in one of several databases: `[billing] public.invoices`; the first one has no label. */
+export const labelled = (label: string, name: string): string => (label === "" ? name : `[${label}] ${name}`);
+
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 export function joined(catalogs: readonly { label: string; catalog: Catalog }[]): Catalog {
   const whole = new Map<string, CatalogObject>();
   for (const { label, catalog } of catalogs) {
-    const labelled = (name: string) => (label === "" ? name : `[${label}] ${name}`);
     const renamed = (key: string) => {
       const object = catalog.get(key);
-      return object ? keyOf({ kind: object.kind, name: labelled(object.name) }) : key;
+      return object ? keyOf({ kind: object.kind, name: labelled(label, object.name) }) : key;
     };
     for (const [key, object] of catalog) {
       const copy: CatalogObject = {
         ...object,
-        name: labelled(object.name),
+        name: labelled(label, object.name),
         ...(object.parent !== undefined && { parent: renamed(object.parent) }),
         ...(object.origins && { origins: object.origins.map(renamed) }),
       };
