@@ -27,17 +27,15 @@ export async function historyUp(lab: Laboratory, database: Database, phase: Phas
 }
 
 interface History {
-  /** The first upgrade, from an empty database, and the catalog at its end. */
-  up: Phase;
-  top: Catalog;
   down: Phase;
   /** True: the way down came to its end. */
   ended: boolean;
   foreign: Evidence["foreign"];
 }
 
-/** Where the way up ended. */
+/** Where the first upgrade, from an empty database, has ended. */
 interface Top {
+  up: Phase;
   catalog: Catalog;
   /** The models, compared with it; undefined where there are none. */
   models: Promise<Comparison | undefined>;
@@ -98,19 +96,19 @@ export function startHistory({ scratch, start, create, baseline, revisions, part
     if (!(await floor.climb(lab, up, database, { own: true }))) return undefined;
     const catalog = await lab.snapshot(database);
     const models = changed ? lab.check(database, { changed }) : Promise.resolve(undefined);
-    tellTop({ catalog, models });
+    tellTop({ up, catalog, models });
     await models;
     const down = phaseOf("history-downgrade", [...part].reverse());
     const ended = await floor.descend(lab, database, down);
     const { stop, rows } = down;
     const isOurs = !ended && (stop?.revision === undefined || stop.timedOut || stop.raised.type === "ProcessDied");
-    return isOurs || !rows ? undefined : { up, top: catalog, down, ended, foreign };
+    return isOurs || !rows ? undefined : { down, ended, foreign };
   };
   const goUpAgain = async (): Promise<Phase | undefined> => {
     const before = await way;
     if (!before?.ended || !isSuspicious(before.down)) return undefined;
     const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-    await historyUp(lab!, database!, phase, before.top);
+    await historyUp(lab!, database!, phase, (await top)!.catalog);
     return phase;
   };
   const way = goUpAndDown().catch(() => undefined);

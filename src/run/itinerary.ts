@@ -181,8 +181,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     }
     // The history beside stands at head as well, and may take its time to compare the models there.
     const top = await history?.top;
-    const isTop = top && compareCatalogs(reachedHead, top.catalog).length === 0;
-    const atHead = isTop ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : undefined);
+    const isSame = top && compared(top.up, "the first upgrade", reachedHead, top.catalog).length === 0;
+    const atHead = isSame ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : undefined);
     const models = (part.isNewest ? watchModels : watchNone)({
       lab,
       head: atHead,
@@ -235,9 +235,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       return database && baseHistory(plan, files, evidence, phases.base, { database, part: part.own, floor, b0, each });
     };
     const beside = await history?.way;
-    const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
-    if (isSame) evidence.sameFromEmpty = true;
-    const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
+    if (beside && isSame) evidence.sameFromEmpty = true;
+    const isTrusted = beside && isSame && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
     if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
 
@@ -289,7 +288,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     early?.catch(() => {});
     await each;
     // Where nothing was left below base, the first upgrade is the second as well.
-    if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? beside.up);
+    if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? top.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : undefined));
     await models.settle(evidence, baseAgain);
