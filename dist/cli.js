@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { A as noticeCommand, Bt as count, C as terminal, G as reported, H as gate, Lt as Failure, S as sendTerminal, U as brokenReport, Ut as text, V as readEvent, W as conclude, _ as version, _t as layer, b as progress, bt as usage, d as readPlanning, g as abortedBySignals, gt as ruleList, h as fix, ht as pageOf, k as fenced, l as hooked, mt as explain, pt as CATALOGUE, u as plan, vt as readArguments, x as sendSentences, y as inFormat, zt as code } from "./gate.js";
+import { A as noticeCommand, C as terminal, G as reported, Gt as text, H as gate, Ht as count, S as sendTerminal, St as usage, U as brokenReport, V as readEvent, Vt as code, W as conclude, _ as version, _t as pageOf, b as progress, bt as readArguments, d as readPlanning, g as abortedBySignals, gt as explain, h as fix, ht as CATALOGUE, k as fenced, l as hooked, u as plan, vt as ruleList, x as sendSentences, y as inFormat, yt as layer, zt as Failure } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, readFileSync } from "node:fs";
-import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, statfs, utimes, writeFile } from "node:fs/promises";
+import { accessSync, constants, existsSync, lstatSync, readFileSync, statfsSync } from "node:fs";
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import path from "node:path";
 import { createHash, hash, randomUUID } from "node:crypto";
@@ -10712,21 +10712,31 @@ function different(first, second, before, after) {
 		data: parts.some((part) => part.some(({ sql }) => isData(sql)))
 	};
 }
+// src/memory.ts
+/** Files that are kept in memory: what is scratch is written soonest there. */
+/** The folder for them, where the system has one. */
+const memoryFolder = "/dev/shm";
+/** How many bytes there is room for in it; 0 where it is not there or cannot be written. */
+function roomInMemory() {
+	try {
+		accessSync(memoryFolder, constants.W_OK);
+		const { bavail, bsize } = statfsSync(memoryFolder);
+		return bavail * bsize;
+	} catch {
+		return 0;
+	}
+}
 // src/history/export.ts
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
-/** Where files are laid out soonest: in memory, where that has room for any project. */
-const MEMORY = {
-	folder: "/dev/shm",
-	bytes: 2 ** 31
-};
+/** Files are laid out in memory where that has room for any project. */
+const LEAST_ROOM = 2 ** 31;
 /**
 * @param changed files that the working tree has otherwise than the commit, relative to the root
 * @throws GitError where objects are missing
 */
 async function exportCommit(git, commit, changed) {
-	const room = await statfs(MEMORY.folder).catch(() => void 0);
-	if (room && room.bavail * room.bsize >= MEMORY.bytes) {
-		const inMemory = await exportBelow(MEMORY.folder, git, commit, changed).catch(() => void 0);
+	if (roomInMemory() >= LEAST_ROOM) {
+		const inMemory = await exportBelow(memoryFolder, git, commit, changed).catch(() => void 0);
 		if (inMemory) return inMemory;
 	}
 	return exportBelow(tmpdir(), git, commit, changed);
@@ -15890,4 +15900,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { findInterpreter as $, noticeCommand as A, describeState as At, linksOf as B, count as Bt, terminal as C, touchedTables as Ct, otherRun as D, keyOf as Dt, sendToGitHub as E, identifier as Et, oneLine$1 as F, parsedUnits as Ft, reported as G, gate as H, plain as Ht, paragraphs as I, unitsOf as It, NAME as J, sliceReason as K, labelsInQueue as L, Failure as Lt, recheck as M, folded$3 as Mt, markdown as N, isData as Nt, sendSummary as O, parseCatalog as Ot, tally as P, isSetting as Pt, split$1 as Q, githubRun as R, block as Rt, sendTerminal as S, onlyMakesTables as St, postSecondHand as T, catalogQuery as Tt, brokenReport as U, text$1 as Ut, readEvent as V, listOf as Vt, conclude as W, inside as X, TABLE as Y, lineOf as Z, version as _, layer as _t, extensionsOf as a, openCheckout as at, progress as b, usage as bt, pythonOf as c, readGraph as ct, readPlanning as d, tokenize as dt, differing as et, cutsBelow as f, positionsIn as ft, abortedBySignals as g, ruleList as gt, fix as h, pageOf as ht, exampleVariables as i, environmentToLoad as it, sendAnnotations as j, firstErrorOf as jt, fenced$1 as k, withoutTables as kt, hooked as l, parseModule as lt, partsOf as m, explain as mt, WORKFLOW_FILE as n, projectEnvironment$1 as nt, flaskApps as o, openProject as ot, cutsOf as p, CATALOGUE as pt, seedOf as q, workflow as r, startProcess as rt, installationOf as s, wantedPostgres as st, mergeReports as t, driverFolder as tt, plan as u, stringValue as ut, sendFiles as v, readArguments as vt, turnedBy as w, words as wt, sendSentences as x, lastName as xt, inFormat as y, readInputs as yt, openPullRequests as z, code as zt };
+export { findInterpreter as $, noticeCommand as A, parseCatalog as At, linksOf as B, block as Bt, terminal as C, lastName as Ct, otherRun as D, catalogQuery as Dt, sendToGitHub as E, words as Et, oneLine$1 as F, isData as Ft, reported as G, text$1 as Gt, gate as H, count as Ht, paragraphs as I, isSetting as It, NAME as J, sliceReason as K, labelsInQueue as L, parsedUnits as Lt, recheck as M, describeState as Mt, markdown as N, firstErrorOf as Nt, sendSummary as O, identifier as Ot, tally as P, folded$3 as Pt, split$1 as Q, githubRun as R, unitsOf as Rt, sendTerminal as S, usage as St, postSecondHand as T, touchedTables as Tt, brokenReport as U, listOf as Ut, readEvent as V, code as Vt, conclude as W, plain as Wt, inside as X, TABLE as Y, lineOf as Z, version as _, pageOf as _t, extensionsOf as a, startProcess as at, progress as b, readArguments as bt, pythonOf as c, openProject as ct, readPlanning as d, parseModule as dt, memoryFolder as et, cutsBelow as f, stringValue as ft, abortedBySignals as g, explain as gt, fix as h, CATALOGUE as ht, exampleVariables as i, projectEnvironment$1 as it, sendAnnotations as j, withoutTables as jt, fenced$1 as k, keyOf as kt, hooked as l, wantedPostgres as lt, partsOf as m, positionsIn as mt, WORKFLOW_FILE as n, differing as nt, flaskApps as o, environmentToLoad as ot, cutsOf as p, tokenize as pt, seedOf as q, workflow as r, driverFolder as rt, installationOf as s, openCheckout as st, mergeReports as t, roomInMemory as tt, plan as u, readGraph as ut, sendFiles as v, ruleList as vt, turnedBy as w, onlyMakesTables as wt, sendSentences as x, readInputs as xt, inFormat as y, layer as yt, openPullRequests as z, Failure as zt };

@@ -1,4 +1,4 @@
-import { $ as findInterpreter, Bt as count, H as gate, Ht as plain, Lt as Failure, Rt as block, Ut as text, Vt as listOf, a as extensionsOf, at as openCheckout, c as pythonOf, ct as readGraph, i as exampleVariables, n as WORKFLOW_FILE, o as flaskApps, ot as openProject, r as workflow, s as installationOf, st as wantedPostgres, zt as code } from "./gate.js";
+import { $ as findInterpreter, Bt as block, Gt as text, H as gate, Ht as count, Ut as listOf, Vt as code, Wt as plain, a as extensionsOf, c as pythonOf, ct as openProject, i as exampleVariables, lt as wantedPostgres, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf, st as openCheckout, ut as readGraph, zt as Failure } from "./gate.js";
 import { a as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

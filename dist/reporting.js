@@ -1,4 +1,4 @@
-import { B as linksOf, Bt as count, D as otherRun, E as sendToGitHub, Lt as Failure, O as sendSummary, R as githubRun, Rt as block, T as postSecondHand, Ut as text$1, V as readEvent, W as conclude, t as mergeReports, zt as code } from "./gate.js";
+import { B as linksOf, Bt as block, D as otherRun, E as sendToGitHub, Gt as text$1, Ht as count, O as sendSummary, R as githubRun, T as postSecondHand, V as readEvent, Vt as code, W as conclude, t as mergeReports, zt as Failure } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

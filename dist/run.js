@@ -1,5 +1,5 @@
-import { At as describeState, Bt as count, Ct as touchedTables, Dt as keyOf$2, Et as identifier$1, Ft as parsedUnits, Ht as plain, It as unitsOf$1, J as NAME, K as sliceReason, Lt as Failure, Mt as folded$1, Nt as isData, Ot as parseCatalog, Pt as isSetting, Q as split, Rt as block, St as onlyMakesTables, Tt as catalogQuery, Ut as text$1, Vt as listOf, X as inside, Y as TABLE, Z as lineOf, dt as tokenize, et as differing$1, f as cutsBelow, ft as positionsIn, it as environmentToLoad, jt as firstErrorOf, kt as withoutTables, lt as parseModule, m as partsOf, nt as projectEnvironment, p as cutsOf, q as seedOf, rt as startProcess, tt as driverFolder, ut as stringValue, wt as words, xt as lastName, zt as code } from "./gate.js";
-import { accessSync, chownSync, constants, existsSync, readFileSync, realpathSync, statSync, statfsSync } from "node:fs";
+import { At as parseCatalog, Bt as block, Ct as lastName, Dt as catalogQuery, Et as words, Ft as isData, Gt as text$1, Ht as count, It as isSetting, J as NAME, K as sliceReason, Lt as parsedUnits, Mt as describeState, Nt as firstErrorOf, Ot as identifier$1, Pt as folded$1, Q as split, Rt as unitsOf$1, Tt as touchedTables, Ut as listOf, Vt as code, Wt as plain, X as inside, Y as TABLE, Z as lineOf, at as startProcess, dt as parseModule, et as memoryFolder, f as cutsBelow, ft as stringValue, it as projectEnvironment, jt as withoutTables, kt as keyOf$2, m as partsOf, mt as positionsIn, nt as differing$1, ot as environmentToLoad, p as cutsOf, pt as tokenize, q as seedOf, rt as driverFolder, tt as roomInMemory, wt as onlyMakesTables, zt as Failure } from "./gate.js";
+import { chownSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import path, { delimiter, dirname, join, relative } from "node:path";
@@ -2031,10 +2031,7 @@ const SETTINGS = {
 	log_min_messages: "log"
 };
 /** Data lives in memory where that has this much room, else on disk. */
-const MEMORY$1 = {
-	folder: "/dev/shm",
-	bytes: 2 ** 30
-};
+const LEAST_ROOM$1 = 2 ** 30;
 /** The longest path of a unix socket that both Linux and macOS take. */
 const LONGEST_SOCKET = 103;
 const BOOT_SECONDS = 60;
@@ -2286,17 +2283,14 @@ function isOpenToAll(path) {
 * @param user who is to own it, and must be able to remove it
 */
 async function makeFolder(user, parents = [
-	MEMORY$1.folder,
+	memoryFolder,
 	tmpdir(),
 	"/tmp",
 	"/var/tmp"
 ]) {
 	const reasons = /* @__PURE__ */ new Map();
 	for (const parent of new Set(parents)) try {
-		if (parent === MEMORY$1.folder) {
-			const room = statfsSync(parent);
-			if (room.bavail * room.bsize < MEMORY$1.bytes) throw new Error("has less than 1 GiB of room");
-		}
+		if (parent === "/dev/shm" && roomInMemory() < LEAST_ROOM$1) throw new Error("has less than 1 GiB of room");
 		if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 2) === 0)) throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
 		return await mkdtemp(join(parent, "alembic-gate-"));
 	} catch (error) {
@@ -3389,6 +3383,76 @@ function startRecord(root) {
 		})
 	};
 }
+// src/run/several.ts
+/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
+/** @param make makes a further database, as empty as the first one was */
+function several(scratch, make) {
+	const places = /* @__PURE__ */ new Map();
+	const of = (database) => {
+		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
+		places.set(database.name, known);
+		return known;
+	};
+	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
+	return {
+		...scratch,
+		async connectionFor(database, place) {
+			const known = of(database);
+			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
+			known.set(place, found);
+			return found.connection;
+		},
+		labelFor: (database, place) => [...of(database).keys()][0] === place ? "" : nameOf$1(place),
+		parts: (database) => of(database).size === 0 ? [{
+			label: "",
+			database
+		}] : [...of(database)].map(([place, part], index) => ({
+			label: index === 0 ? "" : nameOf$1(place),
+			place,
+			database: part
+		})),
+		async clone(from, name) {
+			const copy = await scratch.clone(from, name);
+			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
+			return copy;
+		},
+		async drop(database) {
+			const all = [database, ...others(database)];
+			places.delete(database.name);
+			await Promise.all(all.map((part) => scratch.drop(part)));
+		},
+		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
+	};
+}
+/** The database's name in a place. */
+const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
+/** The name of what is in one of several databases: `[billing] public.invoices`; the first one has no label. */
+const labelled = (label, name) => label === "" ? name : `[${label}] ${name}`;
+/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
+function joined(catalogs) {
+	const whole = /* @__PURE__ */ new Map();
+	for (const { label, catalog } of catalogs) {
+		const renamed = (key) => {
+			const object = catalog.get(key);
+			return object ? keyOf$2({
+				kind: object.kind,
+				name: labelled(label, object.name)
+			}) : key;
+		};
+		for (const [key, object] of catalog) {
+			const copy = {
+				...object,
+				name: labelled(label, object.name),
+				...object.parent !== void 0 && { parent: renamed(object.parent) },
+				...object.origins && { origins: object.origins.map(renamed) }
+			};
+			whole.set(renamed(key), copy);
+		}
+	}
+	return whole;
+}
+/** What a joined catalog has of one database; the objects keep their names. */
+const partOf$1 = (catalog, label) => new Map([...catalog].filter(([, { name }]) => label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `)));
 // src/run/driver.ts
 /** The other end of driver/: loads a project in a Python process, runs its migrations there, and tells what happened. */
 /** How long, in milliseconds, a process that was told to leave may take, an answer about one that hangs, and what was printed. */
@@ -3722,19 +3786,18 @@ function driverOf(options, start, original) {
 		}
 		const { type: _, ...comparison } = answer;
 		const relative = (file) => relativeTo(load.root, file);
-		const labelled = (table) => {
-			const [, place, rest] = labelFor && /^\[(.*?)\] (.*)$/s.exec(table) || [];
-			const label = place === void 0 ? "" : labelFor(place);
-			return label === "" ? rest ?? table : `[${label}] ${rest}`;
+		const renamed = (table) => {
+			const [, place, rest = table] = labelFor && /^\[(.*?)\] (.*)$/s.exec(table) || [];
+			return labelled(place === void 0 ? "" : labelFor(place), rest);
 		};
 		return {
 			...comparison,
-			declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [labelled(table), text])),
+			declared: Object.fromEntries(Object.entries(comparison.declared).map(([table, text]) => [renamed(table), text])),
 			sources: comparison.sources.map(relative),
 			differences: comparison.differences.map((one) => ({
 				...one,
 				...relativePlace(load.root, one),
-				...one.table !== null && { table: labelled(one.table) },
+				...one.table !== null && { table: renamed(one.table) },
 				...one.kind === "module" && { name: relative(one.name) },
 				...one.unimported && { unimported: {
 					...one.unimported,
@@ -3949,19 +4012,7 @@ const BESIDE = [
 	"-journal"
 ];
 /** Files live in memory where that has this much room, else on disk: each revision commits, and waits for the disk there. */
-const MEMORY = {
-	folder: "/dev/shm",
-	bytes: 2 ** 30
-};
-function hasRoom(folder) {
-	try {
-		accessSync(folder, constants.W_OK);
-		const { bavail, bsize } = statfsSync(folder);
-		return bavail * bsize >= MEMORY.bytes;
-	} catch {
-		return false;
-	}
-}
+const LEAST_ROOM = 2 ** 30;
 /**
 * @returns a Scratch whose connections name a file as their database
 * @throws Failure (exit 3) where Python cannot read SQLite files
@@ -4018,7 +4069,7 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 		await ended;
 		throw refuse();
 	}
-	const folder = await mkdtemp(path.join(hasRoom(MEMORY.folder) ? MEMORY.folder : tmpdir(), "alembic-gate-sqlite-"));
+	const folder = await mkdtemp(path.join(roomInMemory() >= LEAST_ROOM ? memoryFolder : tmpdir(), "alembic-gate-sqlite-"));
 	let count = 0;
 	const name = (wanted) => {
 		const file = path.join(folder, `${++count}-${wanted.replaceAll(/\W+/g, "_")}.db`);
@@ -5546,75 +5597,6 @@ function piecesOf(written) {
 	const words = contentOf(written).split(PLACES).map((part) => folded$1(part).trim()).filter((part) => /[^\s,();]/.test(part));
 	return words.some((part) => part.length < 3) ? ["\0"] : words;
 }
-// src/run/several.ts
-/** An env.py that migrates several databases in one run: each place that it connects to gets a scratch database of its own. */
-/** @param make makes a further database, as empty as the first one was */
-function several(scratch, make) {
-	const places = /* @__PURE__ */ new Map();
-	const of = (database) => {
-		const known = places.get(database.name) ?? /* @__PURE__ */ new Map();
-		places.set(database.name, known);
-		return known;
-	};
-	const others = (database) => [...of(database).values()].filter(({ name }) => name !== database.name);
-	return {
-		...scratch,
-		async connectionFor(database, place) {
-			const known = of(database);
-			const found = known.get(place) ?? (known.size === 0 ? database : await make(nameOf$1(place)));
-			known.set(place, found);
-			return found.connection;
-		},
-		labelFor: (database, place) => [...of(database).keys()][0] === place ? "" : nameOf$1(place),
-		parts: (database) => of(database).size === 0 ? [{
-			label: "",
-			database
-		}] : [...of(database)].map(([place, part], index) => ({
-			label: index === 0 ? "" : nameOf$1(place),
-			place,
-			database: part
-		})),
-		async clone(from, name) {
-			const copy = await scratch.clone(from, name);
-			for (const [place, part] of of(from)) of(copy).set(place, part.name === from.name ? copy : await scratch.clone(part, `${name}_${nameOf$1(place)}`));
-			return copy;
-		},
-		async drop(database) {
-			const all = [database, ...others(database)];
-			places.delete(database.name);
-			await Promise.all(all.map((part) => scratch.drop(part)));
-		},
-		whoBlocks: async (database) => (await Promise.all([database, ...others(database)].map((part) => scratch.whoBlocks(part)))).flat()
-	};
-}
-/** The database's name in a place. */
-const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
-/** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
-function joined(catalogs) {
-	const whole = /* @__PURE__ */ new Map();
-	for (const { label, catalog } of catalogs) {
-		const labelled = (name) => label === "" ? name : `[${label}] ${name}`;
-		const renamed = (key) => {
-			const object = catalog.get(key);
-			return object ? keyOf$2({
-				kind: object.kind,
-				name: labelled(object.name)
-			}) : key;
-		};
-		for (const [key, object] of catalog) {
-			const copy = {
-				...object,
-				name: labelled(object.name),
-				...object.parent !== void 0 && { parent: renamed(object.parent) },
-				...object.origins && { origins: object.origins.map(renamed) }
-			};
-			whole.set(renamed(key), copy);
-		}
-	}
-	return whole;
-}
-/** What a joined catalog has of one database; the objects keep their names. */
-const partOf$1 = (catalog, label) => new Map([...catalog].filter(([, { name }]) => label === "" ? !name.startsWith("[") : name.startsWith(`[${label}] `)));
 // src/run/laboratory.ts
 /** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
 const stepOf = (revision, planned) => ({
@@ -6677,6 +6659,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const catalog = await lab.snapshot(database);
 		const models = changed ? lab.check(database, { changed }) : Promise.resolve(void 0);
 		tellTop({
+			up,
 			catalog,
 			models
 		});
@@ -6685,8 +6668,6 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const ended = await floor.descend(lab, database, down);
 		const { stop, rows } = down;
 		return !ended && (stop?.revision === void 0 || stop.timedOut || stop.raised.type === "ProcessDied") || !rows ? void 0 : {
-			up,
-			top: catalog,
 			down,
 			ended,
 			foreign
@@ -6696,7 +6677,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const before = await way;
 		if (!before?.ended || !isSuspicious(before.down)) return void 0;
 		const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-		await historyUp(lab, database, phase, before.top);
+		await historyUp(lab, database, phase, (await top).catalog);
 		return phase;
 	};
 	const way = goUpAndDown().catch(() => void 0);
@@ -7872,7 +7853,6 @@ const withoutLabel = (object, label) => label === "" ? object : {
 	...object,
 	name: object.name.slice(label.length + 3)
 };
-const labelled = (label, name) => label === "" ? name : `[${label}] ${name}`;
 /** The project's own rows, as they are there now. */
 async function seeded({ notes }, place) {
 	const { query, kit, touched, label } = place;
@@ -8361,7 +8341,8 @@ async function journey(plan, ports, head, { together }) {
 			isAtHead = false;
 		}
 		const top = await history?.top;
-		const atHead = top && compareCatalogs(reachedHead, top.catalog).length === 0 ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : void 0);
+		const isSame = top && compared(top.up, "the first upgrade", reachedHead, top.catalog).length === 0;
+		const atHead = isSame ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : void 0);
 		const models = (part.isNewest ? watchModels : watchNone)({
 			lab,
 			head: atHead,
@@ -8425,9 +8406,8 @@ async function journey(plan, ports, head, { together }) {
 			});
 		};
 		const beside = await history?.way;
-		const isSame = beside && compared(beside.up, "the first upgrade", reachedHead, beside.top).length === 0;
-		if (isSame) evidence.sameFromEmpty = true;
-		const isTrusted = isSame && !(isShared(scratch) && isDisturbance(beside.down));
+		if (beside && isSame) evidence.sameFromEmpty = true;
+		const isTrusted = beside && isSame && !(isShared(scratch) && isDisturbance(beside.down));
 		if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
 		if (!isTrusted && !isAtHead) {
 			const before = main;
@@ -8475,7 +8455,7 @@ async function journey(plan, ports, head, { together }) {
 		const early = wanted && !isInTheWay ? proof() : void 0;
 		early?.catch(() => {});
 		await each;
-		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? beside.up);
+		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? top.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
 		evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : void 0));
 		await models.settle(evidence, baseAgain);
