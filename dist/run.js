@@ -2942,24 +2942,23 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
 		await release(home);
 	};
-	/** What is being dropped. */
-	const going = /* @__PURE__ */ new Set();
-	const drop = async (database) => {
-		const home = homeOf(database);
-		homes.delete(database.name);
-		const gone = remove(database, home);
-		going.add(gone);
-		await gone.finally(() => going.delete(gone));
+	/** What is being dropped, or was. */
+	const going = /* @__PURE__ */ new Map();
+	const drop = (database) => {
+		const { name } = database;
+		const home = homes.get(name);
+		const gone = going.get(name) ?? (home ? remove(database, home) : Promise.resolve());
+		homes.delete(name);
+		going.set(name, gone);
+		return gone;
 	};
-	const dropAll = async (databases) => {
-		for (const [name, home] of databases) await drop({
-			name,
-			connection: {
-				...home,
-				database: name
-			}
-		});
-	};
+	const dropAll = (databases) => Promise.all(databases.map(([name, home]) => drop({
+		name,
+		connection: {
+			...home,
+			database: name
+		}
+	})));
 	/** The roles of a given server that were not there when the run began. */
 	const madeRoles = async () => (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
 	const abort = () => void leaveAll(0).catch(() => {});
@@ -2967,7 +2966,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	const end = async () => {
 		signal?.removeEventListener("abort", abort);
 		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
-		await Promise.allSettled(going);
+		await Promise.allSettled(going.values());
 		if (!server.another) {
 			const made = await madeRoles();
 			if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
@@ -6684,8 +6683,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 	way.then(() => tellTop(void 0));
 	const again = goUpAgain();
 	const leave = async () => {
-		await lab?.stop();
-		if (database) await scratch.drop(database).catch(() => {});
+		await Promise.all([lab?.stop(), database && scratch.drop(database).catch(() => {})]);
 	};
 	const left = again.then(leave, leave);
 	return {
@@ -6962,6 +6960,166 @@ function outlineOf(plan, loaded, before) {
 	};
 }
 const reversed = (ids) => [...ids].reverse();
+// src/run/states.ts
+/** With more revisions than this a snapshot after each of them costs more than it tells. */
+const MOST_SNAPSHOTS = 60;
+/**
+* @param before the catalog before the first of the revisions
+* @param revisions in the order in which they go up
+* @param between false: what is between them cannot be seen
+*/
+function watchStates(before, revisions, between = true) {
+	const states = /* @__PURE__ */ new Map();
+	const unrestored = [];
+	const single = revisions.length === 1;
+	const each = between && revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
+	let last = before;
+	const up = (revision, after) => {
+		states.set(revision, {
+			before: last,
+			after
+		});
+		last = after;
+	};
+	const changesSince = (revision, after) => {
+		const state = states.get(revision);
+		return state ? compareCatalogs(state.before, after) : [];
+	};
+	const down = (revision, after) => {
+		const differences = changesSince(revision, after);
+		if (differences.length > 0) unrestored.push({
+			revision,
+			differences
+		});
+	};
+	return {
+		...each && {
+			up,
+			down
+		},
+		changesSince,
+		reach(head) {
+			if (single || each && states.size === revisions.length - 1) states.set(revisions.at(-1), {
+				before: last,
+				after: head
+			});
+		},
+		effectOf(revision) {
+			const state = states.get(revision);
+			return state && compareCatalogs(state.before, state.after);
+		},
+		unrestored: (differences) => states.size === revisions.length && differences.length > 0 ? [...unrestored, {
+			revision: revisions[0],
+			differences
+		}] : unrestored
+	};
+}
+// src/run/own-way.ts
+/** @returns undefined where the upgrade failed */
+async function goOwnWay(way) {
+	const { lab, evidence, main, b0, added, phases, history, rows, rowsLab } = way;
+	const states = watchStates(b0, added, way.between);
+	const goUp = async () => {
+		if (added.length === 0) return {
+			steps: [],
+			head: b0
+		};
+		if (!await lab.run(phases.upgrade, main, { own: true })) return void 0;
+		const head = await lab.snapshot(main);
+		states.reach(head);
+		evidence.schema = compareCatalogs(b0, head);
+		for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+		return {
+			steps: phases.upgrade.steps,
+			head
+		};
+	};
+	const watch = async (upgraded) => {
+		if (!upgraded) return void 0;
+		const { head } = upgraded;
+		const top = await history?.top;
+		const sameTop = top && compared(top.up, "the first upgrade", head, top.catalog).length === 0 ? top : void 0;
+		return {
+			head,
+			sameTop,
+			models: await way.atHead(sameTop)
+		};
+	};
+	const goBack = async ({ models }) => {
+		if (!await lab.run(phases.downgrade, main, { own: true })) return false;
+		const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(main));
+		phases.downgrade.unrestored = states.unrestored(differences);
+		if (differences.length === 0) await models.cameBack(main);
+		return true;
+	};
+	/** True: the database stands at the same head. */
+	const goUpAgain = async (head, isBack) => {
+		if (!isBack) phases.again.reason = text$1`the downgrade before it failed`;
+		else if (await lab.run(phases.again, main, { own: true })) return compared(phases.again, "the first upgrade", head, await lab.snapshot(main)).length === 0;
+		return false;
+	};
+	const upgraded = goUp();
+	const watching = upgraded.then(watch);
+	const down = watching.then((reached) => reached !== void 0 && added.length > 0 && goBack(reached));
+	const again = Promise.all([watching, down]).then(([reached, isBack]) => reached !== void 0 && (added.length === 0 || goUpAgain(reached.head, isBack)));
+	const without = {
+		upgrade: upgraded,
+		downgrade: down.then(() => phases.downgrade),
+		again: again.then(() => phases.again)
+	};
+	rows?.fill(firstKnown(upgraded, history, added));
+	const onRows = rowsLab ? rows?.run(rowsLab, without) : again.then(() => rows?.run(lab, without));
+	for (const promise of [
+		watching,
+		down,
+		...Object.values(without),
+		onRows
+	]) promise?.catch(() => {});
+	const reached = await watching;
+	await onRows;
+	if (!reached) return void 0;
+	const isAtHead = await again;
+	if (states.up && isSuspicious(phases.downgrade)) {
+		await reached.models.copyIsFree;
+		await lookBetween(way, states);
+	}
+	return {
+		...reached,
+		isAtHead,
+		changesSince: states.changesSince
+	};
+}
+/** Lays what a way down has left, or stopped at, at the door of one of several revisions: they go up and down once more, with a look at the catalog after each. */
+async function lookBetween({ lab, added, phases, b0Again, drop }, states) {
+	const database = await b0Again();
+	if (!database) return;
+	if (await lab.run(phaseOf("upgrade", added), database, {
+		own: true,
+		after: states.up
+	})) {
+		states.reach(await lab.snapshot(database));
+		for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+		const { compared } = phases.downgrade;
+		if (compared && await lab.run(phaseOf("downgrade", phases.downgrade.planned), database, {
+			own: true,
+			after: states.down
+		})) phases.downgrade.unrestored = states.unrestored(compared.differences);
+	}
+	await drop(database);
+}
+/** How the revisions go up, from whoever can tell first. */
+function firstKnown(upgraded, history, added) {
+	const beside = history?.top.then((top) => top && {
+		steps: top.up.steps.filter(({ revision }) => added.includes(revision)),
+		head: top.catalog
+	});
+	const told = async (one) => {
+		const known = await one;
+		if (!known) throw new Error("the revisions did not go up");
+		return known;
+	};
+	return Promise.any([told(upgraded), told(beside)]);
+}
 // src/run/rebuilds.ts
 /**
 * What became of tables and columns on SQLite, as the statements tell that a revision executed: SQLite gives them no numbers that stay.
@@ -7738,27 +7896,35 @@ const writtenBy = (sql) => {
 *
 * Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
 */
-/** @returns undefined where it is plain that the revisions touch no table that was there before */
+/** False where it is plain that the revisions touch no table that was there before. */
+async function needsRows(plan) {
+	const { b0, revisions } = plan;
+	return revisions.length > 0 && [...b0.values()].some(({ kind }) => kind === "table") && !await makesNewTablesOnly(plan);
+}
+/** @returns undefined where there can be no rows; a note says why */
 async function planRows(plan) {
 	const { scratch, main, b0, revisions, evidence } = plan;
-	if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return void 0;
-	if (await makesNewTablesOnly(plan)) return void 0;
-	const skip = (reason) => {
-		evidence.notes.push({
-			what: "the pull request's revisions on rows",
-			reason
-		});
-	};
+	const notes = [];
+	const skip = (reason) => void notes.push({
+		what: "the pull request's revisions on rows",
+		reason
+	});
 	const shared = isShared(scratch);
 	const database = await scratch.clone(main, "rows").catch((error) => error);
-	if (database instanceof Error) return skip(text$1`the database of the base branch could not be copied: ${code(database.message)}`);
-	scratch.expectReading?.(database);
+	if (database instanceof Error) {
+		skip(text$1`the database of the base branch could not be copied: ${code(database.message)}`);
+		evidence.notes.push(...notes);
+		return;
+	}
+	const reacts = mayReact(plan);
+	if (reacts) scratch.expectReading?.(database);
 	let task;
 	let filled;
 	let gone = Promise.resolve();
 	return {
-		fill(steps, head) {
+		fill(known) {
 			const prepare = async () => {
+				const { steps, head } = await known;
 				const fresh = kitOf(scratch).mark ? void 0 : await scratch.clone(database, "rows_made_up");
 				task = {
 					scratch,
@@ -7769,10 +7935,13 @@ async function planRows(plan) {
 					steps,
 					revisions,
 					applied: plan.base.rows?.found ?? [],
-					notes: evidence.notes,
+					notes,
+					reacts,
 					...plan.seed && { seed: plan.seed }
 				};
-				return putRows(task, "varied");
+				const rows = await putRows(task, "varied");
+				if (rows && !reacts) scratch.expectReading?.(rows.database);
+				return rows;
 			};
 			filled = prepare();
 			filled.catch(() => {});
@@ -7780,9 +7949,12 @@ async function planRows(plan) {
 		async run(lab, without) {
 			try {
 				const rows = await filled?.catch((error) => skip(text$1`the tables could not be filled: ${code(error.message)}`));
-				if (!rows || !task) return;
-				if (shared && touchesRoles(task.steps)) skip(text$1`they make or drop roles, which belong to the whole server`);
-				else evidence.rows = await travelWithRows(lab, task, rows, without);
+				let seen;
+				if (task && rows && shared && touchesRoles(task.steps)) skip(text$1`they make or drop roles, which belong to the whole server`);
+				else if (task && rows) seen = await travelWithRows(lab, task, rows, without);
+				if (!await without.upgrade) return;
+				if (seen) evidence.rows = seen;
+				evidence.notes.push(...notes);
 			} finally {
 				if (shared) {
 					const both = /* @__PURE__ */ new Set([database, ...task ? [task.database] : []]);
@@ -7908,7 +8080,7 @@ async function makeUp({ notes }, place, manner) {
 * @param without how the same went without rows: what failed there is not repeated
 */
 async function travelWithRows(lab, task, first, without) {
-	const { revisions, head, notes } = task;
+	const { revisions, notes } = task;
 	const failures = [];
 	let rows = first;
 	let up = phaseOf("rows-upgrade", revisions);
@@ -7951,8 +8123,11 @@ async function travelWithRows(lab, task, first, without) {
 		if (!failures.some((other) => sameFault(other, failure))) failures.push(failure);
 		return failure;
 	};
-	const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf));
+	const byRows = new Set(task.reacts ? compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf) : []);
 	let reached = await lab.run(up, rows.database, { own: true });
+	const upgraded = await without.upgrade;
+	if (!upgraded) return void 0;
+	const { head } = upgraded;
 	const failure = reached ? void 0 : await fail(up, "varied", task.b0);
 	let manner = "varied";
 	if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
@@ -7995,6 +8170,18 @@ async function travelWithRows(lab, task, first, without) {
 		schema
 	}, notes);
 }
+/** Whether a row that comes in may change the schema: a seed is free to, and what listens to rows. */
+const mayReact = ({ seed, b0 }) => seed !== void 0 || [...b0.values()].some(({ kind, name }) => REACTING.has(kind) && !(kind === "extension" && PASSIVE.has(name.replaceAll(`"`, ""))));
+const REACTING = /* @__PURE__ */ new Set([
+	"trigger",
+	"event trigger",
+	"rule",
+	"function",
+	"procedure",
+	"extension"
+]);
+/** Extensions that bring types, operators and functions alone. */
+const PASSIVE = new Set("btree_gin btree_gist citext fuzzystrmatch hstore intarray ltree pg_stat_statements pg_trgm pgcrypto unaccent uuid-ossp vector".split(" "));
 /** Tables that the step which did not end has made. */
 const leftBy = (steps, differences) => {
 	const open = steps.filter(({ ended }) => !ended).flatMap(({ statements }) => statements);
@@ -8129,72 +8316,7 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 	}
 	await scratch.drop(database);
 }
-// src/run/states.ts
-/** With more revisions than this a snapshot after each of them costs more than it tells. */
-const MOST_SNAPSHOTS = 60;
-/**
-* @param before the catalog before the first of the revisions
-* @param revisions in the order in which they go up
-* @param between false: what is between them cannot be seen
-*/
-function watchStates(before, revisions, between = true) {
-	const states = /* @__PURE__ */ new Map();
-	const unrestored = [];
-	const single = revisions.length === 1;
-	const each = between && revisions.length > 1 && revisions.length <= MOST_SNAPSHOTS;
-	let last = before;
-	const up = (revision, after) => {
-		states.set(revision, {
-			before: last,
-			after
-		});
-		last = after;
-	};
-	const changesSince = (revision, after) => {
-		const state = states.get(revision);
-		return state ? compareCatalogs(state.before, after) : [];
-	};
-	const down = (revision, after) => {
-		const differences = changesSince(revision, after);
-		if (differences.length > 0) unrestored.push({
-			revision,
-			differences
-		});
-	};
-	return {
-		...each && {
-			up,
-			down
-		},
-		changesSince,
-		reach(head) {
-			if (each || single) states.set(revisions.at(-1), {
-				before: last,
-				after: head
-			});
-		},
-		effectOf(revision) {
-			const state = states.get(revision);
-			return state && compareCatalogs(state.before, state.after);
-		},
-		unrestored: (differences) => (each || single) && differences.length > 0 ? [...unrestored, {
-			revision: revisions[0],
-			differences
-		}] : unrestored
-	};
-}
 // src/run/itinerary.ts
-/**
-* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
-*
-*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ models match? ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
-*   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
-*   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
-*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
-*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
-*
-* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
-*/
 /**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
@@ -8309,12 +8431,19 @@ async function journey(plan, ports, head, { together }) {
 		if (gone !== void 0) return end(text$1`a database of the base branch stands at ${code(gone)}, which the pull request does not have: Alembic stops with "Can't locate revision"`);
 		const baseDriver = baseLab?.process();
 		if (baseDriver) baseProcess.give(baseDriver);
-		const copy = ports.base && await scratch.clone(main, "base");
+		const copying = ports.base && scratch.clone(main, "base");
+		copying?.catch(() => {});
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
-		if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
 		const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
-		if (implied.length > 0) await lab.unstamp(main, implied);
-		const rows = await planRows({
+		/** Has a database of the base branch stand where the pull request's files know it. */
+		const stand = async (database) => {
+			if (plan.squash) await lab.restamp(database, plan.squash.last, plan.squash.substitute);
+			if (implied.length > 0) await lab.unstamp(database, implied);
+			return database;
+		};
+		if (plan.squash || implied.length > 0) await copying;
+		const stood = await stand(main);
+		const planned = {
 			...ports,
 			loaded,
 			main,
@@ -8322,68 +8451,56 @@ async function journey(plan, ports, head, { together }) {
 			revisions: added,
 			base: phases.base,
 			evidence
-		});
+		};
+		const withRows = await needsRows(planned);
+		const [copy, rows, rowsProcess] = await Promise.all([
+			copying,
+			withRows ? planRows(planned) : void 0,
+			withRows && together ? lab.copyProcess() : void 0
+		]);
 		scratch.expectReading?.(main);
-		const rowsProcess = rows && together ? await lab.copyProcess() : void 0;
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
-		const states = watchStates(b0, added, !loaded.several);
-		let reachedHead = b0;
-		let isAtHead = true;
-		if (added.length > 0) {
-			if (!await lab.run(phases.upgrade, main, {
-				own: true,
-				after: states.up
-			})) return end(text$1`upgrade head failed, so head was not reached`);
-			states.reach(reachedHead = await lab.snapshot(main));
-			evidence.schema = compareCatalogs(b0, reachedHead);
-			for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-			rows?.fill(phases.upgrade.steps, reachedHead);
-			isAtHead = false;
-		}
-		const top = await history?.top;
-		const isSame = top && compared(top.up, "the first upgrade", reachedHead, top.catalog).length === 0;
-		const atHead = isSame ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : void 0);
-		const models = (part.isNewest ? watchModels : watchNone)({
-			lab,
-			head: atHead,
-			schema: evidence.schema ?? [],
-			changed,
-			everythingIsNew: plan.base.size === 0,
-			...copy && { onBase: (tables, changed) => compareBase(baseProcess, {
-				...connectionsOf(scratch, copy),
-				tables,
-				changed
-			}) }
-		});
 		/** B0 once more. */
 		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
 			return database && await (baseLab ?? lab).run(phaseOf("base", applied), database, { own }) ? database : void 0;
 		};
-		const goBack = async (database) => {
-			if (!await lab.run(phases.downgrade, database, {
-				own: true,
-				after: states.down
-			})) return false;
-			const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
-			phases.downgrade.unrestored = states.unrestored(differences);
-			if (differences.length === 0) await models.cameBack(database);
-			return true;
-		};
-		const goUpAgain = async (database, isBack) => {
-			if (!await isBack) phases.again.reason = text$1`the downgrade before it failed`;
-			else if (await lab.run(phases.again, database, { own: true })) isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
-		};
-		if (added.length > 0) {
-			const down = goBack(main);
-			const again = goUpAgain(main, down);
-			if (!rowsLab) await again;
-			const without = {
-				downgrade: down.then(() => phases.downgrade),
-				again: again.then(() => phases.again)
-			};
-			await Promise.all([...Object.values(without), rows?.run(rowsLab ?? lab, without)]);
-		} else for (const phase of [
+		const way = await goOwnWay({
+			lab,
+			evidence,
+			main,
+			b0,
+			added,
+			phases,
+			between: !loaded.several,
+			history,
+			rows,
+			rowsLab,
+			async atHead(sameTop) {
+				const head = sameTop?.models ?? (part.isNewest ? await lab.check(stood, { changed }) : void 0);
+				return (part.isNewest ? watchModels : watchNone)({
+					lab,
+					head: Promise.resolve(head),
+					schema: evidence.schema ?? [],
+					changed,
+					everythingIsNew: plan.base.size === 0,
+					...copy && { onBase: (tables, changed) => compareBase(baseProcess, {
+						...connectionsOf(scratch, copy),
+						tables,
+						changed
+					}) }
+				});
+			},
+			async b0Again() {
+				if (isShared(scratch) && touchesRoles(phases.upgrade.steps)) return void 0;
+				const database = copy ? await scratch.clone(copy, "between") : await baseAgain();
+				return database && stand(database);
+			},
+			drop: (database) => scratch.drop(database)
+		});
+		if (!way) return end(text$1`upgrade head failed, so head was not reached`);
+		const { head: reachedHead, models, sameTop } = way;
+		if (added.length === 0) for (const phase of [
 			phases.upgrade,
 			phases.downgrade,
 			phases.again
@@ -8406,17 +8523,14 @@ async function journey(plan, ports, head, { together }) {
 			});
 		};
 		const beside = await history?.way;
-		if (beside && isSame) evidence.sameFromEmpty = true;
-		const isTrusted = beside && isSame && !(isShared(scratch) && isDisturbance(beside.down));
+		if (beside && sameTop) evidence.sameFromEmpty = true;
+		const isTrusted = beside && sameTop && !(isShared(scratch) && isDisturbance(beside.down));
 		if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
-		if (!isTrusted && !isAtHead) {
+		if (!isTrusted && !way.isAtHead) {
 			const before = main;
 			await models.copyIsFree;
-			if (copy) {
-				main = await scratch.clone(copy, "whole");
-				if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
-				if (implied.length > 0) await lab.unstamp(main, implied);
-			} else {
+			if (copy) main = await stand(await scratch.clone(copy, "whole"));
+			else {
 				main = await begin(phaseOf("prepare", [])) ?? before;
 				if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
 			}
@@ -8448,26 +8562,26 @@ async function journey(plan, ports, head, { together }) {
 				} : { order: all },
 				tried,
 				watched: loaded.several ? [] : added,
-				since: states.changesSince
+				since: way.changesSince
 			});
 		}
 		const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
 		const early = wanted && !isInTheWay ? proof() : void 0;
 		early?.catch(() => {});
 		await each;
-		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? top.up);
+		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? sameTop.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
 		evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : void 0));
 		await models.settle(evidence, baseAgain);
 		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
-		await Promise.all([
-			lab.stop(),
-			baseLab?.stop(),
-			history?.stop(),
-			rowsLab?.stop(),
-			baseProcess?.stop()
-		]);
+		for (const one of [
+			lab,
+			baseLab,
+			history,
+			rowsLab,
+			baseProcess
+		]) one?.stop();
 	}
 }
 const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
@@ -8766,8 +8880,12 @@ async function run(task, { written, refused, started }) {
 		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
 	} finally {
 		over = true;
-		await Promise.all(drivers.map((driver) => driver.stop()));
-		for (const scratch of [opened, files]) await (await scratch?.catch(() => void 0))?.close();
+		const close = async (scratch) => (await scratch?.catch(() => void 0))?.close();
+		await Promise.all([
+			...drivers.map((driver) => driver.stop()),
+			close(opened),
+			close(files)
+		]);
 	}
 }
 /** The files with models that differ since the pull request. */

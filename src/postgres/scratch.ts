@@ -46,7 +46,7 @@ export interface Scratch {
    * made or dropped in one are not seen in the other. On a given server, whoever is still connected to the original is disconnected.
    */
   clone(from: Database, name: string): Promise<Database>;
-  /** Disconnects everybody and drops it. */
+  /** Disconnects everybody and drops it; what is gone already may be dropped again. */
   drop(database: Database): Promise<void>;
   /** Runs SQL: one statement with parameters `$1`, `$2`, …, or several without. Returns the rows; arrays and numbers beyond 32 bits are text. */
   query<R extends Row = Row>(database: Database, sql: string, parameters?: readonly unknown[]): Promise<R[]>;
@@ -188,19 +188,19 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
     await release(home);
   };
-  /** What is being dropped. */
-  const going = new Set<Promise<void>>();
-  const drop = async (database: Database) => {
-    const home = homeOf(database);
-    homes.delete(database.name);
-    const gone = remove(database, home);
-    going.add(gone);
-    await gone.finally(() => going.delete(gone));
+  /** What is being dropped, or was. */
+  const going = new Map<string, Promise<void>>();
+  const drop = (database: Database): Promise<void> => {
+    const { name } = database;
+    const home = homes.get(name);
+    const gone = going.get(name) ?? (home ? remove(database, home) : Promise.resolve());
+    homes.delete(name);
+    going.set(name, gone);
+    return gone;
   };
 
-  const dropAll = async (databases: [name: string, home: Server][]) => {
-    for (const [name, home] of databases) await drop({ name, connection: { ...home, database: name } });
-  };
+  const dropAll = (databases: [name: string, home: Server][]) =>
+    Promise.all(databases.map(([name, home]) => drop({ name, connection: { ...home, database: name } })));
   /** The roles of a given server that were not there when the run began. */
   const madeRoles = async () => (await rolesOf(clientOf(server))).filter((role) => !rolesBefore.includes(role));
 
@@ -211,7 +211,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     signal?.removeEventListener("abort", abort);
     // Our own server takes its databases with it when it stops.
     await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
-    await Promise.allSettled(going);
+    await Promise.allSettled(going.values());
     if (!server.another) {
       const made = await madeRoles();
       if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);

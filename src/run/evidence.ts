@@ -32,7 +32,7 @@ export interface Step {
   unreported?: number;
   /** Lines of its function that may run, and those that did, where that was watched. */
   lines?: { every: number[]; ran: number[] };
-  /** What it did to the catalog, where a snapshot was taken before and after it. */
+  /** What it did to the catalog: known of a single revision, and of several where one of them does not come back. */
   effect?: Difference[];
 }
 

@@ -115,8 +115,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, part
   void way.then(() => tellTop(undefined));
   const again = goUpAgain();
   const leave = async () => {
-    await lab?.stop();
-    if (database) await scratch.drop(database).catch(() => {});
+    await Promise.all([lab?.stop(), database && scratch.drop(database).catch(() => {})]);
   };
   const left = again.then(leave, leave);
 

@@ -9,7 +9,6 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
-import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
@@ -18,15 +17,15 @@ import type { Evidence, Phase } from "./evidence.ts";
 import { historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
-import { compared, isSuspicious, phaseOf } from "./phase.ts";
+import { isSuspicious, phaseOf } from "./phase.ts";
 import { outlineOf } from "./outline.ts";
+import { goOwnWay } from "./own-way.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
-import { planRows } from "./rows.ts";
+import { needsRows, planRows } from "./rows.ts";
 import { several } from "./several.ts";
 import { isDisturbance, isShared, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
-import { watchStates } from "./states.ts";
 import { tryUnreached } from "./unreached.ts";
 
 export type { Plan, Ports } from "./plan.ts";
@@ -154,70 +153,70 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     }
     const baseDriver = baseLab?.process();
     if (baseDriver) baseProcess!.give(baseDriver);
-    const copy = ports.base && (await scratch.clone(main, "base"));
+    const copying = ports.base && scratch.clone(main, "base");
+    copying?.catch(() => {});
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
-    if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
     // A repair of heads: where one row implies another now, Alembic would stop with "overlaps", and somebody takes it away.
     const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
-    if (implied.length > 0) await lab.unstamp(main, implied);
+    /** Has a database of the base branch stand where the pull request's files know it. */
+    const stand = async (database: Database) => {
+      if (plan.squash) await lab.restamp(database, plan.squash.last, plan.squash.substitute);
+      if (implied.length > 0) await lab.unstamp(database, implied);
+      return database;
+    };
+    if (plan.squash || implied.length > 0) await copying;
+    const stood = await stand(main);
 
-    const rows = await planRows({ ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence });
+    const planned = { ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence };
+    const withRows = await needsRows(planned);
+    const [copy, rows, rowsProcess] = await Promise.all([
+      copying,
+      withRows ? planRows(planned) : undefined,
+      withRows && together ? lab.copyProcess() : undefined,
+    ]);
     scratch.expectReading?.(main);
-    const rowsProcess = rows && together ? await lab.copyProcess() : undefined;
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
-
-    // The pull request's revisions, as the project runs them.
-    const states = watchStates(b0, added, !loaded.several);
-    let reachedHead = b0;
-    let isAtHead = true;
-    if (added.length > 0) {
-      if (!(await lab.run(phases.upgrade, main, { own: true, after: states.up })))
-        return end(text`upgrade head failed, so head was not reached`);
-      states.reach((reachedHead = await lab.snapshot(main)));
-      evidence.schema = compareCatalogs(b0, reachedHead);
-      for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
-      rows?.fill(phases.upgrade.steps, reachedHead);
-      isAtHead = false;
-    }
-    // The history beside stands at head as well, and may take its time to compare the models there.
-    const top = await history?.top;
-    const isSame = top && compared(top.up, "the first upgrade", reachedHead, top.catalog).length === 0;
-    const atHead = isSame ? top.models : Promise.resolve(part.isNewest ? await lab.check(main, { changed }) : undefined);
-    const models = (part.isNewest ? watchModels : watchNone)({
-      lab,
-      head: atHead,
-      schema: evidence.schema ?? [],
-      changed,
-      everythingIsNew: plan.base.size === 0,
-      ...(copy && {
-        onBase: (tables, changed) => compareBase(baseProcess!, { ...connectionsOf(scratch, copy), tables, changed }),
-      }),
-    });
     /** B0 once more. */
     const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
       return database && (await (baseLab ?? lab).run(phaseOf("base", applied), database, { own })) ? database : undefined;
     };
-    const goBack = async (database: Database): Promise<boolean> => {
-      const ended = await lab.run(phases.downgrade, database, { own: true, after: states.down });
-      if (!ended) return false;
-      const differences = compared(phases.downgrade, "the base branch", b0, await lab.snapshot(database));
-      phases.downgrade.unrestored = states.unrestored(differences);
-      if (differences.length === 0) await models.cameBack(database);
-      return true;
-    };
-    const goUpAgain = async (database: Database, isBack: Promise<boolean>): Promise<void> => {
-      if (!(await isBack)) phases.again.reason = text`the downgrade before it failed`;
-      else if (await lab.run(phases.again, database, { own: true }))
-        isAtHead = compared(phases.again, "the first upgrade", reachedHead, await lab.snapshot(database)).length === 0;
-    };
-    if (added.length > 0) {
-      const down = goBack(main);
-      const again = goUpAgain(main, down);
-      if (!rowsLab) await again;
-      const without = { downgrade: down.then(() => phases.downgrade), again: again.then(() => phases.again) };
-      await Promise.all([...Object.values(without), rows?.run(rowsLab ?? lab, without)]);
-    } else
+    const way = await goOwnWay({
+      lab,
+      evidence,
+      main,
+      b0,
+      added,
+      phases,
+      between: !loaded.several,
+      history,
+      rows,
+      rowsLab,
+      // The history beside stands at head as well, and may take its time to compare the models there.
+      async atHead(sameTop) {
+        const head = sameTop?.models ?? (part.isNewest ? await lab.check(stood, { changed }) : undefined);
+        return (part.isNewest ? watchModels : watchNone)({
+          lab,
+          head: Promise.resolve(head),
+          schema: evidence.schema ?? [],
+          changed,
+          everythingIsNew: plan.base.size === 0,
+          ...(copy && {
+            onBase: (tables, changed) => compareBase(baseProcess!, { ...connectionsOf(scratch, copy), tables, changed }),
+          }),
+        });
+      },
+      async b0Again() {
+        // What one database does to the roles of a given server, another one would meet.
+        if (isShared(scratch) && touchesRoles(phases.upgrade.steps)) return undefined;
+        const database = copy ? await scratch.clone(copy, "between") : await baseAgain();
+        return database && stand(database);
+      },
+      drop: (database) => scratch.drop(database),
+    });
+    if (!way) return end(text`upgrade head failed, so head was not reached`);
+    const { head: reachedHead, models, sameTop } = way;
+    if (added.length === 0)
       for (const phase of [phases.upgrade, phases.downgrade, phases.again])
         phase.reason = part.isNewest
           ? text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`
@@ -235,20 +234,17 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       return database && baseHistory(plan, files, evidence, phases.base, { database, part: part.own, floor, b0, each });
     };
     const beside = await history?.way;
-    if (beside && isSame) evidence.sameFromEmpty = true;
-    const isTrusted = beside && isSame && !(isShared(scratch) && isDisturbance(beside.down));
+    if (beside && sameTop) evidence.sameFromEmpty = true;
+    const isTrusted = beside && sameTop && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
     if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
 
     // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
-    if (!isTrusted && !isAtHead) {
+    if (!isTrusted && !way.isAtHead) {
       const before = main;
       await models.copyIsFree;
-      if (copy) {
-        main = await scratch.clone(copy, "whole");
-        if (plan.squash) await lab.restamp(main, plan.squash.last, plan.squash.substitute);
-        if (implied.length > 0) await lab.unstamp(main, implied);
-      } else {
+      if (copy) main = await stand(await scratch.clone(copy, "whole"));
+      else {
         main = (await begin(phaseOf("prepare", []))) ?? before;
         if (await (baseLab ?? lab).run(phaseOf("base", applied), main, { own })) await models.cameBack(main);
       }
@@ -279,7 +275,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         ...(kept ? { order: part.own, fresh: () => scratch.clone(kept, "trial") } : { order: all }),
         tried,
         watched: loaded.several ? [] : added,
-        since: states.changesSince,
+        since: way.changesSince,
       });
     }
     // The base branch's own files take their time to load: they begin while the pull request's run on.
@@ -288,13 +284,14 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     early?.catch(() => {});
     await each;
     // Where nothing was left below base, the first upgrade is the second as well.
-    if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? top.up);
+    if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? sameTop.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
     evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : undefined));
     await models.settle(evidence, baseAgain);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
-    await Promise.all([lab.stop(), baseLab?.stop(), history?.stop(), rowsLab?.stop(), baseProcess?.stop()]);
+    // Who began them waits until they have left.
+    for (const one of [lab, baseLab, history, rowsLab, baseProcess]) void one?.stop();
   }
 }
 

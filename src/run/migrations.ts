@@ -367,8 +367,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
   } finally {
     over = true;
-    await Promise.all(drivers.map((driver) => driver.stop()));
-    for (const scratch of [opened, files]) await (await scratch?.catch(() => undefined))?.close();
+    const close = async (scratch: Promise<Scratch> | undefined) => (await scratch?.catch(() => undefined))?.close();
+    await Promise.all([...drivers.map((driver) => driver.stop()), close(opened), close(files)]);
   }
 }
 

@@ -63,16 +63,21 @@ export interface Seed {
   firstOnly?: true;
 }
 
-interface RowsTask {
+/** How the pull request's revisions have gone up without rows. */
+export interface Upgraded {
+  steps: readonly Step[];
+  head: Catalog;
+}
+
+interface RowsTask extends Upgraded {
   scratch: Scratch;
   /** A copy of B0. */
   database: Database;
   /** Another one, which stays as it is. */
   untouched?: Database;
   b0: Catalog;
-  head: Catalog;
-  /** The upgrades of the pull request's revisions, as they ran without rows. */
-  steps: readonly Step[];
+  /** A row that comes in may change the schema. */
+  reacts: boolean;
   /** In the order in which they go up. */
   revisions: readonly string[];
   /** Version rows at B0. */
@@ -124,39 +129,49 @@ export interface RowsPlan {
 
 /** The same phases without rows, when they have ended. */
 interface Without {
+  /** Undefined: it failed, and nothing that rows show is worth telling. */
+  upgrade: Promise<Upgraded | undefined>;
   downgrade: Promise<Phase>;
   again: Promise<Phase>;
 }
 
 /** The phases with rows, to be carried out while the itinerary goes on. */
-interface RowsRun {
-  /** Begins to fill the copy of B0; called when the revisions have gone up without rows. */
-  fill(steps: readonly Step[], head: Catalog): void;
+export interface RowsRun {
+  /** Fills the copy of B0 as soon as it is known from somewhere what the revisions do. */
+  fill(known: Promise<Upgraded>): void;
   /** Runs the revisions on it; what is observed becomes a part of the evidence. */
   run(lab: Laboratory, without: Without): Promise<void>;
   /** Resolves when its database is gone, on a server of somebody else: what is in there could keep a role from being dropped. */
   gone(): Promise<unknown>;
 }
 
-/** @returns undefined where it is plain that the revisions touch no table that was there before */
+/** False where it is plain that the revisions touch no table that was there before. */
+export async function needsRows(plan: RowsPlan): Promise<boolean> {
+  const { b0, revisions } = plan;
+  return revisions.length > 0 && [...b0.values()].some(({ kind }) => kind === "table") && !(await makesNewTablesOnly(plan));
+}
+
+/** @returns undefined where there can be no rows; a note says why */
 export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
   const { scratch, main, b0, revisions, evidence } = plan;
-  if (revisions.length === 0 || ![...b0.values()].some(({ kind }) => kind === "table")) return undefined;
-  if (await makesNewTablesOnly(plan)) return undefined;
-  const skip = (reason: Text): undefined => {
-    evidence.notes.push({ what: "the pull request's revisions on rows", reason });
-  };
+  const notes: Evidence["notes"] = [];
+  const skip = (reason: Text): undefined => void notes.push({ what: "the pull request's revisions on rows", reason });
   const shared = isShared(scratch);
   const database = await scratch.clone(main, "rows").catch((error: Error) => error);
-  if (database instanceof Error)
-    return skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
-  scratch.expectReading?.(database);
+  if (database instanceof Error) {
+    skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
+    evidence.notes.push(...notes);
+    return undefined;
+  }
+  const reacts = mayReact(plan);
+  if (reacts) scratch.expectReading?.(database);
   let task: RowsTask | undefined;
   let filled: Promise<Rows | undefined> | undefined;
   let gone: Promise<unknown> = Promise.resolve();
   return {
-    fill(steps, head) {
+    fill(known) {
       const prepare = async () => {
+        const { steps, head } = await known;
         const fresh = kitOf(scratch).mark ? undefined : await scratch.clone(database, "rows_made_up");
         task = {
           scratch,
@@ -167,10 +182,14 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
           steps,
           revisions,
           applied: plan.base.rows?.found ?? [],
-          notes: evidence.notes,
+          notes,
+          reacts,
           ...(plan.seed && { seed: plan.seed }),
         };
-        return putRows(task, "varied");
+        const rows = await putRows(task, "varied");
+        // While the revisions go up.
+        if (rows && !reacts) scratch.expectReading?.(rows.database);
+        return rows;
       };
       filled = prepare();
       filled.catch(() => {});
@@ -178,10 +197,16 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
     async run(lab, without) {
       try {
         const rows = await filled?.catch((error: Error) => skip(text`the tables could not be filled: ${code(error.message)}`));
-        if (!rows || !task) return;
+        let seen: RowsEvidence | undefined;
         // The roles of a server of somebody else are there already, since all its databases share them.
-        if (shared && touchesRoles(task.steps)) skip(text`they make or drop roles, which belong to the whole server`);
-        else evidence.rows = await travelWithRows(lab, task, rows, without);
+        if (task && rows && shared && touchesRoles(task.steps))
+          skip(text`they make or drop roles, which belong to the whole server`);
+        else if (task && rows) seen = await travelWithRows(lab, task, rows, without);
+        const upgraded = await without.upgrade;
+        if (!upgraded) return;
+        if (task) notes.push(...unexpected(task, upgraded));
+        if (seen) evidence.rows = seen;
+        evidence.notes.push(...notes);
       } finally {
         // A server of its own ends with all others.
         if (shared) {
@@ -207,28 +232,49 @@ async function makesNewTablesOnly({ revisions, loaded, root }: RowsPlan): Promis
   );
 }
 
+/** Tables that the revisions touch only where they ran on the base branch's database: elsewhere they were seen to do without. */
+function unexpected(task: RowsTask, upgraded: Upgraded): Evidence["notes"] {
+  const [known, all] = [task, upgraded].map((one) =>
+    touchedBy(one, task, task.database).flatMap(({ tables }) => tables.map(({ name }) => name)),
+  );
+  return all!
+    .filter((name) => !known!.includes(name))
+    .map((name) => ({
+      what: `rows in ${name}`,
+      reason: text`the revisions leave this table alone when they begin with an empty database, so it was not filled`,
+    }));
+}
+
+/** The tables that revisions touch, of each database in which they touch one. */
+function touchedBy({ steps, head }: Upgraded, { scratch, b0 }: Pick<RowsTask, "scratch" | "b0">, database: Database) {
+  const differences = compareCatalogs(b0, head);
+  return (scratch.parts?.(database) ?? [{ label: "", database }]).flatMap(({ label, place, database }) => {
+    const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+    const changed = differences.filter(({ name }) => labelOf(name) === label);
+    const tables = touchedTables(partOf(b0, label), own, changed, kitOf(scratch).fold);
+    return tables.length === 0 ? [] : [{ label, ...(place !== undefined && { place }), database, tables }];
+  });
+}
+
 /**
  * Puts rows into what the revisions touch.
  *
  * @returns undefined where they touch nothing that was there before, or nothing could be filled
  */
 async function putRows(task: RowsTask, manner: Manner): Promise<Rows | undefined> {
-  const { scratch, database, b0, steps, head, seed } = task;
-  const whole = scratch.parts?.(database) ?? [{ label: "", database }];
-  const differences = compareCatalogs(b0, head);
+  const { scratch, database, seed } = task;
   const kit = kitOf(scratch);
-  const places = whole.flatMap(({ label, place, database }) => {
-    const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
-    const changed = differences.filter(({ name }) => labelOf(name) === label);
-    const touched = touchedTables(partOf(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
-    const query: Query = (sql, parameters) => scratch.query(database, sql, parameters);
-    return touched.length === 0 ? [] : [{ label, ...(place !== undefined && { place }), query, kit, touched }];
-  });
+  const places = touchedBy(task, task, database).map(({ tables, database, ...where }): Place => ({
+    ...where,
+    query: (sql, parameters) => scratch.query(database, sql, parameters),
+    kit,
+    touched: tables.map((table) => kit.idOf(withoutLabel(table, where.label))),
+  }));
   if (places.length === 0) return undefined;
   const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
   const wrong = await seed?.(
     database,
-    whole.filter((part) => part.database !== database),
+    (scratch.parts?.(database) ?? []).filter((part) => part.database !== database),
   );
   if (wrong && manner === "varied")
     task.notes.push({
@@ -283,8 +329,8 @@ async function makeUp({ notes }: RowsTask, place: Place, manner: Manner): Promis
  *
  * @param without how the same went without rows: what failed there is not repeated
  */
-async function travelWithRows(lab: Laboratory, task: RowsTask, first: Rows, without: Without): Promise<RowsEvidence> {
-  const { revisions, head, notes } = task;
+async function travelWithRows(lab: Laboratory, task: RowsTask, first: Rows, without: Without): Promise<RowsEvidence | undefined> {
+  const { revisions, notes } = task;
   const failures: RowFailure[] = [];
   let rows = first;
   let up = phaseOf("rows-upgrade", revisions);
@@ -321,8 +367,11 @@ async function travelWithRows(lab: Laboratory, task: RowsTask, first: Rows, with
   };
 
   // Triggers of the project may change the schema as soon as a row comes in.
-  const byRows = new Set(compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf));
+  const byRows = new Set(task.reacts ? compareCatalogs(task.b0, await lab.snapshot(rows.database)).map(nameOf) : []);
   let reached = await lab.run(up, rows.database, { own: true });
+  const upgraded = await without.upgrade;
+  if (!upgraded) return undefined;
+  const { head } = upgraded;
   const failure = reached ? undefined : await fail(up, "varied", task.b0);
   let manner: Manner = "varied";
   if (failure && rows.source === "made-up" && !failure.refusal?.anyRow) {
@@ -362,6 +411,22 @@ async function travelWithRows(lab: Laboratory, task: RowsTask, first: Rows, with
   );
   return settled({ ...evidence(), losses, schema }, notes);
 }
+
+/** Whether a row that comes in may change the schema: a seed is free to, and what listens to rows. */
+const mayReact = ({ seed, b0 }: Pick<RowsPlan, "seed" | "b0">): boolean =>
+  seed !== undefined ||
+  [...b0.values()].some(
+    ({ kind, name }) => REACTING.has(kind) && !(kind === "extension" && PASSIVE.has(name.replaceAll(`"`, ""))),
+  );
+
+const REACTING = new Set(["trigger", "event trigger", "rule", "function", "procedure", "extension"]);
+
+/** Extensions that bring types, operators and functions alone. */
+const PASSIVE = new Set(
+  "btree_gin btree_gist citext fuzzystrmatch hstore intarray ltree pg_stat_statements pg_trgm pgcrypto unaccent uuid-ossp vector".split(
+    " ",
+  ),
+);
 
 /** Tables that the step which did not end has made. */
 const leftBy = (steps: readonly Step[], differences: readonly Difference[]): string[] => {

@@ -10,7 +10,7 @@ export interface States {
   /** Called after each step up, and after each step down, but the last; absent where nothing is gained by it. */
   up?(revision: string, catalog: Catalog): void;
   down?(revision: string, catalog: Catalog): void;
-  /** The catalog after the last step up. */
+  /** Told of the catalog after the last step up, where those after the steps before it are known. */
   reach(head: Catalog): void;
   /** What a revision's upgrade did. */
   effectOf(revision: string): Difference[] | undefined;
@@ -47,13 +47,15 @@ export function watchStates(before: Catalog, revisions: readonly string[], betwe
     ...(each && { up, down }),
     changesSince,
     reach(head) {
-      if (each || single) states.set(revisions.at(-1)!, { before: last, after: head });
+      if (single || (each && states.size === revisions.length - 1)) states.set(revisions.at(-1)!, { before: last, after: head });
     },
     effectOf(revision): Step["effect"] {
       const state = states.get(revision);
       return state && compareCatalogs(state.before, state.after);
     },
     unrestored: (differences) =>
-      (each || single) && differences.length > 0 ? [...unrestored, { revision: revisions[0]!, differences }] : unrestored,
+      states.size === revisions.length && differences.length > 0
+        ? [...unrestored, { revision: revisions[0]!, differences }]
+        : unrestored,
   };
 }

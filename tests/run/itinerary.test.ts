@@ -1,6 +1,7 @@
 /** The itinerary on a real Postgres, with small projects that each test writes. */
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Difference } from "../../src/postgres/catalog.ts";
 import type { Evidence, Phase } from "../../src/run/evidence.ts";
 import { plain } from "../../src/text.ts";
 import { syncEnv } from "../support/alembic.ts";
@@ -65,18 +66,32 @@ describe("a sound project", () => {
     expect(evidence.progress).toContain("the pull request's revisions, up · d");
   });
 
-  test("tells what each of several revisions does, and where", async () => {
+  test("tells where each of several revisions does something", async () => {
     const evidence = await run({
       base: a,
       head: { b: { down: "a", ...table("tb") }, c: { down: "b", ...table("tc") }, d: { down: "c", ...table("td") } },
     });
-    const steps = evidence.phase("upgrade").steps;
-    expect(steps.map(({ revision, effect }) => [revision, effect!.map(({ change, name }) => `${change} ${name}`)])).toEqual([
+    expect(evidence.phase("upgrade").steps[1]!.statements).toMatchObject([{ file: "migrations/versions/c.py", line: 10 }]);
+  });
+
+  test("where a downgrade leaves something, tells what each of several revisions does and which does not take it back", async () => {
+    const evidence = await run({
+      base: a,
+      head: {
+        b: { down: "a", ...table("tb") },
+        c: { down: "b", ...table("tc"), downgrade: "pass" },
+        d: { down: "c", ...table("td") },
+      },
+    });
+    const told = (differences: readonly Difference[] = []) => differences.map(({ change, name }) => `${change} ${name}`);
+    expect(evidence.phase("upgrade").steps.map(({ revision, effect }) => [revision, told(effect)])).toEqual([
       ["b", ["added public.tb"]],
       ["c", ["added public.tc"]],
       ["d", ["added public.td"]],
     ]);
-    expect(steps[1]!.statements).toMatchObject([{ file: "migrations/versions/c.py", line: 10 }]);
+    expect(
+      evidence.phase("downgrade").unrestored.map(({ revision, differences }) => [revision, told(differences)]),
+    ).toContainEqual(["c", ["added public.tc"]]);
   });
 
   test("with a single new revision, and with none", async () => {

@@ -51,6 +51,26 @@ describe("made-up rows", () => {
     });
   });
 
+  test("say which table has none where only a database of the base branch shows that it is touched", async () => {
+    const up = `if op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND datname LIKE '%main%'")):
+    op.execute("ALTER TABLE t ADD x integer")`;
+    const down = sql("ALTER TABLE t DROP COLUMN IF EXISTS x");
+    const evidence = await run({ base, head: revision(up, down) });
+    expect(notes(evidence)).toContainEqual(
+      "rows in public.t: the revisions leave this table alone when they begin with an empty database, so it was not filled",
+    );
+  });
+
+  test("tell nothing where the revisions do not even go up without them", async () => {
+    const up = `op.execute("ALTER TABLE t ADD x integer")
+if op.get_bind().scalar(sa.text("SELECT current_database()")).find("_main") >= 0:
+    op.execute("SELECT 1 / 0")`;
+    const evidence = await run({ base, head: revision(up, sql("ALTER TABLE t DROP x")) });
+    expect(evidence.phase("upgrade").stop?.raised.sqlstate).toBe("22012");
+    expect(evidence.rows).toBeUndefined();
+    expect(notes(evidence)).toEqual([]);
+  });
+
   test("that stop it make room for plain ones, so that what comes after is seen as well", async () => {
     const up = sql(
       "ALTER TABLE t ADD UNIQUE (name)",
