@@ -1,4 +1,4 @@
-"""Descriptors that lead to Node: requests come in on 3, events go out on 4; 5 to 8 are for copies of the process."""
+"""Descriptors that lead to Node: requests come in on 3, events go out on 4; the next ones are for copies."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import time
 from typing import Any, BinaryIO, Callable
 
 Message = dict[str, Any]
+
+# Where Node has put the ends of each copy.
+_SPARE = (5, 7, 9)
 
 # Events that nobody waits for are sent together, with the next other one or after so many bytes or seconds.
 _MOST_BYTES = 32_768
@@ -29,7 +32,7 @@ class Channel:
 
     def __init__(self) -> None:
         # Where copies of this process will listen and talk.
-        self._spare = [(_claim(5), _claim(6)), (_claim(7), _claim(8))]
+        self._spare = [(_claim(end), _claim(end + 1)) for end in _SPARE]
         self._immediate: dict[str, Callable[[], None]] = {}
         self._inputs: list[BinaryIO] = []
         self._open(_claim(3), _claim(4))

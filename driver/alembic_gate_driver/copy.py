@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def make_copy(channel: Channel) -> None:
         # Python warns of the thread that reads the requests.
         warnings.simplefilter("ignore")
         process = os.fork()
+    # A group of its own, with all that it starts: it may outlive the original. Whoever is first makes it.
+    with suppress(OSError):
+        os.setpgid(process, process)
     if process == 0:
         channel.take_spare()
     else:

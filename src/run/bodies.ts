@@ -49,6 +49,10 @@ export interface BodiesTask {
   /** Start processes with each side's files loaded; undefined where the base branch's do not load. */
   base(): Promise<Driver | undefined>;
   head(): Promise<Driver>;
+  /** Databases in which the scripts have run already. */
+  made?: readonly Database[];
+  /** No role is touched, so nothing is shared on a given server either. */
+  apart?: true;
   imported?: Database;
   seed?: Seed;
   progress: Ports["progress"];
@@ -115,22 +119,18 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
         what: `${count(left.length, "edited revision")} on rows`,
         reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`,
       });
-    const labs = await Promise.all(
-      (
-        [
-          ["the base branch's", old, task.base],
-          ["the pull request's", now, task.head],
-        ] as const
-      ).map(([whose, driver, start]) =>
-        openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) =>
-          task.progress(`edited revisions, ${whose}: ${phase}`, step),
-        ),
-      ),
-    );
+    const open = (whose: string, driver: Driver, start: () => Promise<Driver | undefined>) =>
+      openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) =>
+        task.progress(`edited revisions, ${whose}: ${phase}`, step),
+      );
+    const labs: Labs = {
+      old: await open("the base branch's", old, task.base),
+      now: await open("the pull request's", now, task.head),
+    };
     try {
-      await goThrough({ ...task, bodies: chosen }, { old: labs[0]!, now: labs[1]! }, order, found);
+      await goThrough({ ...task, bodies: chosen }, labs, order, found);
     } finally {
-      await Promise.all(labs.map((lab) => lab.stop()));
+      await Promise.all([labs.old, labs.now].map((lab) => lab.stop()));
     }
     return found;
   } finally {
@@ -151,12 +151,13 @@ async function goThrough(
   found: Map<string, Partial<Edit>>,
 ): Promise<void> {
   const { bodies, scratch } = task;
-  const ports: Ports = { ...task, made: [] };
+  const ports: Ports = { ...task, made: [...(task.made ?? [])] };
   const plan = { ...task.plan } as Plan;
   let database = await freshDatabase(labs.old, plan, ports);
   let own = false;
   let at = 0;
   const climb = async (to: number): Promise<boolean> => {
+    scratch.expectReading?.(database);
     const phase = phaseOf("base", order.slice(at, to));
     if (phase.planned.length === 0 || (await labs.old.run(phase, database, { own }))) {
       at = to;
@@ -233,7 +234,7 @@ async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Databas
 
 async function attemptWith(
   task: BodiesTask,
-  { old: oldLab, now: newLab }: Labs,
+  labs: Labs,
   body: Body,
   parent: Database,
   before: Catalog,
@@ -243,15 +244,26 @@ async function attemptWith(
   const { scratch } = task;
   const filled = await scratch.clone(parent, "edited");
   const { rows, tables } = await putRows(task, body, filled, before, manner, known);
-  const [one, other] = [await scratch.clone(filled, "edited_old"), await scratch.clone(filled, "edited_new")];
-  const oldWays = async () => [await goBoth(oldLab, body, one, scratch), await goBoth(oldLab, body, filled, scratch)] as const;
+  const one = await scratch.clone(filled, "edited_old");
   // On a given server all databases share their roles.
-  const ways = isShared(scratch)
-    ? ([await oldWays(), await goBoth(newLab, body, other, scratch)] as const)
-    : await Promise.all([oldWays(), goBoth(newLab, body, other, scratch)]);
-  for (const database of [one, other, filled]) await scratch.drop(database);
-  return { rows, tables, old: ways[0][0], again: ways[0][1], now: ways[1] };
+  const apart = task.apart ?? !isShared(scratch);
+  const first = goBoth(labs.old, body, one, scratch);
+  const copied = apart ? scratch.clone(filled, "edited_new") : first.then(() => scratch.clone(filled, "edited_new"));
+  // In the same process: what is seeded while the project is imported must come out otherwise.
+  const repeat = Promise.all([first, copied]).then(([way]) => (isStopped(way) ? way : goBoth(labs.old, body, filled, scratch)));
+  const other = copied.then(async (database) => {
+    if (!apart) await repeat;
+    return goBoth(labs.now, body, database, scratch);
+  });
+  const [old, again, now] = await Promise.all([first, repeat, other]);
+  const dropped = Promise.all([one, await copied, filled].map((database) => scratch.drop(database)));
+  dropped.catch(() => {});
+  if (!apart) await dropped;
+  return { rows, tables, old, again, now };
 }
+
+/** Whether it did not come up: running it once more would show nothing. */
+const isStopped = ({ above }: Way): boolean => above === undefined;
 
 /** Up and, where that came to its end, down. */
 async function goBoth(lab: Laboratory, body: Body, database: Database, scratch: Scratch): Promise<Way> {
@@ -263,6 +275,7 @@ async function goBoth(lab: Laboratory, body: Body, database: Database, scratch: 
     const rows = await readHolding((sql, parameters) => scratch.query(database, sql, parameters), tables.slice(0, MOST_TABLES));
     return { step: phase.steps[0] ?? { statements: [] }, catalog, rows };
   };
+  scratch.expectReading?.(database);
   if (!(await lab.run(up, database, { own: true, exact: true }))) return { up, down };
   const above = await look(up);
   if (!body.directions.includes("downgrade")) return { up, down, above };

@@ -31,6 +31,10 @@ export interface DriverOptions extends ProcessOptions {
   wrote?(file: string, existed: boolean): void;
   /** Told of connections to other machines that the application wanted by itself, and that were refused. `late`: see the protocol. */
   refused?(wanted: string, place: Place, late: boolean): void;
+  /** Told of each copy that is made. */
+  copied?(copy: Driver): void;
+  /** Told of all runs that have ended, also of those of copies. */
+  ran?(result: Pick<RunResult, "steps" | "outside">): void;
   /** Told of each program that a revision starts, where the kernel limits what it connects to. */
   starts?(program: Program): void;
   /** A database for a project that connects while it is being imported. Without it such a connection is refused. */
@@ -170,10 +174,12 @@ export interface Driver {
   /** One at a time. What the project does wrong is in the result; rejects only where `onStep` does, or the driver is gone already. */
   run(options: RunOptions): Promise<RunResult>;
   /**
-   * A copy of the process as it is now, at most twice and while nothing runs: a second one with the project loaded, at no cost.
+   * A copy of the process as it is now, at most three times and while nothing runs: a second one with the project loaded, at no cost.
    * Undefined where it cannot be copied.
    */
   copy(): Promise<Driver | undefined>;
+  /** The same as soon as the next run has ended: what env.py imports is imported then. */
+  copyAfterRun(): Promise<Driver | undefined>;
   /** Compares the models with a database, as autogenerate does. What the project does wrong is in the result. */
   check(options: CheckOptions): Promise<Comparison>;
   /** Ends the process and all that it started; safe to call twice. */
@@ -205,6 +211,9 @@ function driverOf(
   let lastEvent = performance.now();
   /** Those of the run that is under way. */
   let programs: Program[] = [];
+  /** Who asked for copies, in that order, and what makes one as soon as a run has ended. */
+  const asked: ((process: number | null) => void)[] = [];
+  const waiting: (() => void)[] = [];
   const python = start((event) => {
     lastEvent = performance.now();
     if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
@@ -212,6 +221,7 @@ function driverOf(
       options.refused?.(event.wanted, relativePlace(load.root, event), event.late ?? false);
     if (event.type === "program") programs.push({ ...event, ...relativePlace(load.root, event) });
     if (event.type === "program" && event.revision !== null) options.starts?.(programs.at(-1)!);
+    if (event.type === "copied") asked.shift()?.(event.process);
     for (const listener of listeners) listener(event);
   });
   let gone = false;
@@ -403,6 +413,8 @@ function driverOf(
     if (ourFault) throw ourFault.error;
 
     const result = record.result((performance.now() - started) / 1000);
+    options.ran?.(result);
+    for (const begin of waiting.splice(0)) begin();
     for (const trial of result.trials) {
       const file = revisions.find(({ id }) => id === trial.step.revision)?.file;
       const place = trial.raised && placeOf(trial.raised, load.root, file);
@@ -444,14 +456,19 @@ function driverOf(
     };
   };
 
-  const copy = async (): Promise<Driver | undefined> => {
-    await loaded;
-    const copied = next("copied");
+  const makeCopy = async (): Promise<Driver | undefined> => {
+    const answer = new Promise<number | null>((resolve) => asked.push(resolve));
     python.send({ type: "copy" });
-    const answer = await Promise.race([copied, python.ended]);
-    if (typeof answer === "string" || answer.process === null) return undefined;
-    const id = answer.process;
-    return driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
+    const id = await Promise.race([answer, python.ended.then(() => null)]);
+    if (id === null) return undefined;
+    const made = driverOf(options, (hear) => python.copy(id, hear), { loaded, runs });
+    options.copied?.(made);
+    return made;
+  };
+
+  const copyAfterRun = (): Promise<Driver | undefined> => {
+    const made = new Promise<Driver | undefined>((resolve) => waiting.push(() => resolve(makeCopy())));
+    return Promise.race([made, python.ended.then(() => undefined)]);
   };
 
   const check = async ({
@@ -524,7 +541,8 @@ function driverOf(
   return {
     loaded,
     run,
-    copy,
+    copy: () => loaded.then(makeCopy),
+    copyAfterRun,
     check,
     stop: () => (stopping ??= stop()),
     get log() {

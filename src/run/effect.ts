@@ -131,8 +131,7 @@ async function render(
     hung = true;
     child.kill();
   }, patience * 1000);
-  // Both sides must take the elements of a set in the same order.
-  const options = { python, directory: path.join(root, environment.directory), env: { ...env, PYTHONHASHSEED: "0" } };
+  const options = { python, directory: path.join(root, environment.directory), env };
   const child = startProcess(options, (event) => {
     watchdog.refresh();
     if (event.type === "sql") told.set(event.revision, event);

@@ -23,7 +23,7 @@ import { goOwnWay } from "./own-way.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { needsRows, planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { isDisturbance, isShared, touchesRoles } from "./shared.ts";
+import { isDisturbance, isShared, mentionedIn, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { tryUnreached } from "./unreached.ts";
@@ -49,12 +49,6 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   await scratch.restart(mentionedIn(evidence));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
-
-/** Whether a role is one of those that the project's revisions speak of. */
-const mentionedIn = ({ phases }: Evidence): ((role: string) => boolean) => {
-  const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
-  return (role) => executed.some((sql) => sql.includes(role));
-};
 
 interface Journey {
   evidence: Evidence;

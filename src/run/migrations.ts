@@ -8,23 +8,25 @@ import { openSqliteScratch } from "../sqlite/scratch.ts";
 import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
+import { projectEnvironment } from "../project/project-environment.ts";
 import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
 import { makeFromModels, readBaseline, readScript } from "./baseline.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import { environmentToLoad } from "./load-request.ts";
-import { executeBodies, type Body } from "./bodies.ts";
+import type { Body } from "./bodies.ts";
+import { placeIn, travelBeside, type Place } from "./edited.ts";
 import type { Evidence, Models } from "./evidence.ts";
 import type { EarlyProcess } from "./process.ts";
-import type { Raised } from "./protocol.ts";
 import type { Program } from "./refused.ts";
 import { MODELS } from "./models.ts";
 import { travel, type Ports } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
-import { driverFolder, projectEnvironment } from "./process.ts";
+import { driverFolder } from "./process.ts";
+import { notLoaded } from "./not-loaded.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
-import { isShared } from "./shared.ts";
+import { touchesRoles } from "./shared.ts";
 import type { Slice } from "./slice.ts";
 import { tidy } from "./tidy.ts";
 
@@ -68,6 +70,8 @@ export interface Applied {
   squash?: { substitute: string; last: string };
   /** The base branch's own file of rows, where the pull request changes it. */
   baseSeed?: string;
+  /** Old revisions may do something else. */
+  edits?: true;
   /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
   baseRoot?(): Promise<string>;
 }
@@ -119,6 +123,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
   let opened: Promise<Scratch> | undefined;
+  /** Databases for what runs beside the itinerary. */
+  let apart: Promise<Scratch> | undefined;
   const scratchOf = () =>
     (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
   // Made while the project loads.
@@ -135,6 +141,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       signal,
     }));
   const drivers: Driver[] = [];
+  /** Something made, changed or dropped a role. */
+  let roles = false;
   const imported = new Map<string, Promise<Database>>();
   const importDatabase = (root: string) => {
     const open = files ?? scratchOf();
@@ -164,6 +172,11 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       timeout: settings.timeout,
       wrote: (file, existed) => {
         if (!written.has(file)) written.set(file, existed);
+      },
+      // It may outlive the process that it was made of.
+      copied: (copy) => drivers.push(copy),
+      ran({ steps, outside }) {
+        roles ||= touchesRoles([...steps, { statements: outside }]);
       },
       starts: (program) => started.set(`${program.file}:${program.line}`, program),
       refused: (wanted, { file, line }, late) => {
@@ -206,48 +219,6 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
             ...(before !== undefined && { before }),
           }),
         };
-  /** Executes edited revisions; what keeps them from it says nothing of the project. */
-  const travelBodies = async (
-    layOut: () => Promise<string>,
-    scratch: Scratch,
-    { baseline, database }: { baseline?: string; database?: Database },
-  ): Promise<{ found?: NonNullable<Evidence["bodies"]>; notes: Evidence["notes"] } | undefined> => {
-    const bodies = await task.bodies;
-    if (!bodies || bodies.length === 0) return undefined;
-    const notes: Evidence["notes"] = [];
-    // Both sides must take the elements of a set in the same order.
-    const env = { ...task.env, PYTHONHASHSEED: "0" };
-    const { baseSeed } = (await task.applied) ?? {};
-    try {
-      const found = await executeBodies(
-        {
-          bodies,
-          scratch,
-          plan: { scripts, ...(baseline !== undefined && { baseline }) },
-          async base() {
-            const driver = start(await layOut(), env);
-            return driver.loaded.then(
-              () => driver,
-              (error: unknown) => {
-                if (error instanceof LoadError) return undefined;
-                throw error;
-              },
-            );
-          },
-          head: async () => start(task.root, env),
-          ...(database && { imported: database }),
-          ...seedIn(scratch, baseSeed),
-          progress,
-        },
-        notes,
-      );
-      return { found, notes };
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
-      return { notes: [{ what: "edited revisions on rows", reason }] };
-    }
-  };
   /** A process with the base branch's files that loads beside the pull request's. */
   const begun: Promise<Driver>[] = [];
   let over = false;
@@ -258,13 +229,19 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     const applied = await task.applied;
     if (!applied) return undefined;
     const { baseRoot, ...what } = applied;
-    const startBase = async (layOut: () => Promise<string>) => {
+    const startIn = async (layOut: () => Promise<string>) => {
       const root = await layOut();
       if (over) throw new Error("the run is over");
       return start(root);
     };
+    const edited = baseRoot && applied.edits && task.bodies && { bodies: task.bodies, baseRoot };
+    // The itinerary may begin anew, and drops all of its databases then.
+    const openPlace = async (): Promise<Place> =>
+      placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
+    const early = edited && together && settings.baseline !== "models" ? openPlace() : undefined;
+    early?.catch(() => {});
     // Most old faults, and models that differ, take the base branch's own files.
-    if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
+    if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startIn(baseRoot));
     begun[0]?.catch(() => {});
     /** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
     const loadAlone = async (reason: unknown): Promise<unknown> => {
@@ -274,7 +251,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       first = start(task.root);
       return (loaded = first.loaded);
     };
-    const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
+    const base = baseRoot && (() => takeBase(begun.pop() ?? startIn(baseRoot)));
     const travelOn = async (scratch: Scratch, made: Database[]) => {
       const fromModels =
         settings.baseline === "models"
@@ -286,40 +263,46 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
           : undefined;
       const database = fromModels?.database ?? (await imported.get(task.root));
       const revision = fromModels?.revision ?? baseline?.revision;
-      const executing = async () =>
-        baseRoot &&
-        travelBodies(baseRoot, scratch, { ...(revision !== undefined && { baseline: revision }), ...(database && { database }) });
-      // On a given server all databases share their roles, and what was made at the import is copied while nobody writes to it.
-      const beside = together && !isShared(scratch) && !database ? executing() : undefined;
-      beside?.catch(() => {});
-      const observed = await travel(
-        {
-          ...what,
-          together,
-          postgresIsMeant: task.postgresIsMeant,
-          scripts,
-          ...(revision !== undefined && { baseline: revision }),
-        },
-        {
-          scratch,
-          made,
-          head: async () => {
-            const driver = first ?? start(task.root);
-            first = undefined;
-            return driver;
+      const stand = { scripts, ...(revision !== undefined && { baseline: revision }) };
+      const go = (databases: Database[]) =>
+        travel(
+          { ...what, ...stand, together, postgresIsMeant: task.postgresIsMeant },
+          {
+            scratch,
+            made: databases,
+            head: async () => {
+              const driver = first ?? start(task.root);
+              first = undefined;
+              return driver;
+            },
+            ...(base && { base }),
+            root: task.root,
+            ...seedIn(scratch, applied.baseSeed),
+            ...(database && { imported: database }),
+            progress,
           },
-          ...(base && { base }),
-          root: task.root,
-          ...seedIn(scratch, applied.baseSeed),
-          ...(database && { imported: database }),
-          progress,
+        );
+      if (!edited) return go(made);
+      const { bodies, baseRoot } = edited;
+      return travelBeside({
+        bodies,
+        scratch,
+        plan: stand,
+        seedIn: (own) => seedIn(own, applied.baseSeed),
+        base: { root: baseRoot, driver: () => begun.pop() ?? startIn(baseRoot) },
+        head: { root: async () => task.root, driver: async () => (first ??= start(task.root)) },
+        start: startIn,
+        progress,
+        signal,
+        // What was made at the import is copied while nobody writes to it.
+        ...(together && !database && { place: (scratch.dialect === "postgresql" && early) || placeIn(scratch, scripts) }),
+        ...(database && { imported: database }),
+        touchesRoles: () => roles,
+        travel(lent) {
+          if (lent) begun.push(lent);
+          return go(made.splice(0));
         },
-      );
-      if (observed.unsupported !== undefined) return observed;
-      const executed = await (beside ?? executing());
-      if (executed?.found) observed.bodies = executed.found;
-      observed.notes.push(...(executed?.notes ?? []));
-      return observed;
+      });
     };
     const [server, onSqlite] = await Promise.all([
       scratchOf().catch((error: unknown) => serverIsMissing(error, task)),
@@ -364,11 +347,11 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
     if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
-    return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? new Set());
+    return notLoaded(error, task.interpreter, (await task.applied)?.base ?? new Set());
   } finally {
     over = true;
     const close = async (scratch: Promise<Scratch> | undefined) => (await scratch?.catch(() => undefined))?.close();
-    await Promise.all([...drivers.map((driver) => driver.stop()), close(opened), close(files)]);
+    await Promise.all([...drivers.map((driver) => driver.stop()), close(opened), close(apart), close(files)]);
   }
 }
 
@@ -393,31 +376,4 @@ function serverIsMissing(error: unknown, { postgresIsMeant }: Migrations): Failu
 function isOnSqlite(error: unknown, { postgresIsMeant }: Migrations): true {
   if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
   throw error;
-}
-
-/** The evidence of a project that Alembic could not load. */
-function notLoaded(raised: Raised, place: LoadError["place"], task: Migrations, base: ReadonlySet<string>): Evidence {
-  return {
-    serverVersion: "",
-    serverProvider: "",
-    python: task.interpreter.version,
-    alembic: task.interpreter.alembic,
-    sqlalchemy: task.interpreter.sqlalchemy,
-    order: [],
-    base,
-    phases: [
-      {
-        id: "prepare",
-        title: "loading the project",
-        planned: [],
-        state: "failed",
-        seconds: 0,
-        steps: [],
-        unrestored: [],
-        stop: { raised, ...place },
-      },
-    ],
-    foreign: [],
-    notes: [],
-  };
 }

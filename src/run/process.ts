@@ -6,6 +6,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { projectEnvironment } from "../project/project-environment.ts";
 import type { Event, Request } from "./protocol.ts";
 
 export interface ProcessOptions {
@@ -35,21 +36,15 @@ export interface PythonProcess {
 
 const logBytes = 65_536;
 
+/** As many copies can be made of a process. */
+const COPIES = 3;
+
 /** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
 const draining = 500;
 
-const withheld =
-  /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
-
-/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
-const libpq = /^PG[A-Z]+$/;
-const nowhere: NodeJS.ProcessEnv = { PGHOST: "127.0.0.1", PGPORT: "1", PGUSER: "nobody", PGPASSWORD: "none", PGDATABASE: "none" };
-
-/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-export function projectEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
-  return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
-}
+/** Sets come in the same order each time, unless the caller wants another one: two runs say the same, and two processes do. */
+const hashSeed = ({ PYTHONHASHSEED: given }: NodeJS.ProcessEnv): string =>
+  given !== undefined && /^\d+$/.test(given) ? given : "0";
 
 /** A process that was started before it is known what it will load, or whether it is needed: it imports Alembic and waits. */
 export interface EarlyProcess {
@@ -83,15 +78,18 @@ export function startProcess(
 ): PythonProcess {
   const child = spawn(command!, [...rest, driverFolder()], {
     cwd: directory,
-    env: projectEnvironment(env),
+    env: { ...projectEnvironment(env), PYTHONHASHSEED: hashSeed(env) },
     detached: true,
-    stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe" as const)],
+    stdio: ["ignore", ...Array.from({ length: 4 + 2 * COPIES }, () => "pipe" as const)],
   });
   const ends: unknown[] = child.stdio;
   const outgoing = ends[3] as Writable;
   const readable = [child.stdout, child.stderr, ends[4]] as Readable[];
   /** The ends of copies that were not made yet. */
-  const spare = [5, 7].map((end) => ({ outgoing: ends[end] as Writable, incoming: ends[end + 1] as Readable }));
+  const spare = Array.from({ length: COPIES }, (_, index) => 5 + 2 * index).map((end) => ({
+    outgoing: ends[end] as Writable,
+    incoming: ends[end + 1] as Readable,
+  }));
   for (const stream of [...readable, outgoing, ...spare.flatMap(Object.values<Readable | Writable>)])
     stream.on("error", () => {});
 
@@ -106,11 +104,18 @@ export function startProcess(
     });
   }
 
-  const drained = Promise.all(readable.map((stream) => once(stream, "close")));
+  /** The copies that are still there: they print to the same ends. */
+  const copies = new Set<Promise<string>>();
+  const [drained, heard] = [readable, readable.slice(2)].map((all) => Promise.all(all.map((stream) => once(stream, "close"))));
+  const letGo = async () => {
+    await Promise.all(copies);
+    for (const stream of readable) stream.destroy();
+  };
   const ended = new Promise<string>((resolve) => {
     const finish = async (status: number | null, signal: NodeJS.Signals | null) => {
-      await Promise.race([drained, sleep(draining, undefined, { ref: false })]);
-      for (const stream of [...readable, ...spare.flatMap(Object.values<Readable | Writable>)]) stream.destroy();
+      await Promise.race([copies.size > 0 ? heard : drained, sleep(draining, undefined, { ref: false })]);
+      for (const stream of spare.flatMap(Object.values<Readable | Writable>)) stream.destroy();
+      void letGo();
       resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
     };
     child.once("error", (error) => resolve(error.message));
@@ -141,15 +146,17 @@ export function startProcess(
       // It is no child of ours: that it let go of its end is all that is heard of it.
       const copyEnded = once(incoming, "close").then(() => {
         gone = true;
+        copies.delete(copyEnded);
         return "ended";
       });
+      copies.add(copyEnded);
       return {
         started: true,
         ended: copyEnded,
         send: sender(toCopy),
         kill() {
           if (gone) return;
-          killed(id);
+          killed(-id);
           setTimeout(() => incoming.destroy(), draining).unref();
         },
         log,

@@ -1,6 +1,6 @@
 /** What databases of one server see of each other. */
 import type { Scratch } from "../postgres/scratch.ts";
-import type { Phase, Step } from "./evidence.ts";
+import type { Evidence, Phase, Step } from "./evidence.ts";
 
 /**
  * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
@@ -15,8 +15,21 @@ export const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop
 /** Whether all databases share one cluster: a server that was given. */
 export const isShared = ({ server }: Scratch): boolean => !server.another;
 
-const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
+/** Whether a role is one of those that the project's revisions speak of. */
+export const mentionedIn = ({ phases }: Evidence): ((role: string) => boolean) => {
+  const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+  return (role) => executed.some((sql) => sql.includes(role));
+};
+
+const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;
 
 /** Whether revisions make or drop roles, which belong to the whole server. */
-export const touchesRoles = (steps: readonly Step[]): boolean =>
+export const touchesRoles = (steps: readonly Pick<Step, "statements">[]): boolean =>
   steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
+
+/** The same in source code, which may put statements together from several literals. */
+const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
+
+/** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
+export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));

@@ -153,7 +153,7 @@ test("the process ends when Node is gone, even while a statement hangs", async (
   const root = await writeFiles(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
   const child = spawn(inject("pythons").default, [path.resolve("driver")], {
     cwd: root,
-    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "ignore", ...Array.from({ length: 8 }, () => "pipe" as const)],
   });
   const input = child.stdio[3] as NodeJS.WritableStream;
   const output = child.stdio[4] as NodeJS.ReadableStream;
@@ -391,15 +391,38 @@ describe("a copy of the process", () => {
     expect(await run(driver, "upgrade", ["b"], first)).toMatchObject({ died: false, expected: ["b"] });
   });
 
-  test("goes with the original", async () => {
+  test("outlives the original, and can still print", async () => {
     const database = await createDatabase();
-    const driver = await drive(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
+    const upgrade = 'op.execute("select pg_sleep(0.5)")\nprint("still here", flush=True)';
+    const driver = await drive(alembicFiles({ a: revision("a", { upgrade }) }));
     const copy = (await driver.copy())!;
     const running = copy.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
-    await sleep(300);
     await driver.stop();
-    expect(await running).toMatchObject({ died: true, begunNotEnded: "a" });
+    expect(await running).toMatchObject({ died: false, expected: ["a"] });
+    expect(copy.log).toContain("still here");
     await copy.stop();
+  });
+
+  test("is made when the next run has ended, with what env.py imports then", async () => {
+    const [first, second] = [await createDatabase(), await createDatabase()];
+    const env = `import os\nos.environ["RUNS"] = os.environ.get("RUNS", "") + "x"\nprint("runs", os.environ["RUNS"])\n${syncEnv()}`;
+    const driver = await drive(alembicFiles(two, env));
+    const later = driver.copyAfterRun();
+    await driver.run({ direction: "upgrade", revisions: [], connection: first.connection });
+    const [copy, other] = await Promise.all([later, driver.copy()]);
+    expect(other).toBeDefined();
+    expect(await copy!.run({ direction: "upgrade", revisions: ["a"], connection: second.connection })).toMatchObject({
+      expected: ["a"],
+    });
+    expect(copy!.log).toContain("runs xx");
+    await Promise.all([copy!.stop(), other!.stop()]);
+  });
+
+  test("that waits for a run is none where the process ends before", async () => {
+    const driver = await drive(alembicFiles(two));
+    const later = driver.copyAfterRun();
+    await driver.stop();
+    expect(await later).toBeUndefined();
   });
 
   test("is ended in the midst of a run without harm to the original", async () => {
@@ -422,10 +445,10 @@ describe("a copy of the process", () => {
     expect(await driver.copy()).toBeUndefined();
   });
 
-  test("is made twice, and not more often", async () => {
+  test("is made three times, and not more often", async () => {
     const driver = await drive(alembicFiles(two));
-    const copies = [await driver.copy(), await driver.copy(), await driver.copy()];
-    expect(copies.map((copy) => copy !== undefined)).toEqual([true, true, false]);
+    const copies = [await driver.copy(), await driver.copy(), await driver.copy(), await driver.copy()];
+    expect(copies.map((copy) => copy !== undefined)).toEqual([true, true, true, false]);
     const databases = [await createDatabase(), await createDatabase()];
     const results = await Promise.all(
       copies

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
 import { placeOf } from "../../src/run/driver.ts";
-import { projectEnvironment } from "../../src/run/process.ts";
+import { projectEnvironment } from "../../src/project/project-environment.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table } from "../support/driver.ts";
 import { createDatabase } from "../support/postgres.ts";
