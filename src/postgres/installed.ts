@@ -1,9 +1,10 @@
 /** Finds the Postgres servers that are installed on this machine. */
 import { execFile } from "node:child_process";
-import { access, constants, readdir, realpath } from "node:fs/promises";
+import { accessSync, constants, readdirSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { isOpenToAll, servingUser, type Binaries } from "./supervisor.ts";
+import { isOpenToAll, servingUser } from "./serving.ts";
+import type { Binaries } from "./supervisor.ts";
 
 const run = promisify(execFile);
 
@@ -25,39 +26,53 @@ const families: [parent: string, name: RegExp, programs: string][] = [
  * Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
  */
 export async function findInstalled(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<Binaries[]> {
-  const [configured, ...installed] = await Promise.all([
-    run("pg_config", ["--bindir"], { env, ...(signal ? { signal } : {}) }).then(
-      ({ stdout }) => [stdout.trim()],
-      () => [],
-    ),
-    ...families.map(async ([parent, name, programs]) => {
-      const names = await readdir(parent).catch(() => []);
-      return names.filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
-    }),
-  ]);
+  /** By what their program really is: links in /usr/local/bin and two entries of PATH lead to the same one, which is asked once. */
+  const servers = new Map<string, Promise<Binaries | undefined>>();
+  const look = (folder: string): void => {
+    const program = programIn(folder);
+    if (program !== undefined && !servers.has(program)) servers.set(program, inspect(folder, signal));
+  };
+  const configured = run("pg_config", ["--bindir"], { env, ...(signal ? { signal } : {}) }).then(
+    ({ stdout }) => look(stdout.trim()),
+    () => {},
+  );
+  for (const [parent, name, programs] of families)
+    for (const entry of entriesOf(parent)) if (name.test(entry)) look(join(parent, entry, programs));
   const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
-  const folders = [...installed.flat(), ...(env.PGBIN ? [env.PGBIN] : []), "/usr/local/pgsql/bin", ...configured, ...onPath];
-  const found = await Promise.all([...new Set(folders)].map((folder) => inspect(folder, signal)));
+  for (const folder of [...(env.PGBIN ? [env.PGBIN] : []), "/usr/local/pgsql/bin", ...onPath]) look(folder);
+  await configured;
+  const found = await Promise.all(servers.values());
   signal?.throwIfAborted();
-  // The same server by another way: links in /usr/local/bin, two entries of PATH.
-  const programs = new Set<string>();
-  const servers = found.flatMap((entry) => {
-    if (!entry || programs.has(entry.program)) return [];
-    programs.add(entry.program);
-    return [entry.binaries];
-  });
-  return servers.sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
+  return found
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
 }
 
-/** The server in a folder, and what its program really is; nothing where there is none that we can run and use. */
-async function inspect(folder: string, signal?: AbortSignal): Promise<{ program: string; binaries: Binaries } | undefined> {
+function entriesOf(parent: string): string[] {
   try {
-    await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants.X_OK)));
-    const program = await realpath(join(folder, "postgres"));
-    if (servingUser() && !isOpenToAll(program)) return undefined;
+    return readdirSync(parent);
+  } catch {
+    return [];
+  }
+}
+
+/** What the server's program in a folder really is; undefined where there is none that we can run. */
+function programIn(folder: string): string | undefined {
+  try {
+    for (const program of ["initdb", "postgres"]) accessSync(join(folder, program), constants.X_OK);
+    const program = realpathSync(join(folder, "postgres"));
+    return servingUser() && !isOpenToAll(program) ? undefined : program;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The server in a folder; undefined where we cannot use it. */
+async function inspect(folder: string, signal?: AbortSignal): Promise<Binaries | undefined> {
+  try {
     const version = await versionOf(folder, signal);
     const major = Number.parseInt(version);
-    return major >= oldestMajor ? { program, binaries: { provider: "installed", folder, version, major } } : undefined;
+    return major >= oldestMajor ? { provider: "installed", folder, version, major } : undefined;
   } catch {
     return undefined;
   }

@@ -96,6 +96,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   const { roles: rolesBefore, copying } = server.another ? { roles: [], copying: "" } : await withClient(server, aboutGiven);
 
   const clientOf = (home: Server, database = home.database): Client => {
+    if (home.admin && database === home.database) return home.admin;
     const ofHome = clients.get(home) ?? new Map<string, Client>();
     clients.set(home, ofHome);
     const client = ofHome.get(database) ?? connect(home, database);
@@ -178,9 +179,9 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   };
   const release = async (home: Server) => {
     if (home === server) return;
-    await Promise.all([...(clients.get(home)?.keys() ?? [])].map((database) => leave(home, database)));
+    const leaving = [...(clients.get(home)?.keys() ?? [])].map((database) => leave(home, database));
     clients.delete(home);
-    await home.stop();
+    await Promise.all([...leaving, home.stop()]);
   };
 
   const remove = async (database: Database, home: Server) => {

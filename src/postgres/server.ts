@@ -1,10 +1,13 @@
 /** A throwaway Postgres, whoever provides it. */
 import { Failure } from "../failure.ts";
 import { code, listOf, text, type Text } from "../text.ts";
+import type { Client } from "./client.ts";
 import { embeddedMajors, fetchEmbedded, otherWays } from "./embedded.ts";
 import { isUrl, parseUrl, useGiven } from "./given.ts";
 import { findInstalled, oldestMajor } from "./installed.ts";
-import { boot, choosePort, type Binaries } from "./supervisor.ts";
+import { choosePort } from "./serving.ts";
+import { boot, type Binaries } from "./supervisor.ts";
+import { templateOf } from "./template.ts";
 
 /** How to reach one database over TCP. */
 export interface Connection {
@@ -25,6 +28,8 @@ export interface Server extends Connection {
   socket?: string;
   /** What the reader of the report must know about the choice: `wanted PostgreSQL 14, judged on 15`. */
   note?: Text;
+  /** Our own connection to `database`, where the server is our own; ends with it. */
+  admin?: Client;
   /** Where the server is our own: a second one, empty or with all that this one has now. It may outlive a copy that it came from, but not the server that was started first. */
   another?(content: "empty" | "same"): Promise<Server>;
   /** Stops it and removes all that it left; safe to call twice. */
@@ -76,7 +81,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
   }
   const { binaries, reason } = await choose(options);
-  return withNote(await boot(binaries, { signal, ...(port !== undefined && { port }) }), major, reason);
+  const template = templateOf(binaries, env, options.cacheFolder);
+  return withNote(await boot(binaries, { signal, template, ...(port !== undefined && { port }) }), major, reason);
 }
 
 /**

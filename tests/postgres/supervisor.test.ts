@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
 import { connect } from "../../src/postgres/client.ts";
-import { boot, choosePort, makeFolder, type Binaries } from "../../src/postgres/supervisor.ts";
+import { choosePort } from "../../src/postgres/serving.ts";
+import { boot, makeFolder, type Binaries } from "../../src/postgres/supervisor.ts";
 import { plain } from "../../src/text.ts";
 import { findBinaries, isInstalled } from "./binaries.ts";
 
@@ -237,7 +238,7 @@ describe("the folder of the data", () => {
   test("is private, in the first place that can be written", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");
-    const made = await makeFolder(user, [join(file, "below"), "/tmp"]);
+    const made = makeFolder(user, [join(file, "below"), "/tmp"]);
     expect(made).toMatch(/^\/tmp\/alembic-gate-/);
     expect((await stat(made)).mode & 0o777).toBe(0o700);
     await rm(made, { recursive: true });
@@ -246,7 +247,7 @@ describe("the folder of the data", () => {
   test("is refused with the reason where there is none", async () => {
     const closed = join(folder, "closed");
     await mkdir(closed, { mode: 0o500 });
-    const failure = await makeFolder(user, [closed]).catch((error: unknown) => error as Failure);
+    const failure = await (async () => makeFolder(user, [closed]))().catch((error: unknown) => error as Failure);
     expect(failure).toBeInstanceOf(Failure);
     expect((failure as Failure).message).toContain(closed);
     expect(plain((failure as Failure).help)).toMatch(isRoot ? /closed to the user nobody/ : /EACCES/);

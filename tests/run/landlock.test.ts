@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { choosePort } from "../../src/postgres/supervisor.ts";
+import { choosePort } from "../../src/postgres/serving.ts";
 import { driverFolder } from "../../src/run/process.ts";
 import type { Program } from "../../src/run/refused.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";

@@ -19,7 +19,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   provide("pythons", Object.fromEntries(names.map((name) => [name, makeEnvironment(name)])) as ProvidedContext["pythons"]);
   const minor = execFileSync(makeEnvironment(), ["-c", "import sys; print(sys.version_info[1])"], { encoding: "utf8" });
   provide("pythonMinor", Number(minor));
-  const { stop, another: _, ...server } = await startServer({ choice: "auto", env: process.env });
+  const { stop, another: _, admin: __, ...server } = await startServer({ choice: "auto", env: process.env });
   provide("postgres", server);
   return stop;
 }
