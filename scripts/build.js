@@ -30,7 +30,7 @@ export async function build(folder = path.join(root, "dist")) {
       groups: [
         {
           name: "gate",
-          test: /^(?!.*node_modules).*src\/(?!action|cli|init|run\/|postgres\/|sqlite\/|github\/octokit|report\/(?:outputs|schema)|reporting)/,
+          test: /^(?!.*node_modules).*src\/(?!action|cli|init|run\/|postgres\/(?!installed|serving)|sqlite\/|github\/octokit|report\/(?:outputs|schema)|reporting)/,
           priority: 2,
         },
         // What the graph and the history alone do not need: the client of Postgres and what runs migrations.

@@ -12,7 +12,7 @@ import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.
 import { commitTree } from "./history/git.ts";
 import { readHistory, type History } from "./history/history.ts";
 import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
-import { openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
+import { lookAhead, openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { completedBy, readGraph, type Graph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
@@ -37,6 +37,7 @@ type Target = Project["environments"][number];
 export async function gate(given: Given, world: World): Promise<{ report: Report; root: string }> {
   const clock = stopwatch();
   let root = world.cwd;
+  const ahead = lookAhead(given, world);
   try {
     const checkout = await clock.time("project", () => openCheckout(given, world));
     root = checkout.root;
@@ -45,7 +46,7 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
     finding.catch(() => {});
     const project = await clock.time("project", () => openProject(given, checkout));
     const early = beginEarly(project, world);
-    const server = serverFor(project, world);
+    const server = serverFor(project, world, ahead);
     const neighbours = neighboursFor(project, world);
     try {
       const base = await finding;

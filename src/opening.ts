@@ -2,7 +2,10 @@
 import path from "node:path";
 import { Failure } from "./failure.ts";
 import { openGit, type Git } from "./history/git.ts";
+import { findInstalled } from "./postgres/installed.ts";
 import type { Server } from "./postgres/server.ts";
+import { ownPort } from "./postgres/serving.ts";
+import type { Binaries } from "./postgres/supervisor.ts";
 import { findEnvironments, type Environment } from "./project/environment.ts";
 import { factoryEnvironment } from "./project/factory.ts";
 import { wantedPostgres } from "./project/postgres-version.ts";
@@ -73,24 +76,49 @@ export interface LazyServer {
   stop(): Promise<void>;
 }
 
+/** What a server of our own needs, looked for before it is known whether any is wanted. */
+export interface Ahead {
+  installed: Promise<Binaries[]>;
+  port: Promise<number | undefined>;
+}
+
+/** Begins to look while the project is opened; undefined where the arguments say that no server of our own is wanted. */
+export function lookAhead(given: Given, { env, signal }: Pick<World, "env" | "signal">): Ahead | undefined {
+  const { postgres = "auto" } = given;
+  if (given.static === true || (postgres !== "auto" && postgres !== "installed")) return undefined;
+  const ahead = { installed: findInstalled(env, signal), port: ownPort() };
+  for (const found of Object.values(ahead)) found.catch(() => {});
+  return ahead;
+}
+
 /** The throwaway server that the settings of an environment, or the repository's own files, ask for. */
 export function serverFor(
   { settings: { postgres: choice }, tree }: Pick<Project, "settings" | "tree">,
   { env, signal }: Pick<World, "env" | "signal">,
+  ahead?: Ahead,
 ): LazyServer {
   const servers = new Map<number | undefined, Promise<Server>>();
   const ports = new Map<number | undefined, Promise<number | undefined>>();
   // Loaded where something is run: the graph and the history alone need none of it.
   const load = () => import("./postgres/server.ts");
   const portOf = (given: number | undefined) => {
-    const port = ports.get(given) ?? load().then((loaded) => loaded.portOf({ choice, env }));
+    // The first server takes what was looked for ahead.
+    const own = ports.size === 0 && !choice.includes(":") ? ahead?.port : undefined;
+    const port = ports.get(given) ?? own ?? load().then((loaded) => loaded.portOf({ choice, env }));
     ports.set(given, port);
     return port;
   };
   const start = async (given: number | undefined) => {
     const major = given ?? (await wantedPostgres(tree))?.major;
     const [{ startServer }, port] = await Promise.all([load(), portOf(given)]);
-    return startServer({ choice, env, signal, ...(major !== undefined && { major }), ...(port !== undefined && { port }) });
+    return startServer({
+      choice,
+      env,
+      signal,
+      ...(ahead && { installed: ahead.installed }),
+      ...(major !== undefined && { major }),
+      ...(port !== undefined && { port }),
+    });
   };
   return {
     get({ postgresVersion }) {

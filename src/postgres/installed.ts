@@ -43,9 +43,7 @@ export async function findInstalled(env: NodeJS.ProcessEnv, signal?: AbortSignal
   await configured;
   const found = await Promise.all(servers.values());
   signal?.throwIfAborted();
-  return found
-    .filter((entry) => entry !== undefined)
-    .sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
+  return found.filter((entry) => entry !== undefined).sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
 }
 
 function entriesOf(parent: string): string[] {

@@ -99,7 +99,8 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     if (home.admin && database === home.database) return home.admin;
     const ofHome = clients.get(home) ?? new Map<string, Client>();
     clients.set(home, ofHome);
-    const client = ofHome.get(database) ?? connect(home, database);
+    // Databases are made and dropped side by side.
+    const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 4 } : {});
     ofHome.set(database, client);
     return client;
   };
@@ -184,10 +185,48 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     await Promise.all([...leaving, home.stop()]);
   };
 
+  /** What is being made; once the end has begun, nothing is any more. */
+  const coming = new Set<Promise<Database>>();
+  let ending = false;
+  const making = (work: () => Promise<Database>): Promise<Database> => {
+    if (ending) return Promise.reject(new Error("the run is over"));
+    const made = work();
+    coming.add(made);
+    return made.finally(() => coming.delete(made));
+  };
+
+  const create = async (name: string): Promise<Database> => {
+    let home = server;
+    if (server.another) {
+      if (taken.has(server)) home = await server.another("empty");
+      taken.add(home);
+    }
+    return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
+  };
+  const clone = async (from: Database, name: string): Promise<Database> => {
+    const original = homeOf(from);
+    if (original.another) {
+      const home = await original.another("same");
+      taken.add(home);
+      return settle(home, name, (database) =>
+        clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`),
+      );
+    }
+    const ended = await empty(original, from.name);
+    if (ended.length > 0) {
+      say(
+        text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`,
+      );
+    }
+    return settle(original, name, (database) =>
+      clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`),
+    );
+  };
+
   const remove = async (database: Database, home: Server) => {
-    await leave(home, database.name);
+    const left = leave(home, database.name);
     if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
-    await release(home);
+    await Promise.all([left, release(home)]);
   };
   /** What is being dropped, or was. */
   const going = new Map<string, Promise<void>>();
@@ -210,6 +249,8 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
 
   const end = async () => {
     signal?.removeEventListener("abort", abort);
+    ending = true;
+    await Promise.allSettled(coming);
     // Our own server takes its databases with it when it stops.
     await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
     await Promise.allSettled(going.values());
@@ -249,33 +290,8 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
       );
       return [...rows];
     },
-    async create(name) {
-      let home = server;
-      if (server.another) {
-        if (taken.has(server)) home = await server.another("empty");
-        taken.add(home);
-      }
-      return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
-    },
-    async clone(from, name) {
-      const original = homeOf(from);
-      if (original.another) {
-        const home = await original.another("same");
-        taken.add(home);
-        return settle(home, name, (database) =>
-          clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`),
-        );
-      }
-      const ended = await empty(original, from.name);
-      if (ended.length > 0) {
-        say(
-          text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`,
-        );
-      }
-      return settle(original, name, (database) =>
-        clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`),
-      );
-    },
+    create: (name) => making(() => create(name)),
+    clone: (from, name) => making(() => clone(from, name)),
     drop,
     async query<R extends Row>(database: Database, sql: string, parameters?: readonly unknown[]) {
       const client = clientOf(homeOf(database), database.name);

@@ -5,7 +5,7 @@ import type { Client } from "./client.ts";
 import { embeddedMajors, fetchEmbedded, otherWays } from "./embedded.ts";
 import { isUrl, parseUrl, useGiven } from "./given.ts";
 import { findInstalled, oldestMajor } from "./installed.ts";
-import { choosePort } from "./serving.ts";
+import { ownPort } from "./serving.ts";
 import { boot, type Binaries } from "./supervisor.ts";
 import { templateOf } from "./template.ts";
 
@@ -42,6 +42,8 @@ export interface ServerOptions {
   /** The major version that production has. */
   major?: number;
   env: NodeJS.ProcessEnv;
+  /** What `findInstalled` says of this machine, where it was asked already. */
+  installed?: Promise<Binaries[]>;
   /** From `portOf`, for what must know it before the server runs. */
   port?: number;
   /** Where downloaded binaries are kept; default: the runner's tool cache, else the user's cache folder. */
@@ -91,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
  * @returns undefined where nobody knows it before
  */
 export async function portOf({ choice, env }: Pick<ServerOptions, "choice" | "env">): Promise<number | undefined> {
-  if (!isUrl(choice)) return process.platform === "linux" ? choosePort() : undefined;
+  if (!isUrl(choice)) return ownPort();
   try {
     return parseUrl(choice, env).port;
   } catch {
@@ -108,8 +110,8 @@ interface Chosen {
 
 const CHOICES: Record<string, (options: ServerOptions) => Promise<Chosen>> = {
   auto: chooseAny,
-  async installed({ major, env, signal }) {
-    const installed = await findInstalled(env, signal);
+  async installed({ major, env, signal, installed: asked }) {
+    const installed = await (asked ?? findInstalled(env, signal));
     const binaries = installed.find((candidate) => major === undefined || candidate.major === major);
     if (binaries) return { binaries };
     throw new Failure(
@@ -130,8 +132,8 @@ const CHOICES: Record<string, (options: ServerOptions) => Promise<Chosen>> = {
   },
 };
 
-async function chooseAny({ major, ...rest }: ServerOptions): Promise<Chosen> {
-  const installed = await findInstalled(rest.env, rest.signal);
+async function chooseAny({ major, installed: asked, ...rest }: ServerOptions): Promise<Chosen> {
+  const installed = await (asked ?? findInstalled(rest.env, rest.signal));
   const exact = major === undefined ? installed[0] : installed.find((candidate) => candidate.major === major);
   if (exact) return { binaries: exact };
   const wanted = major ?? DEFAULT_MAJOR;

@@ -25,6 +25,9 @@ export async function choosePort(): Promise<number> {
   return listenOnce(0);
 }
 
+/** The port of all servers that come from one, where it can be chosen before the first of them runs. */
+export const ownPort = async (): Promise<number | undefined> => (hasAddresses ? choosePort() : undefined);
+
 async function listenOnce(wanted: number): Promise<number> {
   const listener = createServer().listen(wanted, HOST);
   await once(listener, "listening");
