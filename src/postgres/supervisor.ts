@@ -34,7 +34,7 @@ export interface Binaries {
  * A copy takes all but what is the running server's own, several files at a time: most of its cost is opening them.
  *
  * Arguments: folder, binaries, data directory to copy or nothing, names of its log files, flags of initdb for where there is none to
- * copy (none has a space), what to keep beside as initdb has left it, then the server's flags.
+ * copy (none has a space), where to keep beside what initdb was needed for, as it has left it, then the server's flags.
  */
 const SCRIPT = `
 trap '' HUP INT TERM QUIT
@@ -199,7 +199,7 @@ async function bootOnce(
   const relatives = family ?? { servers: new Set<Server>(), ended: false };
   // Clusters that others are copied from know no password: it is set through the socket, which nobody else can reach.
   const kept = socket && !original ? (relatives.pristine ?? template?.find()) : undefined;
-  const pristine = socket && !original && !kept && !family ? join(folder, "pristine") : "";
+  const pristine = socket && !original && !family ? join(folder, "pristine") : "";
   const flags = original ? [] : initdbFlags(binaries.major, socket ? undefined : secret);
   const start = [folder, binaries.folder, original?.data ?? kept ?? "", original?.wal ?? "0*", flags.join(" "), pristine];
   const child = spawn(
@@ -291,7 +291,7 @@ async function bootOnce(
       refuseLate();
       const options = { signal, port, family: relatives };
       const copy = (wal: string) => boot(binaries, { ...options, original: { data, password, wal } });
-      const server = await (content === "empty" ? boot(binaries, options) : copyOf(admin!, settle, copy)).catch(
+      const server = await (content === "empty" ? boot(binaries, options) : copyOf(admin, settle, copy)).catch(
         (error: unknown) => {
           refuseLate();
           throw error;

@@ -21,10 +21,10 @@ const FORMAT = 1;
 /** What nobody has used for so long is removed when another one is made; milliseconds. */
 const UNUSED = 30 * 24 * 3600_000;
 
-/** Copies a cluster so that the user that serves for root can read it, and shows it to others when it is whole. */
+/** Copies a cluster so that the user that serves for root can read it, and shows it to others when it is whole, in place of one that was not. */
 const SCRIPT = `
 trap '' HUP INT TERM
-cp -R "$1" "$2/data" && chmod -R go-w,a+rX "$2" && [ ! -e "$3" ] && mv "$2/data" "$3"
+cp -R "$1" "$2/data" && chmod -R go-w,a+rX "$2" && { [ ! -e "$3" ] || mv "$3" "$2/old"; } && mv "$2/data" "$3"
 rm -rf "$2"
 `;
 

@@ -121,6 +121,43 @@ describe("on a server of our own", () => {
     await scratch.drop(clone);
   });
 
+  test("two clones that are made at once are both whole, while others look at the original", async () => {
+    await scratch.query(original, "create table counted as select i from generate_series(1, 10000) i");
+    const reader = session(original);
+    const clones = Promise.all([
+      scratch.clone(original, "first"),
+      scratch.clone(original, "second"),
+      scratch.clone(original, "third"),
+    ]);
+    const done = clones.then(() => true);
+    let read = 0;
+    for (; !(await Promise.race([done, Promise.resolve(false)])); read++) {
+      scratch.expectReading!(original);
+      await reader`select sum(i) from counted`;
+      await scratch.readCatalog(original);
+    }
+    expect(read).toBeGreaterThan(1);
+    const made = await clones;
+    expect(new Set(made.map(({ connection }) => connection.host)).size).toBe(3);
+    for (const clone of made) {
+      expect(await scratch.query(clone, "select sum(i)::int as sum from counted")).toEqual([{ sum: 50_005_000 }]);
+      await scratch.query(clone, "drop table counted");
+    }
+    expect(await scratch.query(original, "select sum(i)::int as sum from counted")).toEqual([{ sum: 50_005_000 }]);
+    await Promise.all(made.map((clone) => scratch.drop(clone)));
+  });
+
+  test("a clone has what was committed last, however soon it is asked for", async () => {
+    await scratch.query(original, "create table soon (i int)");
+    const writer = session(original);
+    for (let i = 1; i <= 5; i++) {
+      await writer`insert into soon values (${i})`;
+      const clone = await scratch.clone(original, "soon");
+      expect(await scratch.query(clone, "select max(i) as last from soon")).toEqual([{ last: i }]);
+      await scratch.drop(clone);
+    }
+  });
+
   test("who blocks whom is told, even where our own connection waits", async () => {
     const holder = session(original);
     await holder`begin`;
@@ -182,6 +219,29 @@ describe("on a given server", () => {
     await scratch.query(original, "select 1");
     await scratch.clone(original, "clone");
     expect(said).toEqual([]);
+  });
+
+  test("two clones that are made at once are both whole", async () => {
+    const scratch = await openScratch(given);
+    onTestFinished(() => scratch.close());
+    const original = await scratch.create("shared");
+    await scratch.query(original, "create table t as select i from generate_series(1, 1000) i");
+    const made = await Promise.all([scratch.clone(original, "first"), scratch.clone(original, "second")]);
+    for (const clone of made) {
+      expect(await scratch.query(clone, "select count(*)::int as rows from t")).toEqual([{ rows: 1000 }]);
+      await scratch.query(clone, "drop table t");
+    }
+    expect(await scratch.query(original, "select count(*)::int as rows from t")).toEqual([{ rows: 1000 }]);
+  });
+
+  test("what is still being made at the end does not stay", async () => {
+    const others = await databases();
+    const scratch = await openScratch(given);
+    const late = [scratch.create("late"), scratch.create("later")];
+    await scratch.close();
+    await Promise.all(late);
+    expect(await databases()).toEqual(others);
+    await expect(scratch.create("too late")).rejects.toThrow("the run is over");
   });
 
   test("only databases of this run are dropped, and roles that stay are named", async () => {
