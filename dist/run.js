@@ -7952,7 +7952,9 @@ async function planRows(plan) {
 				let seen;
 				if (task && rows && shared && touchesRoles(task.steps)) skip(text$1`they make or drop roles, which belong to the whole server`);
 				else if (task && rows) seen = await travelWithRows(lab, task, rows, without);
-				if (!await without.upgrade) return;
+				const upgraded = await without.upgrade;
+				if (!upgraded) return;
+				if (task) notes.push(...unexpected(task, upgraded));
 				if (seen) evidence.rows = seen;
 				evidence.notes.push(...notes);
 			} finally {
@@ -7972,35 +7974,49 @@ async function makesNewTablesOnly({ revisions, loaded, root }) {
 	const sources = loaded.revisions.flatMap(({ id, file }) => revisions.includes(id) ? [readFile(path.resolve(root, file), "utf8")] : []);
 	return Promise.all(sources).then((all) => all.every(onlyMakesTables), () => false);
 }
+/** Tables that the revisions touch only where they ran on the base branch's database: elsewhere they were seen to do without. */
+function unexpected(task, upgraded) {
+	const [known, all] = [task, upgraded].map((one) => touchedBy(one, task, task.database).flatMap(({ tables }) => tables.map(({ name }) => name)));
+	return all.filter((name) => !known.includes(name)).map((name) => ({
+		what: `rows in ${name}`,
+		reason: text$1`the revisions leave this table alone when they begin with an empty database, so it was not filled`
+	}));
+}
+/** The tables that revisions touch, of each database in which they touch one. */
+function touchedBy({ steps, head }, { scratch, b0 }, database) {
+	const differences = compareCatalogs(b0, head);
+	return (scratch.parts?.(database) ?? [{
+		label: "",
+		database
+	}]).flatMap(({ label, place, database }) => {
+		const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+		const changed = differences.filter(({ name }) => labelOf(name) === label);
+		const tables = touchedTables(partOf$1(b0, label), own, changed, kitOf(scratch).fold);
+		return tables.length === 0 ? [] : [{
+			label,
+			...place !== void 0 && { place },
+			database,
+			tables
+		}];
+	});
+}
 /**
 * Puts rows into what the revisions touch.
 *
 * @returns undefined where they touch nothing that was there before, or nothing could be filled
 */
 async function putRows(task, manner) {
-	const { scratch, database, b0, steps, head, seed } = task;
-	const whole = scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}];
-	const differences = compareCatalogs(b0, head);
+	const { scratch, database, seed } = task;
 	const kit = kitOf(scratch);
-	const places = whole.flatMap(({ label, place, database }) => {
-		const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
-		const changed = differences.filter(({ name }) => labelOf(name) === label);
-		const touched = touchedTables(partOf$1(b0, label), own, changed, kit.fold).map((table) => kit.idOf(withoutLabel(table, label)));
-		const query = (sql, parameters) => scratch.query(database, sql, parameters);
-		return touched.length === 0 ? [] : [{
-			label,
-			...place !== void 0 && { place },
-			query,
-			kit,
-			touched
-		}];
-	});
+	const places = touchedBy(task, task, database).map(({ tables, database, ...where }) => ({
+		...where,
+		query: (sql, parameters) => scratch.query(database, sql, parameters),
+		kit,
+		touched: tables.map((table) => kit.idOf(withoutLabel(table, where.label)))
+	}));
 	if (places.length === 0) return void 0;
 	const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
-	const wrong = await seed?.(database, whole.filter((part) => part.database !== database));
+	const wrong = await seed?.(database, (scratch.parts?.(database) ?? []).filter((part) => part.database !== database));
 	if (wrong && manner === "varied") task.notes.push({
 		what: "the project's own rows",
 		reason: text$1`the seed fails on a database of the base branch, so rows were made up: ${wrong}`

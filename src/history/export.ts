@@ -1,5 +1,6 @@
 /** Lays the files of a commit into a folder, without touching the checkout or its index. */
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { memoryFolder, roomInMemory } from "../memory.ts";
@@ -29,7 +30,8 @@ export async function exportCommit(git: Git, commit: string, changed: readonly s
 async function exportBelow(parent: string, git: Git, commit: string, changed: readonly string[]): Promise<Exported> {
   const place = await mkdtemp(path.join(parent, "alembic-gate-base-"));
   const folder = path.join(place, "tree");
-  const remove = () => rm(place, { recursive: true, force: true });
+  // In one go: file by file it takes twice as long.
+  const remove = async () => rmSync(place, { recursive: true, force: true });
   try {
     await mkdir(folder);
     const environment = { GIT_INDEX_FILE: path.join(place, "index") };
