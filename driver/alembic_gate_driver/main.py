@@ -28,6 +28,8 @@ def main() -> None:
     # The process may be started before it is known what to load.
     broken = _import_alembic()
     load = channel.receive()
+    if "directory" in load:
+        os.chdir(load["directory"])
     sources = Sources(load["root"])
     if broken is None:
         _serve(channel, load, sources)

@@ -25,7 +25,7 @@ export interface DriverOptions extends ProcessOptions {
   /** The same for loading, of which nothing is heard until it is done; default: `timeout`, but a minute at least. */
   loadTimeout?: number;
   signal?: AbortSignal;
-  /** A process of the same interpreter in the same folder, started already. */
+  /** A process of the same interpreter, started already. */
   early?: EarlyProcess;
   /** Told of files that the project's code wrote in its tree, by absolute path. */
   wrote?(file: string, existed: boolean): void;
@@ -305,7 +305,7 @@ function driverOf(
       void lend();
     };
     const patience = options.loadTimeout ?? Math.max(options.timeout, 60);
-    const event = await ask(load, ["graph", "failed"], hear, () => lending, patience);
+    const event = await ask({ ...load, directory: options.directory }, ["graph", "failed"], hear, () => lending, patience);
     if (typeof event === "number") {
       const at = await where();
       python.kill();

@@ -17,12 +17,11 @@ import { environmentToLoad } from "./load-request.ts";
 import type { Body } from "./bodies.ts";
 import { placeIn, travelBeside, type Place } from "./edited.ts";
 import type { Evidence, Models } from "./evidence.ts";
-import type { EarlyProcess } from "./process.ts";
 import type { Program } from "./refused.ts";
 import { MODELS } from "./models.ts";
 import { travel, type Ports } from "./itinerary.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
-import { driverFolder } from "./process.ts";
+import { driverFolder, startEarly, type EarlyProcess } from "./process.ts";
 import { notLoaded } from "./not-loaded.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
@@ -141,6 +140,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       signal,
     }));
   const drivers: Driver[] = [];
+  /** Imports Alembic while the base branch's files are laid out. */
+  let earlyBase: EarlyProcess | undefined;
   /** Something made, changed or dropped a role. */
   let roles = false;
   const imported = new Map<string, Promise<Database>>();
@@ -152,6 +153,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   };
   const start = (root: string, env = task.env): Driver => {
     signal.throwIfAborted();
+    const early = root === task.root ? task.early : earlyBase;
     const driver = startDriver({
       connection: async () => (await importDatabase(root)).connection,
       python: task.interpreter.command,
@@ -167,7 +169,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         ...((files || task.port !== undefined) && { ports: files ? [] : [task.port!] }),
       },
       env,
-      ...(task.early && root === task.root && { early: task.early }),
+      ...(early && { early }),
       signal,
       timeout: settings.timeout,
       wrote: (file, existed) => {
@@ -240,6 +242,12 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
     const early = edited && together && settings.baseline !== "models" ? openPlace() : undefined;
     early?.catch(() => {});
+    if (baseRoot && what.fromBaseFiles)
+      earlyBase = startEarly({
+        python: task.interpreter.command,
+        directory: path.join(task.root, environment.directory),
+        env: task.env,
+      });
     // Most old faults, and models that differ, take the base branch's own files.
     if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startIn(baseRoot));
     begun[0]?.catch(() => {});
@@ -350,6 +358,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     return notLoaded(error, task.interpreter, (await task.applied)?.base ?? new Set());
   } finally {
     over = true;
+    earlyBase?.drop();
     const close = async (scratch: Promise<Scratch> | undefined) => (await scratch?.catch(() => undefined))?.close();
     await Promise.all([...drivers.map((driver) => driver.stop()), close(opened), close(apart), close(files)]);
   }

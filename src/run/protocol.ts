@@ -20,6 +20,8 @@ export interface Load {
   x: string[];
   /** Absolute root of the tree under test; frames in it are the project's. */
   root: string;
+  /** Absolute path of the folder in which the project's commands are run; absent: where the process was started. */
+  directory?: string;
   /** Absolute folders of revisions, where env.py sets them by itself. */
   versionFolders?: string[];
   /** Absolute root of another tree of the project: modules that are found there, as of an editable install, are taken from `root`. */
@@ -103,7 +105,7 @@ export type Request =
   | { type: "connection"; connection: Connection | null }
   /** Asks what the process is waiting for; answered by `where` at once, even while a statement hangs. */
   | { type: "where" }
-  /** Asks for a copy of the process: the first listens on descriptor 5 and talks on 6, the second on 7 and 8. Answered by `copied`; only while nothing runs. */
+  /** Asks for a copy of the process: the first listens on descriptor 5 and talks on 6, the second on 7 and 8, the third on 9 and 10. Answered by `copied`; only while nothing runs. */
   | { type: "copy" }
   | { type: "bye" };
 
