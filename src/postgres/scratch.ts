@@ -27,6 +27,13 @@ interface Session {
   blockedBy?: string;
 }
 
+/** What a given server had before a run began, or has of others, and keeps a role from being made or dropped. */
+export interface InTheWay {
+  role: string;
+  /** Those in which something is the role's, or it may do something; none: the role itself was there before. */
+  databases: string[];
+}
+
 export interface Scratch {
   dialect: "postgresql" | "sqlite";
   server: Server;
@@ -59,6 +66,8 @@ export interface Scratch {
   whoBlocks(database: Database): Promise<Session[]>;
   /** The roles that the database's server knows, sorted; the built-in ones aside. */
   roles(database: Database): Promise<string[]>;
+  /** What the words of an error that a given server raised name as in the way and is none of ours; undefined where they name nothing else. */
+  inTheWay?(error: { message: string; sqlstate?: string }): InTheWay | undefined;
   /** Drops all databases of this run, to begin anew; on a given server also the roles made since the run began that `isOurs` knows. */
   restart(isOurs: (role: string) => boolean): Promise<void>;
   /** Drops all databases of this run and disconnects; safe to call twice. */
@@ -83,12 +92,17 @@ const UNKNOWN_STATEMENT = "26000";
 const LEAVING = 200;
 const ENDED = 10_000;
 
+/** All runs of this process: they may share a given server. */
+const runs = new Set<string>();
+const nameOfRun = (run: string): string => `alembic_gate_${run}_`;
+
 /** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
 const taken = new WeakSet<Server>();
 
 /** Opens the scratch area of one run on a server. */
 export async function openScratch(server: Server, { say = () => {}, signal }: ScratchOptions = {}): Promise<Scratch> {
   const run = randomBytes(4).toString("hex");
+  runs.add(run);
   /** Where each database is, by its name. */
   const homes = new Map<string, Server>();
   const clients = new Map<Server, Map<string, Client>>();
@@ -121,7 +135,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   };
 
   const register = (home: Server, wanted: string): Database => {
-    const stem = `alembic_gate_${run}_${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
+    const stem = `${nameOfRun(run)}${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
     let name = stem.slice(0, LONGEST_NAME);
     for (let number = 2; names.has(name); number++) name = `${stem.slice(0, LONGEST_NAME - 4)}_${number}`;
     names.add(name);
@@ -301,6 +315,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     // A connection of its own: ours may be what is blocked.
     whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),
     roles: (database) => rolesOf(clientOf(homeOf(database))),
+    ...(!server.another && { inTheWay: (error: { message: string; sqlstate?: string }) => inTheWay(error, rolesBefore) }),
     async restart(isOurs) {
       await dropAll([...homes]);
       if (server.another) return;
@@ -335,6 +350,31 @@ async function aboutGiven(client: Client): Promise<{ roles: string[]; copying: s
 async function rolesOf(client: Client): Promise<string[]> {
   const rows = await client<{ name: string }[]>`select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname`;
   return rows.map(({ name }) => name);
+}
+
+/** @param rolesBefore those of the server when the run began */
+function inTheWay(
+  { message, sqlstate }: { message: string; sqlstate?: string },
+  rolesBefore: readonly string[],
+): InTheWay | undefined {
+  if (sqlstate === "42710") {
+    const role = /^role "(.+)" already exists/.exec(message)?.[1];
+    return role !== undefined && rolesBefore.includes(role) ? { role, databases: [] } : undefined;
+  }
+  const [, role, detail] = (sqlstate === "2BP01" && /^role "(.+)" cannot be dropped.*\nDETAIL:\s+([^]+)/.exec(message)) || [];
+  if (role === undefined || detail === undefined) return undefined;
+  const databases = new Set<string>();
+  for (const line of detail
+    .split(/\n(?=HINT:|CONTEXT:|QUERY:|LINE )/)[0]!
+    .trim()
+    .split("\n")) {
+    const [, what, database] = /^(\d+ objects? in|owner of|(?:initial )?privileges for) database (.+)$/.exec(line) ?? [];
+    const isOurs = [...runs].some((run) => database?.startsWith(nameOfRun(run)));
+    // What is in its own database, or a right on that, is for the revision to take away.
+    if (database === undefined || (isOurs && !what!.endsWith("in"))) return undefined;
+    if (!isOurs) databases.add(database);
+  }
+  return databases.size > 0 ? { role, databases: [...databases].sort() } : undefined;
 }
 
 async function sessionsOf(client: Client): Promise<Session[]> {

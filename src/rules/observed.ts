@@ -12,12 +12,11 @@ import { evidenceOf } from "./raised.ts";
 export const phasesOf = (run: Evidence, ...ids: PhaseId[]): Phase[] =>
   run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
 
-/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
+/** What stopped a downgrade(), and is its own: in the phases that go down, and where each was tried by itself. */
 export const stopsGoingDown = (run: Evidence): Stop[] =>
-  phasesOf(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [
-    ...(stop ? [stop] : []),
-    ...stops,
-  ]);
+  phasesOf(run, "downgrade", "history-downgrade", "history-each")
+    .flatMap(({ stop, stops = [] }) => [...(stop ? [stop] : []), ...stops])
+    .filter(({ inTheWay }) => !inTheWay);
 
 /** The phase with the errors that came first. */
 function withFirstError(phase: Phase): Phase {
@@ -30,7 +29,7 @@ function withFirstError(phase: Phase): Phase {
 }
 
 /** What stopped a phase, by the kind of mend that it needs. */
-export type Cause = "hang" | "environment" | "extension" | "role" | "irreversible" | "fault";
+export type Cause = "others" | "hang" | "environment" | "extension" | "role" | "irreversible" | "fault";
 
 /** Types and functions that only an extension provides, and its name. */
 const FROM_EXTENSION = new Map(
@@ -99,6 +98,7 @@ function isRefusal({ type, message, sqlstate }: Raised): boolean {
  * @param is what the body of the downgrade() that stopped is: one that only raises refuses
  */
 export function causeOf(stop: Stop, is?: Revision["downgradeIs"]): Cause {
+  if (stop.inTheWay) return "others";
   if (stop.timedOut) return "hang";
   if (stop.revision === undefined) return "environment";
   if (missingExtension(stop)) return "extension";

@@ -1,6 +1,7 @@
 /** What was observed while the migrations ran. No judgement: the rules read this. */
 import type { LoadedHeader } from "../project/graph.ts";
 import type { Difference } from "../postgres/catalog.ts";
+import type { InTheWay } from "../postgres/scratch.ts";
 import type { Text } from "../text.ts";
 import type { Edit } from "./effect.ts";
 import type { ModelDifference, Raised, RenderedStatement } from "./protocol.ts";
@@ -46,6 +47,8 @@ export interface Stop {
   line?: number;
   /** Set when nothing moved any more within the time limit: what it waited for. */
   timedOut?: { seconds: number; statement?: string; waitingFor?: string };
+  /** What is in its way on a given server, and none of this run's. */
+  inTheWay?: InTheWay;
   /** A downgrade() that passes where it is run by itself, right after its own upgrade(). */
   passesAlone?: true;
 }

@@ -20,6 +20,7 @@ import type { Evidence, Models } from "./evidence.ts";
 import type { Program } from "./refused.ts";
 import { MODELS } from "./models.ts";
 import { travel, type Ports } from "./itinerary.ts";
+import { tellInTheWay } from "./in-the-way.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, startEarly, type EarlyProcess } from "./process.ts";
 import { notLoaded } from "./not-loaded.ts";
@@ -334,6 +335,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`,
       );
     }
+    tellInTheWay(evidence, scratch);
     if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === MODELS))
       evidence.notes.push({ what: MODELS, reason: text`head was not reached` });
     if (evidence.models) evidence.models.sources = await sourcesOf(evidence.models, task.root);
