@@ -61,8 +61,6 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const { scratch } = ports;
   const loaded = await head.loaded;
   const baseProcess = ports.base && shared(ports.base);
-  const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
-  const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
   const changed = filesOfModels(plan.changed, loaded.revisions);
 
   const evidence: Evidence = {
@@ -72,9 +70,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     order: [...loaded.order],
     loaded: loaded.revisions,
     base: plan.base,
-    ...(base && { baseFiles: true as const }),
-    ...(part.slice && { slice: part.slice }),
-    phases: Object.values(phases),
+    phases: [],
     foreign: [],
     notes: [],
   };
@@ -87,11 +83,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     return { evidence, history };
   };
 
-  if (part.own.length === 0 && part.slice) return end(part.reason);
   const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
-  // A process that ran the base branch's revisions may compare its models, and then run its history.
-  const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
-  const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   /** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
   const begin = async (phase: Phase): Promise<Database | undefined> => {
     const database = await firstDatabase(plan, ports);
@@ -99,9 +91,22 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (plan.baseline) await lab.stamp(database, plan.baseline);
     return database;
   };
+  // An empty database, as env.py leaves it with no revision at all: while the base branch's files load.
+  const prepare = phaseOf("prepare", []);
+  const preparing = begin(prepare);
+  preparing.catch(() => {});
+
+  const base = plan.fromBaseFiles ? await baseProcess?.take() : undefined;
+  const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
+  evidence.phases.push(prepare, ...Object.values(phases));
+  if (base) evidence.baseFiles = true;
+  if (part.slice) evidence.slice = part.slice;
+  // A process that ran the base branch's revisions may compare its models, and then run its history.
+  const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
+  const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
   try {
-    // An empty database, as env.py leaves it with no revision at all.
-    let main = await begin(phases.prepare);
+    let main = await preparing;
+    if (part.own.length === 0 && part.slice) return end(part.reason);
     if (evidence.dialect !== undefined && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant))
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);

@@ -17,7 +17,7 @@ interface Outline {
   /** Those that production has. */
   applied: readonly string[];
   /** In the order in which they are told. */
-  phases: Record<"prepare" | "base" | "upgrade" | "downgrade" | "again" | "down" | "up", Phase> & { squash?: Phase };
+  phases: Record<"base" | "upgrade" | "downgrade" | "again" | "down" | "up", Phase> & { squash?: Phase };
 }
 
 /** @param before what the base branch's own files say, where production has what comes from them */
@@ -41,7 +41,6 @@ export function outlineOf(plan: Plan, loaded: Loaded, before: Loaded | undefined
     added,
     applied,
     phases: {
-      prepare: phaseOf("prepare", []),
       base: phaseOf("base", applied),
       ...(plan.squash && { squash: phaseOf("squash", squashed) }),
       upgrade: phaseOf("upgrade", added),
