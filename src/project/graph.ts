@@ -234,6 +234,9 @@ export async function revisionFiles(tree: Tree, environment: Environment): Promi
 export const blobId = (bytes: Uint8Array, algorithm: "sha1" | "sha256" = "sha1"): string =>
   hash(algorithm, Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]), "hex");
 
+/** Milliseconds for which files are parsed at a stretch: the server and the processes that start meanwhile are heard in between. */
+const TURN = 5;
+
 /**
  * Reads the revision graph of one environment.
  *
@@ -249,6 +252,7 @@ export async function readGraph(
   const files = await revisionFiles(tree, environment);
   const read: (Revision | Unreadable | undefined)[] = [];
   const unread: Promise<void>[] = [];
+  let turn = performance.now();
   for (const [index, file] of files.entries()) {
     const known = await tree.id?.(file);
     const key = known === undefined ? undefined : `${known}:${file}`;
@@ -262,6 +266,10 @@ export async function readGraph(
     const bytes = await tree.read(file);
     if (!bytes) return;
     const key = known ?? `${blobId(bytes)}:${file}`;
+    if (performance.now() - turn > TURN) {
+      await new Promise(setImmediate);
+      turn = performance.now();
+    }
     if (!cache.has(key)) cache.set(key, readRevision(file, bytes, { skim: skim(file) }));
     read[index] = cache.get(key);
   }
