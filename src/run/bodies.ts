@@ -6,10 +6,9 @@
  *                                                             ├ old once more: what differs by itself
  *                                                             └ new: up, down
  */
-import type { Catalog } from "../postgres/catalog.ts";
+import { keyOf, type Catalog, type CatalogObject } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
-import { spread } from "../postgres/spread.ts";
-import { fill, type Manner, type Query } from "../postgres/synthetic.ts";
+import type { Manner, Query } from "../postgres/synthetic.ts";
 import { code, count, listOf, text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Edit, Effect } from "./effect.ts";
@@ -17,14 +16,16 @@ import type { Evidence, Phase, Stop } from "./evidence.ts";
 import { compareDoings, fewOf, statementsOf, type Doing } from "./executed.ts";
 import { firstErrorOf } from "./first-error.ts";
 import { hidden } from "./hidden.ts";
-import { openLaboratory, type Laboratory } from "./laboratory.ts";
+import { openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
 import { beginningWith, freshDatabase, type Plan, type Ports } from "./plan.ts";
-import { readHolding } from "./row-values.ts";
+import { kitOf } from "./row-kit.ts";
+import type { Held, Holding } from "./row-values.ts";
 import type { Seed } from "./rows.ts";
+import { labelled, partOf, partsOf, several, withoutLabel } from "./several.ts";
 import { unitsOf } from "./sql.ts";
-import { isShared } from "./shared.ts";
-import { touchedTables, words } from "./touched.ts";
+import { sharesRoles } from "./shared.ts";
+import { lastName, touchedTables, words } from "./touched.ts";
 
 /** A revision whose SQL cannot be told without a database, or of whose SQL a database tells what it leaves. */
 export interface Body {
@@ -68,7 +69,7 @@ const MOST_TABLES = 300;
 const MOST_FILLED = 60;
 
 /** Code that goes through all tables. */
-const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema/;
+const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema|sqlite_(?:master|schema)/;
 
 /** Code that speaks to the driver's connection by itself. */
 const PAST_SQLALCHEMY = /\.cursor\(|raw_connection|copy_expert|copy_from|driver_connection|\.exec_driver_cursor/;
@@ -87,7 +88,7 @@ const unknown = (reason: Text, more: Partial<Extract<Effect, { kind: "unknown" }
  * @returns what was found out, by revision; what could not be keeps the reason why it could not be rendered
  */
 export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]): Promise<NonNullable<Evidence["bodies"]>> {
-  const { bodies, scratch } = task;
+  const { bodies } = task;
   const found = new Map<string, Partial<Edit>>();
   if (bodies.length === 0) return found;
   const skip = (reason: Text) => {
@@ -95,15 +96,13 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
     if (open > 0) notes.push({ what: `${count(open, "edited revision")} on rows`, reason });
     return found;
   };
-  if (scratch.dialect !== "postgresql")
-    return skip(text`what they do depends on what they read, and both versions are executed side by side on PostgreSQL only`);
   const [old, now] = await Promise.all([task.base(), task.head()]);
   const drivers = [old, now].filter((driver) => driver !== undefined);
   try {
     if (!old) return skip(text`the base branch's own files cannot be loaded here`);
     const loaded = await Promise.all([old.loaded, now.loaded]);
-    if (loaded.some(({ several }) => several))
-      return skip(text`env.py migrates several databases, and both versions are executed side by side in one only`);
+    const make = (name: string) => prepared(task.scratch, task.plan.scripts, name);
+    const scratch = loaded.some((one) => one.several) ? several(task.scratch, make) : task.scratch;
     const below = new Set(task.plan.baseline === undefined ? [] : loaded[0].ancestors(task.plan.baseline));
     const order = loaded[0].order.filter((id) => !below.has(id));
     const there = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id));
@@ -128,7 +127,7 @@ export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]):
       now: await open("the pull request's", now, task.head),
     };
     try {
-      await goThrough({ ...task, bodies: chosen }, labs, order, found);
+      await goThrough({ ...task, scratch, bodies: chosen }, labs, order, found);
     } finally {
       await Promise.all([labs.old, labs.now].map((lab) => lab.stop()));
     }
@@ -208,14 +207,14 @@ async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Databas
   const attempt = async (manner: Manner) => {
     let made = await attemptWith(task, labs, body, parent, before, manner, known);
     // What only the statements name has no rows yet.
-    const named = touchedTables(
-      before,
-      [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]),
-      [],
-    );
-    const more = named.filter(({ oid }) => !known.has(String(oid)));
+    const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
+    const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
+      const own = steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
+      const { fold } = kitOf(task.scratch);
+      return touchedTables(partOf(before, label), own, [], fold).filter((table) => !known.has(keyOf(table)));
+    });
     if (more.length > 0 && made.rows === "made-up") {
-      for (const { oid } of more) known.add(String(oid));
+      for (const table of more) known.add(keyOf(table));
       made = await attemptWith(task, labs, body, parent, before, manner, known);
     }
     return made;
@@ -246,7 +245,7 @@ async function attemptWith(
   const { rows, tables } = await putRows(task, body, filled, before, manner, known);
   const one = await scratch.clone(filled, "edited_old");
   // On a given server all databases share their roles.
-  const apart = task.apart ?? !isShared(scratch);
+  const apart = task.apart ?? !sharesRoles(scratch);
   const first = goBoth(labs.old, body, one, scratch);
   const copied = apart ? scratch.clone(filled, "edited_new") : first.then(() => scratch.clone(filled, "edited_new"));
   // In the same process: what is seeded while the project is imported must come out otherwise.
@@ -271,9 +270,7 @@ async function goBoth(lab: Laboratory, body: Body, database: Database, scratch: 
   const down = phaseOf("downgrade", [body.id]);
   const look = async (phase: Phase): Promise<Doing> => {
     const catalog = await lab.snapshot(database);
-    const tables = [...catalog.values()].filter(({ kind }) => kind === "table").map(({ oid }) => String(oid));
-    const rows = await readHolding((sql, parameters) => scratch.query(database, sql, parameters), tables.slice(0, MOST_TABLES));
-    return { step: phase.steps[0] ?? { statements: [] }, catalog, rows };
+    return { step: phase.steps[0] ?? { statements: [] }, catalog, rows: await readAll(scratch, database, catalog) };
   };
   scratch.expectReading?.(database);
   if (!(await lab.run(up, database, { own: true, exact: true }))) return { up, down };
@@ -281,6 +278,20 @@ async function goBoth(lab: Laboratory, body: Body, database: Database, scratch: 
   if (!body.directions.includes("downgrade")) return { up, down, above };
   if (!(await lab.run(down, database, { own: true, exact: true }))) return { up, down, above };
   return { up, down, above, back: await look(down) };
+}
+
+const tablesOf = (catalog: Catalog): CatalogObject[] => [...catalog.values()].filter(({ kind }) => kind === "table");
+
+/** All rows, of each of several databases. */
+async function readAll(scratch: Scratch, database: Database, catalog: Catalog): Promise<Holding> {
+  const kit = kitOf(scratch);
+  const all = new Map<string, Held>();
+  for (const { label, database: part } of partsOf(scratch, database)) {
+    const ids = tablesOf(partOf(catalog, label)).map((table) => kit.idOf(withoutLabel(table, label)));
+    const held = await kit.read((sql, parameters) => scratch.query(part, sql, parameters), ids.slice(0, MOST_TABLES));
+    for (const [id, one] of held) all.set(labelled(label, id), { ...one, name: labelled(label, one.name) });
+  }
+  return all;
 }
 
 /** Puts rows into the tables that the code names; `known` grows by them. */
@@ -292,29 +303,41 @@ async function putRows(
   manner: Manner,
   known: Set<string>,
 ): Promise<Pick<Attempt, "rows" | "tables">> {
-  const query: Query = (sql, parameters) => scratch.query(database, sql, parameters);
-  const tables = [...before.values()].filter(({ kind }) => kind === "table");
-  if (seed && !(await seed(database))) {
-    const holding = await readHolding(
-      query,
-      tables.slice(0, MOST_TABLES).map(({ oid }) => String(oid)),
-    );
-    const filled = [...holding.values()].filter(({ rows }) => rows?.length !== 0).map(({ name }) => name);
-    if (filled.length > 0) return { rows: "seed", tables: filled };
-  }
+  const kit = kitOf(scratch);
+  const parts = partsOf(scratch, database);
+  const isSeeded =
+    seed !== undefined &&
+    !(await seed(
+      database,
+      parts.filter((part) => part.database !== database),
+    ));
   const code = [...sources.before, ...sources.after, ...reads];
-  const named = new Set(code.flatMap(words));
-  const looksAround = code.some((source) => LOOKS_AROUND.test(source)) && tables.length <= MOST_FILLED;
-  for (const { oid, name } of tables)
-    if (looksAround || words(name).some((word, index, all) => index === all.length - 1 && named.has(word)))
-      known.add(String(oid));
-  const { filled } = await fill(query, [...known], manner);
-  await spread(
-    query,
-    filled.map(({ oid }) => oid),
-    manner,
-  );
-  return { rows: "made-up", tables: filled.map(({ table }) => table) };
+  const named = new Set(code.flatMap(words).map(kit.fold));
+  const asksForTables = code.some((source) => LOOKS_AROUND.test(source));
+  const seeded: string[] = [];
+  const madeUp: string[] = [];
+  const holding = isSeeded ? [...(await readAll(scratch, database, before)).values()] : [];
+  for (const { label, database: part } of parts) {
+    const tables = tablesOf(partOf(before, label));
+    if (isSeeded && !(seed.firstOnly && label !== "")) {
+      const names = new Set(tables.map(({ name }) => name));
+      const filled = holding.filter(({ name, rows }) => names.has(name) && rows?.length !== 0);
+      seeded.push(...filled.map(({ name }) => name));
+      if (filled.length > 0) continue;
+    }
+    const looksAround = asksForTables && tables.length <= MOST_FILLED;
+    for (const table of tables) if (looksAround || named.has(kit.fold(lastName(table.name)))) known.add(keyOf(table));
+    const query: Query = (sql, parameters) => scratch.query(part, sql, parameters);
+    const wanted = tables.filter((table) => known.has(keyOf(table))).map((table) => kit.idOf(withoutLabel(table, label)));
+    const { filled } = await kit.fill(query, wanted, manner);
+    await kit.spread(
+      query,
+      filled.map(({ oid }) => oid),
+      manner,
+    );
+    madeUp.push(...filled.map(({ table }) => labelled(label, table)));
+  }
+  return { rows: seeded.length > 0 && madeUp.length === 0 ? "seed" : "made-up", tables: [...seeded, ...madeUp] };
 }
 
 const stopOf = ({ stop, steps }: Phase): Stop | undefined => stop && firstErrorOf(stop, steps);

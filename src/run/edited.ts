@@ -15,7 +15,7 @@ import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
 import { LoadError, type Driver, type RunResult } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import { connectionsOf, prepared, type Script } from "./laboratory.ts";
-import { isDisturbance, isShared, mentionedIn, mentionsRoles } from "./shared.ts";
+import { isDisturbance, mentionedIn, mentionsRoles, sharesRoles } from "./shared.ts";
 
 /** Databases for what is done beside the itinerary, and the first of them. */
 export interface Place {
@@ -55,8 +55,6 @@ interface Found {
   bodies?: NonNullable<Evidence["bodies"]>;
   notes: Evidence["notes"];
 }
-
-const sharesRoles = (scratch: Scratch): boolean => scratch.dialect === "postgresql" && isShared(scratch);
 
 /** Runs the itinerary, and executes edited revisions beside it, or after it where they could be in each other's way. */
 export async function travelBeside(task: BesideTask): Promise<Evidence> {

@@ -17,6 +17,7 @@ export interface Doing {
 }
 
 const READS = /^(?:select|with|show|values|table|explain)\b/i;
+const SQLITE_ASKS = /^pragma\s+(?:\w+\.)?(?:table|index|foreign_key|database)_(?:x?info|list)\b/i;
 /** What may change something in spite of that: a part that writes, or a function that is not known to read alone. */
 const WRITES =
   /\b(?:insert|update|delete|merge|into)\b|\b(?:setval|nextval|set_config|pg_notify|lo_\w+|dblink\w*|\w*(?:create|add|drop|attach|detach|refresh|run|migrate|backfill|convert|apply|move|alter|fill|populate)\w*)\s*\(/i;
@@ -24,7 +25,7 @@ const WRITES =
 /** Whether a statement only asks: what it is told shows in what follows. */
 const isQuestion = (sql: string): boolean => {
   const plain = folded(sql).replaceAll(/'(?:[^']|'')*'/g, "''");
-  return READS.test(plain) && !WRITES.test(plain);
+  return SQLITE_ASKS.test(plain) || (READS.test(plain) && !WRITES.test(plain));
 };
 
 /** All that was executed, as a rendering has it; what failed and was passed over carries its SQLSTATE. */

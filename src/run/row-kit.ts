@@ -2,7 +2,9 @@
 import type { Catalog, CatalogObject } from "../postgres/catalog.ts";
 import type { Scratch } from "../postgres/scratch.ts";
 import { fill, type Filling, type Manner, type Query } from "../postgres/synthetic.ts";
+import { spread } from "../postgres/spread.ts";
 import { sqliteRows } from "../sqlite/row-dialect.ts";
+import { spreadSqlite } from "../sqlite/spread.ts";
 import type { Statement, Stop } from "./evidence.ts";
 import { refusalOf, type Refusal } from "./refusals.ts";
 import { readHolding, type Holding } from "./row-values.ts";
@@ -23,6 +25,8 @@ export interface RowKit {
   fold(name: string): string;
   /** Fills tables, and all that they refer to. */
   fill(query: Query, ids: readonly string[], manner: Manner): Promise<Filling>;
+  /** Gives each column of made-up rows values of its own. */
+  spread(query: Query, ids: readonly string[], manner: Manner): Promise<void>;
   /** Reads all rows of some tables; later also those that took the place of one. */
   read(query: Query, ids: readonly string[], since?: Since): Promise<Holding>;
   /** Why a statement was refused; undefined where nobody can tell. */
@@ -41,6 +45,7 @@ const postgres: RowKit = {
   idOf: ({ oid }) => String(oid),
   fold: (name) => name,
   fill,
+  spread,
   read: (query, ids, since) =>
     readHolding(
       query,
@@ -64,6 +69,7 @@ const sqlite: RowKit = {
   idOf: ({ name }) => /^main\."(.*)"$/s.exec(name)?.[1]?.replaceAll('""', '"') ?? name.slice("main.".length),
   fold: (name) => name.toLowerCase(),
   fill: (query, ids, manner) => fill(query, ids, manner, sqliteRows),
+  spread: spreadSqlite,
   read: readSqliteHolding,
   refusalOf: sqliteRefusalOf,
   async rowOf(query, select) {

@@ -20,7 +20,7 @@ import type { Refusal } from "./refusals.ts";
 import { createdBy } from "./rebuilds.ts";
 import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
 import { lossesOf, type Holding, type Loss } from "./row-values.ts";
-import { labelled, partOf } from "./several.ts";
+import { labelled, labelOf, partOf, withoutLabel } from "./several.ts";
 import { isShared, touchesRoles } from "./shared.ts";
 import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
@@ -290,10 +290,6 @@ async function putRows(task: RowsTask, manner: Manner): Promise<Rows | undefined
   if (parts.length === 0) return undefined;
   return { database, source: parts.every(({ source }) => source === "seed") ? "seed" : "made-up", parts };
 }
-
-const labelOf = (name: string): string => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
-const withoutLabel = <T extends { name: string }>(object: T, label: string): T =>
-  label === "" ? object : { ...object, name: object.name.slice(label.length + 3) };
 
 type Place = Pick<Part, "label" | "place" | "query" | "kit" | "touched">;
 

@@ -56,6 +56,17 @@ const nameOf = (place: string): string => place.slice(place.lastIndexOf("/") + 1
 /** The name of what is in one of several databases: `[billing] public.invoices`; the first one has no label. */
 export const labelled = (label: string, name: string): string => (label === "" ? name : `[${label}] ${name}`);
 
+export const labelOf = (name: string): string => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
+
+export const withoutLabel = <T extends { name: string }>(object: T, label: string): T =>
+  label === "" ? object : { ...object, name: object.name.slice(label.length + 3) };
+
+/** All databases that stand behind one; itself where there is only that. */
+export const partsOf = (
+  { parts }: Pick<Scratch, "parts">,
+  database: Database,
+): { label: string; place?: string; database: Database }[] => parts?.(database) ?? [{ label: "", database }];
+
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 export function joined(catalogs: readonly { label: string; catalog: Catalog }[]): Catalog {
   const whole = new Map<string, CatalogObject>();

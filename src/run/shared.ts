@@ -15,6 +15,9 @@ export const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop
 /** Whether all databases share one cluster: a server that was given. */
 export const isShared = ({ server }: Scratch): boolean => !server.another;
 
+/** Whether databases see each other's roles. SQLite has none. */
+export const sharesRoles = (scratch: Scratch): boolean => scratch.dialect === "postgresql" && isShared(scratch);
+
 /** Whether a role is one of those that the project's revisions speak of. */
 export const mentionedIn = ({ phases }: Evidence): ((role: string) => boolean) => {
   const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));

@@ -7,7 +7,7 @@ import type { Evidence } from "../../src/run/evidence.ts";
 import { driverFolder } from "../../src/run/process.ts";
 import { openSqliteScratch } from "../../src/sqlite/scratch.ts";
 import { plain } from "../../src/text.ts";
-import { alembicFiles, revision, type RevisionOptions } from "../support/alembic.ts";
+import { alembicFiles, revision, syncEnv, type RevisionOptions } from "../support/alembic.ts";
 import { drive } from "../support/driver.ts";
 
 type Function_ = string | { upgrade?: string; downgrade?: string };
@@ -27,7 +27,7 @@ interface More {
 }
 
 /** Executes the revision `b`, which stands on the table `t`, in both versions. */
-async function execute(before: Function_, after: Function_, more: More = {}) {
+async function executeOn(before: Function_, after: Function_, more: More = {}) {
   const optionsOf = (one: Function_): RevisionOptions => ({ down: "a", ...(typeof one === "string" ? { upgrade: one } : one) });
   return executeAll({ b: [optionsOf(before), optionsOf(after)] }, more);
 }
@@ -45,6 +45,10 @@ async function executeAll(
   const scratch = await (sqlite ? openSqliteScratch(files) : openScratch({ ...inject("postgres"), stop: async () => {} }));
   onTestFinished(() => scratch.close());
   const notes: Evidence["notes"] = [];
+  const start = (files: Record<string, string>) =>
+    sqlite
+      ? drive(alembicFiles(files, syncEnv('"sqlite:///app.db"')), { load: { sqlite, ports: [] } })
+      : drive(alembicFiles(files));
   const found = await executeBodies(
     {
       bodies: Object.keys(edited).map((id) => ({
@@ -57,8 +61,8 @@ async function executeAll(
       })),
       scratch,
       plan: { scripts: [] },
-      base: async () => drive(alembicFiles(old!)),
-      head: async () => drive(alembicFiles(now!)),
+      base: async () => start(old!),
+      head: async () => start(now!),
       ...(seed !== undefined && {
         seed: async (database) => {
           await scratch.query(database, seed);
@@ -75,7 +79,12 @@ async function executeAll(
 
 const why = (effect: Effect | undefined) => (effect?.kind === "unknown" ? plain(effect.reason) : effect?.kind);
 
-describe("on made-up rows", () => {
+const execute = executeOn;
+
+describe.each(["postgresql", "sqlite"] as const)("on made-up rows, %s", (dialect) => {
+  const execute = (before: Function_, after: Function_, more: More = {}) =>
+    executeOn(before, after, { ...more, ...(dialect === "sqlite" && { sqlite: true }) });
+
   test("a refactored loop is the same", async () => {
     const { of, notes } = await execute(
       loop("SELECT id, name FROM t", update("row.name")),
@@ -83,7 +92,12 @@ describe("on made-up rows", () => {
     );
     expect(of("b")).toMatchObject({
       kind: "same",
-      executed: { rows: "made-up", tables: ["public.t"], sameRows: true, sameCatalog: true },
+      executed: {
+        rows: "made-up",
+        tables: [dialect === "sqlite" ? "main.t" : "public.t"],
+        sameRows: true,
+        sameCatalog: true,
+      },
     });
     expect(notes).toEqual([]);
   });
@@ -112,6 +126,7 @@ describe("on made-up rows", () => {
       `if op.get_bind().execute(sa.text("SELECT count(*) FROM t")).scalar() > 0:\n    op.execute("ALTER TABLE t ADD x ${type}")`;
     const { of } = await execute(add("integer"), add("bigint"));
     expect(of("b")).toMatchObject({ kind: "different", data: false, executed: { sameCatalog: false } });
+    if (dialect === "sqlite") return;
     const again = await execute(add("integer"), add("int4"));
     expect(again.of("b")).toMatchObject({ kind: "different", data: false, executed: { sameCatalog: true } });
   });
@@ -198,8 +213,18 @@ test("of many revisions the last ones are executed, and the rest is named", asyn
   ]);
 });
 
-test("SQLite files are not executed side by side", async () => {
-  const { found, notes } = await execute("pass", "pass", { sqlite: true });
-  expect(found.size).toBe(0);
-  expect(notes).toEqual([expect.stringContaining("side by side on PostgreSQL only")]);
+test("on SQLite the project's own rows come first, and what is renamed or rebuilt is compared as well", async () => {
+  const rebuild = (name: string, type: string) =>
+    `with op.batch_alter_table("t") as ${name}:\n    ${name}.alter_column("total", new_column_name="sum", type_=${type})`;
+  const back = `with op.batch_alter_table("t") as batch:\n    batch.alter_column("sum", new_column_name="total", type_=sa.Integer())`;
+  const side = (...parts: [string, string]) => ({ upgrade: rebuild(...parts), downgrade: back });
+  const more: More = { sqlite: true, seed: "INSERT INTO t (id, name, total) VALUES (1, 'Ada', 7)" };
+  const same = await execute(side("one", "sa.Numeric()"), side("other", "sa.Numeric()"), {
+    ...more,
+    directions: ["upgrade", "downgrade"],
+  });
+  expect(same.of("b")).toMatchObject({ kind: "same", executed: { rows: "seed", tables: ["main.t"] } });
+  expect(same.of("b", "downgrade")).toMatchObject({ kind: "same" });
+  const other = await execute(side("one", "sa.Numeric()"), side("one", "sa.Text()"), more);
+  expect(other.of("b")).toMatchObject({ kind: "different", executed: { sameCatalog: false } });
 });
