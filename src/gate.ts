@@ -12,7 +12,7 @@ import { changedFiles, findBase, labelsOf, type BaseFact } from "./history/base.
 import { commitTree } from "./history/git.ts";
 import { readHistory, type History } from "./history/history.ts";
 import { neighboursFor, type LazyNeighbours } from "./neighbours.ts";
-import { lookAhead, openCheckout, openProject, serverFor, type Checkout, type Project } from "./opening.ts";
+import { lookAhead, openCheckout, openProject, serverFor, type Checkout, type LazyServer, type Project } from "./opening.ts";
 import { concernsMigrations } from "./project/environment.ts";
 import { completedBy, readGraph, type Graph } from "./project/graph.ts";
 import { RULES } from "./rules/index.ts";
@@ -46,7 +46,7 @@ export async function gate(given: Given, world: World): Promise<{ report: Report
     finding.catch(() => {});
     const project = await clock.time("project", () => openProject(given, checkout));
     const early = beginEarly(project, world);
-    const server = serverFor(project, world, ahead);
+    const server = sharedBy(project.environments.length, serverFor(project, world, ahead));
     const neighbours = neighboursFor(project, world);
     try {
       const base = await finding;
@@ -103,9 +103,29 @@ interface Judged {
   failures: Report["failures"];
 }
 
+interface Shared extends Task {
+  server: SharedServer;
+}
+
+interface SharedServer extends LazyServer {
+  /** Said once by everybody who shares it: it ends with the last of them, while what was observed is judged. */
+  leave(): void;
+}
+
+function sharedBy(count: number, server: LazyServer): SharedServer {
+  let staying = count;
+  return {
+    ...server,
+    leave() {
+      // Whoever waits for its end hears what went wrong.
+      if (--staying === 0) server.stop().catch(() => {});
+    },
+  };
+}
+
 /** Judges one environment, whose failure hides nothing of the others. */
 async function judgeAlone(
-  task: Omit<Task, "baseFiles">,
+  task: Omit<Shared, "baseFiles">,
   neighbours: LazyNeighbours,
   base: BaseFact,
   clock: Stopwatch,
@@ -131,7 +151,7 @@ async function knownTarget(task: Omit<Task, "baseFiles">, clock: Stopwatch): Pro
 }
 
 /** Judges one environment; what keeps its migrations from being run is reported beside what was found. */
-async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clock: Stopwatch): Promise<Judged> {
+async function judge(task: Shared, neighbours: LazyNeighbours, base: BaseFact, clock: Stopwatch): Promise<Judged> {
   const { target, project, world } = task;
   const { environment, settings } = target;
   const failures: Report["failures"] = [];
@@ -143,7 +163,7 @@ async function judge(task: Task, neighbours: LazyNeighbours, base: BaseFact, clo
     !settings.static && rules.some(({ wants }) => wants.includes("edits"))
       ? clock.time("edits", () => observeEdits(task, reading))
       : undefined;
-  const observing = running ? clock.time("run", () => observe(task, reading, comparing)) : undefined;
+  const observing = running ? clock.time("run", () => observe(task, reading, comparing)).finally(task.server.leave) : undefined;
   const asking = world.openPullRequests !== undefined && rules.some(({ wants }) => wants.includes("neighbours"));
   const [facts, others, edits, observed] = await Promise.all([
     reading,

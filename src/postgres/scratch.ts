@@ -70,7 +70,7 @@ export interface Scratch {
   inTheWay?(error: { message: string; sqlstate?: string }): InTheWay | undefined;
   /** Drops all databases of this run, to begin anew; on a given server also the roles made since the run began that `isOurs` knows. */
   restart(isOurs: (role: string) => boolean): Promise<void>;
-  /** Drops all databases of this run and disconnects; safe to call twice. */
+  /** Disconnects and drops all databases of this run; on a server of our own they go with it. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -265,13 +265,16 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     signal?.removeEventListener("abort", abort);
     ending = true;
     await Promise.allSettled(coming);
-    // Our own server takes its databases with it when it stops.
-    await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
-    await Promise.allSettled(going.values());
-    if (!server.another) {
-      const made = await madeRoles();
-      if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
+    if (server.another) {
+      // Our own server takes its databases and its copies with it when it stops; those need not wait for it.
+      for (const home of homes.values()) void release(home).catch(() => {});
+      await leaveAll(0);
+      return;
     }
+    await dropAll([...homes]);
+    await Promise.allSettled(going.values());
+    const made = await madeRoles();
+    if (made.length > 0) say(text`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
     await leaveAll(1);
   };
   let closing: Promise<void> | undefined;

@@ -77,7 +77,7 @@ make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &
   "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
 status=$?
 kill -KILL $watcher
-tail -c 4000 "$folder/log" >&2
+[ -e "$folder/unwanted" ] || tail -c 4000 "$folder/log" >&2
 rm -rf "$folder"
 exit $status
 `;
