@@ -39,7 +39,9 @@ export function templateOf(binaries: Binaries, env: NodeJS.ProcessEnv, cacheFold
     find() {
       for (const folder of cacheFolders(env, cacheFolder)) {
         const data = join(folder, name);
-        if (isOurs(data)) return data;
+        if (!isOurs(data)) continue;
+        markUsed(data);
+        return data;
       }
       return undefined;
     },
@@ -83,12 +85,19 @@ function stampOf(file: string): unknown[] {
 /** Whether it is there and nobody else can write to it: its settings name libraries that the server loads. */
 function isOurs(data: string): boolean {
   try {
-    const { uid, mode } = lstatSync(data);
-    if (uid !== process.getuid?.() || (mode & 0o022) !== 0 || !lstatSync(data).isDirectory()) return false;
-    utimesSync(data, new Date(), new Date());
-    return true;
+    const found = lstatSync(data);
+    return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
   } catch {
     return false;
+  }
+}
+
+/** Says that it is used; where nothing can be written, nothing is removed either. */
+function markUsed(data: string): void {
+  try {
+    utimesSync(data, new Date(), new Date());
+  } catch {
+    // Nobody needs to know.
   }
 }
 

@@ -73,9 +73,10 @@ function draftFor(
 /** More differences than these nobody reads in one finding. */
 const MOST_SHOWN = 10;
 
-/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run. */
+/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run, or something of others was in its way. */
 function proofOf(run: Evidence): { same: boolean; evidence: Text } | undefined {
   const phase = phasesOf(run, "squash")[0];
+  if (phase?.stop?.inTheWay) return undefined;
   if (phase?.stop)
     return { same: false, evidence: text`Refuted: on an empty database it fails: ${firstLine(phase.stop.raised.message)}.` };
   if (!phase?.compared) return undefined;
