@@ -176,7 +176,7 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
       fromBaseFiles: [...(history?.changes.values() ?? [])].some(
         ({ body, reparented }) => body === "edited" || body === "deleted" || reparented,
       ),
-      ...(history && editedIds(history).length > 0 && { edits: true }),
+      ...(history && editedIds(history).length > 0 && { edits: editedIds(history) }),
       ...(bytes && { baseSeed: new TextDecoder().decode(bytes) }),
       ...(history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }),
     };

@@ -44,7 +44,9 @@ export interface Body {
 type Direction = "upgrade" | "downgrade";
 
 export interface BodiesTask {
-  bodies: readonly Body[];
+  bodies: readonly Body[] | Promise<readonly Body[]>;
+  /** Ids of which the bodies will be some: processes go up to the lowest of these while that is not known. */
+  likely?: readonly string[];
   scratch: Scratch;
   plan: Pick<Plan, "scripts" | "baseline">;
   /** Start processes with each side's files loaded; undefined where the base branch's do not load. */
@@ -88,53 +90,86 @@ const unknown = (reason: Text, more: Partial<Extract<Effect, { kind: "unknown" }
  * @returns what was found out, by revision; what could not be keeps the reason why it could not be rendered
  */
 export async function executeBodies(task: BodiesTask, notes: Evidence["notes"]): Promise<NonNullable<Evidence["bodies"]>> {
-  const { bodies } = task;
   const found = new Map<string, Partial<Edit>>();
-  if (bodies.length === 0) return found;
-  const skip = (reason: Text) => {
-    const open = bodies.filter((body) => body.unknown).length;
-    if (open > 0) notes.push({ what: `${count(open, "edited revision")} on rows`, reason });
-    return found;
-  };
+  if (!task.likely && (await task.bodies).length === 0) return found;
   const [old, now] = await Promise.all([task.base(), task.head()]);
-  const drivers = [old, now].filter((driver) => driver !== undefined);
+  const labs: Laboratory[] = [];
+  let ladder: Ladder | undefined;
   try {
-    if (!old) return skip(text`the base branch's own files cannot be loaded here`);
+    if (!old) {
+      const open = (await task.bodies).filter((body) => body.unknown).length;
+      const reason = text`the base branch's own files cannot be loaded here`;
+      if (open > 0) notes.push({ what: `${count(open, "edited revision")} on rows`, reason });
+      return found;
+    }
     const loaded = await Promise.all([old.loaded, now.loaded]);
     const make = (name: string) => prepared(task.scratch, task.plan.scripts, name);
     const scratch = loaded.some((one) => one.several) ? several(task.scratch, make) : task.scratch;
     const below = new Set(task.plan.baseline === undefined ? [] : loaded[0].ancestors(task.plan.baseline));
     const order = loaded[0].order.filter((id) => !below.has(id));
-    const there = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id));
-    // The newest first: databases are most likely to stand there.
-    const ordered = there.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
-    const first = ordered.filter((body) => body.unknown).slice(-MOST_BODIES);
-    const chosen = ordered.filter(
-      (body, at) => first.includes(body) || (!body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES),
-    );
-    const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
-    if (left.length > 0)
-      notes.push({
-        what: `${count(left.length, "edited revision")} on rows`,
-        reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text`, also since the baseline stands for some` : ""}`,
-      });
-    const open = (whose: string, driver: Driver, start: () => Promise<Driver | undefined>) =>
-      openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) =>
+    const open = async (whose: string, driver: Driver, start: () => Promise<Driver | undefined>) => {
+      const lab = await openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) =>
         task.progress(`edited revisions, ${whose}: ${phase}`, step),
       );
-    const labs: Labs = {
+      labs.push(lab);
+      return lab;
+    };
+    const both: Labs = {
       old: await open("the base branch's", old, task.base),
       now: await open("the pull request's", now, task.head),
     };
-    try {
-      await goThrough({ ...task, scratch, bodies: chosen }, labs, order, found);
-    } finally {
-      await Promise.all([labs.old, labs.now].map((lab) => lab.stop()));
+    ladder = ladderOf({ ...task, scratch }, both.old, order);
+    const known = Promise.resolve(task.bodies);
+    const lowest = Math.min(...(task.likely ?? []).map((id) => order.indexOf(id)).filter((at) => at !== -1));
+    if (lowest !== Infinity) {
+      const begun = ladder.climb(lowest);
+      begun.catch(() => {});
+      // Where there are none nobody waits for it.
+      await Promise.race([begun, known.then((bodies) => (bodies.length > 0 ? begun : undefined))]);
+    }
+    const bodies = await known;
+    if (bodies.length === 0) return found;
+    const chosen = chosenOf(bodies, order, loaded[1].order, below.size > 0, notes);
+    for (const body of chosen) {
+      const parent = await ladder.climb(order.indexOf(body.id));
+      const outcome = parent
+        ? await tryBody({ ...task, scratch }, both, body, parent)
+        : Object.fromEntries(
+            body.directions.map((direction) => [
+              direction,
+              unknown(text`the base branch's revisions below it do not run from an empty database`),
+            ]),
+          );
+      found.set(body.id, outcome);
     }
     return found;
   } finally {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    ladder?.end();
+    await Promise.all([...labs.map((lab) => lab.stop()), old?.stop(), now.stop()]);
   }
+}
+
+/** Those that are executed, from the bases up. The newest come first: databases are most likely to stand there. */
+function chosenOf(
+  bodies: readonly Body[],
+  before: readonly string[],
+  after: readonly string[],
+  onBaseline: boolean,
+  notes: Evidence["notes"],
+): Body[] {
+  const there = bodies.filter(({ id }) => before.includes(id) && after.includes(id));
+  const ordered = there.toSorted((a, b) => before.indexOf(a.id) - before.indexOf(b.id));
+  const first = ordered.filter((body) => body.unknown).slice(-MOST_BODIES);
+  const chosen = ordered.filter(
+    (body, at) => first.includes(body) || (!body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES),
+  );
+  const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
+  if (left.length > 0)
+    notes.push({
+      what: `${count(left.length, "edited revision")} on rows`,
+      reason: text`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${onBaseline ? text`, also since the baseline stands for some` : ""}`,
+    });
+  return chosen;
 }
 
 interface Labs {
@@ -142,47 +177,47 @@ interface Labs {
   now: Laboratory;
 }
 
-/** Goes up with the base branch's files, and stops below each of the revisions to try it. */
-async function goThrough(
-  task: BodiesTask,
-  labs: Labs,
-  order: readonly string[],
-  found: Map<string, Partial<Edit>>,
-): Promise<void> {
-  const { bodies, scratch } = task;
+interface Ladder {
+  /** The database, with so many revisions of the base branch; undefined where they do not run. */
+  climb(to: number): Promise<Database | undefined>;
+  /** Drops it, wherever it stands. */
+  end(): void;
+}
+
+/** A database that goes up with the base branch's files, and stops below each of the revisions to try it. */
+function ladderOf(task: BodiesTask, lab: Laboratory, order: readonly string[]): Ladder {
+  const { scratch } = task;
   const ports: Ports = { ...task, made: [...(task.made ?? [])] };
   const plan = { ...task.plan } as Plan;
-  let database = await freshDatabase(labs.old, plan, ports);
+  let database: Database | undefined;
   let own = false;
   let at = 0;
-  const climb = async (to: number): Promise<boolean> => {
+  let over = false;
+  const climb = async (to: number): Promise<Database | undefined> => {
+    if (over) return undefined;
+    database ??= await freshDatabase(lab, plan, ports);
     scratch.expectReading?.(database);
     const phase = phaseOf("base", order.slice(at, to));
-    if (phase.planned.length === 0 || (await labs.old.run(phase, database, { own }))) {
+    if (phase.planned.length === 0 || (await lab.run(phase, database, { own }))) {
       at = to;
-      return true;
+      return database;
     }
-    if (own) return false;
+    over ||= own;
+    if (over) return undefined;
     // Some revisions only work in the project's own transaction mode.
     own = true;
     at = 0;
     await scratch.drop(database);
-    database = await freshDatabase(labs.old, plan, ports);
+    database = undefined;
     return climb(to);
   };
-  for (const body of bodies) {
-    const reached = await climb(order.indexOf(body.id));
-    const outcome = reached
-      ? await tryBody(task, labs, body, database)
-      : Object.fromEntries(
-          body.directions.map((direction) => [
-            direction,
-            unknown(text`the base branch's revisions below it do not run from an empty database`),
-          ]),
-        );
-    found.set(body.id, outcome);
-  }
-  await scratch.drop(database);
+  return {
+    climb,
+    end() {
+      over = true;
+      if (database) scratch.drop(database).catch(() => {});
+    },
+  };
 }
 
 /** What one version did on one copy, up and down. */

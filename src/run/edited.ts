@@ -36,6 +36,8 @@ interface Side {
 
 interface BesideTask extends Pick<BodiesTask, "plan" | "scratch" | "progress" | "imported"> {
   bodies: Promise<readonly Body[]>;
+  /** Ids of the revisions of which these are some. */
+  edits: readonly string[];
   base: Side;
   head: Side;
   /** Starts one more process. */
@@ -91,12 +93,12 @@ export async function travelBeside(task: BesideTask): Promise<Evidence> {
 async function execute(
   { bodies, plan, progress, seedIn, signal }: BesideTask,
   scratch: Scratch,
-  more: Pick<BodiesTask, "base" | "head" | "made" | "apart" | "imported">,
+  more: Pick<BodiesTask, "base" | "head" | "made" | "likely" | "apart" | "imported">,
 ): Promise<Found> {
   const notes: Evidence["notes"] = [];
   try {
     return {
-      bodies: await executeBodies({ ...more, bodies: await bodies, plan, progress, scratch, ...seedIn(scratch) }, notes),
+      bodies: await executeBodies({ ...more, bodies, plan, progress, scratch, ...seedIn(scratch) }, notes),
       notes,
     };
   } catch (error) {
@@ -148,6 +150,8 @@ function beginBeside(task: BesideTask, place: Promise<Place>): Beside {
     return execute(task, scratch, {
       made: [database],
       apart: true,
+      // What is a copy costs little where nobody needs it after all.
+      ...(old && now && { likely: task.edits }),
       async base() {
         if (!(await loads(await started.base))) return undefined;
         const driver = await take(old, base);

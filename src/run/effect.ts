@@ -91,16 +91,14 @@ export async function compareEdits(task: Rendered): Promise<Edits> {
   if (ids.length === 0) return new Map();
   const changes = ids.map((id) => history.changes.get(id)!);
   const [before, after] = await Promise.all([
-    task.baseRoot().then((root) =>
-      render(
-        task,
-        root,
-        changes.map(({ id, before }) => ({ id, file: before.file })),
-      ),
+    render(
+      task,
+      task.baseRoot(),
+      changes.map(({ id, before }) => ({ id, file: before.file })),
     ),
     render(
       task,
-      task.root,
+      Promise.resolve(task.root),
       changes.map(({ id, after }) => ({ id, file: after!.file })),
     ),
   ]);
@@ -116,12 +114,18 @@ export async function compareEdits(task: Rendered): Promise<Edits> {
 /** What a process told of a revision, or why it told nothing. */
 type Side = (Event & { type: "sql" }) | { reason: Text };
 
+/** Whether Python looks for modules where it is started. */
+const looksAround = ({ PYTHONPATH = "" }: NodeJS.ProcessEnv): boolean =>
+  PYTHONPATH !== "" && !PYTHONPATH.split(path.delimiter).every((entry) => path.isAbsolute(entry));
+
 async function render(
   task: Rendered,
-  root: string,
+  laidOut: Promise<string>,
   revisions: readonly { id: string; file: string }[],
 ): Promise<(id: string) => Side> {
   const { environment, python, settings, env, signal } = task;
+  // It imports Alembic while the files are laid out.
+  const place = looksAround(env) ? await laidOut : task.root;
   const told = new Map<string, Event & { type: "sql" }>();
   let failed: Raised | undefined;
   let hung = false;
@@ -131,24 +135,30 @@ async function render(
     hung = true;
     child.kill();
   }, patience * 1000);
-  const options = { python, directory: path.join(root, environment.directory), env };
+  const options = { python, directory: path.join(place, environment.directory), env };
   const child = startProcess(options, (event) => {
     watchdog.refresh();
     if (event.type === "sql") told.set(event.revision, event);
     if (event.type === "failed") failed = event.raised;
   });
   signal.addEventListener("abort", child.kill, { once: true });
-  child.send({
-    type: "sql",
-    ...environmentToLoad(environment, root, settings),
-    ports: [],
-    revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
-  });
-  const end = await child.ended;
-  clearTimeout(watchdog);
-  signal.removeEventListener("abort", child.kill);
-  // What it started may still run.
-  child.kill();
+  let end: string;
+  try {
+    const root = await laidOut;
+    child.send({
+      type: "sql",
+      ...environmentToLoad(environment, root, settings),
+      directory: path.join(root, environment.directory),
+      ports: [],
+      revisions: revisions.map(({ id, file }) => ({ id, file: path.join(root, file) })),
+    });
+    end = await child.ended;
+  } finally {
+    clearTimeout(watchdog);
+    signal.removeEventListener("abort", child.kill);
+    // What it started may still run.
+    child.kill();
+  }
   signal.throwIfAborted();
   const reason = failed
     ? text`${raisedText(failed)} stops Alembic`

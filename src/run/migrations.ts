@@ -70,8 +70,8 @@ export interface Applied {
   squash?: { substitute: string; last: string };
   /** The base branch's own file of rows, where the pull request changes it. */
   baseSeed?: string;
-  /** Old revisions may do something else. */
-  edits?: true;
+  /** Old revisions that may do something else; absent where there are none. */
+  edits?: readonly string[];
   /** Lays out the base branch's files and tells their root; absent where they differ in nothing that old revisions depend on. */
   baseRoot?(): Promise<string>;
 }
@@ -237,7 +237,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       if (over) throw new Error("the run is over");
       return start(root);
     };
-    const edited = baseRoot && applied.edits && task.bodies && { bodies: task.bodies, baseRoot };
+    const edited = baseRoot && applied.edits && task.bodies && { bodies: task.bodies, edits: applied.edits, baseRoot };
     // The itinerary may begin anew, and drops all of its databases then.
     const openPlace = async (): Promise<Place> =>
       placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
@@ -292,9 +292,10 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
           },
         );
       if (!edited) return go(made);
-      const { bodies, baseRoot } = edited;
+      const { bodies, edits, baseRoot } = edited;
       return travelBeside({
         bodies,
+        edits,
         scratch,
         plan: stand,
         seedIn: (own) => seedIn(own, applied.baseSeed),

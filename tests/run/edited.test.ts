@@ -49,7 +49,7 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
       changed: ["migrations/versions/b.py"],
       fromBaseFiles: true,
       editedDowngrades: [],
-      edits: true,
+      edits: ["b"],
       baseRoot: async () => baseRoot,
     }),
     bodies: Promise.all([sourceOf(baseRoot), sourceOf(root)]).then(([before, after]) => [
