@@ -79,6 +79,9 @@ export async function startChromium(command: string): Promise<Browser> {
     if (message.id !== undefined) waiting.get(message.id)?.(message);
     else for (const listener of listeners) listener(message);
   });
+  socket.addEventListener("close", () => {
+    for (const answer of waiting.values()) answer({ error: { message: "Chromium is gone" } });
+  });
   const send = <T>(method: string, params: Params = {}, sessionId?: string): Promise<T> =>
     new Promise((resolve, reject) => {
       const id = ++last;
@@ -98,7 +101,8 @@ export async function startChromium(command: string): Promise<Browser> {
     },
     async close() {
       const ended = new Promise((resolve) => child.once("exit", resolve));
-      await send("Browser.close").catch(() => {});
+      // It may be gone before it has answered.
+      send("Browser.close").catch(() => {});
       await ended;
       // Its other processes may still be writing there.
       rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
