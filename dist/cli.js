@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { A as noticeCommand, C as terminal, G as reported, Gt as text, H as gate, Ht as count, S as sendTerminal, St as usage, U as brokenReport, V as readEvent, Vt as code, W as conclude, _ as version, _t as pageOf, b as progress, bt as readArguments, d as readPlanning, g as abortedBySignals, gt as explain, h as fix, ht as CATALOGUE, k as fenced, l as hooked, u as plan, vt as ruleList, x as sendSentences, y as inFormat, yt as layer, zt as Failure } from "./gate.js";
+import { A as noticeCommand, At as readArguments, C as terminal, Dt as pageOf, Et as explain, G as reported, H as gate, Mt as usage, Ot as ruleList, Qt as count, S as sendTerminal, Tt as CATALOGUE, U as brokenReport, V as readEvent, W as conclude, Yt as Failure, Zt as code, _ as version, b as progress, d as readPlanning, g as abortedBySignals, h as fix, k as fenced, kt as layer, l as hooked, tn as text, u as plan, x as sendSentences, y as inFormat } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

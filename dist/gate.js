@@ -1,12 +1,13 @@
-import { accessSync, constants, existsSync, lstatSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, statfsSync } from "node:fs";
 import { appendFile, copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
-import path from "node:path";
-import { createHash, hash, randomUUID } from "node:crypto";
+import path, { delimiter, dirname, join } from "node:path";
+import { createHash, hash, randomInt, randomUUID } from "node:crypto";
 import path$1, { basename } from "node:path/posix";
 import { parseArgs, promisify, stripVTControlCharacters, styleText, toUSVString } from "node:util";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as setTimeout$1 } from "node:timers/promises";
 // src/text.ts
@@ -812,8 +813,8 @@ function evidenceOf({ raised, revision, file }) {
 // src/rules/observed.ts
 /** The phases of the evidence with these ids, or all, in the order of the itinerary; what stopped one is the error that came first. */
 const phasesOf$1 = (run, ...ids) => run.phases.filter((phase) => ids.length === 0 || ids.includes(phase.id)).map(withFirstError);
-/** What stopped a downgrade(): in the phases that go down, and where each was tried by itself. */
-const stopsGoingDown = (run) => phasesOf$1(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]);
+/** What stopped a downgrade(), and is its own: in the phases that go down, and where each was tried by itself. */
+const stopsGoingDown = (run) => phasesOf$1(run, "downgrade", "history-downgrade", "history-each").flatMap(({ stop, stops = [] }) => [...stop ? [stop] : [], ...stops]).filter(({ inTheWay }) => !inTheWay);
 /** The phase with the errors that came first. */
 function withFirstError(phase) {
 	const { stop, stops, steps } = phase;
@@ -872,6 +873,7 @@ function isRefusal({ type, message, sqlstate }) {
 * @param is what the body of the downgrade() that stopped is: one that only raises refuses
 */
 function causeOf(stop, is) {
+	if (stop.inTheWay) return "others";
 	if (stop.timedOut) return "hang";
 	if (stop.revision === void 0) return "environment";
 	if (missingExtension(stop)) return "extension";
@@ -1851,9 +1853,10 @@ function draftFor({ changes: group, last: named, stranded, children, substitute 
 }
 /** More differences than these nobody reads in one finding. */
 const MOST_SHOWN = 10;
-/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run. */
+/** Whether the run shows that a squash builds what the deleted revisions built. Undefined where it was not run, or something of others was in its way. */
 function proofOf$1(run) {
 	const phase = phasesOf$1(run, "squash")[0];
+	if (phase?.stop?.inTheWay) return void 0;
 	if (phase?.stop) return {
 		same: false,
 		evidence: text$1`Refuted: on an empty database it fails: ${firstLine(phase.stop.raised.message)}.`
@@ -8842,6 +8845,8 @@ async function revisionFiles(tree, environment) {
 }
 /** The id that git gives to a file of these bytes. */
 const blobId = (bytes, algorithm = "sha1") => hash(algorithm, Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]), "hex");
+/** Milliseconds for which files are parsed at a stretch: the server and the processes that start meanwhile are heard in between. */
+const TURN = 5;
 /**
 * Reads the revision graph of one environment.
 *
@@ -8852,6 +8857,7 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map(), s
 	const files = await revisionFiles(tree, environment);
 	const read = [];
 	const unread = [];
+	let turn = performance.now();
 	for (const [index, file] of files.entries()) {
 		const known = await tree.id?.(file);
 		const key = known === void 0 ? void 0 : `${known}:${file}`;
@@ -8864,6 +8870,10 @@ async function readGraph(tree, environment, cache = /* @__PURE__ */ new Map(), s
 		const bytes = await tree.read(file);
 		if (!bytes) return;
 		const key = known ?? `${blobId(bytes)}:${file}`;
+		if (performance.now() - turn > TURN) {
+			await new Promise(setImmediate);
+			turn = performance.now();
+		}
 		if (!cache.has(key)) cache.set(key, readRevision(file, bytes, { skim: skim(file) }));
 		read[index] = cache.get(key);
 	}
@@ -10122,6 +10132,156 @@ function neighboursFor({ git }, { event, openPullRequests }) {
 		}
 	};
 }
+// src/postgres/serving.ts
+/** What servers of our own run as, and where they listen. Light: it is loaded before it is known whether any is wanted. */
+/** Above those that systems give to connections by chance, and those that programs are known by. */
+const PORTS = {
+	first: 61e3,
+	last: 65535
+};
+/** All of 127.0.0.0/8 is this machine on Linux: there the servers of one family share a port, and each has an address of its own. */
+const HOST = "127.0.0.1";
+const hasAddresses = process.platform === "linux";
+/** An address of this machine that no other server has. */
+const ownAddress = () => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+/** A port that is free now. On Linux one that nobody is given by chance, for all servers that come from one. */
+async function choosePort() {
+	const attempts = hasAddresses ? 20 : 0;
+	for (let attempt = 0; attempt < attempts; attempt++) {
+		const port = await listenOnce(randomInt(PORTS.first, PORTS.last + 1)).catch(() => void 0);
+		if (port !== void 0) return port;
+	}
+	return listenOnce(0);
+}
+/** The port of all servers that come from one, where it can be chosen before the first of them runs. */
+const ownPort = async () => hasAddresses ? choosePort() : void 0;
+async function listenOnce(wanted) {
+	const listener = createServer().listen(wanted, HOST);
+	await once(listener, "listening");
+	const { port } = listener.address();
+	listener.close();
+	await once(listener, "close");
+	return port;
+}
+/** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
+function servingUser() {
+	if (process.getuid?.() !== 0) return void 0;
+	const [, , uid, gid] = (existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8").split("\n") : []).map((line) => line.split(":")).find(([name]) => name === "nobody") ?? [];
+	return {
+		uid: Number(uid ?? 65534),
+		gid: Number(gid ?? 65534)
+	};
+}
+/** Whether every user can get to a file or folder and read it. */
+function isOpenToAll(path) {
+	if ((statSync(path).mode & 4) === 0) return false;
+	for (let folder = path;; folder = dirname(folder)) {
+		if (statSync(folder).isDirectory() && (statSync(folder).mode & 1) === 0) return false;
+		if (folder === dirname(folder)) return true;
+	}
+}
+// src/postgres/installed.ts
+/** Finds the Postgres servers that are installed on this machine. */
+const run$1 = promisify(execFile);
+/** Folders with one folder for each version, and where the programs are in it. */
+const families = [
+	[
+		"/usr/lib/postgresql",
+		/^\d+$/,
+		"bin"
+	],
+	[
+		"/usr",
+		/^pgsql-\d+$/,
+		"bin"
+	],
+	[
+		"/opt/homebrew/opt",
+		/^postgresql(@\d+)?$/,
+		"bin"
+	],
+	[
+		"/usr/local/opt",
+		/^postgresql(@\d+)?$/,
+		"bin"
+	],
+	[
+		"/home/linuxbrew/.linuxbrew/opt",
+		/^postgresql(@\d+)?$/,
+		"bin"
+	],
+	[
+		"/Applications/Postgres.app/Contents/Versions",
+		/^\d+$/,
+		"bin"
+	]
+];
+/**
+* All servers (folders with both `initdb` and `postgres`) of this machine, newest first.
+* Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
+*/
+async function findInstalled(env, signal) {
+	/** By what their program really is: links in /usr/local/bin and two entries of PATH lead to the same one, which is asked once. */
+	const servers = /* @__PURE__ */ new Map();
+	const look = (folder) => {
+		const program = programIn(folder);
+		if (program !== void 0 && !servers.has(program)) servers.set(program, inspect(folder, signal));
+	};
+	const configured = run$1("pg_config", ["--bindir"], {
+		env,
+		...signal ? { signal } : {}
+	}).then(({ stdout }) => look(stdout.trim()), () => {});
+	for (const [parent, name, programs] of families) for (const entry of entriesOf(parent)) if (name.test(entry)) look(join(parent, entry, programs));
+	const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+	for (const folder of [
+		...env.PGBIN ? [env.PGBIN] : [],
+		"/usr/local/pgsql/bin",
+		...onPath
+	]) look(folder);
+	await configured;
+	const found = await Promise.all(servers.values());
+	signal?.throwIfAborted();
+	return found.filter((entry) => entry !== void 0).sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
+}
+function entriesOf(parent) {
+	try {
+		return readdirSync(parent);
+	} catch {
+		return [];
+	}
+}
+/** What the server's program in a folder really is; undefined where there is none that we can run. */
+function programIn(folder) {
+	try {
+		for (const program of ["initdb", "postgres"]) accessSync(join(folder, program), constants.X_OK);
+		const program = realpathSync(join(folder, "postgres"));
+		return servingUser() && !isOpenToAll(program) ? void 0 : program;
+	} catch {
+		return;
+	}
+}
+/** The server in a folder; undefined where we cannot use it. */
+async function inspect(folder, signal) {
+	try {
+		const version = await versionOf(folder, signal);
+		const major = Number.parseInt(version);
+		return major >= 13 ? {
+			provider: "installed",
+			folder,
+			version,
+			major
+		} : void 0;
+	} catch {
+		return;
+	}
+}
+/** `16.4`, as `postgres --version` says it. */
+async function versionOf(folder, signal) {
+	const { stdout } = await run$1(join(folder, "postgres"), ["--version"], signal ? { signal } : {});
+	const version = /\(PostgreSQL\) (\d+[\w.]*)/.exec(stdout)?.[1];
+	if (!version) throw new Error(`${folder}/postgres --version says ${stdout}`);
+	return version;
+}
 // src/project/factory.ts
 /** Environments without alembic.ini: a function of the project's builds the Config in Python. */
 /**
@@ -10348,13 +10508,25 @@ async function openProject(given, { folder, root, git }) {
 		environments: await Promise.all(environments)
 	};
 }
+/** Begins to look while the project is opened; undefined where the arguments say that no server of our own is wanted. */
+function lookAhead(given, { env, signal }) {
+	const { postgres = "auto" } = given;
+	if (given.static === true || postgres !== "auto" && postgres !== "installed") return void 0;
+	const ahead = {
+		installed: findInstalled(env, signal),
+		port: ownPort()
+	};
+	for (const found of Object.values(ahead)) found.catch(() => {});
+	return ahead;
+}
 /** The throwaway server that the settings of an environment, or the repository's own files, ask for. */
-function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
+function serverFor({ settings: { postgres: choice }, tree }, { env, signal }, ahead) {
 	const servers = /* @__PURE__ */ new Map();
 	const ports = /* @__PURE__ */ new Map();
 	const load = () => import("./server.js");
 	const portOf = (given) => {
-		const port = ports.get(given) ?? load().then((loaded) => loaded.portOf({
+		const own = ports.size === 0 && !choice.includes(":") ? ahead?.port : void 0;
+		const port = ports.get(given) ?? own ?? load().then((loaded) => loaded.portOf({
 			choice,
 			env
 		}));
@@ -10368,6 +10540,7 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }) {
 			choice,
 			env,
 			signal,
+			...ahead && { installed: ahead.installed },
 			...major !== void 0 && { major },
 			...port !== void 0 && { port }
 		});
@@ -10398,15 +10571,13 @@ const environmentToLoad = (environment, root, { x, allowHosts }) => ({
 	root,
 	...allowHosts.length > 0 && { allowed: allowHosts }
 });
-// src/run/process.ts
-/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
-const logBytes = 65536;
-/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
-const draining = 500;
-const withheld = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_ENV|GITHUB_PATH|GITHUB_OUTPUT|GITHUB_STATE|GITHUB_STEP_SUMMARY)$/;
+// src/project/project-environment.ts
+/** The environment variables that the project's own code gets to see. */
+/** The gate's inputs, tokens, and the files through which a step speaks to the runner. */
+const WITHHELD = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY))$/;
 /** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
-const libpq = /^PG[A-Z]+$/;
-const nowhere = {
+const LIBPQ = /^PG[A-Z]+$/;
+const NOWHERE = {
 	PGHOST: "127.0.0.1",
 	PGPORT: "1",
 	PGUSER: "nobody",
@@ -10414,10 +10585,19 @@ const nowhere = {
 	PGDATABASE: "none"
 };
 /** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-function projectEnvironment$1(env) {
-	const kept = Object.entries(env).filter(([name]) => !withheld.test(name) && (!libpq.test(name) || name in nowhere));
-	return Object.fromEntries(kept.map(([name, value]) => [name, nowhere[name] ?? value]));
+function projectEnvironment(env) {
+	const kept = Object.entries(env).filter(([name]) => !WITHHELD.test(name) && (!LIBPQ.test(name) || name in NOWHERE));
+	return Object.fromEntries(kept.map(([name, value]) => [name, NOWHERE[name] ?? value]));
 }
+// src/run/process.ts
+/** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
+const logBytes = 65536;
+/** As many copies can be made of a process. */
+const COPIES = 3;
+/** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
+const draining = 500;
+/** Sets come in the same order each time, unless the caller wants another one: two runs say the same, and two processes do. */
+const hashSeed = ({ PYTHONHASHSEED: given }) => given !== void 0 && /^\d+$/.test(given) ? given : "0";
 function startEarly(options) {
 	let listener;
 	const early = startProcess(options, (event) => listener?.(event));
@@ -10437,9 +10617,12 @@ function startEarly(options) {
 function startProcess({ python: [command, ...rest], directory, env }, hear) {
 	const child = spawn(command, [...rest, driverFolder()], {
 		cwd: directory,
-		env: projectEnvironment$1(env),
+		env: {
+			...projectEnvironment(env),
+			PYTHONHASHSEED: hashSeed(env)
+		},
 		detached: true,
-		stdio: ["ignore", ...Array.from({ length: 8 }, () => "pipe")]
+		stdio: ["ignore", ...Array.from({ length: 10 }, () => "pipe")]
 	});
 	const ends = child.stdio;
 	const outgoing = ends[3];
@@ -10449,7 +10632,7 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		ends[4]
 	];
 	/** The ends of copies that were not made yet. */
-	const spare = [5, 7].map((end) => ({
+	const spare = Array.from({ length: COPIES }, (_, index) => 5 + 2 * index).map((end) => ({
 		outgoing: ends[end],
 		incoming: ends[end + 1]
 	}));
@@ -10466,11 +10649,18 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 		written = Buffer.concat([written, chunk]);
 		if (written.length > 2 * logBytes) written = written.subarray(-65536);
 	});
-	const drained = Promise.all(readable.map((stream) => once(stream, "close")));
+	/** The copies that are still there: they print to the same ends. */
+	const copies = /* @__PURE__ */ new Set();
+	const [drained, heard] = [readable, readable.slice(2)].map((all) => Promise.all(all.map((stream) => once(stream, "close"))));
+	const letGo = async () => {
+		await Promise.all(copies);
+		for (const stream of readable) stream.destroy();
+	};
 	const ended = new Promise((resolve) => {
 		const finish = async (status, signal) => {
-			await Promise.race([drained, setTimeout$1(draining, void 0, { ref: false })]);
-			for (const stream of [...readable, ...spare.flatMap(Object.values)]) stream.destroy();
+			await Promise.race([copies.size > 0 ? heard : drained, setTimeout$1(draining, void 0, { ref: false })]);
+			for (const stream of spare.flatMap(Object.values)) stream.destroy();
+			letGo();
 			resolve(signal ? `was ended by ${signal}` : `ended with exit code ${status}`);
 		};
 		child.once("error", (error) => resolve(error.message));
@@ -10493,16 +10683,19 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 			const { incoming, outgoing: toCopy } = spare.shift();
 			listen(incoming, hearCopy);
 			let gone = false;
+			const copyEnded = once(incoming, "close").then(() => {
+				gone = true;
+				copies.delete(copyEnded);
+				return "ended";
+			});
+			copies.add(copyEnded);
 			return {
 				started: true,
-				ended: once(incoming, "close").then(() => {
-					gone = true;
-					return "ended";
-				}),
+				ended: copyEnded,
 				send: sender(toCopy),
 				kill() {
 					if (gone) return;
-					killed(id);
+					killed(-id);
 					setTimeout(() => incoming.destroy(), draining).unref();
 				},
 				log,
@@ -10569,10 +10762,10 @@ async function compareEdits(task) {
 	const ids = editedIds(history);
 	if (ids.length === 0) return /* @__PURE__ */ new Map();
 	const changes = ids.map((id) => history.changes.get(id));
-	const [before, after] = await Promise.all([task.baseRoot().then((root) => render(task, root, changes.map(({ id, before }) => ({
+	const [before, after] = await Promise.all([render(task, task.baseRoot(), changes.map(({ id, before }) => ({
 		id,
 		file: before.file
-	})))), render(task, task.root, changes.map(({ id, after }) => ({
+	}))), render(task, Promise.resolve(task.root), changes.map(({ id, after }) => ({
 		id,
 		file: after.file
 	})))]);
@@ -10587,8 +10780,11 @@ async function compareEdits(task) {
 	}
 	return edits;
 }
-async function render(task, root, revisions) {
+/** Whether Python looks for modules where it is started. */
+const looksAround = ({ PYTHONPATH = "" }) => PYTHONPATH !== "" && !PYTHONPATH.split(path.delimiter).every((entry) => path.isAbsolute(entry));
+async function render(task, laidOut, revisions) {
 	const { environment, python, settings, env, signal } = task;
+	const place = looksAround(env) ? await laidOut : task.root;
 	const told = /* @__PURE__ */ new Map();
 	let failed;
 	let hung = false;
@@ -10599,30 +10795,33 @@ async function render(task, root, revisions) {
 	}, patience * 1e3);
 	const child = startProcess({
 		python,
-		directory: path.join(root, environment.directory),
-		env: {
-			...env,
-			PYTHONHASHSEED: "0"
-		}
+		directory: path.join(place, environment.directory),
+		env
 	}, (event) => {
 		watchdog.refresh();
 		if (event.type === "sql") told.set(event.revision, event);
 		if (event.type === "failed") failed = event.raised;
 	});
 	signal.addEventListener("abort", child.kill, { once: true });
-	child.send({
-		type: "sql",
-		...environmentToLoad(environment, root, settings),
-		ports: [],
-		revisions: revisions.map(({ id, file }) => ({
-			id,
-			file: path.join(root, file)
-		}))
-	});
-	const end = await child.ended;
-	clearTimeout(watchdog);
-	signal.removeEventListener("abort", child.kill);
-	child.kill();
+	let end;
+	try {
+		const root = await laidOut;
+		child.send({
+			type: "sql",
+			...environmentToLoad(environment, root, settings),
+			directory: path.join(root, environment.directory),
+			ports: [],
+			revisions: revisions.map(({ id, file }) => ({
+				id,
+				file: path.join(root, file)
+			}))
+		});
+		end = await child.ended;
+	} finally {
+		clearTimeout(watchdog);
+		signal.removeEventListener("abort", child.kill);
+		child.kill();
+	}
 	signal.throwIfAborted();
 	const reason = failed ? text$1`${raisedText(failed)} stops Alembic` : hung ? text$1`nothing happened for ${patience} seconds` : text$1`the Python process ${end}`;
 	return (id) => told.get(id) ?? { reason };
@@ -10744,7 +10943,7 @@ async function exportCommit(git, commit, changed) {
 async function exportBelow(parent, git, commit, changed) {
 	const place = await mkdtemp(path.join(parent, "alembic-gate-base-"));
 	const folder = path.join(place, "tree");
-	const remove = () => rm(place, {
+	const remove = async () => rmSync(place, {
 		recursive: true,
 		force: true
 	});
@@ -10791,24 +10990,6 @@ async function lendBytecode(from, to, changed) {
 			} catch {}
 		}));
 	}));
-}
-// src/project/project-environment.ts
-/** The environment variables that the project's own code gets to see. */
-/** The gate's inputs, tokens, and the files through which a step speaks to the runner. */
-const WITHHELD = /^(INPUT_.*|ACTIONS_.*|GITHUB_TOKEN|GH_TOKEN|GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY))$/;
-/** What libpq reads. A project may read these as well, and want them while it is imported: they then lead nowhere. */
-const LIBPQ = /^PG[A-Z]+$/;
-const NOWHERE = {
-	PGHOST: "127.0.0.1",
-	PGPORT: "1",
-	PGUSER: "nobody",
-	PGPASSWORD: "none",
-	PGDATABASE: "none"
-};
-/** The caller's variables without what belongs to the runner, to us, and to the caller's own databases. */
-function projectEnvironment(env) {
-	const kept = Object.entries(env).filter(([name]) => !WITHHELD.test(name) && (!LIBPQ.test(name) || name in NOWHERE));
-	return Object.fromEntries(kept.map(([name, value]) => [name, NOWHERE[name] ?? value]));
 }
 // src/project/interpreter.ts
 /** The Python that runs the project: the first that has Alembic. */
@@ -11310,6 +11491,7 @@ async function observe(task, reading, comparing) {
 				sourceOf: (id) => graph.known ? graph.value.revisions.get(id)?.source : void 0
 			} },
 			fromBaseFiles: [...history?.changes.values() ?? []].some(({ body, reparented }) => body === "edited" || body === "deleted" || reparented),
+			...history && editedIds(history).length > 0 && { edits: editedIds(history) },
 			...bytes && { baseSeed: new TextDecoder().decode(bytes) },
 			...history && git && !onlyAdds(environment, facts) && { baseRoot: () => baseFiles.root(history) }
 		};
@@ -11799,6 +11981,7 @@ function headlineOf(verdict, environments, blocking, failures) {
 async function gate(given, world) {
 	const clock = stopwatch();
 	let root = world.cwd;
+	const ahead = lookAhead(given, world);
 	try {
 		const checkout = await clock.time("project", () => openCheckout(given, world));
 		root = checkout.root;
@@ -11806,7 +11989,7 @@ async function gate(given, world) {
 		finding.catch(() => {});
 		const project = await clock.time("project", () => openProject(given, checkout));
 		const early = beginEarly(project, world);
-		const server = serverFor(project, world);
+		const server = sharedBy(project.environments.length, serverFor(project, world, ahead));
 		const neighbours = neighboursFor(project, world);
 		try {
 			const base = await finding;
@@ -11866,6 +12049,15 @@ async function touches({ git, environments }, base) {
 	const all = environments.map(({ environment }) => environment);
 	return (await files).some((file) => concernsMigrations(file, all));
 }
+function sharedBy(count, server) {
+	let staying = count;
+	return {
+		...server,
+		leave() {
+			if (--staying === 0) server.stop().catch(() => {});
+		}
+	};
+}
 /** Judges one environment, whose failure hides nothing of the others. */
 async function judgeAlone(task, neighbours, base, clock) {
 	const baseFiles = baseFilesOf(task.project);
@@ -11902,7 +12094,7 @@ async function judge(task, neighbours, base, clock) {
 	const rules = rulesOf(RULES, slice).filter(({ family }) => settings.only.length === 0 || settings.only.includes(family));
 	const running = !settings.static && rules.some(({ needs }) => needs.includes("run"));
 	const comparing = !settings.static && rules.some(({ wants }) => wants.includes("edits")) ? clock.time("edits", () => observeEdits(task, reading)) : void 0;
-	const observing = running ? clock.time("run", () => observe(task, reading, comparing)) : void 0;
+	const observing = running ? clock.time("run", () => observe(task, reading, comparing)).finally(task.server.leave) : void 0;
 	const asking = world.openPullRequests !== void 0 && rules.some(({ wants }) => wants.includes("neighbours"));
 	const [facts, others, edits, observed] = await Promise.all([
 		reading,
@@ -12463,6 +12655,7 @@ const RANK = {
 };
 /** Blocking before not, errors before warnings before notices, then by file and line. */
 function worstFirst(findings) {
+	if (findings.length < 2) return [...findings];
 	const order = new Intl.Collator("en", { numeric: true });
 	return [...findings].sort((a, b) => Number(b.blocks) - Number(a.blocks) || RANK[a.severity] - RANK[b.severity] || order.compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0));
 }
@@ -15900,4 +16093,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { findInterpreter as $, noticeCommand as A, parseCatalog as At, linksOf as B, block as Bt, terminal as C, lastName as Ct, otherRun as D, catalogQuery as Dt, sendToGitHub as E, words as Et, oneLine$1 as F, isData as Ft, reported as G, text$1 as Gt, gate as H, count as Ht, paragraphs as I, isSetting as It, NAME as J, sliceReason as K, labelsInQueue as L, parsedUnits as Lt, recheck as M, describeState as Mt, markdown as N, firstErrorOf as Nt, sendSummary as O, identifier as Ot, tally as P, folded$3 as Pt, split$1 as Q, githubRun as R, unitsOf as Rt, sendTerminal as S, usage as St, postSecondHand as T, touchedTables as Tt, brokenReport as U, listOf as Ut, readEvent as V, code as Vt, conclude as W, plain as Wt, inside as X, TABLE as Y, lineOf as Z, version as _, pageOf as _t, extensionsOf as a, startProcess as at, progress as b, readArguments as bt, pythonOf as c, openProject as ct, readPlanning as d, parseModule as dt, memoryFolder as et, cutsBelow as f, stringValue as ft, abortedBySignals as g, explain as gt, fix as h, CATALOGUE as ht, exampleVariables as i, projectEnvironment$1 as it, sendAnnotations as j, withoutTables as jt, fenced$1 as k, keyOf as kt, hooked as l, wantedPostgres as lt, partsOf as m, positionsIn as mt, WORKFLOW_FILE as n, differing as nt, flaskApps as o, environmentToLoad as ot, cutsOf as p, tokenize as pt, seedOf as q, workflow as r, driverFolder as rt, installationOf as s, openCheckout as st, mergeReports as t, roomInMemory as tt, plan as u, readGraph as ut, sendFiles as v, ruleList as vt, turnedBy as w, onlyMakesTables as wt, sendSentences as x, readInputs as xt, inFormat as y, layer as yt, openPullRequests as z, Failure as zt };
+export { findInterpreter as $, listOf as $t, noticeCommand as A, readArguments as At, linksOf as B, parseCatalog as Bt, terminal as C, tokenize as Ct, otherRun as D, pageOf as Dt, sendToGitHub as E, explain as Et, oneLine$1 as F, touchedTables as Ft, reported as G, isData as Gt, gate as H, describeState as Ht, paragraphs as I, words as It, NAME as J, unitsOf as Jt, sliceReason as K, isSetting as Kt, labelsInQueue as L, catalogQuery as Lt, recheck as M, usage as Mt, markdown as N, lastName as Nt, sendSummary as O, ruleList as Ot, tally as P, onlyMakesTables as Pt, split$1 as Q, count as Qt, githubRun as R, identifier as Rt, sendTerminal as S, stringValue as St, postSecondHand as T, CATALOGUE as Tt, brokenReport as U, firstErrorOf as Ut, readEvent as V, withoutTables as Vt, conclude as W, folded$3 as Wt, inside as X, block as Xt, TABLE as Y, Failure as Yt, lineOf as Z, code as Zt, version as _, ownAddress as _t, extensionsOf as a, startProcess as at, progress as b, readGraph as bt, pythonOf as c, openCheckout as ct, readPlanning as d, findInstalled as dt, plain as en, memoryFolder as et, cutsBelow as f, versionOf as ft, abortedBySignals as g, isOpenToAll as gt, fix as h, hasAddresses as ht, exampleVariables as i, startEarly as it, sendAnnotations as j, readInputs as jt, fenced$1 as k, layer as kt, hooked as l, openProject as lt, partsOf as m, choosePort as mt, WORKFLOW_FILE as n, differing as nt, flaskApps as o, projectEnvironment as ot, cutsOf as p, HOST as pt, seedOf as q, parsedUnits as qt, workflow as r, driverFolder as rt, installationOf as s, environmentToLoad as st, mergeReports as t, text$1 as tn, roomInMemory as tt, plan as u, wantedPostgres as ut, sendFiles as v, ownPort as vt, turnedBy as w, positionsIn as wt, sendSentences as x, parseModule as xt, inFormat as y, servingUser as yt, openPullRequests as z, keyOf as zt };

@@ -1,4 +1,4 @@
-import { B as linksOf, Bt as block, D as otherRun, E as sendToGitHub, Gt as text$1, Ht as count, O as sendSummary, R as githubRun, T as postSecondHand, V as readEvent, Vt as code, W as conclude, t as mergeReports, zt as Failure } from "./gate.js";
+import { B as linksOf, D as otherRun, E as sendToGitHub, O as sendSummary, Qt as count, R as githubRun, T as postSecondHand, V as readEvent, W as conclude, Xt as block, Yt as Failure, Zt as code, t as mergeReports, tn as text$1 } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

