@@ -26,7 +26,7 @@ import { driverFolder, startEarly, type EarlyProcess } from "./process.ts";
 import { notLoaded } from "./not-loaded.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
-import { touchesRoles } from "./shared.ts";
+import { madeIn, mentionsRoles, sharesRoles, touchesRoles } from "./shared.ts";
 import type { Slice } from "./slice.ts";
 import { tidy } from "./tidy.ts";
 
@@ -141,6 +141,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       signal,
     }));
   const drivers: Driver[] = [];
+  let observed: Evidence | undefined;
   /** Imports Alembic while the base branch's files are laid out. */
   let earlyBase: EarlyProcess | undefined;
   /** Something made, changed or dropped a role. */
@@ -336,6 +337,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         text`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`,
       );
     }
+    observed = evidence;
     tellInTheWay(evidence, scratch);
     if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === MODELS))
       evidence.notes.push({ what: MODELS, reason: text`head was not reached` });
@@ -353,7 +355,6 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     // What an interruption cut off looks like a fault of the project.
     signal.throwIfAborted();
     if (scratch.server.note) said.unshift(scratch.server.note);
-    evidence.notes.push(...said.map((reason) => ({ what: "the run", reason })));
     return evidence;
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.
@@ -363,7 +364,15 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     over = true;
     earlyBase?.drop();
     const close = async (scratch: Promise<Scratch> | undefined) => (await scratch?.catch(() => undefined))?.close();
-    await Promise.all([...drivers.map((driver) => driver.stop()), close(opened), close(apart), close(files)]);
+    const others = Promise.all([...drivers.map((driver) => driver.stop()), close(apart), close(files)]);
+    const scratch = await opened?.catch(() => undefined);
+    if (scratch && observed && sharesRoles(scratch) && (roles || scripts.some(({ sql }) => mentionsRoles(sql)))) {
+      await others;
+      // They would be in the way of the next run.
+      await scratch.restart(madeIn(observed, scripts));
+    }
+    await Promise.all([others, scratch?.close()]);
+    observed?.notes.push(...said.map((reason) => ({ what: "the run", reason })));
   }
 }
 

@@ -18,10 +18,19 @@ export const isShared = ({ server }: Scratch): boolean => !server.another;
 /** Whether databases see each other's roles. SQLite has none. */
 export const sharesRoles = (scratch: Scratch): boolean => scratch.dialect === "postgresql" && isShared(scratch);
 
+const executedIn = ({ phases }: Evidence): string[] =>
+  phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+
 /** Whether a role is one of those that the project's revisions speak of. */
-export const mentionedIn = ({ phases }: Evidence): ((role: string) => boolean) => {
-  const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+export const mentionedIn = (evidence: Evidence): ((role: string) => boolean) => {
+  const executed = executedIn(evidence);
   return (role) => executed.some((sql) => sql.includes(role));
+};
+
+/** Whether a role is one of those that the project's revisions, or its files of SQL, were seen to make. */
+export const madeIn = (evidence: Evidence, scripts: readonly { sql: string }[]): ((role: string) => boolean) => {
+  const about = [...executedIn(evidence), ...scripts.map(({ sql }) => sql)].filter((sql) => ROLES.test(sql));
+  return (role) => about.some((sql) => sql.includes(role));
 };
 
 const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;

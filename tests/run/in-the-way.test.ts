@@ -130,3 +130,29 @@ test("a role that a revision makes twice is its fault, on a given server as well
   );
   expect(findings).toEqual(["error upgrade-failed b"]);
 });
+
+test("a role that revisions leave is gone when the run is over, so that the next one finds the server as this one did", async () => {
+  const { role } = await server();
+  const revision = {
+    upgrade: executing(`CREATE ROLE ${role}`, `GRANT CREATE ON SCHEMA public TO ${role}`),
+    downgrade: executing(`REVOKE CREATE ON SCHEMA public FROM ${role}`, `DROP ROLE ${role}`),
+  };
+  for (const _ of ["this", "the next"]) {
+    const { report, failures, notChecked } = await judge(table("ta"), revision);
+    expect([report.verdict, ...failures]).toEqual(["pass"]);
+    expect(notChecked.filter((note) => note.includes("stay there"))).toEqual([]);
+  }
+  await expect(onServer([`create role ${role}`])).resolves.toBeUndefined();
+});
+
+test("a role that stays is named in the report", async () => {
+  const { role, database } = await server();
+  await onServer([`create database ${database}`]);
+  // What is put together from pieces is not seen to be about a role.
+  const making = `op.execute("DO $$ BEGIN EXECUTE 'cre' || 'ate role ${role}'; END $$")`;
+  const { notChecked } = await judge(table("ta"), {
+    upgrade: `${making}\n${executing(`GRANT CONNECT ON DATABASE ${database} TO ${role}`)}`,
+    downgrade: executing(`REVOKE CONNECT ON DATABASE ${database} FROM ${role}`, `DROP ROLE ${role}`),
+  });
+  expect(notChecked).toContainEqual(expect.stringContaining(`so these stay there: ${role}`));
+});
