@@ -7023,10 +7023,16 @@ const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""
 const isShared = ({ server }) => !server.another;
 /** Whether databases see each other's roles. SQLite has none. */
 const sharesRoles = (scratch) => scratch.dialect === "postgresql" && isShared(scratch);
+const executedIn = ({ phases }) => phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
 /** Whether a role is one of those that the project's revisions speak of. */
-const mentionedIn = ({ phases }) => {
-	const executed = phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
+const mentionedIn = (evidence) => {
+	const executed = executedIn(evidence);
 	return (role) => executed.some((sql) => sql.includes(role));
+};
+/** Whether a role is one of those that the project's revisions, or its files of SQL, were seen to make. */
+const madeIn = (evidence, scripts) => {
+	const about = [...executedIn(evidence), ...scripts.map(({ sql }) => sql)].filter((sql) => ROLES.test(sql));
+	return (role) => about.some((sql) => sql.includes(role));
 };
 const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;
 /** Whether revisions make or drop roles, which belong to the whole server. */
@@ -9198,6 +9204,7 @@ async function run(task, { written, refused, started }) {
 		signal
 	});
 	const drivers = [];
+	let observed;
 	/** Imports Alembic while the base branch's files are laid out. */
 	let earlyBase;
 	/** Something made, changed or dropped a role. */
@@ -9373,6 +9380,7 @@ async function run(task, { written, refused, started }) {
 			if (missing && evidence.dialect !== "sqlite") throw missing;
 			said.push(text$1`the project's URL is one of SQLite, so its revisions were judged on SQLite ${scratch.server.version}; if production runs PostgreSQL, give a URL of PostgreSQL under ${code("env:")}, any value does`);
 		}
+		observed = evidence;
 		tellInTheWay(evidence, scratch);
 		if (evidence.hasModels && !evidence.models && !evidence.notes.some(({ what }) => what === "whether the models match the migrations")) evidence.notes.push({
 			what: MODELS,
@@ -9386,10 +9394,6 @@ async function run(task, { written, refused, started }) {
 		}
 		signal.throwIfAborted();
 		if (scratch.server.note) said.unshift(scratch.server.note);
-		evidence.notes.push(...said.map((reason) => ({
-			what: "the run",
-			reason
-		})));
 		return evidence;
 	} catch (error) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
@@ -9398,12 +9402,21 @@ async function run(task, { written, refused, started }) {
 		over = true;
 		earlyBase?.drop();
 		const close = async (scratch) => (await scratch?.catch(() => void 0))?.close();
-		await Promise.all([
+		const others = Promise.all([
 			...drivers.map((driver) => driver.stop()),
-			close(opened),
 			close(apart),
 			close(files)
 		]);
+		const scratch = await opened?.catch(() => void 0);
+		if (scratch && observed && sharesRoles(scratch) && (roles || scripts.some(({ sql }) => mentionsRoles(sql)))) {
+			await others;
+			await scratch.restart(madeIn(observed, scripts));
+		}
+		await Promise.all([others, scratch?.close()]);
+		observed?.notes.push(...said.map((reason) => ({
+			what: "the run",
+			reason
+		})));
 	}
 }
 /** The files with models that differ since the pull request. */
