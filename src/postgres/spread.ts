@@ -14,7 +14,7 @@ WHERE c.oid::text = ANY (string_to_array($1, ',')) AND t.typname IN ('text', 'va
 ORDER BY c.oid, a.attnum`;
 
 /** What a column's value becomes; as little as tells it apart, so that what reads it still can. */
-function other(column: string, number: number, type: string, manner: Manner): string | undefined {
+function other(column: string, number: number, type: string, manner: Manner): string {
   switch (type) {
     case "text":
     case "varchar":
@@ -43,15 +43,24 @@ export async function spread(query: Query, oids: readonly string[], manner: Mann
   for (const oid of new Set(columns.map((column) => column.oid))) {
     const all = columns.filter((column) => column.oid === oid);
     const table = `${quote(String(all[0]!.schema))}.${quote(String(all[0]!.name))}`;
-    const settings = all.flatMap(({ column, number, type }) => {
+    const settings = all.map(({ column, number, type }) => {
       const name = quote(String(column));
-      const value = other(name, Number(number), String(type), manner);
-      return value === undefined ? [] : [`${name} = ${value}`];
+      return `${name} = ${other(name, Number(number), String(type), manner)}`;
     });
-    const update = (parts: readonly string[]) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
-    await update(settings).catch(async () => {
-      // What one of them may not be leaves the others as free as they were.
-      for (const one of settings) await update([one]).catch(() => {});
-    });
+    await setFreely(query, table, settings);
   }
+}
+
+/**
+ * Updates all rows of a table, as far as its constraints let it.
+ *
+ * @param table as SQL
+ * @param settings one at least: `"name" = 'x'`
+ */
+export async function setFreely(query: Query, table: string, settings: readonly string[]): Promise<void> {
+  const update = (parts: readonly string[]) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
+  await update(settings).catch(async () => {
+    // What one of them may not be leaves the others as free as they were.
+    for (const one of settings) await update([one]).catch(() => {});
+  });
 }

@@ -1,5 +1,6 @@
 /** Tells the made-up values of different columns apart, on SQLite: see ../postgres/spread.ts. */
 import { quote } from "../postgres/client.ts";
+import { setFreely } from "../postgres/spread.ts";
 import type { Query } from "../postgres/tables.ts";
 import type { Manner } from "../postgres/values.ts";
 import { readSqliteShapes } from "./tables.ts";
@@ -45,11 +46,6 @@ export async function spreadSqlite(query: Query, names: readonly string[], manne
       const value = free ? other(quote(name), number + 1, types.get(type)!.name, manner) : undefined;
       return value === undefined ? [] : [`${quote(name)} = ${value}`];
     });
-    const update = (parts: readonly string[]) => query(`UPDATE ${quote(oid)} SET ${parts.join(", ")}`);
-    if (settings.length === 0) continue;
-    await update(settings).catch(async () => {
-      // What one of them may not be leaves the others as free as they were.
-      for (const one of settings) await update([one]).catch(() => {});
-    });
+    if (settings.length > 0) await setFreely(query, quote(oid), settings);
   }
 }
