@@ -22,7 +22,7 @@ import { beginningWith, freshDatabase, type Plan, type Ports } from "./plan.ts";
 import { kitOf } from "./row-kit.ts";
 import type { Held, Holding } from "./row-values.ts";
 import type { Seed } from "./rows.ts";
-import { labelled, partOf, partsOf, several, withoutLabel } from "./several.ts";
+import { labelled, partOf, partsOf, several, stepsIn, withoutLabel } from "./several.ts";
 import { unitsOf } from "./sql.ts";
 import { sharesRoles } from "./shared.ts";
 import { lastName, touchedTables, words } from "./touched.ts";
@@ -244,9 +244,8 @@ async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Databas
     // What only the statements name has no rows yet.
     const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
     const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
-      const own = steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
       const { fold } = kitOf(task.scratch);
-      return touchedTables(partOf(before, label), own, [], fold).filter((table) => !known.has(keyOf(table)));
+      return touchedTables(partOf(before, label), stepsIn(steps, place), [], fold).filter((table) => !known.has(keyOf(table)));
     });
     if (more.length > 0 && made.rows === "made-up") {
       for (const table of more) known.add(keyOf(table));

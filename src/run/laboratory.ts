@@ -4,7 +4,7 @@ import { withoutTables, type Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text } from "../text.ts";
 import { endedByUs } from "./mishap.ts";
-import { joined } from "./several.ts";
+import { joined, partsOf } from "./several.ts";
 import type { CheckOptions, Comparison, Driver, RunResult, StepControl } from "./driver.ts";
 import type { Evidence, Phase, Stop } from "./evidence.ts";
 import type { Run } from "./protocol.ts";
@@ -104,10 +104,8 @@ export async function openLaboratory(
     );
   };
 
-  const partsOf = (database: Database) => scratch.parts?.(database) ?? [{ label: "", database }];
-
   const snapshot = async (database: Database, query?: StepControl["query"]): Promise<Catalog> => {
-    const parts = partsOf(database);
+    const parts = partsOf(scratch, database);
     if (parts.length > 1)
       return joined(await Promise.all(parts.map(async (part) => ({ ...part, catalog: await snapshotOf(part.database) }))));
     return snapshotOf(database, query);
@@ -120,7 +118,7 @@ export async function openLaboratory(
 
   const versionRows = async (database: Database): Promise<string[]> => {
     const rows: string[] = [];
-    for (const part of partsOf(database)) {
+    for (const part of partsOf(scratch, database)) {
       for (const table of await findVersionTables(part.database)) {
         rows.push(
           ...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) =>
@@ -219,7 +217,7 @@ export async function openLaboratory(
       return comparison;
     },
     async stamp(database, revision) {
-      for (const part of partsOf(database)) {
+      for (const part of partsOf(scratch, database)) {
         for (const table of await findVersionTables(part.database)) {
           const name = quoted(table);
           await scratch.query(
@@ -231,12 +229,12 @@ export async function openLaboratory(
       }
     },
     async restamp(database, from, to) {
-      for (const part of partsOf(database))
+      for (const part of partsOf(scratch, database))
         for (const table of await findVersionTables(part.database))
           await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
     },
     async unstamp(database, revisions) {
-      for (const part of partsOf(database))
+      for (const part of partsOf(scratch, database))
         for (const table of await findVersionTables(part.database))
           for (const revision of revisions)
             await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);

@@ -20,7 +20,7 @@ import type { Refusal } from "./refusals.ts";
 import { createdBy } from "./rebuilds.ts";
 import { kitOf, writtenBy, type RowKit } from "./row-kit.ts";
 import { lossesOf, type Holding, type Loss } from "./row-values.ts";
-import { labelled, labelOf, partOf, withoutLabel } from "./several.ts";
+import { labelled, labelOf, partOf, partsOf, stepsIn, withoutLabel } from "./several.ts";
 import { isShared, touchesRoles } from "./shared.ts";
 import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
@@ -248,10 +248,9 @@ function unexpected(task: RowsTask, upgraded: Upgraded): Evidence["notes"] {
 /** The tables that revisions touch, of each database in which they touch one. */
 function touchedBy({ steps, head }: Upgraded, { scratch, b0 }: Pick<RowsTask, "scratch" | "b0">, database: Database) {
   const differences = compareCatalogs(b0, head);
-  return (scratch.parts?.(database) ?? [{ label: "", database }]).flatMap(({ label, place, database }) => {
-    const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+  return partsOf(scratch, database).flatMap(({ label, place, database }) => {
     const changed = differences.filter(({ name }) => labelOf(name) === label);
-    const tables = touchedTables(partOf(b0, label), own, changed, kitOf(scratch).fold);
+    const tables = touchedTables(partOf(b0, label), stepsIn(steps, place), changed, kitOf(scratch).fold);
     return tables.length === 0 ? [] : [{ label, ...(place !== undefined && { place }), database, tables }];
   });
 }
@@ -274,7 +273,7 @@ async function putRows(task: RowsTask, manner: Manner): Promise<Rows | undefined
   const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
   const wrong = await seed?.(
     database,
-    (scratch.parts?.(database) ?? []).filter((part) => part.database !== database),
+    partsOf(scratch, database).filter((part) => part.database !== database),
   );
   if (wrong && manner === "varied")
     task.notes.push({

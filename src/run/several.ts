@@ -2,6 +2,7 @@
 import { keyOf, type Catalog, type CatalogObject } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Connection } from "../postgres/server.ts";
+import type { Step } from "./evidence.ts";
 
 /** A scratch database that stands for several; the first place that was asked for is the database itself. */
 export interface Several extends Scratch {
@@ -66,6 +67,10 @@ export const partsOf = (
   { parts }: Pick<Scratch, "parts">,
   database: Database,
 ): { label: string; place?: string; database: Database }[] => parts?.(database) ?? [{ label: "", database }];
+
+/** What steps executed in one of several databases. @param place as statements name it */
+export const stepsIn = (steps: readonly Step[], place: string | undefined): Pick<Step, "statements">[] =>
+  steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
 
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 export function joined(catalogs: readonly { label: string; catalog: Catalog }[]): Catalog {
