@@ -1,5 +1,5 @@
 /** The one error that users see: what happened, and the way out. Everything else that is thrown is a bug of ours. */
-import { plain, type Text } from "./text.ts";
+import { plain, text, type Text } from "./text.ts";
 
 export class Failure extends Error {
   readonly sentence: Text;
@@ -17,3 +17,7 @@ export class Failure extends Error {
     this.place = place;
   }
 }
+
+/** Why something was not done, as a sentence for the report. */
+export const reasonOf = (error: unknown): Text =>
+  error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;

@@ -1,7 +1,7 @@
 /** Decides what is run for one environment, and from which files: the pull request's, and the base branch's where they differ. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Failure } from "./failure.ts";
+import { reasonOf } from "./failure.ts";
 import { squashOf } from "./history/deletions.ts";
 import { exportCommit, type Exported } from "./history/export.ts";
 import { commitTree, trackedFiles } from "./history/git.ts";
@@ -230,8 +230,7 @@ export async function observeEdits(task: Omit<Task, "server">, reading: Promise<
     return { known: true, value: edits };
   } catch (error) {
     if (world.signal.aborted) throw error;
-    const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
-    return { known: false, reason };
+    return { known: false, reason: reasonOf(error) };
   }
 }
 

@@ -8,9 +8,8 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Failure } from "../failure.ts";
+import { reasonOf } from "../failure.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
-import { text } from "../text.ts";
 import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
 import { LoadError, type Driver, type RunResult } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
@@ -103,8 +102,7 @@ async function execute(
     };
   } catch (error) {
     signal.throwIfAborted();
-    const reason = error instanceof Failure ? error.sentence : text`${error instanceof Error ? error.message : String(error)}`;
-    return { notes: [{ what: "edited revisions on rows", reason }] };
+    return { notes: [{ what: "edited revisions on rows", reason: reasonOf(error) }] };
   }
 }
 
