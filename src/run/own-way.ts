@@ -60,9 +60,8 @@ export async function goOwnWay(way: OwnWay): Promise<Way | undefined> {
     if (added.length === 0) return { steps: [], head: b0 };
     if (!(await lab.run(phases.upgrade, main, { own: true }))) return undefined;
     const head = await lab.snapshot(main);
-    states.reach(head);
     evidence.schema = compareCatalogs(b0, head);
-    for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+    reach(states, phases.upgrade, head);
     return { steps: phases.upgrade.steps, head };
   };
   const watch = async (upgraded: Upgraded | undefined) => {
@@ -114,13 +113,18 @@ async function lookBetween({ lab, added, phases, b0Again, drop }: OwnWay, states
   const database = await b0Again();
   if (!database) return;
   if (await lab.run(phaseOf("upgrade", added), database, { own: true, after: states.up })) {
-    states.reach(await lab.snapshot(database));
-    for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+    reach(states, phases.upgrade, await lab.snapshot(database));
     const { compared } = phases.downgrade;
     if (compared && (await lab.run(phaseOf("downgrade", phases.downgrade.planned), database, { own: true, after: states.down })))
       phases.downgrade.unrestored = states.unrestored(compared.differences);
   }
   await drop(database);
+}
+
+/** Puts down what each revision does, as far as the states between them are known. */
+function reach(states: States, { steps }: Phase, head: Catalog): void {
+  states.reach(head);
+  for (const step of steps) step.effect = states.effectOf(step.revision);
 }
 
 /** How the revisions go up, from whoever can tell first. */
