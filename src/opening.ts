@@ -4,7 +4,7 @@ import { Failure } from "./failure.ts";
 import { openGit, type Git } from "./history/git.ts";
 import { findInstalled } from "./postgres/installed.ts";
 import type { Server } from "./postgres/server.ts";
-import { ownPort } from "./postgres/serving.ts";
+import { isUrl, ownPort } from "./postgres/serving.ts";
 import type { Binaries } from "./postgres/supervisor.ts";
 import { findEnvironments, type Environment } from "./project/environment.ts";
 import { factoryEnvironment } from "./project/factory.ts";
@@ -103,7 +103,7 @@ export function serverFor(
   const load = () => import("./postgres/server.ts");
   const portOf = (given: number | undefined) => {
     // The first server takes what was looked for ahead.
-    const own = ports.size === 0 && !choice.includes(":") ? ahead?.port : undefined;
+    const own = ports.size === 0 && !isUrl(choice) ? ahead?.port : undefined;
     const port = ports.get(given) ?? own ?? load().then((loaded) => loaded.portOf({ choice, env }));
     ports.set(given, port);
     return port;

@@ -6,8 +6,6 @@ import { connect, type Client } from "./client.ts";
 import { oldestMajor } from "./installed.ts";
 import type { Connection, Server } from "./server.ts";
 
-export const isUrl = (choice: string): boolean => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
-
 /** How long a server that is just starting is waited for, as a service beside a job may be. */
 const STARTING_SECONDS = 15;
 

@@ -3,9 +3,9 @@ import { Failure } from "../failure.ts";
 import { code, listOf, text, type Text } from "../text.ts";
 import type { Client } from "./client.ts";
 import { embeddedMajors, fetchEmbedded, otherWays } from "./embedded.ts";
-import { isUrl, parseUrl, useGiven } from "./given.ts";
+import { parseUrl, useGiven } from "./given.ts";
 import { findInstalled, oldestMajor } from "./installed.ts";
-import { ownPort } from "./serving.ts";
+import { isUrl, ownPort } from "./serving.ts";
 import { boot, type Binaries } from "./supervisor.ts";
 import { templateOf } from "./template.ts";
 

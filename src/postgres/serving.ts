@@ -5,6 +5,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname } from "node:path";
 
+/** Whether a choice of server names one of somebody else. */
+export const isUrl = (choice: string): boolean => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
+
 /** Above those that systems give to connections by chance, and those that programs are known by. */
 const PORTS = { first: 61_000, last: 65_535 };
 
