@@ -2,13 +2,11 @@
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { startServer } from "../../src/postgres/server.ts";
 import type { Phase } from "../../src/run/evidence.ts";
-import { runMigrations } from "../../src/run/migrations.ts";
-import { layer } from "../../src/settings.ts";
 import { plain } from "../../src/text.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
 import { table } from "../support/driver.ts";
-import { environment } from "../support/evidence.ts";
 import { writeFiles } from "../support/files.ts";
+import { runProject } from "../support/migrations.ts";
 import { runItinerary, type Revisions } from "../support/itinerary.ts";
 
 const a: Revisions = { a: table("ta") };
@@ -192,8 +190,7 @@ test("where the base branch's own files do not load, B0 is built from the pull r
     writeFiles(alembicFiles(Object.fromEntries(Object.entries(revisions).map(([id, options]) => [id, revision(id, options)]))));
   const root = await write({ ...a, b: { down: "a", ...table("tb") } });
   const baseRoot = await write({ a: { ...table("ta"), head: "import a_module_that_is_gone" } });
-  const evidence = await runMigrations({
-    environment,
+  const evidence = await runProject({
     root,
     applied: Promise.resolve({
       base: new Set(["a"]),
@@ -202,14 +199,6 @@ test("where the base branch's own files do not load, B0 is built from the pull r
       editedDowngrades: [],
       baseRoot: async () => baseRoot,
     }),
-    postgresIsMeant: true,
-    interpreter: { command: [inject("pythons").default], version: "", alembic: "", sqlalchemy: "", how: "" },
-    server: Promise.resolve({ ...inject("postgres"), stop: async () => {} }),
-    settings: layer(),
-    env: process.env,
-    signal: new AbortController().signal,
-    progress: () => {},
-    tracked: async () => new Set(),
   });
   expect(evidence!.baseFiles).toBeUndefined();
   expect(evidence!.phases.find(({ id }) => id === "base")).toMatchObject({ state: "ok", planned: ["a"] });

@@ -2,15 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { expect, inject, onTestFinished, test } from "vitest";
-import { runMigrations } from "../../src/run/migrations.ts";
+import { expect, onTestFinished, test } from "vitest";
 import { mentionsRoles } from "../../src/run/shared.ts";
-import { layer } from "../../src/settings.ts";
 import { plain } from "../../src/text.ts";
 import { alembicFiles, revision, syncEnv } from "../support/alembic.ts";
 import { table } from "../support/driver.ts";
-import { environment } from "../support/evidence.ts";
 import { writeFiles } from "../support/files.ts";
+import { runProject } from "../support/migrations.ts";
 import { createDatabase } from "../support/postgres.ts";
 
 interface Case {
@@ -41,8 +39,7 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
   const query = `bind.execute(sa.text("SELECT id FROM ta"))`;
   const [baseRoot, root] = [await side("base", query, baseEnv), await side("head", `list(${query})`, env)];
   const sourceOf = (folder: string) => readFile(path.join(folder, "migrations/versions/b.py"), "utf8");
-  const evidence = (await runMigrations({
-    environment,
+  const evidence = (await runProject({
     root,
     applied: Promise.resolve({
       base: new Set(["a", "b"]),
@@ -62,14 +59,6 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
         reads: [],
       },
     ]),
-    postgresIsMeant: true,
-    interpreter: { command: [inject("pythons").default], version: "", alembic: "", sqlalchemy: "", how: "" },
-    server: Promise.resolve({ ...inject("postgres"), stop: async () => {} }),
-    settings: layer(),
-    env: process.env,
-    signal: new AbortController().signal,
-    progress: () => {},
-    tracked: async () => new Set(),
   }))!;
   const lines = (await readFile(log, "utf8")).trim().split("\n").sort();
   return { evidence, effect: evidence.bodies?.get("b")?.upgrade, lines };

@@ -1,15 +1,13 @@
 /** The same itinerary on scratch SQLite files. */
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Failure } from "../../src/failure.ts";
 import type { Server } from "../../src/postgres/server.ts";
 import type { Phase } from "../../src/run/evidence.ts";
-import { runMigrations } from "../../src/run/migrations.ts";
-import { layer } from "../../src/settings.ts";
 import { text } from "../../src/text.ts";
 import { alembicFiles, revision, syncEnv } from "../support/alembic.ts";
 import { table } from "../support/driver.ts";
-import { environment } from "../support/evidence.ts";
 import { writeFiles } from "../support/files.ts";
+import { runProject } from "../support/migrations.ts";
 import { runItinerary, type Revisions } from "../support/itinerary.ts";
 
 const env = syncEnv('"sqlite:///data.db"');
@@ -96,18 +94,11 @@ describe("where there is no Postgres server", () => {
     const root = await writeFiles(alembicFiles({ a: revision("a", table("ta")) }, syncEnv(url)));
     const server = Promise.reject<Server>(noServer);
     server.catch(() => {});
-    return runMigrations({
-      environment,
+    return runProject({
       root,
       applied: Promise.resolve({ base: new Set<string>(), changed: [], fromBaseFiles: false, editedDowngrades: [] }),
       postgresIsMeant,
-      interpreter: { command: [inject("pythons").default], version: "", alembic: "", sqlalchemy: "", how: "" },
       server,
-      settings: layer(),
-      env: process.env,
-      signal: new AbortController().signal,
-      progress: () => {},
-      tracked: async () => new Set(),
     });
   };
 
