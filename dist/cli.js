@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { A as noticeCommand, At as readArguments, C as terminal, Dt as pageOf, Et as explain, G as reported, H as gate, Mt as usage, Ot as ruleList, Qt as count, S as sendTerminal, Tt as CATALOGUE, U as brokenReport, V as readEvent, W as conclude, Yt as Failure, Zt as code, _ as version, b as progress, d as readPlanning, g as abortedBySignals, h as fix, k as fenced, kt as layer, l as hooked, tn as text, u as plan, x as sendSentences, y as inFormat } from "./gate.js";
+import { $t as code, A as noticeCommand, At as layer, C as terminal, Dt as explain, Et as CATALOGUE, G as reported, H as gate, Nt as usage, Ot as pageOf, S as sendTerminal, U as brokenReport, V as readEvent, W as conclude, Xt as Failure, _ as version, b as progress, d as readPlanning, en as count, g as abortedBySignals, h as fix, jt as readArguments, k as fenced, kt as ruleList, l as hooked, rn as text, u as plan, x as sendSentences, y as inFormat } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -71,6 +71,8 @@ var Failure = class extends Error {
 		this.place = place;
 	}
 };
+/** Why something was not done, as a sentence for the report. */
+const reasonOf = (error) => error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`;
 // src/rules/lineage.ts
 /** The line of an assignment, or of the id where the file has no such assignment. */
 function placeOf$5(revision, what) {
@@ -10134,6 +10136,8 @@ function neighboursFor({ git }, { event, openPullRequests }) {
 }
 // src/postgres/serving.ts
 /** What servers of our own run as, and where they listen. Light: it is loaded before it is known whether any is wanted. */
+/** Whether a choice of server names one of somebody else. */
+const isUrl = (choice) => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
 /** Above those that systems give to connections by chance, and those that programs are known by. */
 const PORTS = {
 	first: 61e3,
@@ -10525,7 +10529,7 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }, ah
 	const ports = /* @__PURE__ */ new Map();
 	const load = () => import("./server.js");
 	const portOf = (given) => {
-		const own = ports.size === 0 && !choice.includes(":") ? ahead?.port : void 0;
+		const own = ports.size === 0 && !isUrl(choice) ? ahead?.port : void 0;
 		const port = ports.get(given) ?? own ?? load().then((loaded) => loaded.portOf({
 			choice,
 			env
@@ -11554,7 +11558,7 @@ async function observeEdits(task, reading) {
 		if (world.signal.aborted) throw error;
 		return {
 			known: false,
-			reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
+			reason: reasonOf(error)
 		};
 	}
 }
@@ -16093,4 +16097,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { findInterpreter as $, listOf as $t, noticeCommand as A, readArguments as At, linksOf as B, parseCatalog as Bt, terminal as C, tokenize as Ct, otherRun as D, pageOf as Dt, sendToGitHub as E, explain as Et, oneLine$1 as F, touchedTables as Ft, reported as G, isData as Gt, gate as H, describeState as Ht, paragraphs as I, words as It, NAME as J, unitsOf as Jt, sliceReason as K, isSetting as Kt, labelsInQueue as L, catalogQuery as Lt, recheck as M, usage as Mt, markdown as N, lastName as Nt, sendSummary as O, ruleList as Ot, tally as P, onlyMakesTables as Pt, split$1 as Q, count as Qt, githubRun as R, identifier as Rt, sendTerminal as S, stringValue as St, postSecondHand as T, CATALOGUE as Tt, brokenReport as U, firstErrorOf as Ut, readEvent as V, withoutTables as Vt, conclude as W, folded$3 as Wt, inside as X, block as Xt, TABLE as Y, Failure as Yt, lineOf as Z, code as Zt, version as _, ownAddress as _t, extensionsOf as a, startProcess as at, progress as b, readGraph as bt, pythonOf as c, openCheckout as ct, readPlanning as d, findInstalled as dt, plain as en, memoryFolder as et, cutsBelow as f, versionOf as ft, abortedBySignals as g, isOpenToAll as gt, fix as h, hasAddresses as ht, exampleVariables as i, startEarly as it, sendAnnotations as j, readInputs as jt, fenced$1 as k, layer as kt, hooked as l, openProject as lt, partsOf as m, choosePort as mt, WORKFLOW_FILE as n, differing as nt, flaskApps as o, projectEnvironment as ot, cutsOf as p, HOST as pt, seedOf as q, parsedUnits as qt, workflow as r, driverFolder as rt, installationOf as s, environmentToLoad as st, mergeReports as t, text$1 as tn, roomInMemory as tt, plan as u, wantedPostgres as ut, sendFiles as v, ownPort as vt, turnedBy as w, positionsIn as wt, sendSentences as x, parseModule as xt, inFormat as y, servingUser as yt, openPullRequests as z, keyOf as zt };
+export { findInterpreter as $, code as $t, noticeCommand as A, layer as At, linksOf as B, keyOf as Bt, terminal as C, stringValue as Ct, otherRun as D, explain as Dt, sendToGitHub as E, CATALOGUE as Et, oneLine$1 as F, onlyMakesTables as Ft, reported as G, folded$3 as Gt, gate as H, withoutTables as Ht, paragraphs as I, touchedTables as It, NAME as J, parsedUnits as Jt, sliceReason as K, isData as Kt, labelsInQueue as L, words as Lt, recheck as M, readInputs as Mt, markdown as N, usage as Nt, sendSummary as O, pageOf as Ot, tally as P, lastName as Pt, split$1 as Q, block as Qt, githubRun as R, catalogQuery as Rt, sendTerminal as S, parseModule as St, postSecondHand as T, positionsIn as Tt, brokenReport as U, describeState as Ut, readEvent as V, parseCatalog as Vt, conclude as W, firstErrorOf as Wt, inside as X, Failure as Xt, TABLE as Y, unitsOf as Yt, lineOf as Z, reasonOf as Zt, version as _, isUrl as _t, extensionsOf as a, startProcess as at, progress as b, servingUser as bt, pythonOf as c, openCheckout as ct, readPlanning as d, findInstalled as dt, count as en, memoryFolder as et, cutsBelow as f, versionOf as ft, abortedBySignals as g, isOpenToAll as gt, fix as h, hasAddresses as ht, exampleVariables as i, startEarly as it, sendAnnotations as j, readArguments as jt, fenced$1 as k, ruleList as kt, hooked as l, openProject as lt, partsOf as m, choosePort as mt, WORKFLOW_FILE as n, plain as nn, differing as nt, flaskApps as o, projectEnvironment as ot, cutsOf as p, HOST as pt, seedOf as q, isSetting as qt, workflow as r, text$1 as rn, driverFolder as rt, installationOf as s, environmentToLoad as st, mergeReports as t, listOf as tn, roomInMemory as tt, plan as u, wantedPostgres as ut, sendFiles as v, ownAddress as vt, turnedBy as w, tokenize as wt, sendSentences as x, readGraph as xt, inFormat as y, ownPort as yt, openPullRequests as z, identifier as zt };

@@ -1,4 +1,4 @@
-import { $ as findInterpreter, $t as listOf, H as gate, Qt as count, Xt as block, Yt as Failure, Zt as code, a as extensionsOf, bt as readGraph, c as pythonOf, ct as openCheckout, en as plain, i as exampleVariables, lt as openProject, n as WORKFLOW_FILE, o as flaskApps, r as workflow, s as installationOf, tn as text, ut as wantedPostgres } from "./gate.js";
+import { $ as findInterpreter, $t as code, H as gate, Qt as block, Xt as Failure, a as extensionsOf, c as pythonOf, ct as openCheckout, en as count, i as exampleVariables, lt as openProject, n as WORKFLOW_FILE, nn as plain, o as flaskApps, r as workflow, rn as text, s as installationOf, tn as listOf, ut as wantedPostgres, xt as readGraph } from "./gate.js";
 import { a as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

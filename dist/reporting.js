@@ -1,4 +1,4 @@
-import { B as linksOf, D as otherRun, E as sendToGitHub, O as sendSummary, Qt as count, R as githubRun, T as postSecondHand, V as readEvent, W as conclude, Xt as block, Yt as Failure, Zt as code, t as mergeReports, tn as text$1 } from "./gate.js";
+import { $t as code, B as linksOf, D as otherRun, E as sendToGitHub, O as sendSummary, Qt as block, R as githubRun, T as postSecondHand, V as readEvent, W as conclude, Xt as Failure, en as count, rn as text$1, t as mergeReports } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

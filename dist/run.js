@@ -1,4 +1,4 @@
-import { $t as listOf, Bt as parseCatalog, Ct as tokenize, Ft as touchedTables, Gt as isData, Ht as describeState, It as words, J as NAME, Jt as unitsOf$1, K as sliceReason, Kt as isSetting, Lt as catalogQuery, Nt as lastName, Pt as onlyMakesTables, Q as split, Qt as count, Rt as identifier$1, St as stringValue, Ut as firstErrorOf, Vt as withoutTables, Wt as folded$1, X as inside, Xt as block, Y as TABLE, Yt as Failure, Z as lineOf, Zt as code, _t as ownAddress, at as startProcess, dt as findInstalled, en as plain, et as memoryFolder, f as cutsBelow, ft as versionOf, gt as isOpenToAll, ht as hasAddresses, it as startEarly, m as partsOf$1, mt as choosePort, nt as differing$1, ot as projectEnvironment, p as cutsOf, pt as HOST$1, q as seedOf, qt as parsedUnits, rt as driverFolder, st as environmentToLoad, tn as text$1, tt as roomInMemory, vt as ownPort, wt as positionsIn, xt as parseModule, yt as servingUser, zt as keyOf$2 } from "./gate.js";
+import { $t as code, Bt as keyOf$2, Ct as stringValue, Ft as onlyMakesTables, Gt as folded$1, Ht as withoutTables, It as touchedTables, J as NAME, Jt as parsedUnits, K as sliceReason, Kt as isData, Lt as words, Pt as lastName, Q as split, Qt as block, Rt as catalogQuery, St as parseModule, Tt as positionsIn, Ut as describeState, Vt as parseCatalog, Wt as firstErrorOf, X as inside, Xt as Failure, Y as TABLE, Yt as unitsOf$1, Z as lineOf, Zt as reasonOf, _t as isUrl, at as startProcess, bt as servingUser, dt as findInstalled, en as count, et as memoryFolder, f as cutsBelow, ft as versionOf, gt as isOpenToAll, ht as hasAddresses, it as startEarly, m as partsOf$1, mt as choosePort, nn as plain, nt as differing$1, ot as projectEnvironment, p as cutsOf, pt as HOST$1, q as seedOf, qt as isSetting, rn as text$1, rt as driverFolder, st as environmentToLoad, tn as listOf, tt as roomInMemory, vt as ownAddress, wt as tokenize, yt as ownPort, zt as identifier$1 } from "./gate.js";
 import { chownSync, existsSync, lstatSync, mkdtempSync, readFileSync, realpathSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -2222,7 +2222,6 @@ const applicationName = "alembic-gate";
 const quote = (name) => `"${name.replaceAll("\"", "\"\"")}"`;
 // src/postgres/given.ts
 /** A server that the user runs and gives us by its URL. We make and drop databases of our own on it, and touch nothing else. */
-const isUrl = (choice) => /^postgres(ql)?(\+\w+)?:\/\//i.test(choice);
 /** How long a server that is just starting is waited for, as a service beside a job may be. */
 const STARTING_SECONDS = 15;
 /** What a server, or what stands before it, says while it starts: cannot_connect_now, and connections that are cut. */
@@ -3538,6 +3537,8 @@ const partsOf = ({ parts }, database) => parts?.(database) ?? [{
 	label: "",
 	database
 }];
+/** What steps executed in one of several databases. @param place as statements name it */
+const stepsIn = (steps, place) => steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
 /** Puts catalogs together; what is in a database that has a label carries it in front of its name. */
 function joined(catalogs) {
 	const whole = /* @__PURE__ */ new Map();
@@ -4768,12 +4769,8 @@ async function openLaboratory(scratch, start, evidence, progress) {
 		const names = versionTables.map(({ name }) => name);
 		return (await scratch.tables(database, names)).filter((table) => versionTables.some(({ schema, name }) => name === table.name && (schema === null || schema === table.schema)));
 	};
-	const partsOf = (database) => scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}];
 	const snapshot = async (database, query) => {
-		const parts = partsOf(database);
+		const parts = partsOf(scratch, database);
 		if (parts.length > 1) return joined(await Promise.all(parts.map(async (part) => ({
 			...part,
 			catalog: await snapshotOf(part.database)
@@ -4786,7 +4783,7 @@ async function openLaboratory(scratch, start, evidence, progress) {
 	};
 	const versionRows = async (database) => {
 		const rows = [];
-		for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
+		for (const part of partsOf(scratch, database)) for (const table of await findVersionTables(part.database)) rows.push(...(await scratch.query(part.database, `SELECT version_num FROM ${quoted(table)}`)).map((row) => String(row.version_num)));
 		return [...new Set(rows)].sort();
 	};
 	/** One run, in a process that can do it. */
@@ -4874,16 +4871,16 @@ async function openLaboratory(scratch, start, evidence, progress) {
 			return comparison;
 		},
 		async stamp(database, revision) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) {
+			for (const part of partsOf(scratch, database)) for (const table of await findVersionTables(part.database)) {
 				const name = quoted(table);
 				await scratch.query(part.database, `INSERT INTO ${name} (version_num) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM ${name})`, [revision]);
 			}
 		},
 		async restamp(database, from, to) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
+			for (const part of partsOf(scratch, database)) for (const table of await findVersionTables(part.database)) await scratch.query(part.database, `UPDATE ${quoted(table)} SET version_num = $2 WHERE version_num = $1`, [from, to]);
 		},
 		async unstamp(database, revisions) {
-			for (const part of partsOf(database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
+			for (const part of partsOf(scratch, database)) for (const table of await findVersionTables(part.database)) for (const revision of revisions) await scratch.query(part.database, `DELETE FROM ${quoted(table)} WHERE version_num = $1`, [revision]);
 		},
 		process: () => gone ? void 0 : driver,
 		copyProcess: () => driver.copy(),
@@ -5998,17 +5995,23 @@ async function spread(query, oids, manner) {
 	const columns = await query(COLUMNS$2, [oids.join(",")]);
 	for (const oid of new Set(columns.map((column) => column.oid))) {
 		const all = columns.filter((column) => column.oid === oid);
-		const table = `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`;
-		const settings = all.flatMap(({ column, number, type }) => {
+		await setFreely(query, `${quote(String(all[0].schema))}.${quote(String(all[0].name))}`, all.map(({ column, number, type }) => {
 			const name = quote(String(column));
-			const value = other$1(name, Number(number), String(type), manner);
-			return value === void 0 ? [] : [`${name} = ${value}`];
-		});
-		const update = (parts) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
-		await update(settings).catch(async () => {
-			for (const one of settings) await update([one]).catch(() => {});
-		});
+			return `${name} = ${other$1(name, Number(number), String(type), manner)}`;
+		}));
 	}
+}
+/**
+* Updates all rows of a table, as far as its constraints let it.
+*
+* @param table as SQL
+* @param settings one at least: `"name" = 'x'`
+*/
+async function setFreely(query, table, settings) {
+	const update = (parts) => query(`UPDATE ${table} SET ${parts.join(", ")}`);
+	await update(settings).catch(async () => {
+		for (const one of settings) await update([one]).catch(() => {});
+	});
 }
 // src/sqlite/tables.ts
 const QUERY = `SELECT json_object(
@@ -6287,11 +6290,7 @@ async function spreadSqlite(query, names, manner) {
 			const value = !generated && !bound.has(number) && !referred.has(name) ? other(quote(name), number + 1, types.get(type).name, manner) : void 0;
 			return value === void 0 ? [] : [`${quote(name)} = ${value}`];
 		});
-		const update = (parts) => query(`UPDATE ${quote(oid)} SET ${parts.join(", ")}`);
-		if (settings.length === 0) continue;
-		await update(settings).catch(async () => {
-			for (const one of settings) await update([one]).catch(() => {});
-		});
+		if (settings.length > 0) await setFreely(query, quote(oid), settings);
 	}
 }
 // src/run/refusals.ts
@@ -7191,9 +7190,8 @@ async function tryBody(task, labs, body, parent) {
 		let made = await attemptWith(task, labs, body, parent, before, manner, known);
 		const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
 		const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
-			const own = steps.map(({ statements }) => ({ statements: statements.filter(({ database }) => database === place) }));
 			const { fold } = kitOf(task.scratch);
-			return touchedTables(partOf$1(before, label), own, [], fold).filter((table) => !known.has(keyOf$2(table)));
+			return touchedTables(partOf$1(before, label), stepsIn(steps, place), [], fold).filter((table) => !known.has(keyOf$2(table)));
 		});
 		if (more.length > 0 && made.rows === "made-up") {
 			for (const table of more) known.add(keyOf$2(table));
@@ -7486,7 +7484,7 @@ async function execute({ bodies, plan, progress, seedIn, signal }, scratch, more
 		signal.throwIfAborted();
 		return { notes: [{
 			what: "edited revisions on rows",
-			reason: error instanceof Failure ? error.sentence : text$1`${error instanceof Error ? error.message : String(error)}`
+			reason: reasonOf(error)
 		}] };
 	}
 }
@@ -8236,9 +8234,8 @@ async function goOwnWay(way) {
 		};
 		if (!await lab.run(phases.upgrade, main, { own: true })) return void 0;
 		const head = await lab.snapshot(main);
-		states.reach(head);
 		evidence.schema = compareCatalogs(b0, head);
-		for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+		reach(states, phases.upgrade, head);
 		return {
 			steps: phases.upgrade.steps,
 			head
@@ -8307,8 +8304,7 @@ async function lookBetween({ lab, added, phases, b0Again, drop }, states) {
 		own: true,
 		after: states.up
 	})) {
-		states.reach(await lab.snapshot(database));
-		for (const step of phases.upgrade.steps) step.effect = states.effectOf(step.revision);
+		reach(states, phases.upgrade, await lab.snapshot(database));
 		const { compared } = phases.downgrade;
 		if (compared && await lab.run(phaseOf("downgrade", phases.downgrade.planned), database, {
 			own: true,
@@ -8316,6 +8312,11 @@ async function lookBetween({ lab, added, phases, b0Again, drop }, states) {
 		})) phases.downgrade.unrestored = states.unrestored(compared.differences);
 	}
 	await drop(database);
+}
+/** Puts down what each revision does, as far as the states between them are known. */
+function reach(states, { steps }, head) {
+	states.reach(head);
+	for (const step of steps) step.effect = states.effectOf(step.revision);
 }
 /** How the revisions go up, from whoever can tell first. */
 function firstKnown(upgraded, history, added) {
@@ -8427,13 +8428,9 @@ function unexpected(task, upgraded) {
 /** The tables that revisions touch, of each database in which they touch one. */
 function touchedBy({ steps, head }, { scratch, b0 }, database) {
 	const differences = compareCatalogs(b0, head);
-	return (scratch.parts?.(database) ?? [{
-		label: "",
-		database
-	}]).flatMap(({ label, place, database }) => {
-		const own = steps.map(({ statements }) => ({ statements: statements.filter((one) => one.database === place) }));
+	return partsOf(scratch, database).flatMap(({ label, place, database }) => {
 		const changed = differences.filter(({ name }) => labelOf(name) === label);
-		const tables = touchedTables(partOf$1(b0, label), own, changed, kitOf(scratch).fold);
+		const tables = touchedTables(partOf$1(b0, label), stepsIn(steps, place), changed, kitOf(scratch).fold);
 		return tables.length === 0 ? [] : [{
 			label,
 			...place !== void 0 && { place },
@@ -8458,7 +8455,7 @@ async function putRows(task, manner) {
 	}));
 	if (places.length === 0) return void 0;
 	const marks = await Promise.all(places.map(async ({ query }) => kit.mark?.(query)));
-	const wrong = await seed?.(database, (scratch.parts?.(database) ?? []).filter((part) => part.database !== database));
+	const wrong = await seed?.(database, partsOf(scratch, database).filter((part) => part.database !== database));
 	if (wrong && manner === "varied") task.notes.push({
 		what: "the project's own rows",
 		reason: text$1`the seed fails on a database of the base branch, so rows were made up: ${wrong}`
