@@ -3,8 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeEnvironment } from "../scripts/python.js";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { hooked } from "../src/hook.ts";
 import { alembicFiles, revision } from "./support/alembic.ts";
 import { writeFiles } from "./support/files.ts";
@@ -31,7 +30,7 @@ function commitAll(at: string): string {
 }
 
 const preCommit = (environment: Record<string, string> = {}): Promise<{ code: number; said: string }> => {
-  const python = makeEnvironment("pre-commit");
+  const python = inject("pythons")["pre-commit"];
   const env = { ...process.env, PRE_COMMIT_HOME: path.join(folder, "cache"), ...environment };
   return new Promise((resolve) => {
     execFile(python, ["-m", "pre_commit", "run"], { cwd: project, env }, (error, stdout, stderr) => {

@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { makeEnvironment } from "../scripts/python.js";
+import { expect, inject, test } from "vitest";
 import { workflow, type WorkflowFacts } from "../src/workflow.ts";
 import { hostileTexts } from "./report/hostile.ts";
 
@@ -36,7 +35,7 @@ interface Workflow {
 const read = (texts: string[]) =>
   JSON.parse(
     execFileSync(
-      makeEnvironment("pre-commit"),
+      inject("pythons")["pre-commit"],
       [
         "-c",
         "import json, sys, yaml\nprint(json.dumps([{('on' if k is True else k): v for k, v in yaml.safe_load(t).items()} for t in json.load(sys.stdin)]))",
