@@ -28,6 +28,9 @@ def main() -> None:
     # The process may be started before it is known what to load.
     broken = _import_alembic()
     load = channel.receive()
+    while load["type"] == "copy":
+        make_copy(channel)
+        load = channel.receive()
     if "directory" in load:
         os.chdir(load["directory"])
     sources = Sources(load["root"])

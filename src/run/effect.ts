@@ -5,7 +5,7 @@ import type { Environment } from "../project/environment.ts";
 import type { Settings } from "../settings.ts";
 import { code, listOf, text, type Text } from "../text.ts";
 import { environmentToLoad } from "./load-request.ts";
-import { startProcess } from "./process.ts";
+import { startProcess, type PythonProcess } from "./process.ts";
 import type { Event, Raised, Rendering } from "./protocol.ts";
 import { isData, isSetting, parsedUnits, unitsOf, type Unit } from "./sql.ts";
 
@@ -90,14 +90,17 @@ export async function compareEdits(task: Rendered): Promise<Edits> {
   const ids = editedIds(history);
   if (ids.length === 0) return new Map();
   const changes = ids.map((id) => history.changes.get(id)!);
+  const start = startTwo(task);
   const [before, after] = await Promise.all([
     render(
       task,
+      start,
       task.baseRoot(),
       changes.map(({ id, before }) => ({ id, file: before.file })),
     ),
     render(
       task,
+      start,
       Promise.resolve(task.root),
       changes.map(({ id, after }) => ({ id, file: after!.file })),
     ),
@@ -118,30 +121,52 @@ type Side = (Event & { type: "sql" }) | { reason: Text };
 const looksAround = ({ PYTHONPATH = "" }: NodeJS.ProcessEnv): boolean =>
   PYTHONPATH !== "" && !PYTHONPATH.split(path.delimiter).every((entry) => path.isAbsolute(entry));
 
+type Start = (root: Promise<string>, hear: (event: Event) => void) => Promise<PythonProcess>;
+
+/** Starts a process for each side, which imports Alembic while the files are laid out; the second is a copy of the first. */
+function startTwo({ root, environment, python, env }: Rendered): Start {
+  const startIn = (place: string, hear: (event: Event) => void) =>
+    startProcess({ python, directory: path.join(place, environment.directory), env }, hear);
+  if (looksAround(env)) return async (place, hear) => startIn(await place, hear);
+  let first: PythonProcess | undefined;
+  let copied!: (process: number | null) => void;
+  const copy = new Promise<number | null>((resolve) => (copied = resolve));
+  return async (_, hear) => {
+    if (!first) {
+      first = startIn(root, (event) => (event.type === "copied" ? copied(event.process) : hear(event)));
+      first.send({ type: "copy" });
+      return first;
+    }
+    const id = await Promise.race([copy, first.ended.then(() => null)]);
+    return id === null ? startIn(root, hear) : first.copy(id, hear);
+  };
+}
+
 async function render(
   task: Rendered,
+  start: Start,
   laidOut: Promise<string>,
   revisions: readonly { id: string; file: string }[],
 ): Promise<(id: string) => Side> {
-  const { environment, python, settings, env, signal } = task;
-  // It imports Alembic while the files are laid out.
-  const place = looksAround(env) ? await laidOut : task.root;
+  const { environment, settings, signal } = task;
   const told = new Map<string, Event & { type: "sql" }>();
   let failed: Raised | undefined;
   let hung = false;
   // Until a project's modules are imported nothing is heard.
   const patience = Math.max(settings.timeout, 60);
+  let child: PythonProcess | undefined;
+  const kill = () => child?.kill();
   const watchdog = setTimeout(() => {
     hung = true;
-    child.kill();
+    kill();
   }, patience * 1000);
-  const options = { python, directory: path.join(place, environment.directory), env };
-  const child = startProcess(options, (event) => {
+  child = await start(laidOut, (event) => {
     watchdog.refresh();
     if (event.type === "sql") told.set(event.revision, event);
     if (event.type === "failed") failed = event.raised;
   });
-  signal.addEventListener("abort", child.kill, { once: true });
+  if (hung || signal.aborted) kill();
+  signal.addEventListener("abort", kill, { once: true });
   let end: string;
   try {
     const root = await laidOut;
@@ -155,9 +180,9 @@ async function render(
     end = await child.ended;
   } finally {
     clearTimeout(watchdog);
-    signal.removeEventListener("abort", child.kill);
+    signal.removeEventListener("abort", kill);
     // What it started may still run.
-    child.kill();
+    kill();
   }
   signal.throwIfAborted();
   const reason = failed

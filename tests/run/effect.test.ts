@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { readGraph } from "../../src/project/graph.ts";
 import { findEnvironments } from "../../src/project/environment.ts";
@@ -162,7 +164,12 @@ test("a refusal is the same as a refusal, and nothing else", async () => {
 
 describe.each(["default", "oldest", "newest"] as const)("with %s versions", (name) => {
   type Version = RevisionOptions;
-  async function edit(before: Version, after: Version, helper?: [before: string, after: string]): Promise<Edit> {
+  async function edit(
+    before: Version,
+    after: Version,
+    helper?: [before: string, after: string],
+    { python = [inject("pythons")[name]], env = process.env }: { python?: string[]; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Edit> {
     const lay = (options: Version, index: 0 | 1) =>
       writeFiles({ ...alembicFiles({ a: revision("a", options) }), ...(helper && { "migrations/helper.py": helper[index] }) });
     const [base, root] = await Promise.all([lay(before, 0), lay(after, 1)]);
@@ -180,9 +187,9 @@ describe.each(["default", "oldest", "newest"] as const)("with %s versions", (nam
       history,
       root,
       baseRoot: async () => base,
-      python: [inject("pythons")[name]],
+      python,
       settings: { x: [], allowHosts: [], timeout: 20 },
-      env: process.env,
+      env,
       signal: new AbortController().signal,
     });
     return edits.get("a")!;
@@ -190,6 +197,18 @@ describe.each(["default", "oldest", "newest"] as const)("with %s versions", (nam
 
   const users = 'import uuid, datetime\nusers = sa.table("users", sa.column("id", sa.Integer), sa.column("name", sa.String))';
   const columns = (type: string) => `op.create_table("t", sa.Column("id", sa.Integer), sa.Column("a", ${type}))`;
+
+  test("one process imports Alembic for both versions, unless modules are looked for where it is started", async () => {
+    const root = await writeFiles({ starts: "" });
+    const starts = path.join(root, "starts");
+    const python = ["sh", "-c", `echo >> ${starts}; exec "$0" "$@"`, inject("pythons")[name]];
+    const versions = [{ upgrade: columns("sa.String(20)") }, { upgrade: columns("sa.String(40)") }] as const;
+    const different = { upgrade: { kind: "different" }, downgrade: { kind: "same" } };
+    expect(await edit(...versions, undefined, { python })).toMatchObject(different);
+    expect(await readFile(starts, "utf8")).toBe("\n");
+    expect(await edit(...versions, undefined, { python, env: { ...process.env, PYTHONPATH: "lib" } })).toMatchObject(different);
+    expect(await readFile(starts, "utf8")).toBe("\n\n\n");
+  });
 
   test("a loop that becomes a comprehension is the same", async () => {
     const before = 'for name in ("a", "b"):\n    op.add_column("t", sa.Column(name, sa.Text()))';
