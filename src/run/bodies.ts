@@ -239,8 +239,9 @@ interface Attempt {
 async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Database): Promise<Partial<Edit>> {
   const before = await labs.old.snapshot(parent);
   const known = new Set<string>();
-  const attempt = async (manner: Manner) => {
-    let made = await attemptWith(task, labs, body, parent, before, manner, known);
+  const fill = (manner: Manner) => fillCopy(task, body, parent, before, manner, known);
+  const attempt = async (manner: Manner, filled: Filled) => {
+    let made = await attemptWith(task, labs, body, filled);
     // What only the statements name has no rows yet.
     const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
     const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
@@ -249,15 +250,21 @@ async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Databas
     });
     if (more.length > 0 && made.rows === "made-up") {
       for (const table of more) known.add(keyOf(table));
-      made = await attemptWith(task, labs, body, parent, before, manner, known);
+      made = await attemptWith(task, labs, body, await fill(manner));
     }
     return made;
   };
-  const first = await attempt("varied");
+  const varied = await fill("varied");
+  // Put in while the first rows are tried: where those stop something, nobody waits for others.
+  const plain = varied.rows === "made-up" ? fill("plain").catch(() => undefined) : undefined;
+  const first = await attempt("varied", varied);
   const stops = (direction: Direction) =>
     [first.old, first.now].some(({ up, down }) => up.stop ?? (direction === "downgrade" ? down.stop : undefined));
   const needed = first.rows === "made-up" && body.directions.some(stops);
-  const second = needed ? await attempt("plain") : undefined;
+  const ready = await plain;
+  const fits = needed && ready?.known === known.size;
+  if (ready && !fits) task.scratch.drop(ready.database).catch(() => {});
+  const second = needed ? await attempt("plain", fits ? ready : await fill("plain")) : undefined;
   const verdicts = body.directions.map(async (direction): Promise<[Direction, Effect]> => {
     const isAwkward = second !== undefined && stops(direction);
     return [direction, await judge(body, direction, isAwkward ? second : first, isAwkward ? first : undefined)];
@@ -265,18 +272,33 @@ async function tryBody(task: BodiesTask, labs: Labs, body: Body, parent: Databas
   return Object.fromEntries(await Promise.all(verdicts));
 }
 
-async function attemptWith(
+/** A copy of a database with rows. */
+interface Filled extends Pick<Attempt, "rows" | "tables"> {
+  database: Database;
+  /** Of how many tables it was known that they need some. */
+  known: number;
+}
+
+async function fillCopy(
   task: BodiesTask,
-  labs: Labs,
   body: Body,
   parent: Database,
   before: Catalog,
   manner: Manner,
   known: Set<string>,
+): Promise<Filled> {
+  const database = await task.scratch.clone(parent, "edited");
+  const put = await putRows(task, body, database, before, manner, known);
+  return { ...put, database, known: known.size };
+}
+
+async function attemptWith(
+  task: BodiesTask,
+  labs: Labs,
+  body: Body,
+  { database: filled, rows, tables }: Filled,
 ): Promise<Attempt> {
   const { scratch } = task;
-  const filled = await scratch.clone(parent, "edited");
-  const { rows, tables } = await putRows(task, body, filled, before, manner, known);
   const one = await scratch.clone(filled, "edited_old");
   // On a given server all databases share their roles.
   const apart = task.apart ?? !sharesRoles(scratch);
