@@ -73,8 +73,8 @@ class Differences:
             else:
                 self._add(operation)
 
-    def found(self) -> list[dict[str, Any]]:
-        """Return the differences; those that would change nothing in the database are marked."""
+    def found(self, *, brief: bool) -> list[dict[str, Any]]:
+        """Return the differences, those that would change nothing in the database marked, if that is not left out."""
         for key in [
             key for key, entry in self._found.items() if entry["kind"] == "table" and entry["change"] == "missing"
         ]:
@@ -82,8 +82,8 @@ class Differences:
         for entry in self._found.values():
             operations = entry.pop("operations")
             entry.pop("columns", None)
-            entry["operation"] = "\n".join(self._rendered(operation) for operation in operations)
-            if entry["change"] == "differs":
+            entry["operation"] = "" if brief else "\n".join(self._rendered(operation) for operation in operations)
+            if entry["change"] == "differs" and not brief:
                 entry["same"] = self._changes_nothing(entry["table"], operations)
         return list(self._found.values())
 

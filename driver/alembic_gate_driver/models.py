@@ -139,8 +139,9 @@ class _Comparison:
                 differences.add(operations)
         place = place_of_connection(context.connection) if self._request.get("several") else None
         seen = {json.dumps(known, sort_keys=True) for known in self._differences}
+        every = differences.found(brief=self._request.get("brief", False))
         # In a search_path of its own Alembic takes its own table for a forgotten one.
-        found = [one for one in differences.found() if not _is_version_table(one, context)]
+        found = [one for one in every if not _is_version_table(one, context)]
         unimported = Unimported(self._sources, targets)
         extra = [one for one in found if one["kind"] == "table" and one["change"] == "extra"]
         modules = unimported.explain(extra, self._request["changed"])

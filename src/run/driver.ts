@@ -146,6 +146,8 @@ export interface CheckOptions extends Pick<RunOptions, "connection" | "connectio
   changed?: readonly string[];
   /** What the models declare of these tables is told as well. */
   tables?: readonly string[];
+  /** Only what differs, without what autogenerate would write, and whether that would change anything. */
+  brief?: true;
   /** Makes all tables of the models instead; nothing is compared. */
   create?: true;
   /** Where env.py opens several databases: how what is in one of them is labelled, `[billing] invoices`. */
@@ -477,6 +479,7 @@ function driverOf(
     labelFor,
     changed = [],
     tables = [],
+    brief,
     create,
   }: CheckOptions): Promise<Comparison> => {
     await loaded;
@@ -489,6 +492,7 @@ function driverOf(
       connection,
       changed: files,
       tables: [...tables],
+      ...(brief && { brief }),
       ...(create && { create }),
       ...(connectionFor && { several: true }),
     };

@@ -57,7 +57,7 @@ export function watchModels({ lab, head, schema, changed, everythingIsNew, onBas
   let base: Comparison | Text | undefined;
 
   const compareHere = async (database: Database) => {
-    const comparison = await lab.check(database, { tables: tablesOf((await asked)!) });
+    const comparison = await lab.check(database, { tables: tablesOf((await asked)!), brief: true });
     base = comparison && !comparison.raised ? comparison : text`the models could not be compared with the base branch's database`;
   };
   return {
@@ -162,7 +162,7 @@ export function shared(start: () => Promise<Driver | undefined>): Shared {
 export async function compareBase(processes: Shared, options: CheckOptions): Promise<Comparison | Text> {
   const driver = await processes.take();
   if (!driver) return text`the base branch's own files cannot be loaded here`;
-  const comparison = await driver.check(options);
+  const comparison = await driver.check({ ...options, brief: true });
   processes.give(driver);
   return whyUnreliable(comparison) ?? comparison;
 }

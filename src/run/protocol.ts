@@ -89,6 +89,8 @@ export interface Check {
   changed: string[];
   /** What the models declare of these tables is told as well. */
   tables: string[];
+  /** Only what differs: neither what autogenerate would write, nor whether that would change anything. */
+  brief?: true;
   /** Makes all tables of the models instead; nothing is compared. */
   create?: true;
 }

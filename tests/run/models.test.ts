@@ -66,6 +66,19 @@ describe.each(versions)("with %s versions and %s", (name, _, env) => {
   // Alembic 1.4 knows prepend_sys_path not yet.
   const options = async () => ({ python: [inject("pythons")[name]] });
 
+  test("in brief, what differs is told, and not what would be written", async () => {
+    const database = await createDatabase();
+    await database.query(schema);
+    const driver = await drive(
+      files(env.replace("from alembic", "import sys; sys.path.insert(0, '.')\nfrom alembic")),
+      await options(),
+    );
+    const { connection } = database;
+    const whole = await driver.check({ connection });
+    const brief = await driver.check({ connection, brief: true });
+    expect(brief.differences).toEqual(whole.differences.map(({ same: _, ...one }) => ({ ...one, operation: "" })));
+  });
+
   test("each difference has its object, its words, its operation and its line", async () => {
     const database = await createDatabase();
     await database.query(schema);
