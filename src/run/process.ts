@@ -46,6 +46,9 @@ const draining = 500;
 const hashSeed = ({ PYTHONHASHSEED: given }: NodeJS.ProcessEnv): string =>
   given !== undefined && /^\d+$/.test(given) ? given : "0";
 
+/** NumPy's OpenBLAS starts a thread for each processor when it is imported, and a process with threads is not copied. */
+const FEW_THREADS = { OPENBLAS_NUM_THREADS: "1" };
+
 /** A process that was started before it is known what it will load, or whether it is needed: it imports Alembic and waits. */
 export interface EarlyProcess {
   command: string;
@@ -78,7 +81,7 @@ export function startProcess(
 ): PythonProcess {
   const child = spawn(command!, [...rest, driverFolder()], {
     cwd: directory,
-    env: { ...projectEnvironment(env), PYTHONHASHSEED: hashSeed(env) },
+    env: { ...FEW_THREADS, ...projectEnvironment(env), PYTHONHASHSEED: hashSeed(env) },
     detached: true,
     stdio: ["ignore", ...Array.from({ length: 4 + 2 * COPIES }, () => "pipe" as const)],
   });

@@ -191,6 +191,21 @@ test("stopping in the midst of a run does not wait for it", async () => {
   expect(await running).toMatchObject({ died: true });
 });
 
+test("NumPy is kept from starting threads, unless the caller wants some", async () => {
+  const files = alembicFiles({
+    a: revision("a", { head: 'import os\nprint("threads:", os.environ["OPENBLAS_NUM_THREADS"], flush=True)' }),
+  });
+  const logOf = async (env: NodeJS.ProcessEnv) => {
+    const driver = await drive(files, { env });
+    await driver.loaded;
+    await driver.stop();
+    return driver.log;
+  };
+  const { OPENBLAS_NUM_THREADS: _, ...env } = process.env;
+  expect(await logOf(env)).toContain("threads: 1");
+  expect(await logOf({ ...env, OPENBLAS_NUM_THREADS: "3" })).toContain("threads: 3");
+});
+
 test("an interpreter that is not there", async () => {
   const driver = await drive(alembicFiles({}), { python: ["/no/such/python"] });
   await expect(driver.loaded).rejects.toMatchObject({
