@@ -6,7 +6,6 @@
  *                                                   └ the itinerary
  *   the pull request's ─ the itinerary's first run ─ copy: the new version
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { reasonOf } from "../failure.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
@@ -14,7 +13,7 @@ import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
 import { LoadError, type Driver, type RunResult } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import { connectionsOf, prepared, type Script } from "./laboratory.ts";
-import { isDisturbance, mentionedIn, mentionsRoles, sharesRoles } from "./shared.ts";
+import { isDisturbance, mentionedIn, mentionsRoles, sharesRoles, speakOfRoles } from "./shared.ts";
 
 /** Databases for what is done beside the itinerary, and the first of them. */
 export interface Place {
@@ -127,13 +126,14 @@ function beginBeside(task: BesideTask, place: Promise<Place>): Beside {
     if (over) throw new Error("nobody wants to know any more");
     return task.start(side.root);
   };
-  const sourcesOf = async (side: Side, process: Promise<Driver>): Promise<string[]> => {
+  const revisionsSpeakOfRoles = async (side: Side, process: Promise<Driver>): Promise<boolean> => {
     const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-    return Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8")));
+    return speakOfRoles(revisions.map(({ file }) => path.resolve(folder, file)));
   };
   const maySpeakOfRoles = async (): Promise<boolean> => {
-    const sources = await Promise.all([sourcesOf(base, started.base), sourcesOf(head, started.head)]).catch(() => undefined);
-    return !sources || [...sources.flat(), ...plan.scripts.map(({ sql }) => sql)].some(mentionsRoles);
+    if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;
+    const sides = [revisionsSpeakOfRoles(base, started.base), revisionsSpeakOfRoles(head, started.head)];
+    return (await Promise.all(sides).catch(() => [true])).includes(true);
   };
   const executeApart = async (): Promise<Found | undefined> => {
     const { scratch, database } = await place;

@@ -9,6 +9,7 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
+import path from "node:path";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
@@ -23,7 +24,7 @@ import { goOwnWay } from "./own-way.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { needsRows, planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { isDisturbance, isShared, mentionedIn, touchesRoles } from "./shared.ts";
+import { isDisturbance, isShared, mentionedIn, sharesRoles, speakOfRoles, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { tryUnreached } from "./unreached.ts";
@@ -43,12 +44,16 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
   // What the project made while it was imported cannot be made again in this process.
-  const together = plan.together && !(isShared(scratch) && ports.imported);
+  const together = plan.together && !(isShared(scratch) && (ports.imported || (await speaksOfRoles(ports, await head.loaded))));
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
   await scratch.restart(mentionedIn(evidence));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
+
+/** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
+const speaksOfRoles = async ({ scratch, root }: Ports, { revisions }: Awaited<Driver["loaded"]>): Promise<boolean> =>
+  root !== undefined && sharesRoles(scratch) && speakOfRoles(revisions.map(({ file }) => path.resolve(root, file)));
 
 interface Journey {
   evidence: Evidence;

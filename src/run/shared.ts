@@ -1,4 +1,5 @@
 /** What databases of one server see of each other. */
+import { readFile } from "node:fs/promises";
 import type { Scratch } from "../postgres/scratch.ts";
 import type { Evidence, Phase, Step } from "./evidence.ts";
 
@@ -45,3 +46,10 @@ const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
 
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
 export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
+
+/** The same of files; also true where one cannot be read. */
+export const speakOfRoles = (files: readonly string[]): Promise<boolean> =>
+  Promise.all(files.map((file) => readFile(file, "utf8"))).then(
+    (sources) => sources.some(mentionsRoles),
+    () => true,
+  );

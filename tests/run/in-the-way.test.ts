@@ -43,13 +43,15 @@ async function judge(a: RevisionOptions, b: RevisionOptions, env = syncEnv()) {
   await git(folder, "checkout", "--quiet", "-b", "pull-request");
   await git(folder, "add", "--all");
   await git(folder, "commit", "--quiet", "--message", "Head");
+  const progress: string[] = [];
   const { report } = await gate(
     { postgres: sharedUrl(), python: inject("pythons").default, base: "main" },
-    { cwd: folder, env: process.env, signal: new AbortController().signal, progress: () => {} },
+    { cwd: folder, env: process.env, signal: new AbortController().signal, progress: (step) => progress.push(step) },
   );
   const { findings = [], notChecked = [], phases = [] } = report.environments[0] ?? {};
   return {
     report,
+    progress,
     failures: report.failures.map(({ message, help }) => `${plain(message)}\n${plain(help)}`),
     findings: findings.map(({ rule, revision, severity }) => `${severity} ${rule} ${revision}`),
     notChecked: notChecked.map(({ what, reason }) => `${what}: ${plain(reason)}`),
@@ -120,6 +122,16 @@ test("a role that was there before the run keeps the gate from its work", async 
       new RegExp(`b wants to make the role ${role}, which the given server had before.*[^]*DROP ROLE "${role}";`),
     ),
   ]);
+});
+
+test("where a revision's code speaks of roles, nothing is run side by side, and nothing twice", async () => {
+  const { role } = await server();
+  const makes = { upgrade: executing(`CREATE ROLE ${role}`), downgrade: executing(`DROP ROLE ${role}`) };
+  const { report, progress } = await judge(makes, table("tb"));
+  expect(report).toMatchObject({ verdict: "pass", exitCode: 0 });
+  const titles = progress.filter((step) => !step.includes(" · "));
+  expect(titles.filter((title) => title.endsWith("the pull request's revisions, up"))).toHaveLength(1);
+  expect(titles.filter((title) => title.endsWith("downgrade base"))).toHaveLength(1);
 });
 
 test("a role that a revision makes twice is its fault, on a given server as well", async () => {
