@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Callable
 Message = dict[str, Any]
 
 # Where Node has put the ends of each copy.
-_SPARE = (5, 7, 9)
+_SPARE = (5, 7, 9, 11)
 
 # Events that nobody waits for are sent together, with the next other one or after so many bytes or seconds.
 _MOST_BYTES = 32_768

@@ -16,7 +16,8 @@ import { LEAST_SECONDS, places } from "./unreached.ts";
  * It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
  * left out there, since nobody knows whose fault it is.
  *
- * @param from B0 where it was reached; else the base revisions are run from an empty database first
+ * @param from B0 where it was reached, and what the pull request's own files have shown; else the base revisions are run from an empty
+ *   database first
  */
 export async function baseHistory(
   plan: Plan,
@@ -24,7 +25,14 @@ export async function baseHistory(
   evidence: Evidence,
   applied: Phase,
   from:
-    | { database: Database; part: readonly string[]; floor: Floor; b0: Catalog; each: Promise<Phase | undefined> }
+    | {
+        database: Database;
+        part: readonly string[];
+        floor: Floor;
+        b0: Catalog;
+        each: Promise<Phase | undefined>;
+        up: Promise<Phase>;
+      }
     | { scripts: readonly Script[]; empty: Catalog },
 ): Promise<Evidence | undefined> {
   const { base, scratch, progress } = ports;
@@ -55,7 +63,9 @@ export async function baseHistory(
       phases[0].steps = applied.steps;
       const ended = await from.floor.descend(lab, from.database, phases[1]);
       phases[2].planned = [...phases[1].planned].reverse();
-      if (ended) await historyUp(lab, from.database, phases[2], from.b0);
+      const known = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : undefined;
+      if (known) Object.assign(phases[2], known);
+      else if (ended) await historyUp(lab, from.database, phases[2], from.b0);
       const each = await from.each;
       const reached = new Set(phases[1].steps.map(({ revision }) => revision));
       const tried = planned.filter(
@@ -85,4 +95,18 @@ export async function baseHistory(
   } finally {
     await lab.stop();
   }
+}
+
+/**
+ * What the base branch's second upgrade shows, where its revisions are those of the pull request: where that one ends like the first
+ * upgrade but for what the base branch's own way down leaves as well, it keeps that here too.
+ *
+ * @param up the pull request's second upgrade
+ * @param down the base branch's way down
+ * @returns undefined where only running it can tell
+ */
+function shownBy(up: Phase, down: Phase): Pick<Phase, "state" | "compared"> | undefined {
+  const left = new Set(down.compared?.differences.map((difference) => JSON.stringify(difference)));
+  const isAlike = up.state === "ok" && up.compared?.differences.every((difference) => left.has(JSON.stringify(difference)));
+  return isAlike ? { state: up.state, compared: up.compared } : undefined;
 }

@@ -176,7 +176,7 @@ export interface Driver {
   /** One at a time. What the project does wrong is in the result; rejects only where `onStep` does, or the driver is gone already. */
   run(options: RunOptions): Promise<RunResult>;
   /**
-   * A copy of the process as it is now, at most three times and while nothing runs: a second one with the project loaded, at no cost.
+   * A copy of the process as it is now, at most four times and while nothing runs: a second one with the project loaded, at no cost.
    * Undefined where it cannot be copied.
    */
   copy(): Promise<Driver | undefined>;

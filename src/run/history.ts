@@ -13,6 +13,7 @@ import type { Evidence, Phase } from "./evidence.ts";
 import { openLaboratory, type Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { standAt } from "./plan.ts";
+import type { Floor } from "./slice.ts";
 
 /** Downgrade base; true: it came to its end. */
 export async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
@@ -26,7 +27,7 @@ export async function historyUp(lab: Laboratory, database: Database, phase: Phas
   if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 
-interface History {
+export interface History {
   down: Phase;
   /** True: the way down came to its end. */
   ended: boolean;
@@ -34,11 +35,11 @@ interface History {
 }
 
 /** Where the first upgrade, from an empty database, has ended. */
-interface Top {
+export interface Top {
   up: Phase;
   catalog: Catalog;
-  /** The models, compared with it; undefined where there are none. */
-  models: Promise<Comparison | undefined>;
+  /** The models, compared with it; undefined where there are none. Absent: they were not looked at. */
+  models?: Promise<Comparison | undefined>;
 }
 
 export interface Running {
@@ -50,12 +51,6 @@ export interface Running {
   again: Promise<Phase | undefined>;
   /** Ends it, finished or not, and drops its database. */
   stop(): Promise<void>;
-}
-
-/** Where a way down ends. */
-interface Floor {
-  climb(lab: Laboratory, phase: Phase, database: Database, options: { own: boolean }): Promise<boolean>;
-  descend(lab: Laboratory, database: Database, phase: Phase): Promise<boolean>;
 }
 
 interface Beside {
@@ -70,7 +65,7 @@ interface Beside {
   revisions: readonly string[];
   /** Those of them that go down and up again. */
   part: readonly string[];
-  floor: Floor;
+  floor: Pick<Floor, "climb" | "descend" | "ascend">;
   /** Files with models that the pull request changes; absent: the models are not looked at. */
   changed?: readonly string[];
 }
@@ -95,8 +90,8 @@ export function startHistory({ scratch, start, create, baseline, revisions, part
     const up = phaseOf("history-upgrade", revisions);
     if (!(await floor.climb(lab, up, database, { own: true }))) return undefined;
     const catalog = await lab.snapshot(database);
-    const models = changed ? lab.check(database, { changed }) : Promise.resolve(undefined);
-    tellTop({ up, catalog, models });
+    const models = changed && lab.check(database, { changed });
+    tellTop({ up, catalog, ...(models && { models }) });
     await models;
     const down = phaseOf("history-downgrade", [...part].reverse());
     const ended = await floor.descend(lab, database, down);
@@ -108,7 +103,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, part
     const before = await way;
     if (!before?.ended || !isSuspicious(before.down)) return undefined;
     const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-    await historyUp(lab!, database!, phase, (await top)!.catalog);
+    await floor.ascend(lab!, database!, phase, (await top)!);
     return phase;
   };
   const way = goUpAndDown().catch(() => undefined);

@@ -15,6 +15,7 @@ import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
+import { inHalves, middleOf, type Halves } from "./halves.ts";
 import { historyUp, startHistory, type Running } from "./history.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
@@ -80,6 +81,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     notes: [],
   };
   let history: Running | undefined;
+  /** The parts of a long one. */
+  let halves: Halves | undefined;
   /** The phases with rows run beside the others where the process can be copied. */
   let rowsLab: Laboratory | undefined;
   /** Ends the journey: what was not run carries the reason. */
@@ -109,6 +112,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   // A process that ran the base branch's revisions may compare its models, and then run its history.
   const files: Ports = { ...ports, ...(baseProcess && { base: () => baseProcess.take() }) };
   const baseLab = base && (await openLaboratory(scratch, beginningWith(base, ports.base!), evidence, ports.progress));
+  /** What the base branch's own history waits for: downgrades that are tried one by one, and the second upgrade. */
+  const each = later<Phase | undefined>();
+  const up = later<Phase>();
+  each.promise.catch(() => {});
   try {
     let main = await preparing;
     if (part.own.length === 0 && part.slice) return end(part.reason);
@@ -122,6 +129,9 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (twin) {
       const start = beginningWith(twin, ports.head);
       const create = () => firstDatabase(plan, ports, "history");
+      const below = plan.halvesFrom !== undefined && all.length >= plan.halvesFrom && middleOf(all, loaded, plan.base);
+      if (below && !plan.slice && !plan.squash && !baseLab && scratch.dialect === "postgresql")
+        halves = inHalves({ scratch, order: all, below, empty, start: ports.head });
       history = startHistory({
         scratch,
         start,
@@ -129,14 +139,15 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         ...(plan.baseline && { baseline: plan.baseline }),
         revisions: all,
         part: part.own,
-        floor: floorOf(part, empty),
-        ...(part.isNewest && { changed }),
+        floor: halves?.beside ?? floorOf(part, empty),
+        // A long way down does not wait for the models.
+        ...(part.isNewest && !halves && { changed }),
       });
     }
 
     // B0 is production: every applied revision committed on its own.
     let own = false;
-    let reached = await floor.climb(baseLab ?? lab, phases.base, main, { own });
+    let reached = await (halves ?? floor).climb(baseLab ?? lab, phases.base, main, { own });
     if (!reached && phases.base.stop?.revision !== undefined && !baseLab && !plan.baseline) {
       // Some revisions only work in the project's own transaction mode: that is what production ran.
       own = true;
@@ -158,7 +169,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     const baseDriver = baseLab?.process();
     if (baseDriver) baseProcess!.give(baseDriver);
     const copying = ports.base && scratch.clone(main, "base");
-    copying?.catch(() => {});
+    // Two for a long history: its faults are looked for while the models are compared.
+    const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof") : undefined;
+    if (sparing) baseProcess!.double().catch(() => {});
+    for (const promise of [copying, sparing]) promise?.catch(() => {});
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
     // A repair of heads: where one row implies another now, Alembic would stop with "overlaps", and somebody takes it away.
     const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
@@ -173,13 +187,30 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
 
     const planned = { ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence };
     const withRows = await needsRows(planned);
-    const [copy, rows, rowsProcess] = await Promise.all([
+    const [copy, spare, rows, rowsProcess] = await Promise.all([
       copying,
+      sparing,
       withRows ? planRows(planned) : undefined,
       withRows && together ? lab.copyProcess() : undefined,
     ]);
     scratch.expectReading?.(main);
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
+    /** What the base branch's own history does, from B0 on. */
+    let proving: Promise<Evidence | undefined> | undefined;
+    const prove = (database: Promise<Database | undefined>) =>
+      (proving ??= database.then(
+        (from) =>
+          from &&
+          baseHistory(plan, files, evidence, phases.base, {
+            database: from,
+            part: part.own,
+            floor,
+            b0,
+            each: each.promise,
+            up: up.promise,
+          }),
+      ));
+    void halves?.doubt.then(async (doubt) => doubt && spare && prove(sparing!).catch(() => {}));
     /** B0 once more. */
     const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
@@ -226,22 +257,19 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
           ? text`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}`
           : part.reason;
 
-    let each: Promise<Phase | undefined> = Promise.resolve(undefined);
-    const proof = async () => {
+    const copyForProof = async () => {
+      if (spare) return spare;
       await models.copyIsFree;
-      if (!copy) return undefined;
-      if (isInTheWay) {
-        await scratch.restart(mentionedIn(evidence));
-        ports.made.splice(0);
-      }
-      const database = isInTheWay ? await baseAgain() : copy;
-      return database && baseHistory(plan, files, evidence, phases.base, { database, part: part.own, floor, b0, each });
+      if (!isInTheWay) return copy;
+      await scratch.restart(mentionedIn(evidence));
+      ports.made.splice(0);
+      return baseAgain();
     };
     const beside = await history?.way;
     if (beside && sameTop) evidence.sameFromEmpty = true;
     const isTrusted = beside && sameTop && !(isShared(scratch) && isDisturbance(beside.down));
     // Roles of a given server are dropped only when nothing belongs to them any more.
-    if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
+    if (!isTrusted) await Promise.all([history?.stop(), halves?.stop(), rows?.gone()]);
 
     // Nothing that fails from here on hides what came before. H is made once more where the pull request's revisions left something else.
     if (!isTrusted && !way.isAtHead) {
@@ -265,7 +293,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     let down: boolean;
     if (isTrusted) {
       Object.assign(phases.down, beside.down);
-      evidence.foreign.push(...beside.foreign);
+      evidence.foreign.push(...beside.foreign, ...(halves?.foreign ?? []));
       down = beside.ended;
     } else down = await floor.descend(lab, main, phases.down);
     phases.up.planned = [...phases.down.planned].reverse();
@@ -275,28 +303,39 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       const unreached = new Set(all.slice(0, all.indexOf(last) + 1).filter((id) => own.has(id)));
       const tried = all.filter((id) => unreached.has(id) || (phases.downgrade.stop && added.includes(id)));
       const kept = tried.every((id) => part.own.includes(id)) ? floor.kept() : undefined;
-      each = tryUnreached(lab, plan, ports, evidence, {
-        ...(kept ? { order: part.own, fresh: () => scratch.clone(kept, "trial") } : { order: all }),
-        tried,
-        watched: loaded.several ? [] : added,
-        since: way.changesSince,
-      });
-    }
+      each.resolve(
+        tryUnreached(lab, plan, ports, evidence, {
+          ...(kept ? { order: part.own, fresh: () => scratch.clone(kept, "trial") } : { order: all }),
+          tried,
+          watched: loaded.several ? [] : added,
+          since: way.changesSince,
+        }),
+      );
+    } else each.resolve(undefined);
     // The base branch's own files take their time to load: they begin while the pull request's run on.
     const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
-    const early = wanted && !isInTheWay ? proof() : undefined;
-    early?.catch(() => {});
-    await each;
+    if (wanted && !isInTheWay) prove(copyForProof()).catch(() => {});
+    await each.promise;
     // Where nothing was left below base, the first upgrade is the second as well.
     if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? sameTop.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
-    evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : undefined));
+    up.resolve(phases.up);
+    if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof());
     await models.settle(evidence, baseAgain);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {
+    each.resolve(undefined);
+    up.resolve(phases.up);
     // Who began them waits until they have left.
-    for (const one of [lab, baseLab, history, rowsLab, baseProcess]) void one?.stop();
+    for (const one of [lab, baseLab, history, halves, rowsLab, baseProcess]) void one?.stop();
   }
+}
+
+/** A promise that somebody else keeps. */
+function later<T>() {
+  let resolve!: (value: T | PromiseLike<T>) => void;
+  const promise = new Promise<T>((keep) => (resolve = keep));
+  return { promise, resolve };
 }
 
 const runsOn = ({ dialect: ours }: Scratch, dialect: string, postgresIsMeant: boolean): boolean =>

@@ -96,6 +96,9 @@ export async function runMigrations(task: Migrations): Promise<Evidence | undefi
 /** With so many processors a process that may not be needed holds nobody up. */
 const ROOMY = 4;
 
+/** So many revisions take longer to go down than their database takes to copy. */
+const LONG = 200;
+
 /** What the project's code does outside of its database. */
 interface Outside {
   written: Map<string, boolean>;
@@ -276,7 +279,13 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       const stand = { scripts, ...(revision !== undefined && { baseline: revision }) };
       const go = (databases: Database[]) =>
         travel(
-          { ...what, ...stand, together, postgresIsMeant: task.postgresIsMeant },
+          {
+            ...what,
+            ...stand,
+            together,
+            ...(availableParallelism() >= ROOMY && { halvesFrom: LONG }),
+            postgresIsMeant: task.postgresIsMeant,
+          },
           {
             scratch,
             made: databases,

@@ -138,23 +138,33 @@ function sorted(
   return { differences: head.differences.map((one) => ({ ...one, old: known.has(keyOf(one)) || untouched(one) })) };
 }
 
-/** A process with the base branch's files loaded that several may use, one after the other. */
+/** Processes with the base branch's files loaded that several may use, one after the other. */
 export interface Shared {
   take(): Promise<Driver | undefined>;
   give(driver: Driver): void;
+  /** Copies one, for two that use them at once. */
+  double(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export function shared(start: () => Promise<Driver | undefined>): Shared {
-  let idle: Driver | undefined;
+  const idle: Driver[] = [];
+  let doubled = Promise.resolve();
+  const double = async () => {
+    const driver = idle.pop() ?? (await start());
+    const copy = await driver?.copy();
+    idle.push(...[driver, copy].filter((one) => one !== undefined));
+  };
   return {
     async take() {
-      const driver = idle ?? (await start());
-      idle = undefined;
-      return driver;
+      await doubled;
+      return idle.pop() ?? start();
     },
-    give: (driver) => void (idle = driver),
-    stop: async () => idle?.stop(),
+    give: (driver) => void idle.push(driver),
+    double: () => (doubled = double()),
+    async stop() {
+      await Promise.all(idle.map((driver) => driver.stop()));
+    },
   };
 }
 

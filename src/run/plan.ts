@@ -15,6 +15,8 @@ export interface Plan {
   editedDowngrades: readonly string[];
   /** There is a processor to run the whole history beside the rest. */
   together: boolean;
+  /** A history of so many revisions goes down in two halves at once; absent: there is no processor for that. */
+  halvesFrom?: number;
   /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
   squash?: { substitute: string; last: string };
   /** Other machines take other parts of the history. */

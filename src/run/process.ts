@@ -37,7 +37,7 @@ export interface PythonProcess {
 const logBytes = 65_536;
 
 /** As many copies can be made of a process. */
-const COPIES = 3;
+const COPIES = 4;
 
 /** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
 const draining = 500;

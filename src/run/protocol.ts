@@ -107,7 +107,7 @@ export type Request =
   | { type: "connection"; connection: Connection | null }
   /** Asks what the process is waiting for; answered by `where` at once, even while a statement hangs. */
   | { type: "where" }
-  /** Asks for a copy of the process: the first listens on descriptor 5 and talks on 6, the second on 7 and 8, the third on 9 and 10. Answered by `copied`; only while nothing runs. */
+  /** Asks for a copy of the process: the first listens on descriptor 5 and talks on 6, the second on 7 and 8, the third on 9 and 10, the fourth on 11 and 12. Answered by `copied`; only while nothing runs. */
   | { type: "copy" }
   | { type: "bye" };
 

@@ -12,7 +12,7 @@ import { cutsBelow, cutsOf, partsOf, type Part } from "../project/slices.ts";
 import { text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Phase, SliceEvidence } from "./evidence.ts";
-import { historyDown } from "./history.ts";
+import { historyDown, historyUp, type Top } from "./history.ts";
 import type { Laboratory } from "./laboratory.ts";
 import type { watchModels } from "./models.ts";
 import { phaseOf } from "./phase.ts";
@@ -78,6 +78,8 @@ export interface Floor {
   climb(lab: Laboratory, phase: Phase, database: Database, options: { own: boolean }): Promise<boolean>;
   /** Goes down, and on to base where that shows more. True: it came to its end. */
   descend(lab: Laboratory, database: Database, phase: Phase): Promise<boolean>;
+  /** Goes up again from there. */
+  ascend(lab: Laboratory, database: Database, phase: Phase, top: Top): Promise<void>;
   /** A copy of the database as it was there on the way up; undefined where nothing is below. */
   kept(): Database | undefined;
 }
@@ -96,6 +98,7 @@ export function floorOf(
     return {
       climb: (lab, phase, database, options) => lab.run(phase, database, options),
       descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+      ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
       kept: () => undefined,
     };
   }
@@ -103,19 +106,12 @@ export function floorOf(
   let floor = empty;
   let kept: Database | undefined;
   return {
-    async climb(lab, phase, database, options) {
-      const first = { ...phase, planned: phase.planned.filter((id) => below.has(id)) };
-      const second = { ...phase, planned: phase.planned.filter((id) => !below.has(id)) };
-      const arrived = await lab.run(first, database, options);
-      if (arrived) {
+    climb: (lab, phase, database, options) =>
+      climbBy(below, lab, phase, database, options, async () => {
         floor = await lab.snapshot(database);
         kept = await keep?.(database);
-        await lab.run(second, database, options);
-      }
-      const { planned } = phase;
-      Object.assign(phase, arrived ? continued(first, second) : first, { planned });
-      return phase.state === "ok";
-    },
+      }),
+    ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
     kept: () => kept,
     async descend(lab, database, phase) {
       const ended = await historyDown(lab, database, phase, floor);
@@ -136,8 +132,27 @@ export function floorOf(
   };
 }
 
+/** Goes up with a stop after the revisions `below`. */
+export async function climbBy(
+  below: ReadonlySet<string>,
+  lab: Laboratory,
+  phase: Phase,
+  database: Database,
+  options: { own: boolean },
+  stop: () => Promise<void>,
+): Promise<boolean> {
+  const first = { ...phase, planned: phase.planned.filter((id) => below.has(id)) };
+  const second = { ...phase, planned: phase.planned.filter((id) => !below.has(id)) };
+  const arrived = await lab.run(first, database, options);
+  if (arrived) await stop();
+  const ended = arrived && (await lab.run(second, database, options));
+  const { planned } = phase;
+  Object.assign(phase, arrived ? continued(first, second) : first, { planned });
+  return ended;
+}
+
 /** Two phases, one after the other, as one. */
-const continued = (first: Phase, second: Phase): Phase => ({
+export const continued = (first: Phase, second: Phase): Phase => ({
   ...second,
   planned: [...first.planned, ...second.planned],
   steps: [...first.steps, ...second.steps],

@@ -153,7 +153,7 @@ test("the process ends when Node is gone, even while a statement hangs", async (
   const root = await writeFiles(alembicFiles({ a: revision("a", { upgrade: 'op.execute("select pg_sleep(60)")' }) }));
   const child = spawn(inject("pythons").default, [path.resolve("driver")], {
     cwd: root,
-    stdio: ["ignore", "ignore", "ignore", ...Array.from({ length: 8 }, () => "pipe" as const)],
+    stdio: ["ignore", "ignore", "ignore", ...Array.from({ length: 10 }, () => "pipe" as const)],
   });
   const input = child.stdio[3] as NodeJS.WritableStream;
   const output = child.stdio[4] as NodeJS.ReadableStream;
@@ -460,10 +460,11 @@ describe("a copy of the process", () => {
     expect(await driver.copy()).toBeUndefined();
   });
 
-  test("is made three times, and not more often", async () => {
+  test("is made four times, and not more often", async () => {
     const driver = await drive(alembicFiles(two));
-    const copies = [await driver.copy(), await driver.copy(), await driver.copy(), await driver.copy()];
-    expect(copies.map((copy) => copy !== undefined)).toEqual([true, true, true, false]);
+    const copies: (Driver | undefined)[] = [];
+    for (let count = 0; count < 5; count++) copies.push(await driver.copy());
+    expect(copies.map((copy) => copy !== undefined)).toEqual([true, true, true, true, false]);
     const databases = [await createDatabase(), await createDatabase()];
     const results = await Promise.all(
       copies

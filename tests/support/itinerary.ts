@@ -74,5 +74,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     ...plan,
   };
   const evidence = await travel(whole, ports);
+  // A test may run several: a server has so many connections.
+  await scratch.close();
   return { ...evidence, progress, phase: (id) => evidence.phases.find((phase) => phase.id === id)! };
 }
