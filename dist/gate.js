@@ -10597,11 +10597,13 @@ function projectEnvironment(env) {
 /** The Python process and its copy: lines of JSON on descriptors of their own, what they print, and their end. */
 const logBytes = 65536;
 /** As many copies can be made of a process. */
-const COPIES = 3;
+const COPIES = 4;
 /** How long, in milliseconds, what a dead process wrote may be on its way: a program that it left behind may hold its ends open for ever. */
 const draining = 500;
 /** Sets come in the same order each time, unless the caller wants another one: two runs say the same, and two processes do. */
 const hashSeed = ({ PYTHONHASHSEED: given }) => given !== void 0 && /^\d+$/.test(given) ? given : "0";
+/** NumPy's OpenBLAS starts a thread for each processor when it is imported, and a process with threads is not copied. */
+const FEW_THREADS = { OPENBLAS_NUM_THREADS: "1" };
 function startEarly(options) {
 	let listener;
 	const early = startProcess(options, (event) => listener?.(event));
@@ -10622,11 +10624,12 @@ function startProcess({ python: [command, ...rest], directory, env }, hear) {
 	const child = spawn(command, [...rest, driverFolder()], {
 		cwd: directory,
 		env: {
+			...FEW_THREADS,
 			...projectEnvironment(env),
 			PYTHONHASHSEED: hashSeed(env)
 		},
 		detached: true,
-		stdio: ["ignore", ...Array.from({ length: 10 }, () => "pipe")]
+		stdio: ["ignore", ...Array.from({ length: 12 }, () => "pipe")]
 	});
 	const ends = child.stdio;
 	const outgoing = ends[3];
@@ -10766,10 +10769,11 @@ async function compareEdits(task) {
 	const ids = editedIds(history);
 	if (ids.length === 0) return /* @__PURE__ */ new Map();
 	const changes = ids.map((id) => history.changes.get(id));
-	const [before, after] = await Promise.all([render(task, task.baseRoot(), changes.map(({ id, before }) => ({
+	const start = startTwo(task);
+	const [before, after] = await Promise.all([render(task, start, task.baseRoot(), changes.map(({ id, before }) => ({
 		id,
 		file: before.file
-	}))), render(task, Promise.resolve(task.root), changes.map(({ id, after }) => ({
+	}))), render(task, start, Promise.resolve(task.root), changes.map(({ id, after }) => ({
 		id,
 		file: after.file
 	})))]);
@@ -10786,27 +10790,46 @@ async function compareEdits(task) {
 }
 /** Whether Python looks for modules where it is started. */
 const looksAround = ({ PYTHONPATH = "" }) => PYTHONPATH !== "" && !PYTHONPATH.split(path.delimiter).every((entry) => path.isAbsolute(entry));
-async function render(task, laidOut, revisions) {
-	const { environment, python, settings, env, signal } = task;
-	const place = looksAround(env) ? await laidOut : task.root;
+/** Starts a process for each side, which imports Alembic while the files are laid out; the second is a copy of the first. */
+function startTwo({ root, environment, python, env }) {
+	const startIn = (place, hear) => startProcess({
+		python,
+		directory: path.join(place, environment.directory),
+		env
+	}, hear);
+	if (looksAround(env)) return async (place, hear) => startIn(await place, hear);
+	let first;
+	let copied;
+	const copy = new Promise((resolve) => copied = resolve);
+	return async (_, hear) => {
+		if (!first) {
+			first = startIn(root, (event) => event.type === "copied" ? copied(event.process) : hear(event));
+			first.send({ type: "copy" });
+			return first;
+		}
+		const id = await Promise.race([copy, first.ended.then(() => null)]);
+		return id === null ? startIn(root, hear) : first.copy(id, hear);
+	};
+}
+async function render(task, start, laidOut, revisions) {
+	const { environment, settings, signal } = task;
 	const told = /* @__PURE__ */ new Map();
 	let failed;
 	let hung = false;
 	const patience = Math.max(settings.timeout, 60);
+	let child;
+	const kill = () => child?.kill();
 	const watchdog = setTimeout(() => {
 		hung = true;
-		child.kill();
+		kill();
 	}, patience * 1e3);
-	const child = startProcess({
-		python,
-		directory: path.join(place, environment.directory),
-		env
-	}, (event) => {
+	child = await start(laidOut, (event) => {
 		watchdog.refresh();
 		if (event.type === "sql") told.set(event.revision, event);
 		if (event.type === "failed") failed = event.raised;
 	});
-	signal.addEventListener("abort", child.kill, { once: true });
+	if (hung || signal.aborted) kill();
+	signal.addEventListener("abort", kill, { once: true });
 	let end;
 	try {
 		const root = await laidOut;
@@ -10823,8 +10846,8 @@ async function render(task, laidOut, revisions) {
 		end = await child.ended;
 	} finally {
 		clearTimeout(watchdog);
-		signal.removeEventListener("abort", child.kill);
-		child.kill();
+		signal.removeEventListener("abort", kill);
+		kill();
 	}
 	signal.throwIfAborted();
 	const reason = failed ? text$1`${raisedText(failed)} stops Alembic` : hung ? text$1`nothing happened for ${patience} seconds` : text$1`the Python process ${end}`;

@@ -3876,7 +3876,7 @@ function driverOf(options, start, original) {
 		const made = new Promise((resolve) => waiting.push(() => resolve(makeCopy())));
 		return Promise.race([made, python.ended.then(() => void 0)]);
 	};
-	const check = async ({ connection, connectionFor, labelFor, changed = [], tables = [], create }) => {
+	const check = async ({ connection, connectionFor, labelFor, changed = [], tables = [], brief, create }) => {
 		await loaded;
 		if (running) throw new Error("a run is under way");
 		running = true;
@@ -3886,6 +3886,7 @@ function driverOf(options, start, original) {
 			connection,
 			changed: changed.map((file) => path.join(load.root, file)),
 			tables: [...tables],
+			...brief && { brief },
 			...create && { create },
 			...connectionFor && { several: true }
 		};
@@ -7003,6 +7004,7 @@ const writtenBy = (sql) => {
 	return target === void 0 ? void 0 : words(target.replace(/\(.*$/s, "")).at(-1)?.toLowerCase();
 };
 // src/run/shared.ts
+/** What databases of one server see of each other. */
 /**
 * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
 * change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
@@ -7041,6 +7043,8 @@ const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(
 const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
 const mentionsRoles = (source) => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
+/** The same of files; also true where one cannot be read. */
+const speakOfRoles = (files) => Promise.all(files.map((file) => readFile(file, "utf8"))).then((sources) => sources.some(mentionsRoles), () => true);
 // src/run/bodies.ts
 /**
 * Edited revisions that read from the database, executed: the old and the new version on copies of a database that stands at the
@@ -7186,8 +7190,9 @@ function ladderOf(task, lab, order) {
 async function tryBody(task, labs, body, parent) {
 	const before = await labs.old.snapshot(parent);
 	const known = /* @__PURE__ */ new Set();
-	const attempt = async (manner) => {
-		let made = await attemptWith(task, labs, body, parent, before, manner, known);
+	const fill = (manner) => fillCopy(task, body, parent, before, manner, known);
+	const attempt = async (manner, filled) => {
+		let made = await attemptWith(task, labs, body, filled);
 		const steps = [made.old, made.now].flatMap(({ up, down }) => [...up.steps, ...down.steps]);
 		const more = partsOf(task.scratch, parent).flatMap(({ label, place }) => {
 			const { fold } = kitOf(task.scratch);
@@ -7195,23 +7200,35 @@ async function tryBody(task, labs, body, parent) {
 		});
 		if (more.length > 0 && made.rows === "made-up") {
 			for (const table of more) known.add(keyOf$2(table));
-			made = await attemptWith(task, labs, body, parent, before, manner, known);
+			made = await attemptWith(task, labs, body, await fill(manner));
 		}
 		return made;
 	};
-	const first = await attempt("varied");
+	const varied = await fill("varied");
+	const plain = varied.rows === "made-up" ? fill("plain").catch(() => void 0) : void 0;
+	const first = await attempt("varied", varied);
 	const stops = (direction) => [first.old, first.now].some(({ up, down }) => up.stop ?? (direction === "downgrade" ? down.stop : void 0));
-	const second = first.rows === "made-up" && body.directions.some(stops) ? await attempt("plain") : void 0;
+	const needed = first.rows === "made-up" && body.directions.some(stops);
+	const ready = await plain;
+	const fits = needed && ready?.known === known.size;
+	if (ready && !fits) task.scratch.drop(ready.database).catch(() => {});
+	const second = needed ? await attempt("plain", fits ? ready : await fill("plain")) : void 0;
 	const verdicts = body.directions.map(async (direction) => {
 		const isAwkward = second !== void 0 && stops(direction);
 		return [direction, await judge(body, direction, isAwkward ? second : first, isAwkward ? first : void 0)];
 	});
 	return Object.fromEntries(await Promise.all(verdicts));
 }
-async function attemptWith(task, labs, body, parent, before, manner, known) {
+async function fillCopy(task, body, parent, before, manner, known) {
+	const database = await task.scratch.clone(parent, "edited");
+	return {
+		...await putRows$1(task, body, database, before, manner, known),
+		database,
+		known: known.size
+	};
+}
+async function attemptWith(task, labs, body, { database: filled, rows, tables }) {
 	const { scratch } = task;
-	const filled = await scratch.clone(parent, "edited");
-	const { rows, tables } = await putRows$1(task, body, filled, before, manner, known);
 	const one = await scratch.clone(filled, "edited_old");
 	const apart = task.apart ?? !sharesRoles(scratch);
 	const first = goBoth(labs.old, body, one, scratch);
@@ -7501,13 +7518,14 @@ function beginBeside(task, place) {
 		if (over) throw new Error("nobody wants to know any more");
 		return task.start(side.root);
 	};
-	const sourcesOf = async (side, process) => {
+	const revisionsSpeakOfRoles = async (side, process) => {
 		const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-		return Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8")));
+		return speakOfRoles(revisions.map(({ file }) => path.resolve(folder, file)));
 	};
 	const maySpeakOfRoles = async () => {
-		const sources = await Promise.all([sourcesOf(base, started.base), sourcesOf(head, started.head)]).catch(() => void 0);
-		return !sources || [...sources.flat(), ...plan.scripts.map(({ sql }) => sql)].some(mentionsRoles);
+		if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;
+		const sides = [revisionsSpeakOfRoles(base, started.base), revisionsSpeakOfRoles(head, started.head)];
+		return (await Promise.all(sides).catch(() => [true])).includes(true);
 	};
 	const executeApart = async () => {
 		const { scratch, database } = await place;
@@ -7608,7 +7626,10 @@ function watchModels({ lab, head, schema, changed, everythingIsNew, onBase }) {
 	for (const promise of [own, needed]) promise.catch(() => {});
 	let base;
 	const compareHere = async (database) => {
-		const comparison = await lab.check(database, { tables: tablesOf(await asked) });
+		const comparison = await lab.check(database, {
+			tables: tablesOf(await asked),
+			brief: true
+		});
 		base = comparison && !comparison.raised ? comparison : text$1`the models could not be compared with the base branch's database`;
 	};
 	return {
@@ -7684,22 +7705,33 @@ function sorted(head, base, schema, changed) {
 	})) };
 }
 function shared(start) {
-	let idle;
+	const idle = [];
+	let doubled = Promise.resolve();
+	const double = async () => {
+		const driver = idle.pop() ?? await start();
+		const copy = await driver?.copy();
+		idle.push(...[driver, copy].filter((one) => one !== void 0));
+	};
 	return {
 		async take() {
-			const driver = idle ?? await start();
-			idle = void 0;
-			return driver;
+			await doubled;
+			return idle.pop() ?? start();
 		},
-		give: (driver) => void (idle = driver),
-		stop: async () => idle?.stop()
+		give: (driver) => void idle.push(driver),
+		double: () => doubled = double(),
+		async stop() {
+			await Promise.all(idle.map((driver) => driver.stop()));
+		}
 	};
 }
 /** Compares the base branch's own models with its database. A text says why that tells nothing. */
 async function compareBase(processes, options) {
 	const driver = await processes.take();
 	if (!driver) return text$1`the base branch's own files cannot be loaded here`;
-	const comparison = await driver.check(options);
+	const comparison = await driver.check({
+		...options,
+		brief: true
+	});
 	processes.give(driver);
 	return whyUnreliable(comparison) ?? comparison;
 }
@@ -7865,11 +7897,11 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const up = phaseOf("history-upgrade", revisions);
 		if (!await floor.climb(lab, up, database, { own: true })) return void 0;
 		const catalog = await lab.snapshot(database);
-		const models = changed ? lab.check(database, { changed }) : Promise.resolve(void 0);
+		const models = changed && lab.check(database, { changed });
 		tellTop({
 			up,
 			catalog,
-			models
+			...models && { models }
 		});
 		await models;
 		const down = phaseOf("history-downgrade", [...part].reverse());
@@ -7885,7 +7917,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const before = await way;
 		if (!before?.ended || !isSuspicious(before.down)) return void 0;
 		const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-		await historyUp(lab, database, phase, (await top).catalog);
+		await floor.ascend(lab, database, phase, await top);
 		return phase;
 	};
 	const way = goUpAndDown().catch(() => void 0);
@@ -7952,7 +7984,8 @@ const places = ({ dialect, clone, drop }) => ({
 * It tries again what stopped when the pull request's downgrades were tried by themselves; what could not be tried here as well is
 * left out there, since nobody knows whose fault it is.
 *
-* @param from B0 where it was reached; else the base revisions are run from an empty database first
+* @param from B0 where it was reached, and what the pull request's own files have shown; else the base revisions are run from an empty
+*   database first
 */
 async function baseHistory(plan, ports, evidence, applied, from) {
 	const { base, scratch, progress } = ports;
@@ -7980,7 +8013,9 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 			phases[0].steps = applied.steps;
 			const ended = await from.floor.descend(lab, from.database, phases[1]);
 			phases[2].planned = [...phases[1].planned].reverse();
-			if (ended) await historyUp(lab, from.database, phases[2], from.b0);
+			const known = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : void 0;
+			if (known) Object.assign(phases[2], known);
+			else if (ended) await historyUp(lab, from.database, phases[2], from.b0);
 			const each = await from.each;
 			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
 			const tried = planned.filter((id) => each?.stops?.some(({ revision }) => revision === id) || plan.editedDowngrades.includes(id) && part.includes(id) && !reached.has(id));
@@ -8009,6 +8044,21 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 	} finally {
 		await lab.stop();
 	}
+}
+/**
+* What the base branch's second upgrade shows, where its revisions are those of the pull request: where that one ends like the first
+* upgrade but for what the base branch's own way down leaves as well, it keeps that here too.
+*
+* @param up the pull request's second upgrade
+* @param down the base branch's way down
+* @returns undefined where only running it can tell
+*/
+function shownBy(up, down) {
+	const left = new Set(down.compared?.differences.map((difference) => JSON.stringify(difference)));
+	return up.state === "ok" && up.compared?.differences.every((difference) => left.has(JSON.stringify(difference))) ? {
+		state: up.state,
+		compared: up.compared
+	} : void 0;
 }
 // src/run/slice.ts
 /**
@@ -8070,31 +8120,18 @@ function floorOf({ lower, sourceOf }, empty, keep) {
 	if (lower.length === 0) return {
 		climb: (lab, phase, database, options) => lab.run(phase, database, options),
 		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+		ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
 		kept: () => void 0
 	};
 	const below = new Set(lower);
 	let floor = empty;
 	let kept;
 	return {
-		async climb(lab, phase, database, options) {
-			const first = {
-				...phase,
-				planned: phase.planned.filter((id) => below.has(id))
-			};
-			const second = {
-				...phase,
-				planned: phase.planned.filter((id) => !below.has(id))
-			};
-			const arrived = await lab.run(first, database, options);
-			if (arrived) {
-				floor = await lab.snapshot(database);
-				kept = await keep?.(database);
-				await lab.run(second, database, options);
-			}
-			const { planned } = phase;
-			Object.assign(phase, arrived ? continued(first, second) : first, { planned });
-			return phase.state === "ok";
-		},
+		climb: (lab, phase, database, options) => climbBy(below, lab, phase, database, options, async () => {
+			floor = await lab.snapshot(database);
+			kept = await keep?.(database);
+		}),
+		ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
 		kept: () => kept,
 		async descend(lab, database, phase) {
 			const ended = await historyDown(lab, database, phase, floor);
@@ -8106,6 +8143,23 @@ function floorOf({ lower, sourceOf }, empty, keep) {
 			return arrived;
 		}
 	};
+}
+/** Goes up with a stop after the revisions `below`. */
+async function climbBy(below, lab, phase, database, options, stop) {
+	const first = {
+		...phase,
+		planned: phase.planned.filter((id) => below.has(id))
+	};
+	const second = {
+		...phase,
+		planned: phase.planned.filter((id) => !below.has(id))
+	};
+	const arrived = await lab.run(first, database, options);
+	if (arrived) await stop();
+	const ended = arrived && await lab.run(second, database, options);
+	const { planned } = phase;
+	Object.assign(phase, arrived ? continued(first, second) : first, { planned });
+	return ended;
 }
 /** Two phases, one after the other, as one. */
 const continued = (first, second) => ({
@@ -8137,6 +8191,155 @@ function standsApart(differences, sources) {
 		return words !== void 0 && !SWEEPING.test(words) && !names.some((name) => words.includes(name));
 	});
 }
+// src/run/halves.ts
+/**
+* A long history, cut in two: the lower half goes down while the upper one still goes up.
+*
+* On the way up from an empty database a copy is made halfway. It goes down to base, and from there up to head where something was left.
+* The way down of the whole history comes by at the cut as well: where it has the same schema there and as many rows in each table, the
+* lower half has shown the rest; else it goes on by itself. Where both have left the same at base, the lower half has shown the second
+* upgrade. What it has shown for nothing is forgotten.
+*/
+/** The share of the revisions that is below the cut: at least, and at most. */
+const MIDDLE = [.3, .7];
+/**
+* Where a history is cut: after a revision that every way passes through, with none but applied ones below.
+*
+* @param order those that are run, from the bases up
+* @returns how many are below; undefined where the history cannot be cut near its middle
+*/
+function middleOf(order, { revisions }, applied) {
+	const [least, most] = MIDDLE.map((share) => share * order.length);
+	const distance = (cut) => Math.abs(cut - order.length / 2);
+	return cutsBelow(cutsOf(order, revisions), order, (id) => applied.has(id)).filter((cut) => cut >= least && cut <= most).sort((a, b) => distance(a) - distance(b))[0];
+}
+/** Cuts a history in two. Nothing begins before `climb`. */
+function inHalves({ scratch, order, below, empty, start }) {
+	const lower = order.slice(0, below);
+	const isLower = new Set(lower);
+	let begin;
+	const half = new Promise((resolve) => begin = resolve);
+	/** The rows at the cut. */
+	let rows;
+	/** What the lower half has left at base. */
+	let left;
+	/** What the lower half did, where that counts for the way down. */
+	let taken;
+	/** Where the second upgrade of the lower half has ended. */
+	let again;
+	/** Whether the second upgrade begins with what that of the lower half began with. */
+	let isSameBase = false;
+	const foreign = [];
+	const run = (lab, phase, database, options) => lab.run(phase, database, options);
+	const goDown = async (lab, database, phase) => {
+		if (!await lab.run(phase, database, { own: false })) return void 0;
+		const catalog = await lab.snapshot(database);
+		compared(phase, "the empty database", empty, catalog);
+		return {
+			catalog,
+			rows: await rowsIn(scratch, database)
+		};
+	};
+	const startLower = async (lab, from) => {
+		const process = await lab.copyProcess();
+		if (!process) return void 0;
+		const database = await scratch.clone(from, "lower");
+		return startHistory({
+			scratch,
+			start: beginningWith(process, start),
+			async create() {
+				rows = await rowsIn(scratch, database);
+				return database;
+			},
+			revisions: [],
+			part: lower,
+			floor: {
+				climb: run,
+				async descend(lab, database, phase) {
+					left = await goDown(lab, database, phase);
+					return left !== void 0;
+				},
+				async ascend(lab, database, phase) {
+					phase.planned = [...order];
+					if (await lab.run(phase, database, { own: true })) again = await lab.snapshot(database);
+				}
+			}
+		});
+	};
+	/** What the lower half shows, if the database stands where that began. */
+	const takeLower = async (lab, database) => {
+		const running = await half;
+		const top = await running?.top;
+		if (!top || compareCatalogs(top.catalog, await lab.snapshot(database)).length > 0) return void 0;
+		return rows === await rowsIn(scratch, database) ? running.way : void 0;
+	};
+	return {
+		foreign,
+		doubt: half.then((running) => running?.way).then((way) => way !== void 0 && isSuspicious(way.down)),
+		async climb(lab, phase, database, options) {
+			try {
+				return await climbBy(isLower, lab, phase, database, options, async () => begin(await startLower(lab, database)));
+			} finally {
+				begin(void 0);
+			}
+		},
+		beside: {
+			climb: run,
+			async descend(lab, database, phase) {
+				const upper = {
+					...phase,
+					planned: phase.planned.filter((id) => !isLower.has(id))
+				};
+				const { planned } = phase;
+				if (!await lab.run(upper, database, { own: false })) {
+					Object.assign(phase, upper, { planned });
+					return false;
+				}
+				taken = await takeLower(lab, database);
+				isSameBase = taken !== void 0;
+				if (taken) {
+					foreign.push(...taken.foreign);
+					Object.assign(phase, continued(upper, taken.down));
+					return taken.ended;
+				}
+				const rest = phaseOf("history-downgrade", planned.slice(upper.planned.length));
+				const found = await goDown(lab, database, rest);
+				Object.assign(phase, continued(upper, rest));
+				await (await half)?.way;
+				isSameBase = found !== void 0 && left !== void 0 && isSame(found, left);
+				return found !== void 0;
+			},
+			async ascend(lab, database, phase, { catalog }) {
+				const shown = isSameBase ? await (await half)?.again : void 0;
+				if (!shown || !(again ?? shown.stop?.revision)) {
+					if (taken) await lab.run(phaseOf("history-downgrade", taken.down.planned), database, { own: false });
+					return historyUp(lab, database, phase, catalog);
+				}
+				Object.assign(phase, shown);
+				if (again) compared(phase, "the first upgrade", catalog, again);
+			}
+		},
+		async stop() {
+			begin(void 0);
+			await (await half)?.stop();
+		}
+	};
+}
+const isSame = (one, other) => one.rows === other.rows && compareCatalogs(one.catalog, other.catalog).length === 0;
+/** How many rows each table has. */
+async function rowsIn(scratch, database) {
+	const counted = await Promise.all(partsOf(scratch, database).map(async ({ database }) => {
+		const [counting] = await scratch.query(database, COUNTING);
+		return counting.sql === null ? [] : scratch.query(database, counting.sql);
+	}));
+	return JSON.stringify(counted);
+}
+/** Makes the statement that counts the rows of all tables. */
+const COUNTING = `
+  SELECT string_agg(format('SELECT %L AS name, count(*) AS rows FROM %I.%I', c.oid::regclass, n.nspname, c.relname), ' UNION ALL '
+                    ORDER BY n.nspname, c.relname) AS sql
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 // src/run/outline.ts
 /** @param before what the base branch's own files say, where production has what comes from them */
 function outlineOf(plan, loaded, before) {
@@ -8768,6 +8971,17 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 }
 // src/run/itinerary.ts
 /**
+* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
+*
+*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ models match? ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
+*   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
+*   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
+*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
+*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
+*
+* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
+*/
+/**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
 * @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
@@ -8781,7 +8995,7 @@ async function travel(plan, given) {
 		scratch: several(given.scratch, make)
 	} : given;
 	const { scratch } = ports;
-	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && ports.imported) });
+	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && (ports.imported || await speaksOfRoles(ports, await head.loaded))) });
 	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
 	await scratch.restart(mentionedIn(evidence));
 	return (await journey(plan, {
@@ -8789,6 +9003,8 @@ async function travel(plan, given) {
 		made: []
 	}, await ports.head(), { together: false })).evidence;
 }
+/** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
+const speaksOfRoles = async ({ scratch, root }, { revisions }) => root !== void 0 && sharesRoles(scratch) && speakOfRoles(revisions.map(({ file }) => path.resolve(root, file)));
 /** @param options `together`: run the whole history beside it, where that is possible */
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
@@ -8807,6 +9023,8 @@ async function journey(plan, ports, head, { together }) {
 		notes: []
 	};
 	let history;
+	/** The parts of a long one. */
+	let halves;
 	/** The phases with rows run beside the others where the process can be copied. */
 	let rowsLab;
 	/** Ends the journey: what was not run carries the reason. */
@@ -8838,6 +9056,10 @@ async function journey(plan, ports, head, { together }) {
 		...baseProcess && { base: () => baseProcess.take() }
 	};
 	const baseLab = base && await openLaboratory(scratch, beginningWith(base, ports.base), evidence, ports.progress);
+	/** What the base branch's own history waits for: downgrades that are tried one by one, and the second upgrade. */
+	const each = later();
+	const up = later();
+	each.promise.catch(() => {});
 	try {
 		let main = await preparing;
 		if (part.own.length === 0 && part.slice) return end(part.reason);
@@ -8850,6 +9072,14 @@ async function journey(plan, ports, head, { together }) {
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
 			const create = () => firstDatabase(plan, ports, "history");
+			const below = plan.halvesFrom !== void 0 && all.length >= plan.halvesFrom && middleOf(all, loaded, plan.base);
+			if (below && !plan.slice && !plan.squash && !baseLab && scratch.dialect === "postgresql") halves = inHalves({
+				scratch,
+				order: all,
+				below,
+				empty,
+				start: ports.head
+			});
 			history = startHistory({
 				scratch,
 				start,
@@ -8857,12 +9087,12 @@ async function journey(plan, ports, head, { together }) {
 				...plan.baseline && { baseline: plan.baseline },
 				revisions: all,
 				part: part.own,
-				floor: floorOf(part, empty),
-				...part.isNewest && { changed }
+				floor: halves?.beside ?? floorOf(part, empty),
+				...part.isNewest && !halves && { changed }
 			});
 		}
 		let own = false;
-		let reached = await floor.climb(baseLab ?? lab, phases.base, main, { own });
+		let reached = await (halves ?? floor).climb(baseLab ?? lab, phases.base, main, { own });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
 			own = true;
 			main = await firstDatabase(plan, ports);
@@ -8881,7 +9111,9 @@ async function journey(plan, ports, head, { together }) {
 		const baseDriver = baseLab?.process();
 		if (baseDriver) baseProcess.give(baseDriver);
 		const copying = ports.base && scratch.clone(main, "base");
-		copying?.catch(() => {});
+		const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof") : void 0;
+		if (sparing) baseProcess.double().catch(() => {});
+		for (const promise of [copying, sparing]) promise?.catch(() => {});
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
 		const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
 		/** Has a database of the base branch stand where the pull request's files know it. */
@@ -8902,13 +9134,25 @@ async function journey(plan, ports, head, { together }) {
 			evidence
 		};
 		const withRows = await needsRows(planned);
-		const [copy, rows, rowsProcess] = await Promise.all([
+		const [copy, spare, rows, rowsProcess] = await Promise.all([
 			copying,
+			sparing,
 			withRows ? planRows(planned) : void 0,
 			withRows && together ? lab.copyProcess() : void 0
 		]);
 		scratch.expectReading?.(main);
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
+		/** What the base branch's own history does, from B0 on. */
+		let proving;
+		const prove = (database) => proving ??= database.then((from) => from && baseHistory(plan, files, evidence, phases.base, {
+			database: from,
+			part: part.own,
+			floor,
+			b0,
+			each: each.promise,
+			up: up.promise
+		}));
+		halves?.doubt.then(async (doubt) => doubt && spare && prove(sparing).catch(() => {}));
 		/** B0 once more. */
 		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
@@ -8954,27 +9198,22 @@ async function journey(plan, ports, head, { together }) {
 			phases.downgrade,
 			phases.again
 		]) phase.reason = part.isNewest ? text$1`the pull request adds no revision${plan.squash ? " on top of what it put together" : ""}` : part.reason;
-		let each = Promise.resolve(void 0);
-		const proof = async () => {
+		const copyForProof = async () => {
+			if (spare) return spare;
 			await models.copyIsFree;
-			if (!copy) return void 0;
-			if (isInTheWay) {
-				await scratch.restart(mentionedIn(evidence));
-				ports.made.splice(0);
-			}
-			const database = isInTheWay ? await baseAgain() : copy;
-			return database && baseHistory(plan, files, evidence, phases.base, {
-				database,
-				part: part.own,
-				floor,
-				b0,
-				each
-			});
+			if (!isInTheWay) return copy;
+			await scratch.restart(mentionedIn(evidence));
+			ports.made.splice(0);
+			return baseAgain();
 		};
 		const beside = await history?.way;
 		if (beside && sameTop) evidence.sameFromEmpty = true;
 		const isTrusted = beside && sameTop && !(isShared(scratch) && isDisturbance(beside.down));
-		if (!isTrusted) await Promise.all([history?.stop(), rows?.gone()]);
+		if (!isTrusted) await Promise.all([
+			history?.stop(),
+			halves?.stop(),
+			rows?.gone()
+		]);
 		if (!isTrusted && !way.isAtHead) {
 			const before = main;
 			await models.copyIsFree;
@@ -8994,7 +9233,7 @@ async function journey(plan, ports, head, { together }) {
 		let down;
 		if (isTrusted) {
 			Object.assign(phases.down, beside.down);
-			evidence.foreign.push(...beside.foreign);
+			evidence.foreign.push(...beside.foreign, ...halves?.foreign ?? []);
 			down = beside.ended;
 		} else down = await floor.descend(lab, main, phases.down);
 		phases.up.planned = [...phases.down.planned].reverse();
@@ -9004,7 +9243,7 @@ async function journey(plan, ports, head, { together }) {
 			const unreached = new Set(all.slice(0, all.indexOf(last) + 1).filter((id) => own.has(id)));
 			const tried = all.filter((id) => unreached.has(id) || phases.downgrade.stop && added.includes(id));
 			const kept = tried.every((id) => part.own.includes(id)) ? floor.kept() : void 0;
-			each = tryUnreached(lab, plan, ports, evidence, {
+			each.resolve(tryUnreached(lab, plan, ports, evidence, {
 				...kept ? {
 					order: part.own,
 					fresh: () => scratch.clone(kept, "trial")
@@ -9012,26 +9251,37 @@ async function journey(plan, ports, head, { together }) {
 				tried,
 				watched: loaded.several ? [] : added,
 				since: way.changesSince
-			});
-		}
+			}));
+		} else each.resolve(void 0);
 		const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
-		const early = wanted && !isInTheWay ? proof() : void 0;
-		early?.catch(() => {});
-		await each;
+		if (wanted && !isInTheWay) prove(copyForProof()).catch(() => {});
+		await each.promise;
 		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? sameTop.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
-		evidence.onBase = await (early ?? (wanted || isSuspicious(phases.up) ? proof() : void 0));
+		up.resolve(phases.up);
+		if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof());
 		await models.settle(evidence, baseAgain);
 		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
+		each.resolve(void 0);
+		up.resolve(phases.up);
 		for (const one of [
 			lab,
 			baseLab,
 			history,
+			halves,
 			rowsLab,
 			baseProcess
 		]) one?.stop();
 	}
+}
+/** A promise that somebody else keeps. */
+function later() {
+	let resolve;
+	return {
+		promise: new Promise((keep) => resolve = keep),
+		resolve
+	};
 }
 const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
 /** Version rows that another one stands for after the pull request, and did not before it. */
@@ -9175,6 +9425,8 @@ async function runMigrations(task) {
 }
 /** With so many processors a process that may not be needed holds nobody up. */
 const ROOMY = 4;
+/** So many revisions take longer to go down than their database takes to copy. */
+const LONG = 200;
 /** Programs of new revisions that may have been refused something without a word. */
 const unheard = ({ started }, { base, foreign }) => [...started].flatMap(([place, { program, revision, file, line }]) => base.has(revision) || foreign.some((found) => found.file === file && found.line === line) ? [] : [text$1`${code(place)} starts ${code(program)}: what a program wants of other machines is refused, and not always told`]);
 async function run(task, { written, refused, started }) {
@@ -9321,6 +9573,7 @@ async function run(task, { written, refused, started }) {
 				...what,
 				...stand,
 				together,
+				...availableParallelism() >= ROOMY && { halvesFrom: LONG },
 				postgresIsMeant: task.postgresIsMeant
 			}, {
 				scratch,
