@@ -46,8 +46,10 @@ export async function baseHistory(
     phaseOf("history-downgrade", [...part].reverse()),
     phaseOf("history-upgrade", part),
   ] as const;
+  // What the pull request does is nothing that the base branch did.
+  const { schema: _, ...known } = evidence;
   const observed: Evidence = {
-    ...evidence,
+    ...known,
     order: [...order],
     base: new Set(order),
     phases: [...phases],
@@ -63,8 +65,8 @@ export async function baseHistory(
       phases[0].steps = applied.steps;
       const ended = await from.floor.descend(lab, from.database, phases[1]);
       phases[2].planned = [...phases[1].planned].reverse();
-      const known = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : undefined;
-      if (known) Object.assign(phases[2], known);
+      const shown = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : undefined;
+      if (shown) Object.assign(phases[2], shown);
       else if (ended) await historyUp(lab, from.database, phases[2], from.b0);
       const each = await from.each;
       const reached = new Set(phases[1].steps.map(({ revision }) => revision));

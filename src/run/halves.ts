@@ -23,7 +23,7 @@ export interface Halves {
   /** Goes up from an empty database as a laboratory does, and lets the lower half begin on the way. */
   climb: Floor["climb"];
   /** The history beside goes up without a stop, and leaves what is below to the lower half. */
-  beside: Pick<Floor, "climb" | "descend" | "ascend">;
+  beside: { floor: Pick<Floor, "climb" | "descend">; ascend: typeof historyUp };
   /** Connections of the lower half elsewhere, as far as what it did counts. */
   foreign: Evidence["foreign"];
   /** Whether the lower half shows a fault, before it is known whether that counts. */
@@ -78,7 +78,7 @@ export function inHalves({ scratch, order, below, empty, start }: Cut): Halves {
   let taken: History | undefined;
   /** Where the second upgrade of the lower half has ended. */
   let again: Catalog | undefined;
-  /** Whether the second upgrade begins with what that of the lower half began with. */
+  /** Whether the way down that went on by itself has left the same. */
   let isSameBase = false;
   const foreign: Evidence["foreign"] = [];
 
@@ -108,10 +108,10 @@ export function inHalves({ scratch, order, below, empty, start }: Cut): Halves {
           left = await goDown(lab, database, phase);
           return left !== undefined;
         },
-        async ascend(lab, database, phase) {
-          phase.planned = [...order];
-          if (await lab.run(phase, database, { own: true })) again = await lab.snapshot(database);
-        },
+      },
+      async ascend(lab, database, phase) {
+        phase.planned = [...order];
+        if (await lab.run(phase, database, { own: true })) again = await lab.snapshot(database);
       },
     });
   };
@@ -128,46 +128,48 @@ export function inHalves({ scratch, order, below, empty, start }: Cut): Halves {
     doubt: half.then((running) => running?.way).then((way) => way !== undefined && isSuspicious(way.down)),
     async climb(lab, phase, database, options) {
       try {
-        return await climbBy(isLower, lab, phase, database, options, async () => begin(await startLower(lab, database)));
+        return await climbBy(isLower, lab, phase, database, options, async () =>
+          begin(await startLower(lab, database).catch(() => undefined)),
+        );
       } finally {
         // Nobody waits for a half that did not begin.
         begin(undefined);
       }
     },
     beside: {
-      climb: run,
-      async descend(lab, database, phase) {
-        const upper = { ...phase, planned: phase.planned.filter((id) => !isLower.has(id)) };
-        const { planned } = phase;
-        if (!(await lab.run(upper, database, { own: false }))) {
-          Object.assign(phase, upper, { planned });
-          return false;
-        }
-        taken = await takeLower(lab, database);
-        isSameBase = taken !== undefined;
-        if (taken) {
-          foreign.push(...taken.foreign);
-          Object.assign(phase, continued(upper, taken.down));
-          return taken.ended;
-        }
-        const rest = phaseOf("history-downgrade", planned.slice(upper.planned.length));
-        const found = await goDown(lab, database, rest);
-        Object.assign(phase, continued(upper, rest));
-        await (
-          await half
-        )?.way;
-        isSameBase = found !== undefined && left !== undefined && isSame(found, left);
-        return found !== undefined;
+      floor: {
+        climb: run,
+        async descend(lab, database, phase) {
+          const { planned } = phase;
+          const upper = { ...phase, planned: planned.filter((id) => !isLower.has(id)) };
+          if (!(await lab.run(upper, database, { own: false }))) {
+            Object.assign(phase, upper, { planned });
+            return false;
+          }
+          taken = await takeLower(lab, database);
+          if (taken) {
+            foreign.push(...taken.foreign);
+            Object.assign(phase, continued(upper, taken.down));
+            return taken.ended;
+          }
+          const rest = phaseOf("history-downgrade", planned.slice(upper.planned.length));
+          const found = await goDown(lab, database, rest);
+          Object.assign(phase, continued(upper, rest));
+          const running = await half;
+          await running?.way;
+          isSameBase = found !== undefined && left !== undefined && isSame(found, left);
+          return found !== undefined;
+        },
       },
-      async ascend(lab, database, phase, { catalog }) {
-        const shown = isSameBase ? await (await half)?.again : undefined;
+      async ascend(lab, database, phase, head) {
+        const shown = taken || isSameBase ? await (await half)?.again : undefined;
         if (!shown || !(again ?? shown.stop?.revision)) {
           // The database may still stand at the cut.
           if (taken) await lab.run(phaseOf("history-downgrade", taken.down.planned), database, { own: false });
-          return historyUp(lab, database, phase, catalog);
+          return historyUp(lab, database, phase, head);
         }
         Object.assign(phase, shown);
-        if (again) compared(phase, "the first upgrade", catalog, again);
+        if (again) compared(phase, "the first upgrade", head, again);
       },
     },
     async stop() {

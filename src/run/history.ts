@@ -35,7 +35,7 @@ export interface History {
 }
 
 /** Where the first upgrade, from an empty database, has ended. */
-export interface Top {
+interface Top {
   up: Phase;
   catalog: Catalog;
   /** The models, compared with it; undefined where there are none. Absent: they were not looked at. */
@@ -65,13 +65,25 @@ interface Beside {
   revisions: readonly string[];
   /** Those of them that go down and up again. */
   part: readonly string[];
-  floor: Pick<Floor, "climb" | "descend" | "ascend">;
+  floor: Pick<Floor, "climb" | "descend">;
+  /** Goes up again from there, in place of `historyUp`. */
+  ascend?: typeof historyUp;
   /** Files with models that the pull request changes; absent: the models are not looked at. */
   changed?: readonly string[];
 }
 
 /** Starts the whole history beside the itinerary. */
-export function startHistory({ scratch, start, create, baseline, revisions, part, floor, changed }: Beside): Running {
+export function startHistory({
+  scratch,
+  start,
+  create,
+  baseline,
+  revisions,
+  part,
+  floor,
+  ascend = historyUp,
+  changed,
+}: Beside): Running {
   const foreign: Evidence["foreign"] = [];
   let lab: Laboratory | undefined;
   let database: Database | undefined;
@@ -103,7 +115,7 @@ export function startHistory({ scratch, start, create, baseline, revisions, part
     const before = await way;
     if (!before?.ended || !isSuspicious(before.down)) return undefined;
     const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-    await floor.ascend(lab!, database!, phase, (await top)!);
+    await ascend(lab!, database!, phase, (await top)!.catalog);
     return phase;
   };
   const way = goUpAndDown().catch(() => undefined);

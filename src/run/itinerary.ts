@@ -139,7 +139,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         ...(plan.baseline && { baseline: plan.baseline }),
         revisions: all,
         part: part.own,
-        floor: halves?.beside ?? floorOf(part, empty),
+        ...(halves?.beside ?? { floor: floorOf(part, empty) }),
         // A long way down does not wait for the models.
         ...(part.isNewest && !halves && { changed }),
       });
@@ -170,7 +170,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (baseDriver) baseProcess!.give(baseDriver);
     const copying = ports.base && scratch.clone(main, "base");
     // Two for a long history: its faults are looked for while the models are compared.
-    const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof") : undefined;
+    const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => undefined) : undefined;
     if (sparing) baseProcess!.double().catch(() => {});
     for (const promise of [copying, sparing]) promise?.catch(() => {});
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
@@ -197,8 +197,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
     /** What the base branch's own history does, from B0 on. */
     let proving: Promise<Evidence | undefined> | undefined;
-    const prove = (database: Promise<Database | undefined>) =>
-      (proving ??= database.then(
+    const prove = (find: () => Promise<Database | undefined>) =>
+      (proving ??= find().then(
         (from) =>
           from &&
           baseHistory(plan, files, evidence, phases.base, {
@@ -210,7 +210,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
             up: up.promise,
           }),
       ));
-    void halves?.doubt.then(async (doubt) => doubt && spare && prove(sparing!).catch(() => {}));
+    void halves?.doubt.then(async (doubt) => doubt && spare && prove(async () => spare).catch(() => {}));
     /** B0 once more. */
     const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
@@ -314,13 +314,13 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     } else each.resolve(undefined);
     // The base branch's own files take their time to load: they begin while the pull request's run on.
     const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
-    if (wanted && !isInTheWay) prove(copyForProof()).catch(() => {});
+    if (wanted && !isInTheWay) prove(copyForProof).catch(() => {});
     await each.promise;
     // Where nothing was left below base, the first upgrade is the second as well.
     if (isTrusted && down) Object.assign(phases.up, (await history?.again) ?? sameTop.up);
     else if (down) await historyUp(lab, main, phases.up, reachedHead);
     up.resolve(phases.up);
-    if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof());
+    if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof);
     await models.settle(evidence, baseAgain);
     return end(text`downgrade base failed, so there is nothing to upgrade from`);
   } finally {

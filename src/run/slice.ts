@@ -12,7 +12,7 @@ import { cutsBelow, cutsOf, partsOf, type Part } from "../project/slices.ts";
 import { text, type Text } from "../text.ts";
 import type { Driver } from "./driver.ts";
 import type { Phase, SliceEvidence } from "./evidence.ts";
-import { historyDown, historyUp, type Top } from "./history.ts";
+import { historyDown } from "./history.ts";
 import type { Laboratory } from "./laboratory.ts";
 import type { watchModels } from "./models.ts";
 import { phaseOf } from "./phase.ts";
@@ -78,8 +78,6 @@ export interface Floor {
   climb(lab: Laboratory, phase: Phase, database: Database, options: { own: boolean }): Promise<boolean>;
   /** Goes down, and on to base where that shows more. True: it came to its end. */
   descend(lab: Laboratory, database: Database, phase: Phase): Promise<boolean>;
-  /** Goes up again from there. */
-  ascend(lab: Laboratory, database: Database, phase: Phase, top: Top): Promise<void>;
   /** A copy of the database as it was there on the way up; undefined where nothing is below. */
   kept(): Database | undefined;
 }
@@ -98,7 +96,6 @@ export function floorOf(
     return {
       climb: (lab, phase, database, options) => lab.run(phase, database, options),
       descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
-      ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
       kept: () => undefined,
     };
   }
@@ -111,7 +108,6 @@ export function floorOf(
         floor = await lab.snapshot(database);
         kept = await keep?.(database);
       }),
-    ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
     kept: () => kept,
     async descend(lab, database, phase) {
       const ended = await historyDown(lab, database, phase, floor);
