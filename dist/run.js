@@ -7879,7 +7879,7 @@ async function historyUp(lab, database, phase, head) {
 	if (await lab.run(phase, database, { own: true })) compared(phase, "the first upgrade", head, await lab.snapshot(database));
 }
 /** Starts the whole history beside the itinerary. */
-function startHistory({ scratch, start, create, baseline, revisions, part, floor, changed }) {
+function startHistory({ scratch, start, create, baseline, revisions, part, floor, ascend = historyUp, changed }) {
 	const foreign = [];
 	let lab;
 	let database;
@@ -7917,7 +7917,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const before = await way;
 		if (!before?.ended || !isSuspicious(before.down)) return void 0;
 		const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-		await floor.ascend(lab, database, phase, await top);
+		await ascend(lab, database, phase, (await top).catalog);
 		return phase;
 	};
 	const way = goUpAndDown().catch(() => void 0);
@@ -7999,8 +7999,9 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 		phaseOf("history-downgrade", [...part].reverse()),
 		phaseOf("history-upgrade", part)
 	];
+	const { schema: _, ...known } = evidence;
 	const observed = {
-		...evidence,
+		...known,
 		order: [...order],
 		base: new Set(order),
 		phases: [...phases],
@@ -8013,8 +8014,8 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 			phases[0].steps = applied.steps;
 			const ended = await from.floor.descend(lab, from.database, phases[1]);
 			phases[2].planned = [...phases[1].planned].reverse();
-			const known = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : void 0;
-			if (known) Object.assign(phases[2], known);
+			const shown = ended && !plan.fromBaseFiles ? shownBy(await from.up, phases[1]) : void 0;
+			if (shown) Object.assign(phases[2], shown);
 			else if (ended) await historyUp(lab, from.database, phases[2], from.b0);
 			const each = await from.each;
 			const reached = new Set(phases[1].steps.map(({ revision }) => revision));
@@ -8120,7 +8121,6 @@ function floorOf({ lower, sourceOf }, empty, keep) {
 	if (lower.length === 0) return {
 		climb: (lab, phase, database, options) => lab.run(phase, database, options),
 		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
-		ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
 		kept: () => void 0
 	};
 	const below = new Set(lower);
@@ -8131,7 +8131,6 @@ function floorOf({ lower, sourceOf }, empty, keep) {
 			floor = await lab.snapshot(database);
 			kept = await keep?.(database);
 		}),
-		ascend: (lab, database, phase, { catalog }) => historyUp(lab, database, phase, catalog),
 		kept: () => kept,
 		async descend(lab, database, phase) {
 			const ended = await historyDown(lab, database, phase, floor);
@@ -8227,7 +8226,7 @@ function inHalves({ scratch, order, below, empty, start }) {
 	let taken;
 	/** Where the second upgrade of the lower half has ended. */
 	let again;
-	/** Whether the second upgrade begins with what that of the lower half began with. */
+	/** Whether the way down that went on by itself has left the same. */
 	let isSameBase = false;
 	const foreign = [];
 	const run = (lab, phase, database, options) => lab.run(phase, database, options);
@@ -8258,11 +8257,11 @@ function inHalves({ scratch, order, below, empty, start }) {
 				async descend(lab, database, phase) {
 					left = await goDown(lab, database, phase);
 					return left !== void 0;
-				},
-				async ascend(lab, database, phase) {
-					phase.planned = [...order];
-					if (await lab.run(phase, database, { own: true })) again = await lab.snapshot(database);
 				}
+			},
+			async ascend(lab, database, phase) {
+				phase.planned = [...order];
+				if (await lab.run(phase, database, { own: true })) again = await lab.snapshot(database);
 			}
 		});
 	};
@@ -8278,45 +8277,46 @@ function inHalves({ scratch, order, below, empty, start }) {
 		doubt: half.then((running) => running?.way).then((way) => way !== void 0 && isSuspicious(way.down)),
 		async climb(lab, phase, database, options) {
 			try {
-				return await climbBy(isLower, lab, phase, database, options, async () => begin(await startLower(lab, database)));
+				return await climbBy(isLower, lab, phase, database, options, async () => begin(await startLower(lab, database).catch(() => void 0)));
 			} finally {
 				begin(void 0);
 			}
 		},
 		beside: {
-			climb: run,
-			async descend(lab, database, phase) {
-				const upper = {
-					...phase,
-					planned: phase.planned.filter((id) => !isLower.has(id))
-				};
-				const { planned } = phase;
-				if (!await lab.run(upper, database, { own: false })) {
-					Object.assign(phase, upper, { planned });
-					return false;
+			floor: {
+				climb: run,
+				async descend(lab, database, phase) {
+					const { planned } = phase;
+					const upper = {
+						...phase,
+						planned: planned.filter((id) => !isLower.has(id))
+					};
+					if (!await lab.run(upper, database, { own: false })) {
+						Object.assign(phase, upper, { planned });
+						return false;
+					}
+					taken = await takeLower(lab, database);
+					if (taken) {
+						foreign.push(...taken.foreign);
+						Object.assign(phase, continued(upper, taken.down));
+						return taken.ended;
+					}
+					const rest = phaseOf("history-downgrade", planned.slice(upper.planned.length));
+					const found = await goDown(lab, database, rest);
+					Object.assign(phase, continued(upper, rest));
+					await (await half)?.way;
+					isSameBase = found !== void 0 && left !== void 0 && isSame(found, left);
+					return found !== void 0;
 				}
-				taken = await takeLower(lab, database);
-				isSameBase = taken !== void 0;
-				if (taken) {
-					foreign.push(...taken.foreign);
-					Object.assign(phase, continued(upper, taken.down));
-					return taken.ended;
-				}
-				const rest = phaseOf("history-downgrade", planned.slice(upper.planned.length));
-				const found = await goDown(lab, database, rest);
-				Object.assign(phase, continued(upper, rest));
-				await (await half)?.way;
-				isSameBase = found !== void 0 && left !== void 0 && isSame(found, left);
-				return found !== void 0;
 			},
-			async ascend(lab, database, phase, { catalog }) {
-				const shown = isSameBase ? await (await half)?.again : void 0;
+			async ascend(lab, database, phase, head) {
+				const shown = taken || isSameBase ? await (await half)?.again : void 0;
 				if (!shown || !(again ?? shown.stop?.revision)) {
 					if (taken) await lab.run(phaseOf("history-downgrade", taken.down.planned), database, { own: false });
-					return historyUp(lab, database, phase, catalog);
+					return historyUp(lab, database, phase, head);
 				}
 				Object.assign(phase, shown);
-				if (again) compared(phase, "the first upgrade", catalog, again);
+				if (again) compared(phase, "the first upgrade", head, again);
 			}
 		},
 		async stop() {
@@ -9087,7 +9087,7 @@ async function journey(plan, ports, head, { together }) {
 				...plan.baseline && { baseline: plan.baseline },
 				revisions: all,
 				part: part.own,
-				floor: halves?.beside ?? floorOf(part, empty),
+				...halves?.beside ?? { floor: floorOf(part, empty) },
 				...part.isNewest && !halves && { changed }
 			});
 		}
@@ -9111,7 +9111,7 @@ async function journey(plan, ports, head, { together }) {
 		const baseDriver = baseLab?.process();
 		if (baseDriver) baseProcess.give(baseDriver);
 		const copying = ports.base && scratch.clone(main, "base");
-		const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof") : void 0;
+		const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => void 0) : void 0;
 		if (sparing) baseProcess.double().catch(() => {});
 		for (const promise of [copying, sparing]) promise?.catch(() => {});
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
@@ -9144,7 +9144,7 @@ async function journey(plan, ports, head, { together }) {
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
 		/** What the base branch's own history does, from B0 on. */
 		let proving;
-		const prove = (database) => proving ??= database.then((from) => from && baseHistory(plan, files, evidence, phases.base, {
+		const prove = (find) => proving ??= find().then((from) => from && baseHistory(plan, files, evidence, phases.base, {
 			database: from,
 			part: part.own,
 			floor,
@@ -9152,7 +9152,7 @@ async function journey(plan, ports, head, { together }) {
 			each: each.promise,
 			up: up.promise
 		}));
-		halves?.doubt.then(async (doubt) => doubt && spare && prove(sparing).catch(() => {}));
+		halves?.doubt.then(async (doubt) => doubt && spare && prove(async () => spare).catch(() => {}));
 		/** B0 once more. */
 		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
@@ -9254,12 +9254,12 @@ async function journey(plan, ports, head, { together }) {
 			}));
 		} else each.resolve(void 0);
 		const wanted = isSuspicious(phases.down) || plan.editedDowngrades.some((id) => part.own.includes(id));
-		if (wanted && !isInTheWay) prove(copyForProof()).catch(() => {});
+		if (wanted && !isInTheWay) prove(copyForProof).catch(() => {});
 		await each.promise;
 		if (isTrusted && down) Object.assign(phases.up, await history?.again ?? sameTop.up);
 		else if (down) await historyUp(lab, main, phases.up, reachedHead);
 		up.resolve(phases.up);
-		if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof());
+		if (wanted || isSuspicious(phases.up)) evidence.onBase = await prove(copyForProof);
 		await models.settle(evidence, baseAgain);
 		return end(text$1`downgrade base failed, so there is nothing to upgrade from`);
 	} finally {
