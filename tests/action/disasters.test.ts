@@ -22,10 +22,10 @@ def gate():
         pid = parent(pid)
     return pid
 def nth(place, number):
-    calls = pathlib.Path(os.environ["CALLS"], place)
-    with calls.open("a") as file:
-        file.write("x")
-    return calls.stat().st_size == number
+    # Two processes may come at once: what is appended tells each its own place.
+    with pathlib.Path(os.environ["CALLS"], place).open("ab", buffering=0) as calls:
+        calls.write(b"x")
+        return calls.tell() == number
 def interrupt(place, number=1):
     if nth(place, number):
         os.kill(gate(), signal.SIGTERM)
@@ -36,6 +36,8 @@ interface Project {
   old?: RevisionOptions;
   added?: RevisionOptions;
   env?: string;
+  /** So many revisions that do nothing stand between the two. */
+  between?: number;
 }
 
 const TABLE = (name: string) => ({
@@ -44,7 +46,7 @@ const TABLE = (name: string) => ({
 });
 
 /** A pull request of one revision on top of an old one, as files. */
-async function make({ old = {}, added = {}, env = syncEnv() }: Project, checkout: "merge" | "branch" = "merge") {
+async function make({ old = {}, added = {}, env = syncEnv(), between = 0 }: Project, checkout: "merge" | "branch" = "merge") {
   const changed = (options: RevisionOptions, name: string): RevisionOptions => {
     const { upgrade, downgrade } = TABLE(name);
     return {
@@ -54,10 +56,13 @@ async function make({ old = {}, added = {}, env = syncEnv() }: Project, checkout
       downgrade: `${options.downgrade ?? "pass"}\n${downgrade}`,
     };
   };
+  const ids = ["0123456789ab", ...Array.from({ length: between }, (_, at) => `between${at}`)];
+  const idle = ids.slice(1).map((id, at) => [`migrations/versions/${id}.py`, revision(id, { down: ids[at]! })]);
   const made = await makeCase(
     "shop",
-    { "migrations/versions/5ad0be112233_new.py": revision("5ad0be112233", { down: "0123456789ab", ...changed(added, "fresh") }) },
+    { "migrations/versions/5ad0be112233_new.py": revision("5ad0be112233", { down: ids.at(-1)!, ...changed(added, "fresh") }) },
     {
+      ...Object.fromEntries(idle),
       "migrations/versions/0123456789ab_old.py": revision("0123456789ab", { down: "f4b8d60c1e27", ...changed(old, "stale") }),
       "migrations/env.py": env,
       "disasters.py": HELPERS,
@@ -111,6 +116,7 @@ describe("SIGTERM", () => {
     ["on the way down", { added: { downgrade: 'interrupt("down")' } }],
     ["on the way down for the second time", { added: { downgrade: 'interrupt("down", 2)' } }],
     ["in the history", { old: { downgrade: 'interrupt("old-down")' } }],
+    ["in the lower half of a long history", { old: { downgrade: 'interrupt("old-down")' }, between: 200 }],
     ["while each downgrade is tried", { old: { downgrade: `interrupt("old-down", 1)` }, added: { downgrade: fails } }],
   ])("%s", async ([, project]) => {
     const { calls, failures, ...result } = await run(project);
