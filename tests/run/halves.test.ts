@@ -149,6 +149,16 @@ describe("a history in two halves shows the same", () => {
     await expectSame({ base: { ...sound, ...changed }, head });
   });
 
+  test("where a schema stands for the revisions at the bottom", async () => {
+    const d = { ...sound.d, downgrade: 'op.drop_table("td")\nop.execute("CREATE SEQUENCE numbers")' };
+    const z = { z: { upgrade: "raise RuntimeError", downgrade: "raise RuntimeError" } };
+    await expectSame({
+      base: { ...z, ...sound, a: { ...sound.a, down: "z" }, d },
+      head,
+      plan: { scripts: [{ file: "schema.sql", sql: "CREATE TABLE tz (id int)" }], baseline: "z" },
+    });
+  });
+
   test("where the pull request's own upgrade stops", async () => {
     await expectSame({ base: sound, head: { e: { down: "d", upgrade: 'op.execute("SELECT 1 / 0")' } } });
   });

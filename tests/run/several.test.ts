@@ -97,6 +97,28 @@ describe("Alembic's template", () => {
     expect(evidence.phase("upgrade-again").stop).toMatchObject({ revision: "b", raised: { sqlstate: "42P07" } });
   });
 
+  test("a long history goes down in two halves in all of them", async () => {
+    const keeps = [makes("b")[0], "pass"] as [string, string];
+    const old = {
+      ...base,
+      b: { down: "a", ...each({ users: makes("b"), orders: keeps }) },
+      c: { down: "b", ...each({ users: makes("c"), orders: ["pass", "pass"] }) },
+    };
+    const given = project(old, { d: { down: "c", ...each({ users: makes("d"), orders: makes("d") }) } });
+    const [whole, halves] = [await runItinerary(given), await runItinerary({ ...given, plan: { halvesFrom: 4 } })];
+    const told = ({ phases }: typeof whole) =>
+      phases.map(({ id, state, steps, stop, rows, compared }) => [
+        id,
+        state,
+        steps.map(({ revision, direction }) => `${direction} ${revision}`),
+        stop?.raised.sqlstate,
+        rows?.found,
+        compared?.differences.map(({ change, name }) => `${change} ${name}`),
+      ]);
+    expect(told(halves)).toEqual(told(whole));
+    expect(told(halves)[5]!.at(-1)).toEqual(["added [orders] public.b"]);
+  });
+
   test("each downgrade is tried by itself in all of them where one fails", async () => {
     const fails = 'op.execute("SELECT 1 / 0")';
     const head = { b: { down: "a", ...each({ users: makes("names"), orders: [makes("names")[0], fails] }) } };
