@@ -6,7 +6,6 @@
  *                                                   └ the itinerary
  *   the pull request's ─ the itinerary's first run ─ copy: the new version
  */
-import path from "node:path";
 import { reasonOf } from "../failure.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
@@ -128,7 +127,7 @@ function beginBeside(task: BesideTask, place: Promise<Place>): Beside {
   };
   const revisionsSpeakOfRoles = async (side: Side, process: Promise<Driver>): Promise<boolean> => {
     const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-    return speakOfRoles(revisions.map(({ file }) => path.resolve(folder, file)));
+    return speakOfRoles(folder, revisions);
   };
   const maySpeakOfRoles = async (): Promise<boolean> => {
     if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;

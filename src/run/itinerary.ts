@@ -9,7 +9,6 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
-import path from "node:path";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
@@ -45,7 +44,7 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
   // What the project made while it was imported cannot be made again in this process.
-  const together = plan.together && !(isShared(scratch) && (ports.imported || (await speaksOfRoles(ports, await head.loaded))));
+  const together = plan.together && !(isShared(scratch) && (ports.imported || (await mayMeetInRoles(ports, await head.loaded))));
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
   await scratch.restart(mentionedIn(evidence));
@@ -53,8 +52,8 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
 }
 
 /** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
-const speaksOfRoles = async ({ scratch, root }: Ports, { revisions }: Awaited<Driver["loaded"]>): Promise<boolean> =>
-  root !== undefined && sharesRoles(scratch) && speakOfRoles(revisions.map(({ file }) => path.resolve(root, file)));
+const mayMeetInRoles = async ({ scratch, root }: Ports, { revisions }: Awaited<Driver["loaded"]>): Promise<boolean> =>
+  root !== undefined && sharesRoles(scratch) && speakOfRoles(root, revisions);
 
 interface Journey {
   evidence: Evidence;

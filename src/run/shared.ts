@@ -1,5 +1,6 @@
 /** What databases of one server see of each other. */
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import type { Scratch } from "../postgres/scratch.ts";
 import type { Evidence, Phase, Step } from "./evidence.ts";
 
@@ -47,9 +48,9 @@ const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
 export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
 
-/** The same of files; also true where one cannot be read. */
-export const speakOfRoles = (files: readonly string[]): Promise<boolean> =>
-  Promise.all(files.map((file) => readFile(file, "utf8"))).then(
+/** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
+export const speakOfRoles = (folder: string, revisions: readonly { file: string }[]): Promise<boolean> =>
+  Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8"))).then(
     (sources) => sources.some(mentionsRoles),
     () => true,
   );
