@@ -12,7 +12,7 @@ import type { Database, Scratch } from "../postgres/scratch.ts";
 import { cutsBelow, cutsOf } from "../project/slices.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
-import { historyUp, startHistory, type History, type Running } from "./history.ts";
+import { historyDown, historyUp, startHistory, type History, type Running } from "./history.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { beginningWith } from "./plan.ts";
@@ -84,10 +84,8 @@ export function inHalves({ scratch, order, below, empty, start }: Cut): Halves {
 
   const run: Floor["climb"] = (lab, phase, database, options) => lab.run(phase, database, options);
   const goDown = async (lab: Laboratory, database: Database, phase: Phase): Promise<Left | undefined> => {
-    if (!(await lab.run(phase, database, { own: false }))) return undefined;
-    const catalog = await lab.snapshot(database);
-    compared(phase, "the empty database", empty, catalog);
-    return { catalog, rows: await rowsIn(scratch, database) };
+    const catalog = await historyDown(lab, database, phase, empty);
+    return catalog && { catalog, rows: await rowsIn(scratch, database) };
   };
   const startLower = async (lab: Laboratory, from: Database): Promise<Running | undefined> => {
     const process = await lab.copyProcess();

@@ -15,11 +15,17 @@ import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { standAt } from "./plan.ts";
 import type { Floor } from "./slice.ts";
 
-/** Downgrade base; true: it came to its end. */
-export async function historyDown(lab: Laboratory, database: Database, phase: Phase, empty: Catalog): Promise<boolean> {
-  const ended = await lab.run(phase, database, { own: false });
-  if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-  return ended;
+/** Downgrade base; returns the catalog at its end, if it came to it. */
+export async function historyDown(
+  lab: Laboratory,
+  database: Database,
+  phase: Phase,
+  empty: Catalog,
+): Promise<Catalog | undefined> {
+  if (!(await lab.run(phase, database, { own: false }))) return undefined;
+  const catalog = await lab.snapshot(database);
+  compared(phase, "the empty database", empty, catalog);
+  return catalog;
 }
 
 /** Upgrade head in the project's own transactions, as a new database gets it. */

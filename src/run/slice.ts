@@ -95,7 +95,7 @@ export function floorOf(
   if (lower.length === 0) {
     return {
       climb: (lab, phase, database, options) => lab.run(phase, database, options),
-      descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+      descend: async (lab, database, phase) => (await historyDown(lab, database, phase, empty)) !== undefined,
       kept: () => undefined,
     };
   }
@@ -110,7 +110,7 @@ export function floorOf(
       }),
     kept: () => kept,
     async descend(lab, database, phase) {
-      const ended = await historyDown(lab, database, phase, floor);
+      const ended = (await historyDown(lab, database, phase, floor)) !== undefined;
       if (phase.compared) phase.compared.with = "the first upgrade";
       if (
         !ended ||
@@ -121,7 +121,7 @@ export function floorOf(
       )
         return ended;
       const rest = phaseOf("history-downgrade", [...lower].reverse());
-      const arrived = await historyDown(lab, database, rest, empty);
+      const arrived = (await historyDown(lab, database, rest, empty)) !== undefined;
       Object.assign(phase, continued(phase, rest));
       return arrived;
     },
