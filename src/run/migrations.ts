@@ -131,7 +131,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   const scratchOf = () =>
     (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
   // Made while the project loads.
-  const together = availableParallelism() > 1;
+  const processors = availableParallelism();
+  const together = processors > 1;
   const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
   ahead.catch(() => {});
   let files: Promise<Scratch> | undefined;
@@ -254,7 +255,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         env: task.env,
       });
     // Most old faults, and models that differ, take the base branch's own files.
-    if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startIn(baseRoot));
+    if (baseRoot && (what.fromBaseFiles || processors >= ROOMY)) begun.push(startIn(baseRoot));
     begun[0]?.catch(() => {});
     /** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
     const loadAlone = async (reason: unknown): Promise<unknown> => {
@@ -283,7 +284,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
             ...what,
             ...stand,
             together,
-            ...(availableParallelism() >= ROOMY && { halvesFrom: LONG }),
+            ...(processors >= ROOMY && { halvesFrom: LONG }),
             postgresIsMeant: task.postgresIsMeant,
           },
           {
