@@ -171,7 +171,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     // Two for a long history: its faults are looked for while the models are compared.
     const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => undefined) : undefined;
     if (sparing) baseProcess!.double().catch(() => {});
-    for (const promise of [copying, sparing]) promise?.catch(() => {});
+    copying?.catch(() => {});
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
     // A repair of heads: where one row implies another now, Alembic would stop with "overlaps", and somebody takes it away.
     const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
@@ -209,7 +209,10 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
             up: up.promise,
           }),
       ));
-    void halves?.doubt.then(async (doubt) => doubt && spare && prove(async () => spare).catch(() => {}));
+    const proveEarly = async () => {
+      if (spare && (await halves?.doubt)) await prove(async () => spare);
+    };
+    proveEarly().catch(() => {});
     /** B0 once more. */
     const baseAgain = async () => {
       const database = await begin(phaseOf("prepare", []));
