@@ -4,6 +4,7 @@ import type { History } from "../history/history.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Settings } from "../settings.ts";
 import { code, listOf, text, type Text } from "../text.ts";
+import { later } from "./later.ts";
 import { environmentToLoad } from "./load-request.ts";
 import { startProcess, type PythonProcess } from "./process.ts";
 import type { Event, Raised, Rendering } from "./protocol.ts";
@@ -129,15 +130,14 @@ function startTwo({ root, environment, python, env }: Rendered): Start {
     startProcess({ python, directory: path.join(place, environment.directory), env }, hear);
   if (looksAround(env)) return async (place, hear) => startIn(await place, hear);
   let first: PythonProcess | undefined;
-  let copied!: (process: number | null) => void;
-  const copy = new Promise<number | null>((resolve) => (copied = resolve));
+  const copied = later<number | null>();
   return async (_, hear) => {
     if (!first) {
-      first = startIn(root, (event) => (event.type === "copied" ? copied(event.process) : hear(event)));
+      first = startIn(root, (event) => (event.type === "copied" ? copied.resolve(event.process) : hear(event)));
       first.send({ type: "copy" });
       return first;
     }
-    const id = await Promise.race([copy, first.ended.then(() => null)]);
+    const id = await Promise.race([copied.promise, first.ended.then(() => null)]);
     return id === null ? startIn(root, hear) : first.copy(id, hear);
   };
 }

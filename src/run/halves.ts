@@ -13,6 +13,7 @@ import { cutsBelow, cutsOf } from "../project/slices.ts";
 import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { historyDown, historyUp, startHistory, type History, type Running } from "./history.ts";
+import { later } from "./later.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { beginningWith } from "./plan.ts";
@@ -68,8 +69,7 @@ export function middleOf(
 export function inHalves({ scratch, order, below, empty, start }: Cut): Halves {
   const lower = order.slice(0, below);
   const isLower = new Set(lower);
-  let begin!: (half: Running | undefined) => void;
-  const half = new Promise<Running | undefined>((resolve) => (begin = resolve));
+  const { promise: half, resolve: begin } = later<Running | undefined>();
   /** The rows at the cut. */
   let rows: string | undefined;
   /** What the lower half has left at base. */

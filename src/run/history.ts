@@ -10,6 +10,7 @@ import type { Catalog } from "../postgres/catalog.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Comparison, Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
+import { later } from "./later.ts";
 import { openLaboratory, type Laboratory } from "./laboratory.ts";
 import { compared, isSuspicious, phaseOf } from "./phase.ts";
 import { standAt } from "./plan.ts";
@@ -94,8 +95,7 @@ export function startHistory({
   let lab: Laboratory | undefined;
   let database: Database | undefined;
   let stopped = false;
-  let tellTop!: (top: Top | undefined) => void;
-  const top = new Promise<Top | undefined>((resolve) => (tellTop = resolve));
+  const top = later<Top | undefined>();
   const startUnlessStopped = async () => {
     if (stopped) throw new Error("the history beside is not wanted any more");
     return start();
@@ -109,7 +109,7 @@ export function startHistory({
     if (!(await floor.climb(lab, up, database, { own: true }))) return undefined;
     const catalog = await lab.snapshot(database);
     const models = changed && lab.check(database, { changed });
-    tellTop({ up, catalog, ...(models && { models }) });
+    top.resolve({ up, catalog, ...(models && { models }) });
     await models;
     const down = phaseOf("history-downgrade", [...part].reverse());
     const ended = await floor.descend(lab, database, down);
@@ -121,11 +121,11 @@ export function startHistory({
     const before = await way;
     if (!before?.ended || !isSuspicious(before.down)) return undefined;
     const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-    await ascend(lab!, database!, phase, (await top)!.catalog);
+    await ascend(lab!, database!, phase, (await top.promise)!.catalog);
     return phase;
   };
   const way = goUpAndDown().catch(() => undefined);
-  void way.then(() => tellTop(undefined));
+  void way.then(() => top.resolve(undefined));
   const again = goUpAgain();
   const leave = async () => {
     await Promise.all([lab?.stop(), database && scratch.drop(database).catch(() => {})]);
@@ -133,7 +133,7 @@ export function startHistory({
   const left = again.then(leave, leave);
 
   return {
-    top,
+    top: top.promise,
     way,
     again,
     async stop() {

@@ -16,6 +16,7 @@ import type { Driver } from "./driver.ts";
 import type { Evidence, Phase } from "./evidence.ts";
 import { inHalves, middleOf, type Halves } from "./halves.ts";
 import { historyUp, startHistory, type Running } from "./history.ts";
+import { later } from "./later.ts";
 import { connectionsOf, openLaboratory, prepared, type Laboratory } from "./laboratory.ts";
 import { compareBase, filesOfModels, shared, watchModels } from "./models.ts";
 import { isSuspicious, phaseOf } from "./phase.ts";
@@ -331,13 +332,6 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     // Who began them waits until they have left.
     for (const one of [lab, baseLab, history, halves, rowsLab, baseProcess]) void one?.stop();
   }
-}
-
-/** A promise that somebody else keeps. */
-function later<T>() {
-  let resolve!: (value: T | PromiseLike<T>) => void;
-  const promise = new Promise<T>((keep) => (resolve = keep));
-  return { promise, resolve };
 }
 
 const runsOn = ({ dialect: ours }: Scratch, dialect: string, postgresIsMeant: boolean): boolean =>
