@@ -45,7 +45,9 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const ports = (await head.loaded).several ? { ...given, scratch: several(given.scratch, make) } : given;
   const { scratch } = ports;
   // What the project made while it was imported cannot be made again in this process.
-  const together = plan.together && !(isShared(scratch) && (ports.imported || (await mayMeetInRoles(ports, await head.loaded))));
+  const apart = isShared(scratch) && ports.imported;
+  // The files are read while env.py runs for the first time.
+  const together = plan.together && !apart && mayMeetInRoles(ports, await head.loaded).then((meet) => !meet);
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
   await scratch.restart(mentionedIn(evidence));
@@ -63,7 +65,12 @@ interface Journey {
 }
 
 /** @param options `together`: run the whole history beside it, where that is possible */
-async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { together: boolean }): Promise<Journey> {
+async function journey(
+  plan: Plan,
+  ports: Ports,
+  head: Driver,
+  { together }: { together: boolean | Promise<boolean> },
+): Promise<Journey> {
   const { scratch } = ports;
   const loaded = await head.loaded;
   const baseProcess = ports.base && shared(ports.base);
@@ -125,7 +132,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (!main) return end(text`env.py could not be run`);
     const empty = await lab.snapshot(main);
     const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-    const twin = together ? await lab.copyProcess() : undefined;
+    const twin = (await together) ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
       const create = () => firstDatabase(plan, ports, "history");
@@ -191,7 +198,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       copying,
       sparing,
       withRows ? planRows(planned) : undefined,
-      withRows && together ? lab.copyProcess() : undefined,
+      withRows && (await together) ? lab.copyProcess() : undefined,
     ]);
     scratch.expectReading?.(main);
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
