@@ -1,4 +1,4 @@
-import { A as noticeCommand, At as layer, B as linksOf, C as terminal, E as sendToGitHub, Et as CATALOGUE, F as oneLine, H as gate, I as paragraphs, L as labelsInQueue, M as recheck, Mt as readInputs, N as markdown, O as sendSummary, Ot as pageOf, P as tally, R as githubRun, U as brokenReport, V as readEvent, _ as version, g as abortedBySignals, j as sendAnnotations, k as fenced, rn as text, v as sendFiles, w as turnedBy, z as openPullRequests } from "./gate.js";
+import { A as noticeCommand, B as linksOf, C as terminal, Dt as CATALOGUE, E as sendToGitHub, F as oneLine, H as gate, I as paragraphs, L as labelsInQueue, M as recheck, N as markdown, Nt as readInputs, O as sendSummary, P as tally, R as githubRun, U as brokenReport, V as readEvent, _ as version, g as abortedBySignals, in as text, j as sendAnnotations, jt as layer, k as fenced, kt as pageOf, v as sendFiles, w as turnedBy, z as openPullRequests } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { $t as code, A as noticeCommand, At as layer, C as terminal, Dt as explain, Et as CATALOGUE, G as reported, H as gate, Nt as usage, Ot as pageOf, S as sendTerminal, U as brokenReport, V as readEvent, W as conclude, Xt as Failure, _ as version, b as progress, d as readPlanning, en as count, g as abortedBySignals, h as fix, jt as readArguments, k as fenced, kt as ruleList, l as hooked, rn as text, u as plan, x as sendSentences, y as inFormat } from "./gate.js";
+import { A as noticeCommand, At as ruleList, C as terminal, Dt as CATALOGUE, G as reported, H as gate, Mt as readArguments, Ot as explain, Pt as usage, S as sendTerminal, U as brokenReport, V as readEvent, W as conclude, Zt as Failure, _ as version, b as progress, d as readPlanning, en as code, g as abortedBySignals, h as fix, in as text, jt as layer, k as fenced, kt as pageOf, l as hooked, tn as count, u as plan, x as sendSentences, y as inFormat } from "./gate.js";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -10562,6 +10562,15 @@ function serverFor({ settings: { postgres: choice }, tree }, { env, signal }, ah
 		}
 	};
 }
+// src/run/later.ts
+/** A promise that somebody else keeps; only the first call of `resolve` counts. */
+function later() {
+	let resolve;
+	return {
+		promise: new Promise((keep) => resolve = keep),
+		resolve
+	};
+}
 // src/run/load-request.ts
 /** How a process is told which environment to load. */
 /** What every request names. @param root absolute root of the files */
@@ -10799,15 +10808,14 @@ function startTwo({ root, environment, python, env }) {
 	}, hear);
 	if (looksAround(env)) return async (place, hear) => startIn(await place, hear);
 	let first;
-	let copied;
-	const copy = new Promise((resolve) => copied = resolve);
+	const copied = later();
 	return async (_, hear) => {
 		if (!first) {
-			first = startIn(root, (event) => event.type === "copied" ? copied(event.process) : hear(event));
+			first = startIn(root, (event) => event.type === "copied" ? copied.resolve(event.process) : hear(event));
 			first.send({ type: "copy" });
 			return first;
 		}
-		const id = await Promise.race([copy, first.ended.then(() => null)]);
+		const id = await Promise.race([copied.promise, first.ended.then(() => null)]);
 		return id === null ? startIn(root, hear) : first.copy(id, hear);
 	};
 }
@@ -16120,4 +16128,4 @@ function labelled(parts) {
 	for (const { finding, also } of first.values()) if (also.size > 0) finding.evidence = text$1`${finding.evidence ?? []} Found as well in ${[...also].join(", ")}.`;
 	return kept;
 }
-export { findInterpreter as $, code as $t, noticeCommand as A, layer as At, linksOf as B, keyOf as Bt, terminal as C, stringValue as Ct, otherRun as D, explain as Dt, sendToGitHub as E, CATALOGUE as Et, oneLine$1 as F, onlyMakesTables as Ft, reported as G, folded$3 as Gt, gate as H, withoutTables as Ht, paragraphs as I, touchedTables as It, NAME as J, parsedUnits as Jt, sliceReason as K, isData as Kt, labelsInQueue as L, words as Lt, recheck as M, readInputs as Mt, markdown as N, usage as Nt, sendSummary as O, pageOf as Ot, tally as P, lastName as Pt, split$1 as Q, block as Qt, githubRun as R, catalogQuery as Rt, sendTerminal as S, parseModule as St, postSecondHand as T, positionsIn as Tt, brokenReport as U, describeState as Ut, readEvent as V, parseCatalog as Vt, conclude as W, firstErrorOf as Wt, inside as X, Failure as Xt, TABLE as Y, unitsOf as Yt, lineOf as Z, reasonOf as Zt, version as _, isUrl as _t, extensionsOf as a, startProcess as at, progress as b, servingUser as bt, pythonOf as c, openCheckout as ct, readPlanning as d, findInstalled as dt, count as en, memoryFolder as et, cutsBelow as f, versionOf as ft, abortedBySignals as g, isOpenToAll as gt, fix as h, hasAddresses as ht, exampleVariables as i, startEarly as it, sendAnnotations as j, readArguments as jt, fenced$1 as k, ruleList as kt, hooked as l, openProject as lt, partsOf as m, choosePort as mt, WORKFLOW_FILE as n, plain as nn, differing as nt, flaskApps as o, projectEnvironment as ot, cutsOf as p, HOST as pt, seedOf as q, isSetting as qt, workflow as r, text$1 as rn, driverFolder as rt, installationOf as s, environmentToLoad as st, mergeReports as t, listOf as tn, roomInMemory as tt, plan as u, wantedPostgres as ut, sendFiles as v, ownAddress as vt, turnedBy as w, tokenize as wt, sendSentences as x, readGraph as xt, inFormat as y, ownPort as yt, openPullRequests as z, identifier as zt };
+export { findInterpreter as $, block as $t, noticeCommand as A, ruleList as At, linksOf as B, identifier as Bt, terminal as C, parseModule as Ct, otherRun as D, CATALOGUE as Dt, sendToGitHub as E, positionsIn as Et, oneLine$1 as F, lastName as Ft, reported as G, firstErrorOf as Gt, gate as H, parseCatalog as Ht, paragraphs as I, onlyMakesTables as It, NAME as J, isSetting as Jt, sliceReason as K, folded$3 as Kt, labelsInQueue as L, touchedTables as Lt, recheck as M, readArguments as Mt, markdown as N, readInputs as Nt, sendSummary as O, explain as Ot, tally as P, usage as Pt, split$1 as Q, reasonOf as Qt, githubRun as R, words as Rt, sendTerminal as S, readGraph as St, postSecondHand as T, tokenize as Tt, brokenReport as U, withoutTables as Ut, readEvent as V, keyOf as Vt, conclude as W, describeState as Wt, inside as X, unitsOf as Xt, TABLE as Y, parsedUnits as Yt, lineOf as Z, Failure as Zt, version as _, isOpenToAll as _t, extensionsOf as a, startProcess as at, progress as b, ownPort as bt, pythonOf as c, later as ct, readPlanning as d, wantedPostgres as dt, code as en, memoryFolder as et, cutsBelow as f, findInstalled as ft, abortedBySignals as g, hasAddresses as gt, fix as h, choosePort as ht, exampleVariables as i, text$1 as in, startEarly as it, sendAnnotations as j, layer as jt, fenced$1 as k, pageOf as kt, hooked as l, openCheckout as lt, partsOf as m, HOST as mt, WORKFLOW_FILE as n, listOf as nn, differing as nt, flaskApps as o, projectEnvironment as ot, cutsOf as p, versionOf as pt, seedOf as q, isData as qt, workflow as r, plain as rn, driverFolder as rt, installationOf as s, environmentToLoad as st, mergeReports as t, count as tn, roomInMemory as tt, plan as u, openProject as ut, sendFiles as v, isUrl as vt, turnedBy as w, stringValue as wt, sendSentences as x, servingUser as xt, inFormat as y, ownAddress as yt, openPullRequests as z, catalogQuery as zt };

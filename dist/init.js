@@ -1,4 +1,4 @@
-import { $ as findInterpreter, $t as code, H as gate, Qt as block, Xt as Failure, a as extensionsOf, c as pythonOf, ct as openCheckout, en as count, i as exampleVariables, lt as openProject, n as WORKFLOW_FILE, nn as plain, o as flaskApps, r as workflow, rn as text, s as installationOf, tn as listOf, ut as wantedPostgres, xt as readGraph } from "./gate.js";
+import { $ as findInterpreter, $t as block, H as gate, St as readGraph, Zt as Failure, a as extensionsOf, c as pythonOf, dt as wantedPostgres, en as code, i as exampleVariables, in as text, lt as openCheckout, n as WORKFLOW_FILE, nn as listOf, o as flaskApps, r as workflow, rn as plain, s as installationOf, tn as count, ut as openProject } from "./gate.js";
 import { a as embeddedMajors } from "./run.js";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

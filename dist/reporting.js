@@ -1,4 +1,4 @@
-import { $t as code, B as linksOf, D as otherRun, E as sendToGitHub, O as sendSummary, Qt as block, R as githubRun, T as postSecondHand, V as readEvent, W as conclude, Xt as Failure, en as count, rn as text$1, t as mergeReports } from "./gate.js";
+import { $t as block, B as linksOf, D as otherRun, E as sendToGitHub, O as sendSummary, R as githubRun, T as postSecondHand, V as readEvent, W as conclude, Zt as Failure, en as code, in as text$1, t as mergeReports, tn as count } from "./gate.js";
 import { lstat, readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-import { $t as code, Bt as keyOf$2, Ct as stringValue, Ft as onlyMakesTables, Gt as folded$1, Ht as withoutTables, It as touchedTables, J as NAME, Jt as parsedUnits, K as sliceReason, Kt as isData, Lt as words, Pt as lastName, Q as split, Qt as block, Rt as catalogQuery, St as parseModule, Tt as positionsIn, Ut as describeState, Vt as parseCatalog, Wt as firstErrorOf, X as inside, Xt as Failure, Y as TABLE, Yt as unitsOf$1, Z as lineOf, Zt as reasonOf, _t as isUrl, at as startProcess, bt as servingUser, dt as findInstalled, en as count, et as memoryFolder, f as cutsBelow, ft as versionOf, gt as isOpenToAll, ht as hasAddresses, it as startEarly, m as partsOf$1, mt as choosePort, nn as plain, nt as differing$1, ot as projectEnvironment, p as cutsOf, pt as HOST$1, q as seedOf, qt as isSetting, rn as text$1, rt as driverFolder, st as environmentToLoad, tn as listOf, tt as roomInMemory, vt as ownAddress, wt as tokenize, yt as ownPort, zt as identifier$1 } from "./gate.js";
+import { $t as block, Bt as identifier$1, Ct as parseModule, Et as positionsIn, Ft as lastName, Gt as firstErrorOf, Ht as parseCatalog, It as onlyMakesTables, J as NAME, Jt as isSetting, K as sliceReason, Kt as folded$1, Lt as touchedTables, Q as split, Qt as reasonOf, Rt as words, Tt as tokenize, Ut as withoutTables, Vt as keyOf$2, Wt as describeState, X as inside, Xt as unitsOf$1, Y as TABLE, Yt as parsedUnits, Z as lineOf, Zt as Failure, _t as isOpenToAll, at as startProcess, bt as ownPort, ct as later, en as code, et as memoryFolder, f as cutsBelow, ft as findInstalled, gt as hasAddresses, ht as choosePort, in as text$1, it as startEarly, m as partsOf$1, mt as HOST$1, nn as listOf, nt as differing$1, ot as projectEnvironment, p as cutsOf, pt as versionOf, q as seedOf, qt as isData, rn as plain, rt as driverFolder, st as environmentToLoad, tn as count, tt as roomInMemory, vt as isUrl, wt as stringValue, xt as servingUser, yt as ownAddress, zt as catalogQuery } from "./gate.js";
 import { chownSync, existsSync, lstatSync, mkdtempSync, readFileSync, realpathSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { access, chmod, constants as constants$1, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -7043,8 +7043,8 @@ const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(
 const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
 const mentionsRoles = (source) => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
-/** The same of files; also true where one cannot be read. */
-const speakOfRoles = (files) => Promise.all(files.map((file) => readFile(file, "utf8"))).then((sources) => sources.some(mentionsRoles), () => true);
+/** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
+const speakOfRoles = (folder, revisions) => Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8"))).then((sources) => sources.some(mentionsRoles), () => true);
 // src/run/bodies.ts
 /**
 * Edited revisions that read from the database, executed: the old and the new version on copies of a database that stands at the
@@ -7520,7 +7520,7 @@ function beginBeside(task, place) {
 	};
 	const revisionsSpeakOfRoles = async (side, process) => {
 		const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-		return speakOfRoles(revisions.map(({ file }) => path.resolve(folder, file)));
+		return speakOfRoles(folder, revisions);
 	};
 	const maySpeakOfRoles = async () => {
 		if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;
@@ -7868,11 +7868,12 @@ function stopOfTrial({ trials, hung, died, raised, place }, index) {
 	};
 }
 // src/run/history.ts
-/** Downgrade base; true: it came to its end. */
+/** Downgrade base; returns the catalog at its end, if it came to it. */
 async function historyDown(lab, database, phase, empty) {
-	const ended = await lab.run(phase, database, { own: false });
-	if (ended) compared(phase, "the empty database", empty, await lab.snapshot(database));
-	return ended;
+	if (!await lab.run(phase, database, { own: false })) return void 0;
+	const catalog = await lab.snapshot(database);
+	compared(phase, "the empty database", empty, catalog);
+	return catalog;
 }
 /** Upgrade head in the project's own transactions, as a new database gets it. */
 async function historyUp(lab, database, phase, head) {
@@ -7884,8 +7885,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 	let lab;
 	let database;
 	let stopped = false;
-	let tellTop;
-	const top = new Promise((resolve) => tellTop = resolve);
+	const top = later();
 	const startUnlessStopped = async () => {
 		if (stopped) throw new Error("the history beside is not wanted any more");
 		return start();
@@ -7898,7 +7898,7 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		if (!await floor.climb(lab, up, database, { own: true })) return void 0;
 		const catalog = await lab.snapshot(database);
 		const models = changed && lab.check(database, { changed });
-		tellTop({
+		top.resolve({
 			up,
 			catalog,
 			...models && { models }
@@ -7917,18 +7917,18 @@ function startHistory({ scratch, start, create, baseline, revisions, part, floor
 		const before = await way;
 		if (!before?.ended || !isSuspicious(before.down)) return void 0;
 		const phase = phaseOf("history-upgrade", [...before.down.planned].reverse());
-		await ascend(lab, database, phase, (await top).catalog);
+		await ascend(lab, database, phase, (await top.promise).catalog);
 		return phase;
 	};
 	const way = goUpAndDown().catch(() => void 0);
-	way.then(() => tellTop(void 0));
+	way.then(() => top.resolve(void 0));
 	const again = goUpAgain();
 	const leave = async () => {
 		await Promise.all([lab?.stop(), database && scratch.drop(database).catch(() => {})]);
 	};
 	const left = again.then(leave, leave);
 	return {
-		top,
+		top: top.promise,
 		way,
 		again,
 		async stop() {
@@ -8120,7 +8120,7 @@ const watchNone = () => ({
 function floorOf({ lower, sourceOf }, empty, keep) {
 	if (lower.length === 0) return {
 		climb: (lab, phase, database, options) => lab.run(phase, database, options),
-		descend: (lab, database, phase) => historyDown(lab, database, phase, empty),
+		descend: async (lab, database, phase) => await historyDown(lab, database, phase, empty) !== void 0,
 		kept: () => void 0
 	};
 	const below = new Set(lower);
@@ -8133,11 +8133,11 @@ function floorOf({ lower, sourceOf }, empty, keep) {
 		}),
 		kept: () => kept,
 		async descend(lab, database, phase) {
-			const ended = await historyDown(lab, database, phase, floor);
+			const ended = await historyDown(lab, database, phase, floor) !== void 0;
 			if (phase.compared) phase.compared.with = "the first upgrade";
 			if (!ended || standsApart(phase.compared?.differences ?? [], lower.map((id) => sourceOf?.(id)))) return ended;
 			const rest = phaseOf("history-downgrade", [...lower].reverse());
-			const arrived = await historyDown(lab, database, rest, empty);
+			const arrived = await historyDown(lab, database, rest, empty) !== void 0;
 			Object.assign(phase, continued(phase, rest));
 			return arrived;
 		}
@@ -8216,8 +8216,7 @@ function middleOf(order, { revisions }, applied) {
 function inHalves({ scratch, order, below, empty, start }) {
 	const lower = order.slice(0, below);
 	const isLower = new Set(lower);
-	let begin;
-	const half = new Promise((resolve) => begin = resolve);
+	const { promise: half, resolve: begin } = later();
 	/** The rows at the cut. */
 	let rows;
 	/** What the lower half has left at base. */
@@ -8231,10 +8230,8 @@ function inHalves({ scratch, order, below, empty, start }) {
 	const foreign = [];
 	const run = (lab, phase, database, options) => lab.run(phase, database, options);
 	const goDown = async (lab, database, phase) => {
-		if (!await lab.run(phase, database, { own: false })) return void 0;
-		const catalog = await lab.snapshot(database);
-		compared(phase, "the empty database", empty, catalog);
-		return {
+		const catalog = await historyDown(lab, database, phase, empty);
+		return catalog && {
 			catalog,
 			rows: await rowsIn(scratch, database)
 		};
@@ -8971,17 +8968,6 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 }
 // src/run/itinerary.ts
 /**
-* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
-*
-*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ models match? ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
-*   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
-*   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
-*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
-*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
-*
-* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
-*/
-/**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
 * @returns what was observed, also where a phase failed: the phases that could not be reached carry the reason
@@ -8995,7 +8981,8 @@ async function travel(plan, given) {
 		scratch: several(given.scratch, make)
 	} : given;
 	const { scratch } = ports;
-	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !(isShared(scratch) && (ports.imported || await speaksOfRoles(ports, await head.loaded))) });
+	const apart = isShared(scratch) && ports.imported;
+	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !apart && mayMeetInRoles(ports, await head.loaded).then((meet) => !meet) });
 	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
 	await scratch.restart(mentionedIn(evidence));
 	return (await journey(plan, {
@@ -9004,7 +8991,7 @@ async function travel(plan, given) {
 	}, await ports.head(), { together: false })).evidence;
 }
 /** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
-const speaksOfRoles = async ({ scratch, root }, { revisions }) => root !== void 0 && sharesRoles(scratch) && speakOfRoles(revisions.map(({ file }) => path.resolve(root, file)));
+const mayMeetInRoles = async ({ scratch, root }, { revisions }) => root !== void 0 && sharesRoles(scratch) && speakOfRoles(root, revisions);
 /** @param options `together`: run the whole history beside it, where that is possible */
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
@@ -9068,7 +9055,7 @@ async function journey(plan, ports, head, { together }) {
 		if (!main) return end(text$1`env.py could not be run`);
 		const empty = await lab.snapshot(main);
 		const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-		const twin = together ? await lab.copyProcess() : void 0;
+		const twin = await together ? await lab.copyProcess() : void 0;
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
 			const create = () => firstDatabase(plan, ports, "history");
@@ -9113,7 +9100,7 @@ async function journey(plan, ports, head, { together }) {
 		const copying = ports.base && scratch.clone(main, "base");
 		const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => void 0) : void 0;
 		if (sparing) baseProcess.double().catch(() => {});
-		for (const promise of [copying, sparing]) promise?.catch(() => {});
+		copying?.catch(() => {});
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
 		const implied = base ? impliedAnew(phases.base.rows?.found ?? [], await base.loaded, loaded) : [];
 		/** Has a database of the base branch stand where the pull request's files know it. */
@@ -9138,7 +9125,7 @@ async function journey(plan, ports, head, { together }) {
 			copying,
 			sparing,
 			withRows ? planRows(planned) : void 0,
-			withRows && together ? lab.copyProcess() : void 0
+			withRows && await together ? lab.copyProcess() : void 0
 		]);
 		scratch.expectReading?.(main);
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
@@ -9152,7 +9139,10 @@ async function journey(plan, ports, head, { together }) {
 			each: each.promise,
 			up: up.promise
 		}));
-		halves?.doubt.then(async (doubt) => doubt && spare && prove(async () => spare).catch(() => {}));
+		const proveEarly = async () => {
+			if (spare && await halves?.doubt) await prove(async () => spare);
+		};
+		proveEarly().catch(() => {});
 		/** B0 once more. */
 		const baseAgain = async () => {
 			const database = await begin(phaseOf("prepare", []));
@@ -9274,14 +9264,6 @@ async function journey(plan, ports, head, { together }) {
 			baseProcess
 		]) one?.stop();
 	}
-}
-/** A promise that somebody else keeps. */
-function later() {
-	let resolve;
-	return {
-		promise: new Promise((keep) => resolve = keep),
-		resolve
-	};
 }
 const runsOn = ({ dialect: ours }, dialect, postgresIsMeant) => ours === "sqlite" ? dialect === "sqlite" : /^(postgres|postgresql|cockroachdb)$/.test(dialect) || dialect === "sqlite" && postgresIsMeant;
 /** Version rows that another one stands for after the pull request, and did not before it. */
@@ -9441,7 +9423,8 @@ async function run(task, { written, refused, started }) {
 		signal,
 		say: (note) => said.push(note)
 	}));
-	const together = availableParallelism() > 1;
+	const processors = availableParallelism();
+	const together = processors > 1;
 	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
 	ahead.catch(() => {});
 	let files;
@@ -9546,7 +9529,7 @@ async function run(task, { written, refused, started }) {
 			directory: path.join(task.root, environment.directory),
 			env: task.env
 		});
-		if (baseRoot && (what.fromBaseFiles || availableParallelism() >= ROOMY)) begun.push(startIn(baseRoot));
+		if (baseRoot && (what.fromBaseFiles || processors >= ROOMY)) begun.push(startIn(baseRoot));
 		begun[0]?.catch(() => {});
 		/** Loads the pull request's files once more: the base branch's, beside them, may have had what one process at a time can have. */
 		const loadAlone = async (reason) => {
@@ -9573,7 +9556,7 @@ async function run(task, { written, refused, started }) {
 				...what,
 				...stand,
 				together,
-				...availableParallelism() >= ROOMY && { halvesFrom: LONG },
+				...processors >= ROOMY && { halvesFrom: LONG },
 				postgresIsMeant: task.postgresIsMeant
 			}, {
 				scratch,
