@@ -52,7 +52,9 @@ describe("made-up rows", () => {
   });
 
   test("say which table has none where only a database of the base branch shows that it is touched", async () => {
+    // It waits, so that the empty database is the first to tell.
     const up = `if op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND datname LIKE '%main%'")):
+    op.execute("SELECT pg_sleep(2)")
     op.execute("ALTER TABLE t ADD x integer")`;
     const down = sql("ALTER TABLE t DROP COLUMN IF EXISTS x");
     const evidence = await run({ base, head: revision(up, down) });
