@@ -151,11 +151,11 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
   const applied = reading.then(async (facts): Promise<Applied | undefined> => {
     if (notRun(facts)) return undefined;
     const { git } = project;
+    const { graph } = facts;
     const history = facts.history.known ? facts.history.value : undefined;
-    const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : undefined;
+    const squash = history && graph.known ? squashOf(graph.value, history) : undefined;
     const { seed } = settings;
     const asked = sliceAsked(settings);
-    const { graph } = facts;
     // Rows for a database of the base branch: its own file fits it.
     const seedChanges = seed !== undefined && isSeedFile(seed) && history?.changedFiles.includes(seed);
     const bytes = seedChanges && history && git ? await commitTree(git, history.base.commit).read(seed) : undefined;
@@ -165,6 +165,9 @@ export async function observe(task: Task, reading: Promise<FactsOf>, comparing?:
         edited?.functions.includes("downgrade") ? [id] : [],
       ),
       changed: history?.changedFiles ?? [],
+      sources: [graph.known ? graph.value : undefined, history?.graph].flatMap((one) =>
+        [...(one?.revisions.values() ?? [])].map(({ source }) => source),
+      ),
       ...(squash && { squash }),
       ...(asked && {
         slice: {

@@ -37,6 +37,8 @@ export interface InTheWay {
 export interface Scratch {
   dialect: "postgresql" | "sqlite";
   server: Server;
+  /** All databases are in one cluster: they share its roles, and nobody may be connected to one that is copied. */
+  inOne: boolean;
   /** Reads a database's whole catalog, as text. */
   readCatalog(database: Database): Promise<string>;
   /** Lets the server think of how to read it while something else runs, which takes it longer than the reading; never fails. */
@@ -49,8 +51,8 @@ export interface Scratch {
   /** A new, empty database. The name is made legal and unique. */
   create(name: string): Promise<Database>;
   /**
-   * A database with all that another has now. On servers of our own, the copy is in a cluster of its own: roles and settings that are
-   * made or dropped in one are not seen in the other. On a given server, whoever is still connected to the original is disconnected.
+   * A database with all that another has now. In clusters of their own, neither sees roles and settings that are made or dropped in the
+   * other; in one cluster, whoever is still connected to the original is disconnected.
    */
   clone(from: Database, name: string): Promise<Database>;
   /** Disconnects everybody and drops it; what is gone already may be dropped again. */
@@ -72,9 +74,16 @@ export interface Scratch {
   restart(isOurs: (role: string) => boolean): Promise<void>;
   /** Disconnects and drops all databases of this run; on a server of our own they go with it. Safe to call twice. */
   close(): Promise<void>;
+  /**
+   * Databases of one cluster of our own: whether one of them may have met another one's doings. Something that belongs to none of them was
+   * made or set, or somebody had to leave one for a copy.
+   */
+  haveMet?(): Promise<boolean>;
 }
 
 export interface ScratchOptions {
+  /** On a server of our own, all databases are in its cluster, which nobody else has: a copy takes a third of the time there. See `haveMet`. */
+  together?: boolean;
   /** Hears what was done to others and what stays behind. */
   say?: (note: Text) => void;
   /** Ends all running queries; what is there is then still dropped by `close`. */
@@ -92,25 +101,43 @@ const UNKNOWN_STATEMENT = "26000";
 const LEAVING = 200;
 const ENDED = 10_000;
 
+/** So many databases that nobody needs any more stay in a cluster of our own until it ends: making room takes time from the others. */
+const LEFT = 8;
+
 /** All runs of this process: they may share a given server. */
 const runs = new Set<string>();
 const nameOfRun = (run: string): string => `alembic_gate_${run}_`;
 
-/** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
+/** Servers of our own that somebody has: what is in one cluster shares its roles. */
 const taken = new WeakSet<Server>();
 
+/** A cluster that nobody has: the server's own where that is free, else one like it. */
+export async function clusterOn(server: Server): Promise<Server> {
+  const home = server.another && taken.has(server) ? await server.another("empty") : server;
+  taken.add(home);
+  return home;
+}
+
 /** Opens the scratch area of one run on a server. */
-export async function openScratch(server: Server, { say = () => {}, signal }: ScratchOptions = {}): Promise<Scratch> {
+export async function openScratch(
+  server: Server,
+  { together = false, say = () => {}, signal }: ScratchOptions = {},
+): Promise<Scratch> {
   const run = randomBytes(4).toString("hex");
   runs.add(run);
+  const isGiven = !server.another;
+  const isShared = together && !isGiven;
+  const inOne = isGiven || isShared;
   /** Where each database is, by its name. */
   const homes = new Map<string, Server>();
   const clients = new Map<Server, Map<string, Client>>();
   const names = new Set<string>();
-  const { roles: rolesBefore, copying } = server.another ? { roles: [], copying: "" } : await withClient(server, aboutGiven);
+  const { roles: rolesBefore, copying } = isGiven
+    ? await withClient(server, (client) => aboutGiven(client, server.major))
+    : { roles: [], copying: byFile(server.major) };
 
   const clientOf = (home: Server, database = home.database): Client => {
-    if (home.admin && database === home.database) return home.admin;
+    if (home.admin && database === home.database && !inOne) return home.admin;
     const ofHome = clients.get(home) ?? new Map<string, Client>();
     clients.set(home, ofHome);
     // Databases are made and dropped side by side.
@@ -193,7 +220,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     }
   };
   const release = async (home: Server) => {
-    if (home === server) return;
+    if (inOne || home === server) return;
     const leaving = [...(clients.get(home)?.keys() ?? [])].map((database) => leave(home, database));
     clients.delete(home);
     await Promise.all([...leaving, home.stop()]);
@@ -210,24 +237,23 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   };
 
   const create = async (name: string): Promise<Database> => {
-    let home = server;
-    if (server.another) {
-      if (taken.has(server)) home = await server.another("empty");
-      taken.add(home);
-    }
+    const home = inOne ? server : await clusterOn(server);
     return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
   };
+  /** Somebody was disconnected for a copy. */
+  let haveLeft = false;
   const clone = async (from: Database, name: string): Promise<Database> => {
     const original = homeOf(from);
-    if (original.another) {
-      const home = await original.another("same");
+    if (!inOne) {
+      const home = await original.another!("same");
       taken.add(home);
       return settle(home, name, (database) =>
         clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`),
       );
     }
     const ended = await empty(original, from.name);
-    if (ended.length > 0) {
+    haveLeft ||= ended.length > 0;
+    if (isGiven && ended.length > 0) {
       say(
         text`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`,
       );
@@ -239,15 +265,23 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
 
   const remove = async (database: Database, home: Server) => {
     const left = leave(home, database.name);
-    if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
+    if (inOne || home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
     await Promise.all([left, release(home)]);
+  };
+  /** What nobody needs any more in a cluster of our own, the oldest first. */
+  const unneeded: [Database, Server][] = [];
+  const removeOldest = async (database: Database, home: Server) => {
+    unneeded.push([database, home]);
+    await leave(home, database.name);
+    if (unneeded.length > LEFT) await remove(...unneeded.shift()!);
+    else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
   };
   /** What is being dropped, or was. */
   const going = new Map<string, Promise<void>>();
   const drop = (database: Database): Promise<void> => {
     const { name } = database;
     const home = homes.get(name);
-    const gone = going.get(name) ?? (home ? remove(database, home) : Promise.resolve());
+    const gone = going.get(name) ?? (home ? (isShared ? removeOldest : remove)(database, home) : Promise.resolve());
     homes.delete(name);
     going.set(name, gone);
     return gone;
@@ -265,7 +299,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     signal?.removeEventListener("abort", abort);
     ending = true;
     await Promise.allSettled(coming);
-    if (server.another) {
+    if (!isGiven) {
       // Our own server takes its databases and its copies with it when it stops; those need not wait for it.
       for (const home of homes.values()) void release(home).catch(() => {});
       await leaveAll(0);
@@ -282,6 +316,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
   return {
     dialect: "postgresql",
     server,
+    inOne,
     async readCatalog(database) {
       const client = clientOf(homeOf(database), database.name);
       const read = async () => {
@@ -318,10 +353,10 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
     // A connection of its own: ours may be what is blocked.
     whoBlocks: (database) => withClient({ ...homeOf(database), database: database.name }, sessionsOf),
     roles: (database) => rolesOf(clientOf(homeOf(database))),
-    ...(!server.another && { inTheWay: (error: { message: string; sqlstate?: string }) => inTheWay(error, rolesBefore) }),
+    ...(isGiven && { inTheWay: (error: { message: string; sqlstate?: string }) => inTheWay(error, rolesBefore) }),
     async restart(isOurs) {
       await dropAll([...homes]);
-      if (server.another) return;
+      if (!isGiven) return;
       for (const role of await madeRoles()) {
         // One that something in a database of somebody else belongs to stays.
         if (isOurs(role))
@@ -331,6 +366,7 @@ export async function openScratch(server: Server, { say = () => {}, signal }: Sc
       }
     },
     close: () => (closing ??= end()),
+    ...(isShared && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }),
   };
 }
 
@@ -343,11 +379,32 @@ async function withClient<T>(server: Server, work: (client: Client) => Promise<T
   }
 }
 
-/** The roles of a server that was given, and how it copies a database soonest: file by file, where it waits for no disk. */
-async function aboutGiven(client: Client): Promise<{ roles: string[]; copying: string }> {
-  const [settings] = await client<{ quick: boolean }[]>`
-    select current_setting('server_version_num')::int >= 150000 and current_setting('fsync') = 'off' as quick`;
-  return { roles: await rolesOf(client), copying: settings!.quick ? " strategy file_copy" : "" };
+/** The first object identifier that initdb leaves to others. */
+const FIRST_OID = 16_384;
+
+/** Whether a cluster of our own has more that belongs to the whole server than initdb makes, and databases of ours. */
+async function hasMore(client: Client): Promise<boolean> {
+  const [row] = await client<{ more: boolean }[]>`
+    select exists (select from pg_authid where oid >= ${FIRST_OID})
+      or exists (select from pg_auth_members where member >= ${FIRST_OID} or member = 'postgres'::regrole)
+      or exists (select from pg_db_role_setting)
+      or exists (select from pg_tablespace where oid >= ${FIRST_OID})
+      or exists (select from pg_subscription)
+      or exists (select from pg_replication_slots)
+      or exists (select from pg_file_settings where sourcefile like '%/postgresql.auto.conf')
+      or exists (select from pg_database where oid >= ${FIRST_OID} and (not starts_with(datname, 'alembic_gate_')
+        or datacl is not null or datconnlimit <> -1 or not datallowconn or shobj_description(oid, 'pg_database') is not null))
+      as more`;
+  return row!.more;
+}
+
+/** How a server copies a database soonest where it waits for no disk: file by file. */
+const byFile = (major: number): string => (major >= 15 ? " strategy file_copy" : "");
+
+/** The roles of a server that was given, and how it copies a database soonest. */
+async function aboutGiven(client: Client, major: number): Promise<{ roles: string[]; copying: string }> {
+  const [settings] = await client<{ quick: boolean }[]>`select current_setting('fsync') = 'off' as quick`;
+  return { roles: await rolesOf(client), copying: settings!.quick ? byFile(major) : "" };
 }
 
 async function rolesOf(client: Client): Promise<string[]> {

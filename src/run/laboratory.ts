@@ -292,8 +292,11 @@ export async function prepared(scratch: Scratch, scripts: readonly Script[], nam
 
 /** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
 export async function preparedAhead(scratch: Scratch, scripts: readonly Script[], together: boolean): Promise<Database[]> {
-  const main = await prepared(scratch, scripts);
-  const made = together ? [main, await scratch.clone(main, "history")] : [main];
+  const main = prepared(scratch, scripts);
+  // Where all are in one cluster, a copy would keep env.py from the original.
+  const copy = () =>
+    scratch.inOne ? prepared(scratch, scripts, "history") : main.then((from) => scratch.clone(from, "history"));
+  const made = await Promise.all(together ? [main, copy()] : [main]);
   for (const database of made) scratch.expectReading?.(database);
   return made;
 }

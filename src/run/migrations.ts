@@ -5,12 +5,13 @@ import path from "node:path";
 import type { Server } from "../postgres/server.ts";
 import { Failure } from "../failure.ts";
 import { openSqliteScratch } from "../sqlite/scratch.ts";
-import { openScratch, type Database, type Scratch } from "../postgres/scratch.ts";
+import type { Database, Scratch } from "../postgres/scratch.ts";
 import type { Environment } from "../project/environment.ts";
 import type { Interpreter } from "../project/interpreter.ts";
 import { projectEnvironment } from "../project/project-environment.ts";
 import type { Settings } from "../settings.ts";
 import { code, text, type Text } from "../text.ts";
+import { openAreas } from "./areas.ts";
 import { makeFromModels, readBaseline, readScript } from "./baseline.ts";
 import { LoadError, startDriver, type Driver } from "./driver.ts";
 import { environmentToLoad } from "./load-request.ts";
@@ -26,7 +27,7 @@ import { driverFolder, startEarly, type EarlyProcess } from "./process.ts";
 import { notLoaded } from "./not-loaded.ts";
 import { seedOf } from "./seed.ts";
 import { serverFailed } from "./mishap.ts";
-import { madeIn, mentionsRoles, sharesRoles, touchesRoles } from "./shared.ts";
+import { madeIn, mentionsRoles, mentionsServer, sharesRoles, stoppedOnServer, touchesRoles, touchesServer } from "./shared.ts";
 import type { Slice } from "./slice.ts";
 import { tidy } from "./tidy.ts";
 
@@ -60,6 +61,8 @@ export interface Applied {
   base: ReadonlySet<string>;
   /** Files that the pull request changes, relative to the root. */
   changed: readonly string[];
+  /** What the revisions of both sides hold, as far as they can be read. */
+  sources: readonly string[];
   /** Applied revisions differ: what production has comes from the base branch's files. */
   fromBaseFiles: boolean;
   /** Applied revisions whose downgrade() was edited. */
@@ -125,15 +128,16 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   ]);
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
-  let opened: Promise<Scratch> | undefined;
-  /** Databases for what runs beside the itinerary. */
-  let apart: Promise<Scratch> | undefined;
-  const scratchOf = () =>
-    (opened ??= task.server.then((server) => openScratch(server, { signal, say: (note) => said.push(note) })));
+  const isAboutServer = (sources: readonly string[]) => sources.some(mentionsServer);
+  const areas = openAreas(task.server, {
+    apart: task.applied.then((applied) => isAboutServer([...scripts.map(({ sql }) => sql), ...(applied?.sources ?? [])])),
+    signal,
+    say: (note) => said.push(note),
+  });
   // Made while the project loads.
   const processors = availableParallelism();
   const together = processors > 1;
-  const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
+  let ahead = areas.own().then((scratch) => preparedAhead(scratch, scripts, together));
   ahead.catch(() => {});
   let files: Promise<Scratch> | undefined;
   const filesOf = () =>
@@ -150,10 +154,21 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   let earlyBase: EarlyProcess | undefined;
   /** Something made, changed or dropped a role. */
   let roles = false;
+  /** The same, or it did something else that other databases of a server see. */
+  let beyond = false;
   const imported = new Map<string, Promise<Database>>();
+  /** Gives up what was made ahead: it takes clusters of their own. */
+  const separate = async () => {
+    ahead = Promise.resolve([]);
+    await areas.separate();
+  };
   const importDatabase = (root: string) => {
-    const open = files ?? scratchOf();
-    const database = imported.get(root) ?? open.then((scratch) => prepared(scratch, scripts));
+    const make = async () => {
+      // It is copied under the connections that the project keeps.
+      if (!files && root === task.root) await separate();
+      return prepared(await (files ?? areas.own()), scripts);
+    };
+    const database = imported.get(root) ?? make();
     imported.set(root, database);
     return database;
   };
@@ -184,7 +199,9 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       // It may outlive the process that it was made of.
       copied: (copy) => drivers.push(copy),
       ran({ steps, outside }) {
-        roles ||= touchesRoles([...steps, { statements: outside }]);
+        const executed = [...steps, { statements: outside }];
+        roles ||= touchesRoles(executed);
+        beyond ||= touchesServer(executed);
       },
       starts: (program) => started.set(`${program.file}:${program.line}`, program),
       refused: (wanted, { file, line }, late) => {
@@ -236,7 +253,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   try {
     const applied = await task.applied;
     if (!applied) return undefined;
-    const { baseRoot, ...what } = applied;
+    const { baseRoot, sources: _, ...what } = applied;
     const startIn = async (layOut: () => Promise<string>) => {
       const root = await layOut();
       if (over) throw new Error("the run is over");
@@ -244,8 +261,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     };
     const edited = baseRoot && applied.edits && task.bodies && { bodies: task.bodies, edits: applied.edits, baseRoot };
     // The itinerary may begin anew, and drops all of its databases then.
-    const openPlace = async (): Promise<Place> =>
-      placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
+    const openPlace = async (): Promise<Place> => placeIn(await areas.another(), scripts);
     const early = edited && together && settings.baseline !== "models" ? openPlace() : undefined;
     early?.catch(() => {});
     if (baseRoot && what.fromBaseFiles)
@@ -266,7 +282,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       return (loaded = first.loaded);
     };
     const base = baseRoot && (() => takeBase(begun.pop() ?? startIn(baseRoot)));
-    const travelOn = async (scratch: Scratch, made: Database[]) => {
+    const travelOn = async (scratch: Scratch, made: Database[], place = () => placeIn(scratch, scripts)) => {
       const fromModels =
         settings.baseline === "models"
           ? await makeFromModels({
@@ -316,7 +332,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         progress,
         signal,
         // What was made at the import is copied while nobody writes to it.
-        ...(together && !database && { place: (scratch.dialect === "postgresql" && early) || placeIn(scratch, scripts) }),
+        ...(together && !database && { place: place() }),
         ...(database && { imported: database }),
         touchesRoles: () => roles,
         travel(lent) {
@@ -325,16 +341,32 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         },
       });
     };
-    const [server, onSqlite] = await Promise.all([
-      scratchOf().catch((error: unknown) => serverIsMissing(error, task)),
+    const [missing, onSqlite] = await Promise.all([
+      areas.own().then(
+        () => undefined,
+        (error: unknown) => serverIsMissing(error, task),
+      ),
       loaded.catch(loadAlone).then(
         () => false,
         (error: unknown) => isOnSqlite(error, task),
       ),
     ]);
-    const missing = server instanceof Failure ? server : undefined;
-    let scratch = server instanceof Failure ? await filesOf() : server;
-    let evidence = onSqlite || missing ? undefined : await travelOn(scratch, await ahead);
+    // What the project made while it was imported may have led to another one.
+    let scratch = missing ? await filesOf() : await areas.own();
+    const saidBefore = said.length;
+    let evidence = onSqlite || missing ? undefined : await travelOn(scratch, await ahead, early && (() => early));
+    const isClear = async ({ haveMet }: Scratch, seen: Evidence) =>
+      seen.unsupported !== undefined || !haveMet || !(beyond || stoppedOnServer(seen) || (await haveMet()));
+    if (evidence && !(await isClear(scratch, evidence))) {
+      // What one database shows may be another one's doing.
+      await separate();
+      said.length = saidBefore;
+      imported.clear();
+      first = start(task.root);
+      await (loaded = first.loaded);
+      scratch = await areas.own();
+      evidence = await travelOn(scratch, [], openPlace);
+    }
     if (!evidence || evidence.unsupported === "sqlite") {
       // A project on SQLite is judged on SQLite, by processes that know so from the start.
       scratch = await filesOf();
@@ -373,15 +405,15 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   } finally {
     over = true;
     earlyBase?.drop();
-    const close = async (scratch: Promise<Scratch> | undefined) => (await scratch?.catch(() => undefined))?.close();
-    const others = Promise.all([...drivers.map((driver) => driver.stop()), close(apart), close(files)]);
-    const scratch = await opened?.catch(() => undefined);
+    const closeFiles = async () => (await files?.catch(() => undefined))?.close();
+    const others = Promise.all([...drivers.map((driver) => driver.stop()), areas.closeOthers(), closeFiles()]);
+    const scratch = await areas.own().catch(() => undefined);
     if (scratch && observed && sharesRoles(scratch) && (roles || scripts.some(({ sql }) => mentionsRoles(sql)))) {
       await others;
       // They would be in the way of the next run.
       await scratch.restart(madeIn(observed, scripts));
     }
-    await Promise.all([others, scratch?.close()]);
+    await Promise.all([others, areas.close()]);
     observed?.notes.push(...said.map((reason) => ({ what: "the run", reason })));
   }
 }

@@ -42,11 +42,34 @@ export const touchesRoles = (steps: readonly Pick<Step, "statements">[]): boolea
   steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
 
 /** The same in source code, which may put statements together from several literals. */
-const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const inCode = ({ source }: RegExp) => new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const ROLES_IN_CODE = inCode(ROLES);
 const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
+const withoutDocstring = (source: string): string => source.replace(DOCSTRING, "");
 
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
-export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
+export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(withoutDocstring(source));
+
+/** What else belongs to the whole server, or sees all of it. */
+const SERVER =
+  /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate|cancel)_backend\b/i;
+
+/** Whether statements act on what databases of one server have in common. */
+export const touchesServer = (steps: readonly Pick<Step, "statements">[]): boolean =>
+  touchesRoles(steps) || steps.some(({ statements }) => statements.some(({ sql }) => SERVER.test(sql)));
+
+const SERVER_IN_CODE = inCode(SERVER);
+
+/** Whether code may act on that; as for `mentionsRoles`. */
+export const mentionsServer = (source: string): boolean => mentionsRoles(source) || SERVER_IN_CODE.test(withoutDocstring(source));
+
+/** What a server says of what its databases have in common. */
+const ABOUT_SERVER =
+  /^(?:role|database|tablespace) ".*" (?!does not exist)|"pg_(?:authid|auth_members|db_role_setting|database)_|^tuple concurrently |administrator command/;
+
+/** Whether a phase stopped on something that belongs to the whole server. */
+export const stoppedOnServer = ({ phases }: Evidence): boolean =>
+  phases.some(({ stop, stops = [] }) => [stop, ...stops].some((one) => one && ABOUT_SERVER.test(one.raised.message)));
 
 /** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
 export const speakOfRoles = (folder: string, revisions: readonly { file: string }[]): Promise<boolean> =>

@@ -107,6 +107,7 @@ export async function openSqliteScratch({
 
   return {
     dialect: "sqlite",
+    inOne: false,
     server: {
       host: "",
       port: 0,

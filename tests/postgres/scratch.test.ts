@@ -191,6 +191,63 @@ describe("on a server of our own", () => {
   });
 });
 
+describe("on a server of our own, all in one cluster", () => {
+  async function open() {
+    const own = await server.another!("empty");
+    const scratch = await openScratch(own, { together: true });
+    onTestFinished(async () => {
+      await scratch.close();
+      await own.stop();
+    });
+    return { scratch, original: await scratch.create("original") };
+  }
+
+  test("a clone has what the original had, and then goes its own way", async () => {
+    const { scratch, original } = await open();
+    await scratch.query(original, "create table t as select i from generate_series(1, 1000) i");
+    const clones = await Promise.all([scratch.clone(original, "first"), scratch.clone(original, "second")]);
+    expect(clones.map(({ connection }) => connection)).toEqual(
+      clones.map(({ name }) => ({ ...original.connection, database: name })),
+    );
+    await scratch.query(clones[0], "drop table t");
+    expect(await scratch.query(clones[1], "select count(*)::int as rows from t")).toEqual([{ rows: 1000 }]);
+    expect(await scratch.query(original, "select count(*)::int as rows from t")).toEqual([{ rows: 1000 }]);
+    await expect(scratch.haveMet!()).resolves.toBe(false);
+  });
+
+  test.each([
+    "create role somebody",
+    "grant pg_monitor to postgres",
+    "alter role postgres set search_path = public",
+    "alter database NAME set lock_timeout = 7",
+    "grant connect on database NAME to public",
+    "comment on database NAME is 'ours'",
+    "create database alien",
+    "alter system set work_mem = '5MB'",
+  ])("what belongs to none of them is noticed: %s", async (sql) => {
+    const { scratch, original } = await open();
+    await scratch.query(original, "create table t (id int)");
+    await expect(scratch.haveMet!()).resolves.toBe(false);
+    await scratch.query(original, sql.replace("NAME", `"${original.name}"`));
+    await expect(scratch.haveMet!()).resolves.toBe(true);
+  });
+
+  test("who has to leave one for a copy is noticed", async () => {
+    const { scratch, original } = await open();
+    const left = session(original);
+    await left`select 1`;
+    await scratch.clone(original, "clone");
+    await expect(scratch.haveMet!()).resolves.toBe(true);
+  });
+
+  test("of many that nobody needs any more the oldest make room", async () => {
+    const { scratch, original } = await open();
+    for (let number = 1; number <= 10; number++) await scratch.drop(await scratch.create(`try_${number}`));
+    const there = await scratch.query(original, "select datname from pg_database where datname ~ 'try' order by oid");
+    expect(there.map(({ datname }) => String(datname).replace(/.*try_/, ""))).toEqual(["3", "4", "5", "6", "7", "8", "9", "10"]);
+  });
+});
+
 describe("on a given server", () => {
   let given: Server;
   const said: string[] = [];

@@ -196,6 +196,7 @@ test("where the base branch's own files do not load, B0 is built from the pull r
       base: new Set(["a"]),
       changed: ["migrations/versions/a.py"],
       fromBaseFiles: true,
+      sources: [],
       editedDowngrades: [],
       baseRoot: async () => baseRoot,
     }),

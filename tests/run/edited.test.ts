@@ -45,6 +45,7 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
       base: new Set(["a", "b"]),
       changed: ["migrations/versions/b.py"],
       fromBaseFiles: true,
+      sources: [],
       editedDowngrades: [],
       edits: ["b"],
       baseRoot: async () => baseRoot,

@@ -96,7 +96,7 @@ describe("where there is no Postgres server", () => {
     server.catch(() => {});
     return runProject({
       root,
-      applied: Promise.resolve({ base: new Set<string>(), changed: [], fromBaseFiles: false, editedDowngrades: [] }),
+      applied: Promise.resolve({ base: new Set<string>(), changed: [], fromBaseFiles: false, sources: [], editedDowngrades: [] }),
       postgresIsMeant,
       server,
     });
