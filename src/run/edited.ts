@@ -12,7 +12,7 @@ import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
 import { LoadError, type Driver, type RunResult } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import { connectionsOf, prepared, type Script } from "./laboratory.ts";
-import { isDisturbance, mentionedIn, mentionsRoles, sharesRoles, speakOfRoles } from "./shared.ts";
+import { isDisturbed, mentionedIn, mentionsRoles, sharesRoles, speakOfRoles } from "./shared.ts";
 
 /** Databases for what is done beside the itinerary, and the first of them. */
 export interface Place {
@@ -67,7 +67,7 @@ export async function travelBeside(task: BesideTask): Promise<Evidence> {
   let found = await beside?.end;
   if (found && sharesRoles(scratch) && task.touchesRoles()) {
     // Nobody saw it coming: one after the other, then.
-    if (evidence.phases.some(isDisturbance)) {
+    if (isDisturbed(evidence)) {
       await scratch.restart(mentionedIn(evidence));
       evidence = await task.travel();
     }

@@ -25,7 +25,7 @@ import { goOwnWay } from "./own-way.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { needsRows, planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { isDisturbance, isShared, mentionedIn, sharesRoles, speakOfRoles, touchesRoles } from "./shared.ts";
+import { isDisturbance, isDisturbed, isShared, mentionedIn, sharesRoles, speakOfRoles, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { tryUnreached } from "./unreached.ts";
@@ -49,7 +49,7 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   // The files are read while env.py runs for the first time.
   const together = plan.together && !apart && mayMeetInRoles(ports, await head.loaded).then((meet) => !meet);
   const { evidence, history } = await journey(plan, ports, head, { together });
-  if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
+  if (!history || !isShared(scratch) || !isDisturbed(evidence)) return evidence;
   await scratch.restart(mentionedIn(evidence));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }

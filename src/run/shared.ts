@@ -14,6 +14,12 @@ const DISTURBANCES = new Set(["42710", "42704", "2BP01", "55006", "23505", "XX00
 /** Whether a phase stopped on what another one on the same server may have done. */
 export const isDisturbance = ({ stop }: Phase): boolean => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
 
+/** All phases that were run, the base branch's own among them. */
+const allPhases = ({ phases, onBase }: Evidence): Phase[] => [...phases, ...(onBase?.phases ?? [])];
+
+/** Whether something stopped on what another one may have done. */
+export const isDisturbed = (evidence: Evidence): boolean => allPhases(evidence).some(isDisturbance);
+
 /** Whether all databases share one cluster: a server that was given. */
 export const isShared = ({ server }: Scratch): boolean => !server.another;
 
@@ -52,7 +58,7 @@ export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(wit
 
 /** What else belongs to the whole server, or sees all of it. */
 const SERVER =
-  /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate|cancel)_backend\b/i;
+  /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b/i;
 
 /** Whether statements act on what databases of one server have in common. */
 export const touchesServer = (steps: readonly Pick<Step, "statements">[]): boolean =>
@@ -68,8 +74,10 @@ const ABOUT_SERVER =
   /^(?:role|database|tablespace) ".*" (?!does not exist)|"pg_(?:authid|auth_members|db_role_setting|database)_|^tuple concurrently |administrator command/;
 
 /** Whether a phase stopped on something that belongs to the whole server. */
-export const stoppedOnServer = ({ phases }: Evidence): boolean =>
-  phases.some(({ stop, stops = [] }) => [stop, ...stops].some((one) => one && ABOUT_SERVER.test(one.raised.message)));
+export const stoppedOnServer = (evidence: Evidence): boolean =>
+  allPhases(evidence).some(({ stop, stops = [] }) =>
+    [stop, ...stops].some((one) => one && ABOUT_SERVER.test(one.raised.message)),
+  );
 
 /** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
 export const speakOfRoles = (folder: string, revisions: readonly { file: string }[]): Promise<boolean> =>

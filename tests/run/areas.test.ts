@@ -136,7 +136,9 @@ test("what databases of a server have in common is known in code and in statemen
     "CREATE TABLESPACE fast LOCATION '/x'",
     "ALTER SYSTEM SET work_mem = '1GB'",
     "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+    "SELECT pg_terminate_backend(17)",
+    "SELECT count(*) FROM pg_stat_activity",
+    "SELECT * FROM pg_locks",
   ];
   const local = ["CREATE TABLE database (id int)", "DROP TABLE system", "GRANT SELECT ON t TO app", "SELECT current_database()"];
   const touches = (sql: string) => touchesServer([{ statements: [{ sql }] }] as never);
