@@ -12,7 +12,7 @@ import { executeBodies, type BodiesTask, type Body } from "./bodies.ts";
 import { LoadError, type Driver, type RunResult } from "./driver.ts";
 import type { Evidence } from "./evidence.ts";
 import { connectionsOf, prepared, type Script } from "./laboratory.ts";
-import { isDisturbed, mentionedIn, mentionsRoles, sharesRoles, speakOfRoles } from "./shared.ts";
+import { isDisturbed, mentionedIn, sharesRoles } from "./shared.ts";
 
 /** Databases for what is done beside the itinerary, and the first of them. */
 export interface Place {
@@ -42,6 +42,8 @@ interface BesideTask extends Pick<BodiesTask, "plan" | "scratch" | "progress" | 
   seedIn(scratch: Scratch): Pick<BodiesTask, "seed">;
   /** Absent: nothing runs beside the itinerary. */
   place?: Promise<Place>;
+  /** A revision of either side, or a file of SQL that runs first, speaks of roles. */
+  speaksOfRoles: boolean;
   /** Whether something that was executed since made, changed or dropped a role. */
   touchesRoles(): boolean;
   /** Runs the itinerary. @param base the base branch's process, which is free as soon as it was copied */
@@ -113,7 +115,7 @@ interface Beside {
 }
 
 function beginBeside(task: BesideTask, place: Promise<Place>): Beside {
-  const { base, head, plan } = task;
+  const { base, head } = task;
   const started = { base: base.driver(), head: head.driver() };
   const lent = started.base.then((driver) => lend(driver, place));
   const copies = Promise.all([
@@ -125,18 +127,9 @@ function beginBeside(task: BesideTask, place: Promise<Place>): Beside {
     if (over) throw new Error("nobody wants to know any more");
     return task.start(side.root);
   };
-  const revisionsSpeakOfRoles = async (side: Side, process: Promise<Driver>): Promise<boolean> => {
-    const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-    return speakOfRoles(folder, revisions);
-  };
-  const maySpeakOfRoles = async (): Promise<boolean> => {
-    if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;
-    const sides = [revisionsSpeakOfRoles(base, started.base), revisionsSpeakOfRoles(head, started.head)];
-    return (await Promise.all(sides).catch(() => [true])).includes(true);
-  };
   const executeApart = async (): Promise<Found | undefined> => {
     const { scratch, database } = await place;
-    if (sharesRoles(scratch) && (await maySpeakOfRoles())) return undefined;
+    if (sharesRoles(scratch) && task.speaksOfRoles) return undefined;
     const [old, now] = await copies;
     const taken = new Set<Driver>();
     const take = async (copy: Driver | undefined, side: Side): Promise<Driver> => {

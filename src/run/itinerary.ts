@@ -25,7 +25,7 @@ import { goOwnWay } from "./own-way.ts";
 import { beginningWith, firstDatabase, type Plan, type Ports } from "./plan.ts";
 import { needsRows, planRows } from "./rows.ts";
 import { several } from "./several.ts";
-import { isDisturbance, isDisturbed, isShared, mentionedIn, sharesRoles, speakOfRoles, touchesRoles } from "./shared.ts";
+import { isDisturbance, isDisturbed, isShared, mentionedIn, sharesRoles, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
 import { tryUnreached } from "./unreached.ts";
@@ -46,17 +46,13 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const { scratch } = ports;
   // What the project made while it was imported cannot be made again in this process.
   const apart = isShared(scratch) && ports.imported;
-  // The files are read while env.py runs for the first time.
-  const together = plan.together && !apart && mayMeetInRoles(ports, await head.loaded).then((meet) => !meet);
+  // One history would meet the roles of another.
+  const together = plan.together && !apart && !(plan.speaksOfRoles && sharesRoles(scratch));
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !isDisturbed(evidence)) return evidence;
   await scratch.restart(mentionedIn(evidence));
   return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
-
-/** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
-const mayMeetInRoles = async ({ scratch, root }: Ports, { revisions }: Awaited<Driver["loaded"]>): Promise<boolean> =>
-  root !== undefined && sharesRoles(scratch) && speakOfRoles(root, revisions);
 
 interface Journey {
   evidence: Evidence;
@@ -65,12 +61,7 @@ interface Journey {
 }
 
 /** @param options `together`: run the whole history beside it, where that is possible */
-async function journey(
-  plan: Plan,
-  ports: Ports,
-  head: Driver,
-  { together }: { together: boolean | Promise<boolean> },
-): Promise<Journey> {
+async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { together: boolean }): Promise<Journey> {
   const { scratch } = ports;
   const loaded = await head.loaded;
   const baseProcess = ports.base && shared(ports.base);
@@ -132,7 +123,7 @@ async function journey(
     if (!main) return end(text`env.py could not be run`);
     const empty = await lab.snapshot(main);
     const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-    const twin = (await together) ? await lab.copyProcess() : undefined;
+    const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
       const create = () => firstDatabase(plan, ports, "history");
@@ -198,7 +189,7 @@ async function journey(
       copying,
       sparing,
       withRows ? planRows(planned) : undefined,
-      withRows && (await together) ? lab.copyProcess() : undefined,
+      withRows && together ? lab.copyProcess() : undefined,
     ]);
     scratch.expectReading?.(main);
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);

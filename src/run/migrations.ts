@@ -128,9 +128,11 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   ]);
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
-  const isAboutServer = (sources: readonly string[]) => sources.some(mentionsServer);
+  /** Whether a file that runs says something. */
+  const says = (what: (source: string) => boolean, { sources }: Pick<Applied, "sources">) =>
+    scripts.some(({ sql }) => what(sql)) || sources.some(what);
   const areas = openAreas(task.server, {
-    apart: task.applied.then((applied) => isAboutServer([...scripts.map(({ sql }) => sql), ...(applied?.sources ?? [])])),
+    apart: task.applied.then((applied) => says(mentionsServer, applied ?? { sources: [] })),
     signal,
     say: (note) => said.push(note),
   });
@@ -253,7 +255,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   try {
     const applied = await task.applied;
     if (!applied) return undefined;
-    const { baseRoot, sources: _, ...what } = applied;
+    const { baseRoot, sources, ...what } = applied;
+    const speaksOfRoles = says(mentionsRoles, { sources });
     const startIn = async (layOut: () => Promise<string>) => {
       const root = await layOut();
       if (over) throw new Error("the run is over");
@@ -299,6 +302,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
           {
             ...what,
             ...stand,
+            speaksOfRoles,
             together,
             ...(processors >= ROOMY && { halvesFrom: LONG }),
             postgresIsMeant: task.postgresIsMeant,
@@ -334,6 +338,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
         // What was made at the import is copied while nobody writes to it.
         ...(together && !database && { place: place() }),
         ...(database && { imported: database }),
+        speaksOfRoles,
         touchesRoles: () => roles,
         travel(lent) {
           if (lent) begun.push(lent);

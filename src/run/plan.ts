@@ -17,6 +17,8 @@ export interface Plan {
   together: boolean;
   /** A history of so many revisions goes down in two halves at once; absent: there is no processor for that. */
   halvesFrom?: number;
+  /** A revision, or a file of SQL that runs first, speaks of roles. */
+  speaksOfRoles: boolean;
   /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
   squash?: { substitute: string; last: string };
   /** Other machines take other parts of the history. */

@@ -1,6 +1,4 @@
 /** What databases of one server see of each other. */
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import type { Scratch } from "../postgres/scratch.ts";
 import type { Evidence, Phase, Step } from "./evidence.ts";
 
@@ -77,11 +75,4 @@ const ABOUT_SERVER =
 export const stoppedOnServer = (evidence: Evidence): boolean =>
   allPhases(evidence).some(({ stop, stops = [] }) =>
     [stop, ...stops].some((one) => one && ABOUT_SERVER.test(one.raised.message)),
-  );
-
-/** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
-export const speakOfRoles = (folder: string, revisions: readonly { file: string }[]): Promise<boolean> =>
-  Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8"))).then(
-    (sources) => sources.some(mentionsRoles),
-    () => true,
   );

@@ -25,11 +25,12 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
     `with open(${JSON.stringify(log)}, "a") as log:\n    log.write(${JSON.stringify(`${what}\n`)})\n`;
   const read = (query: string) =>
     `bind = op.get_bind()\nfor row in ${query}:\n    bind.execute(sa.text("UPDATE ta SET id = id WHERE id = :id"), {"id": row.id})`;
+  const first = revision("a", { ...table("ta"), ...below });
   const side = (name: string, query: string, script: string) =>
     writeFiles({
       ...alembicFiles(
         {
-          a: revision("a", { ...table("ta"), ...below }),
+          a: first,
           b: revision("b", { down: "a", upgrade: read(query) }),
         },
         `import once\n${script}`,
@@ -45,7 +46,7 @@ async function run({ below, env = syncEnv(), baseEnv = env }: Case = {}) {
       base: new Set(["a", "b"]),
       changed: ["migrations/versions/b.py"],
       fromBaseFiles: true,
-      sources: [],
+      sources: [first],
       editedDowngrades: [],
       edits: ["b"],
       baseRoot: async () => baseRoot,

@@ -69,6 +69,7 @@ export async function runItinerary(project: Project): Promise<Evidence & { phase
     editedDowngrades: [],
     changed: [],
     scripts: [],
+    speaksOfRoles: false,
     together: true,
     postgresIsMeant: true,
     ...plan,
