@@ -401,7 +401,9 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
     }
     // What an interruption cut off looks like a fault of the project.
     signal.throwIfAborted();
-    if (scratch.server.note) said.unshift(scratch.server.note);
+    // Its databases may be on another one that came from it.
+    const { note } = scratch.dialect === "postgresql" ? await task.server : scratch.server;
+    if (note) said.unshift(note);
     return evidence;
   } catch (error) {
     // A broken configuration is wrong use; what the project's code raises is an observation.

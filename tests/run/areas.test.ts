@@ -4,6 +4,7 @@ import { startServer, type Server } from "../../src/postgres/server.ts";
 import { mentionsServer, stoppedOnServer, touchesServer } from "../../src/run/shared.ts";
 import type { Evidence } from "../../src/run/evidence.ts";
 import { openAreas } from "../../src/run/areas.ts";
+import { plain, text } from "../../src/text.ts";
 import { alembicFiles, revision, syncEnv, type RevisionOptions } from "../support/alembic.ts";
 import { table } from "../support/driver.ts";
 import { writeFiles } from "../support/files.ts";
@@ -25,10 +26,11 @@ interface Case {
   files?: Record<string, string>;
   /** What is read of the files before anything runs. */
   sources?: string[];
+  on?: Server;
 }
 
 /** Runs `a`, which the base branch has, and `b`; tells what failed or was left, and how many databases were copied with their cluster. */
-async function run({ head, env = syncEnv(), files = {}, sources = [] }: Case) {
+async function run({ head, env = syncEnv(), files = {}, sources = [], on }: Case) {
   const all = {
     a: revision("a", { ...table("ta"), downgrade: 'op.drop_table("ta")' }),
     b: revision("b", { down: "a", ...table("tb"), ...head }),
@@ -44,19 +46,19 @@ async function run({ head, env = syncEnv(), files = {}, sources = [] }: Case) {
   });
   const evidence = (await runProject({
     root,
-    server: Promise.resolve(counted(server)),
+    server: Promise.resolve(on ?? counted(server)),
     applied: Promise.resolve({ base: new Set(["a"]), changed: [], fromBaseFiles: false, editedDowngrades: [], sources }),
   }))!;
   const faults = evidence.phases.flatMap(({ id, state, stop, compared }) =>
     state !== "ok" || compared?.differences.length ? [[id, state, stop?.raised.message, compared?.differences]] : [],
   );
-  return { faults, clusters };
+  return { faults, clusters, notes: evidence.notes.map(({ reason }) => plain(reason)) };
 }
 
 const dynamic = (statement: string) => `op.execute("DO $$ BEGIN EXECUTE '${statement.replace(" ", "' || ' ")}'; END $$")`;
 
 test("plain revisions take no cluster but one", async () => {
-  expect(await run({})).toEqual({ faults: [], clusters: 0 });
+  expect(await run({})).toMatchObject({ faults: [], clusters: 0 });
 });
 
 test("where a file speaks of roles, each database has a cluster of its own", async () => {
@@ -117,6 +119,11 @@ test("all areas of a run share a cluster, which no other run has, until they are
   const [first, second] = [await hostOf(one.own()), await hostOf(one.own())];
   expect(new Set([own, others, first, second]).size).toBe(4);
   await Promise.all([one.close(), other.close()]);
+});
+
+test("what there is to say of a server is said by all runs on it", async () => {
+  const on = { ...server, note: text`Wanted another one.` };
+  for (const { notes } of [await run({ on }), await run({ on })]) expect(notes).toContain("Wanted another one.");
 });
 
 test("where nobody can know, each database gets a cluster of its own", async () => {
