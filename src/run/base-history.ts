@@ -82,7 +82,7 @@ export async function baseHistory(
           watched: [],
           seconds: Math.max(LEAST_SECONDS, 2 * (each ?? applied).seconds),
           fresh: () => freshDatabase(lab, plan, { ...ports, imported: undefined }),
-          ...places(scratch),
+          ...places(scratch, plan),
           unrestored: () => [],
         });
         observed.phases.push(phase);

@@ -20,8 +20,10 @@ export interface Each {
   /** A database as the first revision finds it. */
   fresh(): Promise<Database>;
   drop(database: Database): Promise<void>;
-  /** A copy of a database, where such copies cost nothing: each downgrade is then tried in one. */
+  /** A copy of a database; absent where copies could be in each other's way. */
   copy?(database: Database): Promise<Database>;
+  /** Copies cost nothing: each downgrade is tried in one. */
+  inCopies: boolean;
   /** What a downgrade did not bring back, given the catalog after it. */
   unrestored(revision: string, after: Catalog): Difference[];
 }
@@ -35,7 +37,7 @@ export async function tryEach(
 ): Promise<{ phase: Phase; untried?: { what: string; reason: Text } }> {
   const { order, tried, watched, seconds, fresh, drop } = options;
   // Making the first database is none of the trials' business.
-  let made: Database | undefined = await fresh();
+  let start: Start | undefined = { database: await fresh(), at: 0 };
   const started = performance.now();
   const spent = () => (performance.now() - started) / 1000;
   const open = new Set(tried);
@@ -55,15 +57,22 @@ export async function tryEach(
     if (differences.length > 0) phase.unrestored.push({ revision, differences });
   };
   let reason = text`the time for it was up, which is as long as the history itself takes`;
+  const stairs = options.copy && stairsOf(lab, phase, options, options.copy);
   while (open.size > 0 && spent() < seconds) {
-    const database = made ?? (await fresh());
-    made = undefined;
-    if (options.copy) {
+    const places = [...open].map((id) => order.indexOf(id));
+    start ??= stairs ? await stairs.climb(Math.min(...places)) : { database: await fresh(), at: 0 };
+    if (!start) {
+      reason = DO_NOT_RUN;
+      break;
+    }
+    const { database, at } = start;
+    start = undefined;
+    if (options.copy && options.inCopies) {
       await tryOnCopies(lab, database, options.copy, { phase, open, until: () => spent() >= seconds }, options);
       await drop(database);
       break;
     }
-    const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
+    const revisions = order.slice(at, Math.max(...places) + 1);
     const trials = { revisions: [...open], watched: [...watched], seconds: seconds - spent() };
     const result = await lab.goUpTrying(revisions, database, trials, { title: phase.title, after });
     await drop(database);
@@ -77,9 +86,10 @@ export async function tryEach(
     // What could not be taken back, or ended the process, has spoilt the database and nothing else.
     if (result.trials.at(-1)?.kept) continue;
     const stuck = result.steps.find(({ ended }) => !ended)?.revision;
-    if (stuck !== undefined) reason = text`the upgrades below them do not run with a transaction for each`;
+    if (stuck !== undefined) reason = DO_NOT_RUN;
     break;
   }
+  await stairs?.leave();
   phase.state = stops.length > 0 ? "failed" : "ok";
   phase.seconds = spent();
   if (open.size === 0) return { phase };
@@ -89,6 +99,37 @@ export async function tryEach(
     untried: {
       what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
       reason: text`${reason}: ${listOf(left, 10)}`,
+    },
+  };
+}
+
+const DO_NOT_RUN = text`the upgrades below them do not run with a transaction for each`;
+
+/** Where trials begin: a database, and how many of the revisions it has. */
+interface Start {
+  database: Database;
+  at: number;
+}
+
+/** A database that goes up without trials, and is copied where the next one begins: what spoils copies does not make the way up longer. */
+function stairsOf(
+  lab: Laboratory,
+  phase: Phase,
+  { order, fresh, drop }: Each,
+  copy: NonNullable<Each["copy"]>,
+): { climb(to: number): Promise<Start | undefined>; leave(): Promise<void> } {
+  let landing: Start | undefined;
+  return {
+    async climb(to) {
+      landing ??= { database: await fresh(), at: 0 };
+      const { database, at } = landing;
+      const up: Phase = { ...phase, id: "base", planned: order.slice(at, to), steps: [], unrestored: [] };
+      if (to > at && !(await lab.run(up, database, { own: false }))) return undefined;
+      landing.at = to;
+      return { database: await copy(database), at: to };
+    },
+    async leave() {
+      if (landing) await drop(landing.database);
     },
   };
 }

@@ -51,7 +51,8 @@ export async function travel(plan: Plan, given: Ports): Promise<Evidence> {
   const { evidence, history } = await journey(plan, ports, head, { together });
   if (!history || !isShared(scratch) || !isDisturbed(evidence)) return evidence;
   await scratch.restart(mentionedIn(evidence));
-  return (await journey(plan, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
+  const alone = { ...plan, speaksOfRoles: true };
+  return (await journey(alone, { ...ports, made: [] }, await ports.head(), { together: false })).evidence;
 }
 
 interface Journey {

@@ -4,13 +4,14 @@ import { tryEach } from "./each.ts";
 import type { Evidence, Phase, PhaseId } from "./evidence.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { freshDatabase, type Plan, type Ports } from "./plan.ts";
+import { sharesRoles } from "./shared.ts";
 import type { States } from "./states.ts";
 import { text } from "../text.ts";
 
 const WAYS_DOWN = new Set<PhaseId>(["downgrade", "history-downgrade"]);
 
 /** Seconds that going on after a failure may take, however quick the history was. */
-export const LEAST_SECONDS = 4;
+export const LEAST_SECONDS = 10;
 
 /**
  * Tries the downgrades that a failed one keeps from being judged, and that one itself, each by itself.
@@ -53,7 +54,7 @@ export async function tryUnreached(
     // The history is up, down, and up again.
     seconds: Math.max(LEAST_SECONDS, 2 * took("base", "upgrade") + took("history-downgrade")),
     fresh,
-    ...places(ports.scratch),
+    ...places(ports.scratch, plan),
     unrestored: since,
   });
   for (const stop of known) {
@@ -71,8 +72,9 @@ export async function tryUnreached(
   return phase;
 }
 
-/** Files are copied in no time, clusters are not. */
-export const places = ({ dialect, clone, drop }: Scratch) => ({
-  drop,
-  ...(dialect === "sqlite" && { copy: (database: Database) => clone(database, "trial") }),
+/** Files are copied in no time. What a copy has keeps a role from being dropped where they share them. */
+export const places = (scratch: Scratch, { speaksOfRoles }: Pick<Plan, "speaksOfRoles">) => ({
+  drop: (database: Database) => scratch.drop(database),
+  ...(!(speaksOfRoles && sharesRoles(scratch)) && { copy: (database: Database) => scratch.clone(database, "trial") }),
+  inCopies: scratch.dialect === "sqlite",
 });

@@ -48,6 +48,18 @@ describe("old downgrades", () => {
     expect(each.steps.map(({ ended }) => ended)).toEqual([false, true, false, false]);
   });
 
+  test("that commit by themselves make the way up no longer, whatever their number", async () => {
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    const base = chain(...ids);
+    for (const id of ids) base[id]!.downgrade = `op.drop_table("t${id}")\nop.execute("COMMIT")\n${fails}`;
+    const evidence = await runItinerary({ base });
+    const each = evidence.phase("history-each");
+    expect(each.planned).toEqual(ids);
+    expect(each.stops!.map(({ revision }) => revision)).toEqual(ids.slice(0, -1));
+    const ups = (id: string) => evidence.progress.filter((said) => said === `${each.title} · ${id}`).length;
+    expect(ids.map(ups)).toEqual([2, 2, 2, 2, 2, 1]);
+  });
+
   test("that hang or end the process are named, and the others are tried", async () => {
     const base = chain("a", "b", "c", "d");
     base.a!.downgrade = fails;
