@@ -11509,16 +11509,17 @@ async function observe(task, reading, comparing) {
 	const applied = reading.then(async (facts) => {
 		if (notRun$1(facts)) return void 0;
 		const { git } = project;
+		const { graph } = facts;
 		const history = facts.history.known ? facts.history.value : void 0;
-		const squash = history && facts.graph.known ? squashOf(facts.graph.value, history) : void 0;
+		const squash = history && graph.known ? squashOf(graph.value, history) : void 0;
 		const { seed } = settings;
 		const asked = sliceAsked(settings);
-		const { graph } = facts;
 		const bytes = seed !== void 0 && isSeedFile(seed) && history?.changedFiles.includes(seed) && history && git ? await commitTree(git, history.base.commit).read(seed) : void 0;
 		return {
 			base: new Set(history?.graph.revisions.keys()),
 			editedDowngrades: [...history?.changes.values() ?? []].flatMap(({ id, edited }) => edited?.functions.includes("downgrade") ? [id] : []),
 			changed: history?.changedFiles ?? [],
+			sources: [graph.known ? graph.value : void 0, history?.graph].flatMap((one) => [...one?.revisions.values() ?? []].map(({ source }) => source)),
 			...squash && { squash },
 			...asked && { slice: {
 				...asked,

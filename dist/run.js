@@ -2895,25 +2895,36 @@ const UNKNOWN_STATEMENT = "26000";
 /** Milliseconds: a client that said goodbye takes a moment to vanish, one that we end a little longer. */
 const LEAVING = 200;
 const ENDED = 1e4;
+/** So many databases that nobody needs any more stay in a cluster of our own until it ends: making room takes time from the others. */
+const LEFT = 8;
 /** All runs of this process: they may share a given server. */
 const runs = /* @__PURE__ */ new Set();
 const nameOfRun = (run) => `alembic_gate_${run}_`;
-/** Servers of our own that have a database already; one cluster holds one database, so that roles stay apart. */
+/** Servers of our own that somebody has: what is in one cluster shares its roles. */
 const taken = /* @__PURE__ */ new WeakSet();
+/** A cluster that nobody has: the server's own where that is free, else one like it. */
+async function clusterOn(server) {
+	const home = server.another && taken.has(server) ? await server.another("empty") : server;
+	taken.add(home);
+	return home;
+}
 /** Opens the scratch area of one run on a server. */
-async function openScratch(server, { say = () => {}, signal } = {}) {
+async function openScratch(server, { together = false, say = () => {}, signal } = {}) {
 	const run = randomBytes(4).toString("hex");
 	runs.add(run);
+	const isGiven = !server.another;
+	const isShared = together && !isGiven;
+	const inOne = isGiven || isShared;
 	/** Where each database is, by its name. */
 	const homes = /* @__PURE__ */ new Map();
 	const clients = /* @__PURE__ */ new Map();
 	const names = /* @__PURE__ */ new Set();
-	const { roles: rolesBefore, copying } = server.another ? {
+	const { roles: rolesBefore, copying } = isGiven ? await withClient(server, (client) => aboutGiven(client, server.major)) : {
 		roles: [],
-		copying: ""
-	} : await withClient(server, aboutGiven);
+		copying: byFile(server.major)
+	};
 	const clientOf = (home, database = home.database) => {
-		if (home.admin && database === home.database) return home.admin;
+		if (home.admin && database === home.database && !inOne) return home.admin;
 		const ofHome = clients.get(home) ?? /* @__PURE__ */ new Map();
 		clients.set(home, ofHome);
 		const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 4 } : {});
@@ -2992,7 +3003,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		}
 	};
 	const release = async (home) => {
-		if (home === server) return;
+		if (inOne || home === server) return;
 		const leaving = [...clients.get(home)?.keys() ?? []].map((database) => leave(home, database));
 		clients.delete(home);
 		await Promise.all([...leaving, home.stop()]);
@@ -3007,35 +3018,42 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		return made.finally(() => coming.delete(made));
 	};
 	const create = async (name) => {
-		let home = server;
-		if (server.another) {
-			if (taken.has(server)) home = await server.another("empty");
-			taken.add(home);
-		}
+		const home = inOne ? server : await clusterOn(server);
 		return settle(home, name, (database) => clientOf(home).unsafe(`create database ${quote(database.name)}`));
 	};
+	/** Somebody was disconnected for a copy. */
+	let haveLeft = false;
 	const clone = async (from, name) => {
 		const original = homeOf(from);
-		if (original.another) {
+		if (!inOne) {
 			const home = await original.another("same");
 			taken.add(home);
 			return settle(home, name, (database) => clientOf(home).unsafe(`alter database ${quote(from.name)} rename to ${quote(database.name)}`));
 		}
 		const ended = await empty(original, from.name);
-		if (ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
+		haveLeft ||= ended.length > 0;
+		if (isGiven && ended.length > 0) say(text$1`Connections that the project left open on ${code(from.name)} were ended, since it had to be copied. What they did last: ${block(ended.join("\n"), "sql")}`);
 		return settle(original, name, (database) => clientOf(original).unsafe(`create database ${quote(database.name)} template ${quote(from.name)}${copying}`));
 	};
 	const remove = async (database, home) => {
 		const left = leave(home, database.name);
-		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
+		if (inOne || home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
 		await Promise.all([left, release(home)]);
+	};
+	/** What nobody needs any more in a cluster of our own, the oldest first. */
+	const unneeded = [];
+	const removeOldest = async (database, home) => {
+		unneeded.push([database, home]);
+		await leave(home, database.name);
+		if (unneeded.length > LEFT) await remove(...unneeded.shift());
+		else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
 	};
 	/** What is being dropped, or was. */
 	const going = /* @__PURE__ */ new Map();
 	const drop = (database) => {
 		const { name } = database;
 		const home = homes.get(name);
-		const gone = going.get(name) ?? (home ? remove(database, home) : Promise.resolve());
+		const gone = going.get(name) ?? (home ? (isShared ? removeOldest : remove)(database, home) : Promise.resolve());
 		homes.delete(name);
 		going.set(name, gone);
 		return gone;
@@ -3055,7 +3073,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 		signal?.removeEventListener("abort", abort);
 		ending = true;
 		await Promise.allSettled(coming);
-		if (server.another) {
+		if (!isGiven) {
 			for (const home of homes.values()) release(home).catch(() => {});
 			await leaveAll(0);
 			return;
@@ -3070,6 +3088,7 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 	return {
 		dialect: "postgresql",
 		server,
+		inOne,
 		async readCatalog(database) {
 			const client = clientOf(homeOf(database), database.name);
 			const read = async () => {
@@ -3103,13 +3122,14 @@ async function openScratch(server, { say = () => {}, signal } = {}) {
 			database: database.name
 		}, sessionsOf),
 		roles: (database) => rolesOf(clientOf(homeOf(database))),
-		...!server.another && { inTheWay: (error) => inTheWay(error, rolesBefore) },
+		...isGiven && { inTheWay: (error) => inTheWay(error, rolesBefore) },
 		async restart(isOurs) {
 			await dropAll([...homes]);
-			if (server.another) return;
+			if (!isGiven) return;
 			for (const role of await madeRoles()) if (isOurs(role)) await clientOf(server).unsafe(`drop role ${quote(role)}`).catch(() => {});
 		},
-		close: () => closing ??= end()
+		close: () => closing ??= end(),
+		...isShared && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }
 	};
 }
 async function withClient(server, work) {
@@ -3120,13 +3140,31 @@ async function withClient(server, work) {
 		await client.end({ timeout: 1 });
 	}
 }
-/** The roles of a server that was given, and how it copies a database soonest: file by file, where it waits for no disk. */
-async function aboutGiven(client) {
-	const [settings] = await client`
-    select current_setting('server_version_num')::int >= 150000 and current_setting('fsync') = 'off' as quick`;
+/** The first object identifier that initdb leaves to others. */
+const FIRST_OID = 16384;
+/** Whether a cluster of our own has more that belongs to the whole server than initdb makes, and databases of ours. */
+async function hasMore(client) {
+	const [row] = await client`
+    select exists (select from pg_authid where oid >= ${FIRST_OID})
+      or exists (select from pg_auth_members where member >= ${FIRST_OID} or member = 'postgres'::regrole)
+      or exists (select from pg_db_role_setting)
+      or exists (select from pg_tablespace where oid >= ${FIRST_OID})
+      or exists (select from pg_subscription)
+      or exists (select from pg_replication_slots)
+      or exists (select from pg_file_settings where sourcefile like '%/postgresql.auto.conf')
+      or exists (select from pg_database where oid >= ${FIRST_OID} and (not starts_with(datname, 'alembic_gate_')
+        or datacl is not null or datconnlimit <> -1 or not datallowconn or shobj_description(oid, 'pg_database') is not null))
+      as more`;
+	return row.more;
+}
+/** How a server copies a database soonest where it waits for no disk: file by file. */
+const byFile = (major) => major >= 15 ? " strategy file_copy" : "";
+/** The roles of a server that was given, and how it copies a database soonest. */
+async function aboutGiven(client, major) {
+	const [settings] = await client`select current_setting('fsync') = 'off' as quick`;
 	return {
 		roles: await rolesOf(client),
-		copying: settings.quick ? " strategy file_copy" : ""
+		copying: settings.quick ? byFile(major) : ""
 	};
 }
 async function rolesOf(client) {
@@ -4222,6 +4260,7 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 	};
 	return {
 		dialect: "sqlite",
+		inOne: false,
 		server: {
 			host: "",
 			port: 0,
@@ -4271,6 +4310,52 @@ async function openSqliteScratch({ python: [command, ...rest], driver, directory
 		restart: async () => {},
 		close: () => closing ??= close()
 	};
+}
+// src/run/areas.ts
+/** Where the scratch databases of one run are: on a server of our own in one cluster, as long as none of them can meet another one there. */
+function openAreas(server, { apart, say, signal }) {
+	/** The one cluster; undefined where each database gets its own. */
+	let cluster = findCluster(server, apart);
+	cluster.catch(() => {});
+	let own;
+	let others = [];
+	const open = async (options) => {
+		const one = await cluster;
+		return openScratch(one ?? await server, {
+			...options,
+			together: one !== void 0,
+			signal
+		});
+	};
+	const close = async (scratches) => {
+		for (const scratch of await Promise.allSettled(scratches)) if (scratch.status === "fulfilled") await scratch.value.close();
+	};
+	const closeOthers = () => close(others.splice(0));
+	return {
+		own: () => own ??= open({ say }),
+		another() {
+			const scratch = open({});
+			others.push(scratch);
+			return scratch;
+		},
+		async separate() {
+			if (await cluster === void 0) return;
+			cluster = Promise.resolve(void 0);
+			others.push(...own ? [own] : []);
+			own = void 0;
+			await closeOthers();
+		},
+		closeOthers,
+		async close() {
+			await close([...own ? [own] : [], ...others.splice(0)]);
+			const [one, first] = await Promise.all([cluster.catch(() => void 0), server.catch(() => void 0)]);
+			if (one && one !== first) await one.stop();
+		}
+	};
+}
+async function findCluster(server, apart) {
+	const [running, alone] = await Promise.all([server, apart.catch(() => true)]);
+	return running.another && !alone ? clusterOn(running) : void 0;
 }
 // src/run/baseline.ts
 /** What the revisions start from, where that is not an empty database: a file of SQL, or the base branch's models. */
@@ -4939,8 +5024,9 @@ async function prepared(scratch, scripts, name = "main") {
 }
 /** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
 async function preparedAhead(scratch, scripts, together) {
-	const main = await prepared(scratch, scripts);
-	const made = together ? [main, await scratch.clone(main, "history")] : [main];
+	const main = prepared(scratch, scripts);
+	const copy = () => scratch.inOne ? prepared(scratch, scripts, "history") : main.then((from) => scratch.clone(from, "history"));
+	const made = await Promise.all(together ? [main, copy()] : [main]);
 	for (const database of made) scratch.expectReading?.(database);
 	return made;
 }
@@ -7004,7 +7090,6 @@ const writtenBy = (sql) => {
 	return target === void 0 ? void 0 : words(target.replace(/\(.*$/s, "")).at(-1)?.toLowerCase();
 };
 // src/run/shared.ts
-/** What databases of one server see of each other. */
 /**
 * The databases of a given server share their roles: two histories side by side may make the same one, drop what the other uses, or
 * change one row at once. SQLSTATEs of duplicate_object, undefined_object, dependent_objects_still_exist, object_in_use,
@@ -7020,6 +7105,10 @@ const DISTURBANCES = /* @__PURE__ */ new Set([
 ]);
 /** Whether a phase stopped on what another one on the same server may have done. */
 const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? "");
+/** All phases that were run, the base branch's own among them. */
+const allPhases = ({ phases, onBase }) => [...phases, ...onBase?.phases ?? []];
+/** Whether something stopped on what another one may have done. */
+const isDisturbed = (evidence) => allPhases(evidence).some(isDisturbance);
 /** Whether all databases share one cluster: a server that was given. */
 const isShared = ({ server }) => !server.another;
 /** Whether databases see each other's roles. SQLite has none. */
@@ -7039,12 +7128,23 @@ const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassig
 /** Whether revisions make or drop roles, which belong to the whole server. */
 const touchesRoles = (steps) => steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
 /** The same in source code, which may put statements together from several literals. */
-const ROLES_IN_CODE = new RegExp(ROLES.source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const inCode = ({ source }) => new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+const ROLES_IN_CODE = inCode(ROLES);
 const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
+const withoutDocstring = (source) => source.replace(DOCSTRING, "");
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
-const mentionsRoles = (source) => ROLES_IN_CODE.test(source.replace(DOCSTRING, ""));
-/** The same of the files of revisions, relative to a folder; also true where one cannot be read. */
-const speakOfRoles = (folder, revisions) => Promise.all(revisions.map(({ file }) => readFile(path.resolve(folder, file), "utf8"))).then((sources) => sources.some(mentionsRoles), () => true);
+const mentionsRoles = (source) => ROLES_IN_CODE.test(withoutDocstring(source));
+/** What else belongs to the whole server, or sees all of it. */
+const SERVER = /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b/i;
+/** Whether statements act on what databases of one server have in common. */
+const touchesServer = (steps) => touchesRoles(steps) || steps.some(({ statements }) => statements.some(({ sql }) => SERVER.test(sql)));
+const SERVER_IN_CODE = inCode(SERVER);
+/** Whether code may act on that; as for `mentionsRoles`. */
+const mentionsServer = (source) => mentionsRoles(source) || SERVER_IN_CODE.test(withoutDocstring(source));
+/** What a server says of what its databases have in common. */
+const ABOUT_SERVER = /^(?:role|database|tablespace) ".*" (?!does not exist)|"pg_(?:authid|auth_members|db_role_setting|database)_|^tuple concurrently |administrator command/;
+/** Whether a phase stopped on something that belongs to the whole server. */
+const stoppedOnServer = (evidence) => allPhases(evidence).some(({ stop, stops = [] }) => [stop, ...stops].some((one) => one && ABOUT_SERVER.test(one.raised.message)));
 // src/run/bodies.ts
 /**
 * Edited revisions that read from the database, executed: the old and the new version on copies of a database that stands at the
@@ -7464,7 +7564,7 @@ async function travelBeside(task) {
 	}
 	let found = await beside?.end;
 	if (found && sharesRoles(scratch) && task.touchesRoles()) {
-		if (evidence.phases.some(isDisturbance)) {
+		if (isDisturbed(evidence)) {
 			await scratch.restart(mentionedIn(evidence));
 			evidence = await task.travel();
 		}
@@ -7506,7 +7606,7 @@ async function execute({ bodies, plan, progress, seedIn, signal }, scratch, more
 	}
 }
 function beginBeside(task, place) {
-	const { base, head, plan } = task;
+	const { base, head } = task;
 	const started = {
 		base: base.driver(),
 		head: head.driver()
@@ -7518,18 +7618,9 @@ function beginBeside(task, place) {
 		if (over) throw new Error("nobody wants to know any more");
 		return task.start(side.root);
 	};
-	const revisionsSpeakOfRoles = async (side, process) => {
-		const [folder, { revisions }] = await Promise.all([side.root(), process.then(({ loaded }) => loaded)]);
-		return speakOfRoles(folder, revisions);
-	};
-	const maySpeakOfRoles = async () => {
-		if (plan.scripts.some(({ sql }) => mentionsRoles(sql))) return true;
-		const sides = [revisionsSpeakOfRoles(base, started.base), revisionsSpeakOfRoles(head, started.head)];
-		return (await Promise.all(sides).catch(() => [true])).includes(true);
-	};
 	const executeApart = async () => {
 		const { scratch, database } = await place;
-		if (sharesRoles(scratch) && await maySpeakOfRoles()) return void 0;
+		if (sharesRoles(scratch) && task.speaksOfRoles) return void 0;
 		const [old, now] = await copies;
 		const taken = /* @__PURE__ */ new Set();
 		const take = async (copy, side) => {
@@ -7747,7 +7838,10 @@ function whyUnreliable({ raised, strays, sources }) {
 */
 async function tryEach(lab, options) {
 	const { order, tried, watched, seconds, fresh, drop } = options;
-	let made = await fresh();
+	let start = {
+		database: await fresh(),
+		at: 0
+	};
 	const started = performance.now();
 	const spent = () => (performance.now() - started) / 1e3;
 	const open = new Set(tried);
@@ -7770,10 +7864,20 @@ async function tryEach(lab, options) {
 		});
 	};
 	let reason = text$1`the time for it was up, which is as long as the history itself takes`;
+	const stairs = options.copy && stairsOf(lab, phase, options, options.copy);
 	while (open.size > 0 && spent() < seconds) {
-		const database = made ?? await fresh();
-		made = void 0;
-		if (options.copy) {
+		const places = [...open].map((id) => order.indexOf(id));
+		start ??= stairs ? await stairs.climb(Math.min(...places)) : {
+			database: await fresh(),
+			at: 0
+		};
+		if (!start) {
+			reason = DO_NOT_RUN;
+			break;
+		}
+		const { database, at } = start;
+		start = void 0;
+		if (options.copy && options.inCopies) {
 			await tryOnCopies(lab, database, options.copy, {
 				phase,
 				open,
@@ -7782,7 +7886,7 @@ async function tryEach(lab, options) {
 			await drop(database);
 			break;
 		}
-		const revisions = order.slice(0, Math.max(...[...open].map((id) => order.indexOf(id))) + 1);
+		const revisions = order.slice(at, Math.max(...places) + 1);
 		const trials = {
 			revisions: [...open],
 			watched: [...watched],
@@ -7801,9 +7905,10 @@ async function tryEach(lab, options) {
 			phase.steps.push(step);
 		}
 		if (result.trials.at(-1)?.kept) continue;
-		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = text$1`the upgrades below them do not run with a transaction for each`;
+		if (result.steps.find(({ ended }) => !ended)?.revision !== void 0) reason = DO_NOT_RUN;
 		break;
 	}
+	await stairs?.leave();
 	phase.state = stops.length > 0 ? "failed" : "ok";
 	phase.seconds = spent();
 	if (open.size === 0) return { phase };
@@ -7813,6 +7918,36 @@ async function tryEach(lab, options) {
 		untried: {
 			what: `downgrade() of ${count(left.length, "revision")}, each by itself`,
 			reason: text$1`${reason}: ${listOf(left, 10)}`
+		}
+	};
+}
+const DO_NOT_RUN = text$1`the upgrades below them do not run with a transaction for each`;
+/** A database that goes up without trials, and is copied where the next one begins: what spoils copies does not make the way up longer. */
+function stairsOf(lab, phase, { order, fresh, drop }, copy) {
+	let landing;
+	return {
+		async climb(to) {
+			landing ??= {
+				database: await fresh(),
+				at: 0
+			};
+			const { database, at } = landing;
+			const up = {
+				...phase,
+				id: "base",
+				planned: order.slice(at, to),
+				steps: [],
+				unrestored: []
+			};
+			if (to > at && !await lab.run(up, database, { own: false })) return void 0;
+			landing.at = to;
+			return {
+				database: await copy(database),
+				at: to
+			};
+		},
+		async leave() {
+			if (landing) await drop(landing.database);
 		}
 	};
 }
@@ -7957,9 +8092,9 @@ async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, 
 		order,
 		tried,
 		watched: tried.filter((id) => watched.includes(id)),
-		seconds: Math.max(4, 2 * took("base", "upgrade") + took("history-downgrade")),
+		seconds: Math.max(10, 2 * took("base", "upgrade") + took("history-downgrade")),
 		fresh,
-		...places(ports.scratch),
+		...places(ports.scratch, plan),
 		unrestored: since
 	});
 	for (const stop of known) if (phase.steps.some(({ revision, ended }) => revision === stop.revision && ended)) stop.passesAlone = true;
@@ -7972,10 +8107,11 @@ async function tryUnreached(lab, plan, ports, evidence, { order, tried: wanted, 
 	});
 	return phase;
 }
-/** Files are copied in no time, clusters are not. */
-const places = ({ dialect, clone, drop }) => ({
-	drop,
-	...dialect === "sqlite" && { copy: (database) => clone(database, "trial") }
+/** Files are copied in no time. What a copy has keeps a role from being dropped where they share them. */
+const places = (scratch, { speaksOfRoles }) => ({
+	drop: (database) => scratch.drop(database),
+	...!(speaksOfRoles && sharesRoles(scratch)) && { copy: (database) => scratch.clone(database, "trial") },
+	inCopies: scratch.dialect === "sqlite"
 });
 // src/run/base-history.ts
 /**
@@ -8025,12 +8161,12 @@ async function baseHistory(plan, ports, evidence, applied, from) {
 					order: planned,
 					tried,
 					watched: [],
-					seconds: Math.max(4, 2 * (each ?? applied).seconds),
+					seconds: Math.max(10, 2 * (each ?? applied).seconds),
 					fresh: () => freshDatabase(lab, plan, {
 						...ports,
 						imported: void 0
 					}),
-					...places(scratch),
+					...places(scratch, plan),
 					unrestored: () => []
 				});
 				observed.phases.push(phase);
@@ -8982,16 +9118,17 @@ async function travel(plan, given) {
 	} : given;
 	const { scratch } = ports;
 	const apart = isShared(scratch) && ports.imported;
-	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !apart && mayMeetInRoles(ports, await head.loaded).then((meet) => !meet) });
-	if (!history || !isShared(scratch) || !evidence.phases.some(isDisturbance)) return evidence;
+	const { evidence, history } = await journey(plan, ports, head, { together: plan.together && !apart && !(plan.speaksOfRoles && sharesRoles(scratch)) });
+	if (!history || !isShared(scratch) || !isDisturbed(evidence)) return evidence;
 	await scratch.restart(mentionedIn(evidence));
-	return (await journey(plan, {
+	return (await journey({
+		...plan,
+		speaksOfRoles: true
+	}, {
 		...ports,
 		made: []
 	}, await ports.head(), { together: false })).evidence;
 }
-/** Whether revisions may make or drop roles, as far as their files show it: on a given server one history would meet those of another. */
-const mayMeetInRoles = async ({ scratch, root }, { revisions }) => root !== void 0 && sharesRoles(scratch) && speakOfRoles(root, revisions);
 /** @param options `together`: run the whole history beside it, where that is possible */
 async function journey(plan, ports, head, { together }) {
 	const { scratch } = ports;
@@ -9055,7 +9192,7 @@ async function journey(plan, ports, head, { together }) {
 		if (!main) return end(text$1`env.py could not be run`);
 		const empty = await lab.snapshot(main);
 		const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-		const twin = await together ? await lab.copyProcess() : void 0;
+		const twin = together ? await lab.copyProcess() : void 0;
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
 			const create = () => firstDatabase(plan, ports, "history");
@@ -9125,7 +9262,7 @@ async function journey(plan, ports, head, { together }) {
 			copying,
 			sparing,
 			withRows ? planRows(planned) : void 0,
-			withRows && await together ? lab.copyProcess() : void 0
+			withRows && together ? lab.copyProcess() : void 0
 		]);
 		scratch.expectReading?.(main);
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
@@ -9416,16 +9553,16 @@ async function run(task, { written, refused, started }) {
 	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
 	const scripts = [...setup, ...baseline ? [baseline] : []];
 	const said = [];
-	let opened;
-	/** Databases for what runs beside the itinerary. */
-	let apart;
-	const scratchOf = () => opened ??= task.server.then((server) => openScratch(server, {
+	/** Whether a file that runs says something. */
+	const says = (what, { sources }) => scripts.some(({ sql }) => what(sql)) || sources.some(what);
+	const areas = openAreas(task.server, {
+		apart: task.applied.then((applied) => says(mentionsServer, applied ?? { sources: [] })),
 		signal,
 		say: (note) => said.push(note)
-	}));
+	});
 	const processors = availableParallelism();
 	const together = processors > 1;
-	const ahead = scratchOf().then((scratch) => preparedAhead(scratch, scripts, together));
+	let ahead = areas.own().then((scratch) => preparedAhead(scratch, scripts, together));
 	ahead.catch(() => {});
 	let files;
 	const filesOf = () => files ??= openSqliteScratch({
@@ -9441,10 +9578,20 @@ async function run(task, { written, refused, started }) {
 	let earlyBase;
 	/** Something made, changed or dropped a role. */
 	let roles = false;
+	/** The same, or it did something else that other databases of a server see. */
+	let beyond = false;
 	const imported = /* @__PURE__ */ new Map();
+	/** Gives up what was made ahead: it takes clusters of their own. */
+	const separate = async () => {
+		ahead = Promise.resolve([]);
+		await areas.separate();
+	};
 	const importDatabase = (root) => {
-		const open = files ?? scratchOf();
-		const database = imported.get(root) ?? open.then((scratch) => prepared(scratch, scripts));
+		const make = async () => {
+			if (!files && root === task.root) await separate();
+			return prepared(await (files ?? areas.own()), scripts);
+		};
+		const database = imported.get(root) ?? make();
 		imported.set(root, database);
 		return database;
 	};
@@ -9472,7 +9619,9 @@ async function run(task, { written, refused, started }) {
 			},
 			copied: (copy) => drivers.push(copy),
 			ran({ steps, outside }) {
-				roles ||= touchesRoles([...steps, { statements: outside }]);
+				const executed = [...steps, { statements: outside }];
+				roles ||= touchesRoles(executed);
+				beyond ||= touchesServer(executed);
 			},
 			starts: (program) => started.set(`${program.file}:${program.line}`, program),
 			refused: (wanted, { file, line }, late) => {
@@ -9510,7 +9659,8 @@ async function run(task, { written, refused, started }) {
 	try {
 		const applied = await task.applied;
 		if (!applied) return void 0;
-		const { baseRoot, ...what } = applied;
+		const { baseRoot, sources, ...what } = applied;
+		const speaksOfRoles = says(mentionsRoles, { sources });
 		const startIn = async (layOut) => {
 			const root = await layOut();
 			if (over) throw new Error("the run is over");
@@ -9521,7 +9671,7 @@ async function run(task, { written, refused, started }) {
 			edits: applied.edits,
 			baseRoot
 		};
-		const openPlace = async () => placeIn(await (apart = task.server.then((server) => openScratch(server, { signal }))), scripts);
+		const openPlace = async () => placeIn(await areas.another(), scripts);
 		const early = edited && together && settings.baseline !== "models" ? openPlace() : void 0;
 		early?.catch(() => {});
 		if (baseRoot && what.fromBaseFiles) earlyBase = startEarly({
@@ -9540,7 +9690,7 @@ async function run(task, { written, refused, started }) {
 			return loaded = first.loaded;
 		};
 		const base = baseRoot && (() => takeBase(begun.pop() ?? startIn(baseRoot)));
-		const travelOn = async (scratch, made) => {
+		const travelOn = async (scratch, made, place = () => placeIn(scratch, scripts)) => {
 			const fromModels = settings.baseline === "models" ? await makeFromModels({
 				database: await prepared(scratch, scripts, "models"),
 				base: what.base,
@@ -9555,6 +9705,7 @@ async function run(task, { written, refused, started }) {
 			const go = (databases) => travel({
 				...what,
 				...stand,
+				speaksOfRoles,
 				together,
 				...processors >= ROOMY && { halvesFrom: LONG },
 				postgresIsMeant: task.postgresIsMeant
@@ -9591,8 +9742,9 @@ async function run(task, { written, refused, started }) {
 				start: startIn,
 				progress,
 				signal,
-				...together && !database && { place: scratch.dialect === "postgresql" && early || placeIn(scratch, scripts) },
+				...together && !database && { place: place() },
 				...database && { imported: database },
+				speaksOfRoles,
 				touchesRoles: () => roles,
 				travel(lent) {
 					if (lent) begun.push(lent);
@@ -9600,10 +9752,20 @@ async function run(task, { written, refused, started }) {
 				}
 			});
 		};
-		const [server, onSqlite] = await Promise.all([scratchOf().catch((error) => serverIsMissing(error, task)), loaded.catch(loadAlone).then(() => false, (error) => isOnSqlite(error, task))]);
-		const missing = server instanceof Failure ? server : void 0;
-		let scratch = server instanceof Failure ? await filesOf() : server;
-		let evidence = onSqlite || missing ? void 0 : await travelOn(scratch, await ahead);
+		const [missing, onSqlite] = await Promise.all([areas.own().then(() => void 0, (error) => serverIsMissing(error, task)), loaded.catch(loadAlone).then(() => false, (error) => isOnSqlite(error, task))]);
+		let scratch = missing ? await filesOf() : await areas.own();
+		const saidBefore = said.length;
+		let evidence = onSqlite || missing ? void 0 : await travelOn(scratch, await ahead, early && (() => early));
+		const isClear = async ({ haveMet }, seen) => seen.unsupported !== void 0 || !haveMet || !(beyond || stoppedOnServer(seen) || await haveMet());
+		if (evidence && !await isClear(scratch, evidence)) {
+			await separate();
+			said.length = saidBefore;
+			imported.clear();
+			first = start(task.root);
+			await (loaded = first.loaded);
+			scratch = await areas.own();
+			evidence = await travelOn(scratch, [], openPlace);
+		}
 		if (!evidence || evidence.unsupported === "sqlite") {
 			scratch = await filesOf();
 			imported.clear();
@@ -9626,7 +9788,8 @@ async function run(task, { written, refused, started }) {
 			said.push(text$1`${where} connects to the database while it is imported: the revisions were judged on a database that has what it made, unless it migrated itself`);
 		}
 		signal.throwIfAborted();
-		if (scratch.server.note) said.unshift(scratch.server.note);
+		const { note } = scratch.dialect === "postgresql" ? await task.server : scratch.server;
+		if (note) said.unshift(note);
 		return evidence;
 	} catch (error) {
 		if (!(error instanceof LoadError) || error.exitCode !== 1) throw serverFailed(error) ?? error;
@@ -9634,18 +9797,18 @@ async function run(task, { written, refused, started }) {
 	} finally {
 		over = true;
 		earlyBase?.drop();
-		const close = async (scratch) => (await scratch?.catch(() => void 0))?.close();
+		const closeFiles = async () => (await files?.catch(() => void 0))?.close();
 		const others = Promise.all([
 			...drivers.map((driver) => driver.stop()),
-			close(apart),
-			close(files)
+			areas.closeOthers(),
+			closeFiles()
 		]);
-		const scratch = await opened?.catch(() => void 0);
+		const scratch = await areas.own().catch(() => void 0);
 		if (scratch && observed && sharesRoles(scratch) && (roles || scripts.some(({ sql }) => mentionsRoles(sql)))) {
 			await others;
 			await scratch.restart(madeIn(observed, scripts));
 		}
-		await Promise.all([others, scratch?.close()]);
+		await Promise.all([others, areas.close()]);
 		observed?.notes.push(...said.map((reason) => ({
 			what: "the run",
 			reason
