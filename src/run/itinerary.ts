@@ -169,7 +169,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (baseDriver) baseProcess!.give(baseDriver);
     const copying = ports.base && scratch.clone(main, "base");
     // Two for a long history: its faults are looked for while the models are compared.
-    const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => undefined) : undefined;
+    const sparing = copying && halves ? scratch.clone(main, "proof").catch(() => undefined) : undefined;
     if (sparing) baseProcess!.double().catch(() => {});
     copying?.catch(() => {});
     if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);

@@ -122,15 +122,16 @@ const unheard = ({ started }: Outside, { base, foreign }: Evidence): Text[] =>
 async function run(task: Migrations, { written, refused, started }: Outside): Promise<Evidence | undefined> {
   const { environment, settings, signal } = task;
   // Some projects connect while they are imported: they get a database of their own.
-  const [setup, baseline] = await Promise.all([
+  const [setup, baseline, envPy] = await Promise.all([
     Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))),
     readBaseline(task.root, settings),
+    readFile(path.join(task.root, environment.scriptLocation, "env.py"), "utf8").catch(() => ""),
   ]);
   const scripts = [...setup, ...(baseline ? [baseline] : [])];
   const said: Text[] = [];
   /** Whether a file that runs says something. */
   const says = (what: (source: string) => boolean, { sources }: Pick<Applied, "sources">) =>
-    scripts.some(({ sql }) => what(sql)) || sources.some(what);
+    [...scripts.map(({ sql }) => sql), envPy, ...sources].some(what);
   const areas = openAreas(task.server, {
     apart: task.applied.then((applied) => says(mentionsServer, applied ?? { sources: [] })),
     signal,

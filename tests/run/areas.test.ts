@@ -27,10 +27,11 @@ interface Case {
   /** What is read of the files before anything runs. */
   sources?: string[];
   on?: Server;
+  progress?: (step: string) => void;
 }
 
 /** Runs `a`, which the base branch has, and `b`; tells what failed or was left, and how many databases were copied with their cluster. */
-async function run({ head, env = syncEnv(), files = {}, sources = [], on }: Case) {
+async function run({ head, env = syncEnv(), files = {}, sources = [], on, progress = () => {} }: Case) {
   const all = {
     a: revision("a", { ...table("ta"), downgrade: 'op.drop_table("ta")' }),
     b: revision("b", { down: "a", ...table("tb"), ...head }),
@@ -46,6 +47,7 @@ async function run({ head, env = syncEnv(), files = {}, sources = [], on }: Case
   });
   const evidence = (await runProject({
     root,
+    progress,
     server: Promise.resolve(on ?? counted(server)),
     applied: Promise.resolve({ base: new Set(["a"]), changed: [], fromBaseFiles: false, editedDowngrades: [], sources }),
   }))!;
@@ -65,6 +67,19 @@ test("where a file speaks of roles, each database has a cluster of its own", asy
   const role = { upgrade: 'op.execute("CREATE ROLE reader")', downgrade: 'op.execute("DROP ROLE reader")' };
   const { faults, clusters } = await run({ head: role, sources: [revision("b", role)] });
   expect([faults, clusters > 0]).toEqual([[], true]);
+});
+
+test("where env.py speaks of them as well", async () => {
+  const env = syncEnv().replace(
+    "        context.configure",
+    '        connection.exec_driver_sql("ALTER ROLE postgres SET lock_timeout = 7"); connection.commit()\n        context.configure',
+  );
+  let begun = 0;
+  const { faults, clusters } = await run({
+    env,
+    progress: (step) => void (begun += step.endsWith("the base branch's revisions · 1 of 1 · a") ? 1 : 0),
+  });
+  expect([faults, clusters > 0, begun]).toEqual([[], true, 1]);
 });
 
 test.each<[string, Case]>([
