@@ -122,9 +122,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (!main) return end(text`env.py could not be run`);
-    const empty = await lab.snapshot(main);
+    const [empty, twin] = await Promise.all([lab.snapshot(main), together ? lab.copyProcess() : undefined]);
     const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-    const twin = together ? await lab.copyProcess() : undefined;
     if (twin) {
       const start = beginningWith(twin, ports.head);
       const create = () => firstDatabase(plan, ports, "history");
