@@ -9,6 +9,7 @@
  *
  * It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
  */
+import { compareCatalogs } from "../postgres/compare.ts";
 import type { Database, Scratch } from "../postgres/scratch.ts";
 import { code, text, type Text } from "../text.ts";
 import { baseHistory } from "./base-history.ts";
@@ -28,6 +29,7 @@ import { several } from "./several.ts";
 import { isDisturbance, isDisturbed, isShared, mentionedIn, sharesRoles, touchesRoles } from "./shared.ts";
 import { floorOf, watchNone } from "./slice.ts";
 import { proveSquash } from "./squash.ts";
+import { goUpTwice, mayGoTwice, type AtBase } from "./twice.ts";
 import { tryUnreached } from "./unreached.ts";
 
 export type { Plan, Ports } from "./plan.ts";
@@ -115,6 +117,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const each = later<Phase | undefined>();
   const up = later<Phase>();
   each.promise.catch(() => {});
+  const wantsTwice =
+    together && !loaded.several && mayGoTwice(plan, ports, applied) && needsRows({ ...ports, loaded, revisions: added });
   try {
     let main = await preparing;
     if (part.own.length === 0 && part.slice) return end(part.reason);
@@ -122,7 +126,11 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       evidence.unsupported = evidence.dialect;
     if (evidence.unsupported !== undefined) return end(text`the project runs on ${evidence.unsupported}`);
     if (!main) return end(text`env.py could not be run`);
-    const [empty, twin] = await Promise.all([lab.snapshot(main), together ? lab.copyProcess() : undefined]);
+    const [empty, twin, third] = await Promise.all([
+      lab.snapshot(main),
+      together ? lab.copyProcess() : undefined,
+      (await wantsTwice) ? lab.copyProcess() : undefined,
+    ]);
     const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
     if (twin) {
       const start = beginningWith(twin, ports.head);
@@ -141,6 +149,15 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
         // A long way down does not wait for the models.
         ...(part.isNewest && !halves && { changed }),
       });
+    }
+
+    /** B0 for the rows. */
+    let twice: Promise<AtBase | undefined> | undefined;
+    if (third) {
+      // Nobody wants to hear of the way up twice.
+      const progress: Ports["progress"] = (title, step) => title !== phases.base.title && ports.progress(title, step);
+      rowsLab = await openLaboratory(scratch, beginningWith(third, ports.head), evidence, progress);
+      twice = goUpTwice(rowsLab, plan, ports, applied).catch(() => undefined);
     }
 
     // B0 is production: every applied revision committed on its own.
@@ -183,13 +200,18 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     if (plan.squash || implied.length > 0) await copying;
     const stood = await stand(main);
 
-    const planned = { ...ports, loaded, main, b0, revisions: added, base: phases.base, evidence };
-    const withRows = await needsRows(planned);
+    const second = async (): Promise<AtBase> => {
+      const other = await twice;
+      if (other && compareCatalogs(b0, other.catalog).length === 0) return other;
+      return { database: await scratch.clone(stood, "rows"), catalog: b0 };
+    };
+    const planned = { ...ports, loaded, b0, second, revisions: added, base: phases.base, evidence };
+    const withRows = await needsRows(planned, b0);
     const [copy, spare, rows, rowsProcess] = await Promise.all([
       copying,
       sparing,
       withRows ? planRows(planned) : undefined,
-      withRows && together ? lab.copyProcess() : undefined,
+      withRows && together && !third ? lab.copyProcess() : undefined,
     ]);
     scratch.expectReading?.(main);
     if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);

@@ -291,12 +291,12 @@ export async function prepared(scratch: Scratch, scripts: readonly Script[], nam
 }
 
 /** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
-export async function preparedAhead(scratch: Scratch, scripts: readonly Script[], together: boolean): Promise<Database[]> {
+export async function preparedAhead(scratch: Scratch, scripts: readonly Script[], count: number): Promise<Database[]> {
   const main = prepared(scratch, scripts);
   // Where all are in one cluster, a copy would keep env.py from the original.
-  const copy = () =>
-    scratch.inOne ? prepared(scratch, scripts, "history") : main.then((from) => scratch.clone(from, "history"));
-  const made = await Promise.all(together ? [main, copy()] : [main]);
+  const another = (name: string) =>
+    scratch.inOne ? prepared(scratch, scripts, name) : main.then((from) => scratch.clone(from, name));
+  const made = await Promise.all([main, ...["history", "rows"].slice(0, count - 1).map(another)]);
   for (const database of made) scratch.expectReading?.(database);
   return made;
 }

@@ -102,6 +102,9 @@ const ROOMY = 4;
 /** So many revisions take longer to go down than their database takes to copy. */
 const LONG = 200;
 
+/** The base branch's revisions, if they are no more, run in less time than their database takes to copy. */
+const SHORT = 40;
+
 /** What the project's code does outside of its database. */
 interface Outside {
   written: Map<string, boolean>;
@@ -140,7 +143,12 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   // Made while the project loads.
   const processors = availableParallelism();
   const together = processors > 1;
-  let ahead = areas.own().then((scratch) => preparedAhead(scratch, scripts, together));
+  const countAhead = async ({ inOne }: Scratch): Promise<number> => {
+    if (!together) return 1;
+    const size = (await task.applied)?.base.size ?? Infinity;
+    return inOne && processors >= ROOMY && size <= SHORT ? 3 : 2;
+  };
+  let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
   ahead.catch(() => {});
   let files: Promise<Scratch> | undefined;
   const filesOf = () =>
@@ -305,7 +313,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
             ...stand,
             speaksOfRoles,
             together,
-            ...(processors >= ROOMY && { halvesFrom: LONG }),
+            ...(processors >= ROOMY && { halvesFrom: LONG, twiceUpTo: SHORT }),
             postgresIsMeant: task.postgresIsMeant,
           },
           {

@@ -19,6 +19,8 @@ export interface Plan {
   halvesFrom?: number;
   /** A revision, or a file of SQL that runs first, speaks of roles. */
   speaksOfRoles: boolean;
+  /** The base of a history of at most so many revisions is run twice and not copied, for the rows; absent: there is no processor for that. */
+  twiceUpTo?: number;
   /** The pull request puts one new revision in the place of several applied ones, of which `last` comes last. */
   squash?: { substitute: string; last: string };
   /** Other machines take other parts of the history. */

@@ -24,6 +24,7 @@ import { labelled, labelOf, partOf, partsOf, stepsIn, withoutLabel } from "./sev
 import { isShared, touchesRoles } from "./shared.ts";
 import { childrenOf } from "./sqlite-refusals.ts";
 import { lastName, onlyMakesTables, touchedTables } from "./touched.ts";
+import type { AtBase } from "./twice.ts";
 
 export type { Loss, Refusal };
 
@@ -71,7 +72,7 @@ export interface Upgraded {
 
 interface RowsTask extends Upgraded {
   scratch: Scratch;
-  /** A copy of B0. */
+  /** At B0. */
   database: Database;
   /** Another one, which stays as it is. */
   untouched?: Database;
@@ -114,9 +115,9 @@ interface Rows {
 
 export interface RowsPlan {
   scratch: Scratch;
-  /** At B0. */
-  main: Database;
   b0: Catalog;
+  /** Makes a second database at B0. */
+  second(): Promise<AtBase>;
   /** The pull request's, in the order in which they go up. */
   revisions: readonly string[];
   loaded: { revisions: readonly { id: string; file: string }[] };
@@ -145,24 +146,25 @@ export interface RowsRun {
   gone(): Promise<unknown>;
 }
 
-/** False where it is plain that the revisions touch no table that was there before. */
-export async function needsRows(plan: RowsPlan): Promise<boolean> {
-  const { b0, revisions } = plan;
-  return revisions.length > 0 && [...b0.values()].some(({ kind }) => kind === "table") && !(await makesNewTablesOnly(plan));
+/** False where it is plain that the revisions touch no table that was there before. @param b0 absent while it is not known */
+export async function needsRows(plan: Pick<RowsPlan, "revisions" | "loaded" | "root">, b0?: Catalog): Promise<boolean> {
+  const hasTables = !b0 || [...b0.values()].some(({ kind }) => kind === "table");
+  return plan.revisions.length > 0 && hasTables && !(await makesNewTablesOnly(plan));
 }
 
 /** @returns undefined where there can be no rows; a note says why */
 export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
-  const { scratch, main, b0, revisions, evidence } = plan;
+  const { scratch, revisions, evidence } = plan;
   const notes: Evidence["notes"] = [];
   const skip = (reason: Text): undefined => void notes.push({ what: "the pull request's revisions on rows", reason });
   const shared = isShared(scratch);
-  const database = await scratch.clone(main, "rows").catch((error: Error) => error);
-  if (database instanceof Error) {
-    skip(text`the database of the base branch could not be copied: ${code(database.message)}`);
+  const second = await plan.second().catch((error: Error) => error);
+  if (second instanceof Error) {
+    skip(text`the database of the base branch could not be copied: ${code(second.message)}`);
     evidence.notes.push(...notes);
     return undefined;
   }
+  const { database, catalog: b0 } = second;
   const reacts = mayReact(plan);
   if (reacts) scratch.expectReading?.(database);
   let task: RowsTask | undefined;
@@ -221,7 +223,7 @@ export async function planRows(plan: RowsPlan): Promise<RowsRun | undefined> {
 }
 
 /** Whether the files show it; false where they cannot be read. */
-async function makesNewTablesOnly({ revisions, loaded, root }: RowsPlan): Promise<boolean> {
+async function makesNewTablesOnly({ revisions, loaded, root }: Parameters<typeof needsRows>[0]): Promise<boolean> {
   if (root === undefined) return false;
   const sources = loaded.revisions.flatMap(({ id, file }) =>
     revisions.includes(id) ? [readFile(path.resolve(root, file), "utf8")] : [],
