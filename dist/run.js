@@ -5023,10 +5023,10 @@ async function prepared(scratch, scripts, name = "main") {
 	return database;
 }
 /** Databases like this, made ahead of their time: as many as the itinerary needs for sure. The server knows how to read their catalogs. */
-async function preparedAhead(scratch, scripts, together) {
+async function preparedAhead(scratch, scripts, count) {
 	const main = prepared(scratch, scripts);
-	const copy = () => scratch.inOne ? prepared(scratch, scripts, "history") : main.then((from) => scratch.clone(from, "history"));
-	const made = await Promise.all(together ? [main, copy()] : [main]);
+	const another = (name) => scratch.inOne ? prepared(scratch, scripts, name) : main.then((from) => scratch.clone(from, name));
+	const made = await Promise.all([main, ...["history", "rows"].slice(0, count - 1).map(another)]);
 	for (const database of made) scratch.expectReading?.(database);
 	return made;
 }
@@ -8675,26 +8675,27 @@ function firstKnown(upgraded, history, added) {
 *
 * Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
 */
-/** False where it is plain that the revisions touch no table that was there before. */
-async function needsRows(plan) {
-	const { b0, revisions } = plan;
-	return revisions.length > 0 && [...b0.values()].some(({ kind }) => kind === "table") && !await makesNewTablesOnly(plan);
+/** False where it is plain that the revisions touch no table that was there before. @param b0 absent while it is not known */
+async function needsRows(plan, b0) {
+	const hasTables = !b0 || [...b0.values()].some(({ kind }) => kind === "table");
+	return plan.revisions.length > 0 && hasTables && !await makesNewTablesOnly(plan);
 }
 /** @returns undefined where there can be no rows; a note says why */
 async function planRows(plan) {
-	const { scratch, main, b0, revisions, evidence } = plan;
+	const { scratch, revisions, evidence } = plan;
 	const notes = [];
 	const skip = (reason) => void notes.push({
 		what: "the pull request's revisions on rows",
 		reason
 	});
 	const shared = isShared(scratch);
-	const database = await scratch.clone(main, "rows").catch((error) => error);
-	if (database instanceof Error) {
-		skip(text$1`the database of the base branch could not be copied: ${code(database.message)}`);
+	const second = await plan.second().catch((error) => error);
+	if (second instanceof Error) {
+		skip(text$1`the database of the base branch could not be copied: ${code(second.message)}`);
 		evidence.notes.push(...notes);
 		return;
 	}
+	const { database, catalog: b0 } = second;
 	const reacts = mayReact(plan);
 	if (reacts) scratch.expectReading?.(database);
 	let task;
@@ -9102,7 +9103,32 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 	}
 	await scratch.drop(database);
 }
+// src/run/twice.ts
+/** @param applied the base branch's revisions, which the pull request's files have as well */
+const mayGoTwice = (plan, { scratch, imported }, applied) => scratch.inOne && !imported && !plan.fromBaseFiles && !plan.slice && !plan.squash && applied.length <= (plan.twiceUpTo ?? -1);
+/** @returns undefined where B0 is not reached in this way */
+async function goUpTwice(lab, plan, ports, applied) {
+	const database = await firstDatabase(plan, ports, "rows");
+	ports.scratch.expectReading?.(database);
+	if (!await standAt(lab, database, plan.baseline)) return void 0;
+	if (!await lab.run(phaseOf("base", applied), database, { own: false })) return void 0;
+	return {
+		database,
+		catalog: await lab.snapshot(database)
+	};
+}
 // src/run/itinerary.ts
+/**
+* The itinerary: which migrations run in which order on which scratch database, and what the catalog is compared with.
+*
+*   empty ─ base revisions ─► B0 ─ the pull request's, up ─► H ─ models match? ─ down ─► B0? ─ up again ─► H? ─ downgrade base ─► empty? ─ upgrade head ─► H?
+*   empty, only for a squash: what stands for deleted revisions ─► B0?; the base branch's database is told the new name, and goes on
+*   copy of B0 + rows, where old tables are touched:  up ─► fails? same H? ─ down ─► rows still there? ─ up
+*   empty, only where a way down stopped: up, each downgrade tried by itself and taken back
+*   copy of B0, only where old revisions look faulty: the base branch's own files, downgrade base ─► empty? ─ upgrade head ─► B0?
+*
+* It observes and judges nothing. Every database is made here, on a server of ours or in databases of ours.
+*/
 /**
 * Runs the itinerary, the whole history beside it where the project's process can be copied.
 *
@@ -9184,15 +9210,23 @@ async function journey(plan, ports, head, { together }) {
 	const each = later();
 	const up = later();
 	each.promise.catch(() => {});
+	const wantsTwice = together && !loaded.several && mayGoTwice(plan, ports, applied) && needsRows({
+		...ports,
+		loaded,
+		revisions: added
+	});
 	try {
 		let main = await preparing;
 		if (part.own.length === 0 && part.slice) return end(part.reason);
 		if (evidence.dialect !== void 0 && !runsOn(scratch, evidence.dialect, plan.postgresIsMeant)) evidence.unsupported = evidence.dialect;
 		if (evidence.unsupported !== void 0) return end(text$1`the project runs on ${evidence.unsupported}`);
 		if (!main) return end(text$1`env.py could not be run`);
-		const empty = await lab.snapshot(main);
+		const [empty, twin, third] = await Promise.all([
+			lab.snapshot(main),
+			together ? lab.copyProcess() : void 0,
+			await wantsTwice ? lab.copyProcess() : void 0
+		]);
 		const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
-		const twin = together ? await lab.copyProcess() : void 0;
 		if (twin) {
 			const start = beginningWith(twin, ports.head);
 			const create = () => firstDatabase(plan, ports, "history");
@@ -9215,6 +9249,13 @@ async function journey(plan, ports, head, { together }) {
 				...part.isNewest && !halves && { changed }
 			});
 		}
+		/** B0 for the rows. */
+		let twice;
+		if (third) {
+			const progress = (title, step) => title !== phases.base.title && ports.progress(title, step);
+			rowsLab = await openLaboratory(scratch, beginningWith(third, ports.head), evidence, progress);
+			twice = goUpTwice(rowsLab, plan, ports, applied).catch(() => void 0);
+		}
 		let own = false;
 		let reached = await (halves ?? floor).climb(baseLab ?? lab, phases.base, main, { own });
 		if (!reached && phases.base.stop?.revision !== void 0 && !baseLab && !plan.baseline) {
@@ -9235,7 +9276,7 @@ async function journey(plan, ports, head, { together }) {
 		const baseDriver = baseLab?.process();
 		if (baseDriver) baseProcess.give(baseDriver);
 		const copying = ports.base && scratch.clone(main, "base");
-		const sparing = copying && halves && !isShared(scratch) ? scratch.clone(main, "proof").catch(() => void 0) : void 0;
+		const sparing = copying && halves ? scratch.clone(main, "proof").catch(() => void 0) : void 0;
 		if (sparing) baseProcess.double().catch(() => {});
 		copying?.catch(() => {});
 		if (phases.squash) await proveSquash(lab, phases.squash, await begin(phaseOf("prepare", [])), b0, scratch);
@@ -9248,21 +9289,29 @@ async function journey(plan, ports, head, { together }) {
 		};
 		if (plan.squash || implied.length > 0) await copying;
 		const stood = await stand(main);
+		const second = async () => {
+			const other = await twice;
+			if (other && compareCatalogs(b0, other.catalog).length === 0) return other;
+			return {
+				database: await scratch.clone(stood, "rows"),
+				catalog: b0
+			};
+		};
 		const planned = {
 			...ports,
 			loaded,
-			main,
 			b0,
+			second,
 			revisions: added,
 			base: phases.base,
 			evidence
 		};
-		const withRows = await needsRows(planned);
+		const withRows = await needsRows(planned, b0);
 		const [copy, spare, rows, rowsProcess] = await Promise.all([
 			copying,
 			sparing,
 			withRows ? planRows(planned) : void 0,
-			withRows && together ? lab.copyProcess() : void 0
+			withRows && together && !third ? lab.copyProcess() : void 0
 		]);
 		scratch.expectReading?.(main);
 		if (rowsProcess) rowsLab = await openLaboratory(scratch, beginningWith(rowsProcess, ports.head), evidence, ports.progress);
@@ -9546,15 +9595,25 @@ async function runMigrations(task) {
 const ROOMY = 4;
 /** So many revisions take longer to go down than their database takes to copy. */
 const LONG = 200;
+/** The base branch's revisions, if they are no more, run in less time than their database takes to copy. */
+const SHORT = 40;
 /** Programs of new revisions that may have been refused something without a word. */
 const unheard = ({ started }, { base, foreign }) => [...started].flatMap(([place, { program, revision, file, line }]) => base.has(revision) || foreign.some((found) => found.file === file && found.line === line) ? [] : [text$1`${code(place)} starts ${code(program)}: what a program wants of other machines is refused, and not always told`]);
 async function run(task, { written, refused, started }) {
 	const { environment, settings, signal } = task;
-	const [setup, baseline] = await Promise.all([Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))), readBaseline(task.root, settings)]);
+	const [setup, baseline, envPy] = await Promise.all([
+		Promise.all(settings.setupSql.map((file) => readScript(task.root, file, "setup-sql"))),
+		readBaseline(task.root, settings),
+		readFile(path.join(task.root, environment.scriptLocation, "env.py"), "utf8").catch(() => "")
+	]);
 	const scripts = [...setup, ...baseline ? [baseline] : []];
 	const said = [];
 	/** Whether a file that runs says something. */
-	const says = (what, { sources }) => scripts.some(({ sql }) => what(sql)) || sources.some(what);
+	const says = (what, { sources }) => [
+		...scripts.map(({ sql }) => sql),
+		envPy,
+		...sources
+	].some(what);
 	const areas = openAreas(task.server, {
 		apart: task.applied.then((applied) => says(mentionsServer, applied ?? { sources: [] })),
 		signal,
@@ -9562,7 +9621,12 @@ async function run(task, { written, refused, started }) {
 	});
 	const processors = availableParallelism();
 	const together = processors > 1;
-	let ahead = areas.own().then((scratch) => preparedAhead(scratch, scripts, together));
+	const countAhead = async ({ inOne }) => {
+		if (!together) return 1;
+		const size = (await task.applied)?.base.size ?? Infinity;
+		return inOne && processors >= ROOMY && size <= SHORT ? 3 : 2;
+	};
+	let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
 	ahead.catch(() => {});
 	let files;
 	const filesOf = () => files ??= openSqliteScratch({
@@ -9707,7 +9771,10 @@ async function run(task, { written, refused, started }) {
 				...stand,
 				speaksOfRoles,
 				together,
-				...processors >= ROOMY && { halvesFrom: LONG },
+				...processors >= ROOMY && {
+					halvesFrom: LONG,
+					twiceUpTo: SHORT
+				},
 				postgresIsMeant: task.postgresIsMeant
 			}, {
 				scratch,
