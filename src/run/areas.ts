@@ -24,7 +24,7 @@ export function openAreas(server: Promise<Server>, { apart, say, signal }: Areas
   let cluster = findCluster(server, apart);
   cluster.catch(() => {});
   let own: Promise<Scratch> | undefined;
-  let others: Promise<Scratch>[] = [];
+  const others: Promise<Scratch>[] = [];
   const open = async (options: ScratchOptions): Promise<Scratch> => {
     const one = await cluster;
     return openScratch(one ?? (await server), { ...options, together: one !== undefined, signal });

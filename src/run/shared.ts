@@ -18,10 +18,10 @@ const allPhases = ({ phases, onBase }: Evidence): Phase[] => [...phases, ...(onB
 /** Whether something stopped on what another one may have done. */
 export const isDisturbed = (evidence: Evidence): boolean => allPhases(evidence).some(isDisturbance);
 
-/** Whether all databases share one cluster: a server that was given. */
+/** Whether all databases are on a server that was given: nothing parts them there. On our own, those that have met are parted and run again. */
 export const isShared = ({ server }: Scratch): boolean => !server.another;
 
-/** Whether databases see each other's roles. SQLite has none. */
+/** Whether what is seen may be due to another database's roles. SQLite has none. */
 export const sharesRoles = (scratch: Scratch): boolean => scratch.dialect === "postgresql" && isShared(scratch);
 
 const executedIn = ({ phases }: Evidence): string[] =>
