@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
+import { roomInMemory } from "../memory.ts";
 import { block, code, listOf, text, type Text } from "../text.ts";
 import { catalogQuery, parseCatalog, type Catalog } from "./catalog.ts";
 import { applicationName, connect, quote, type Client } from "./client.ts";
@@ -103,6 +104,9 @@ const ENDED = 10_000;
 
 /** So many databases that nobody needs any more stay in a cluster of our own until it ends: making room takes time from the others. */
 const LEFT = 8;
+
+/** Unless there is less room than this in memory, where the cluster may be; bytes. */
+const SCARCE = 2 ** 30;
 
 /** All runs of this process: they may share a given server. */
 const runs = new Set<string>();
@@ -273,7 +277,7 @@ export async function openScratch(
   const removeOldest = async (database: Database, home: Server) => {
     unneeded.push([database, home]);
     await leave(home, database.name);
-    if (unneeded.length > LEFT) await remove(...unneeded.shift()!);
+    if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(...unneeded.shift()!);
     else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
   };
   /** What is being dropped, or was. */
