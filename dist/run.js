@@ -2897,6 +2897,8 @@ const LEAVING = 200;
 const ENDED = 1e4;
 /** So many databases that nobody needs any more stay in a cluster of our own until it ends: making room takes time from the others. */
 const LEFT = 8;
+/** Unless there is less room than this in memory, where the cluster may be; bytes. */
+const SCARCE = 2 ** 30;
 /** All runs of this process: they may share a given server. */
 const runs = /* @__PURE__ */ new Set();
 const nameOfRun = (run) => `alembic_gate_${run}_`;
@@ -3045,7 +3047,7 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 	const removeOldest = async (database, home) => {
 		unneeded.push([database, home]);
 		await leave(home, database.name);
-		if (unneeded.length > LEFT) await remove(...unneeded.shift());
+		if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(...unneeded.shift());
 		else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
 	};
 	/** What is being dropped, or was. */
@@ -4318,7 +4320,7 @@ function openAreas(server, { apart, say, signal }) {
 	let cluster = findCluster(server, apart);
 	cluster.catch(() => {});
 	let own;
-	let others = [];
+	const others = [];
 	const open = async (options) => {
 		const one = await cluster;
 		return openScratch(one ?? await server, {
@@ -7109,9 +7111,9 @@ const isDisturbance = ({ stop }) => DISTURBANCES.has(stop?.raised.sqlstate ?? ""
 const allPhases = ({ phases, onBase }) => [...phases, ...onBase?.phases ?? []];
 /** Whether something stopped on what another one may have done. */
 const isDisturbed = (evidence) => allPhases(evidence).some(isDisturbance);
-/** Whether all databases share one cluster: a server that was given. */
+/** Whether all databases are on a server that was given: nothing parts them there. On our own, those that have met are parted and run again. */
 const isShared = ({ server }) => !server.another;
-/** Whether databases see each other's roles. SQLite has none. */
+/** Whether what is seen may be due to another database's roles. SQLite has none. */
 const sharesRoles = (scratch) => scratch.dialect === "postgresql" && isShared(scratch);
 const executedIn = ({ phases }) => phases.flatMap(({ steps }) => steps.flatMap(({ statements }) => statements.map(({ sql }) => sql)));
 /** Whether a role is one of those that the project's revisions speak of. */
