@@ -145,7 +145,7 @@ export async function openScratch(
     const ofHome = clients.get(home) ?? new Map<string, Client>();
     clients.set(home, ofHome);
     // Databases are made and dropped side by side.
-    const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 4 } : {});
+    const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 2 } : {});
     ofHome.set(database, client);
     return client;
   };

@@ -118,7 +118,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const up = later<Phase>();
   each.promise.catch(() => {});
   const wantsTwice =
-    together && !loaded.several && mayGoTwice(plan, ports, applied) && needsRows({ ...ports, loaded, revisions: added });
+    together && !loaded.several && mayGoTwice(plan, ports, applied.length) && needsRows({ ...ports, loaded, revisions: added });
   try {
     let main = await preparing;
     if (part.own.length === 0 && part.slice) return end(part.reason);

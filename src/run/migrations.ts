@@ -30,6 +30,7 @@ import { serverFailed } from "./mishap.ts";
 import { madeIn, mentionsRoles, mentionsServer, sharesRoles, stoppedOnServer, touchesRoles, touchesServer } from "./shared.ts";
 import type { Slice } from "./slice.ts";
 import { tidy } from "./tidy.ts";
+import { mayGoTwice } from "./twice.ts";
 
 export interface Migrations {
   environment: Environment;
@@ -143,10 +144,11 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   // Made while the project loads.
   const processors = availableParallelism();
   const together = processors > 1;
-  const countAhead = async ({ inOne }: Scratch): Promise<number> => {
+  const twice = processors >= ROOMY && { twiceUpTo: SHORT };
+  const countAhead = async (scratch: Scratch): Promise<number> => {
     if (!together) return 1;
-    const size = (await task.applied)?.base.size ?? Infinity;
-    return inOne && processors >= ROOMY && size <= SHORT ? 3 : 2;
+    const applied = await task.applied;
+    return applied && mayGoTwice({ ...applied, ...twice }, { scratch }, applied.base.size) ? 3 : 2;
   };
   let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
   ahead.catch(() => {});
@@ -313,7 +315,8 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
             ...stand,
             speaksOfRoles,
             together,
-            ...(processors >= ROOMY && { halvesFrom: LONG, twiceUpTo: SHORT }),
+            ...(processors >= ROOMY && { halvesFrom: LONG }),
+            ...twice,
             postgresIsMeant: task.postgresIsMeant,
           },
           {

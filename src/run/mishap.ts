@@ -1,4 +1,4 @@
-/** What goes wrong on our side and looks like a fault of the project: the server is gone, its disk is full, a process was killed. */
+/** What goes wrong on our side and looks like a fault of the project: the server is gone, full or takes nobody any more, a process was killed. */
 import { Failure } from "../failure.ts";
 import { code, text } from "../text.ts";
 import type { RunResult } from "./driver.ts";
@@ -11,6 +11,10 @@ const GONE = /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONNREFUSED|ECONNRESET|ENOENT|EP
 
 /** SQLSTATEs of a disk and of a memory that are full. */
 const FULL: Record<string, string> = { "53100": "disk", "53200": "memory" };
+
+/** A server that takes no more connections: its SQLSTATE, which some drivers do not tell, and its words. */
+const NO_MORE = "53300";
+const TAKES_NO_MORE = /too many (?:clients already|connections for )|remaining connection slots are reserved/;
 
 /** The process was killed by somebody else, the kernel as a rule. */
 export function killedFromOutside(how: string): Failure | undefined {
@@ -29,6 +33,7 @@ export function serverFailed(error: unknown): Failure | undefined {
     error instanceof Error ? (error as Error & { code?: unknown }) : { code: undefined, message: "" };
   if (typeof sqlstate !== "string") return undefined;
   if (FULL[sqlstate] !== undefined) return isFull(FULL[sqlstate]);
+  if (sqlstate === NO_MORE) return takesNoMore(message);
   if (!GONE.test(sqlstate)) return undefined;
   return new Failure(
     3,
@@ -40,9 +45,20 @@ export function serverFailed(error: unknown): Failure | undefined {
 /** What ended a run and is no fault of the project. */
 export function endedByUs({ died, raised }: Pick<RunResult, "died" | "raised">): Failure | undefined {
   if (died) return killedFromOutside(raised?.message ?? "");
-  const full = raised?.sqlstate === undefined ? undefined : FULL[raised.sqlstate];
+  const { sqlstate, message = "" } = raised ?? {};
+  const words = TAKES_NO_MORE.exec(message)?.index;
+  if (sqlstate === NO_MORE || (sqlstate === undefined && words !== undefined))
+    return takesNoMore(message.slice(words).split("\n")[0]!);
+  const full = sqlstate === undefined ? undefined : FULL[sqlstate];
   return full === undefined ? undefined : isFull(full);
 }
+
+const takesNoMore = (words: string): Failure =>
+  new Failure(
+    3,
+    text`The PostgreSQL server takes no more connections: ${code(words)}.`,
+    text`The gate needs a dozen of them at once for each environment. Raise ${code("max_connections")} of the server that ${code("postgres")} names, run fewer jobs on it at once, or let the gate start one of its own, without ${code("postgres")}.`,
+  );
 
 const isFull = (what: string): Failure =>
   new Failure(

@@ -11,9 +11,12 @@ export interface AtBase {
   catalog: Catalog;
 }
 
-/** @param applied the base branch's revisions, which the pull request's files have as well */
-export const mayGoTwice = (plan: Plan, { scratch, imported }: Ports, applied: readonly string[]): boolean =>
-  scratch.inOne && !imported && !plan.fromBaseFiles && !plan.slice && !plan.squash && applied.length <= (plan.twiceUpTo ?? -1);
+/** @param revisions how many the base branch has */
+export const mayGoTwice = (
+  { fromBaseFiles, slice, squash, twiceUpTo = -1 }: Pick<Plan, "fromBaseFiles" | "slice" | "squash" | "twiceUpTo">,
+  { scratch, imported }: Pick<Ports, "scratch" | "imported">,
+  revisions: number,
+): boolean => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions <= twiceUpTo;
 
 /** @returns undefined where B0 is not reached in this way */
 export async function goUpTwice(
