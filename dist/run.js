@@ -2929,7 +2929,7 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 		if (home.admin && database === home.database && !inOne) return home.admin;
 		const ofHome = clients.get(home) ?? /* @__PURE__ */ new Map();
 		clients.set(home, ofHome);
-		const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 4 } : {});
+		const client = ofHome.get(database) ?? connect(home, database, database === home.database ? { max: 2 } : {});
 		ofHome.set(database, client);
 		return client;
 	};
@@ -3299,7 +3299,7 @@ function failedToLoad({ stage, raised }, root) {
 	return new LoadError(stage, raised, exitCode, sentence, help, placeOf(raised, root));
 }
 // src/run/mishap.ts
-/** What goes wrong on our side and looks like a fault of the project: the server is gone, its disk is full, a process was killed. */
+/** What goes wrong on our side and looks like a fault of the project: the server is gone, full or takes nobody any more, a process was killed. */
 /** Signals that come from outside; a crash of the project's own has others. */
 const FROM_OUTSIDE = /was ended by (SIGKILL|SIGTERM|SIGINT|SIGHUP)$/;
 /** Codes of a connection that was lost or cannot be made, and SQLSTATEs of a server that shuts down or has crashed. */
@@ -3309,6 +3309,9 @@ const FULL = {
 	"53100": "disk",
 	"53200": "memory"
 };
+/** A server that takes no more connections: its SQLSTATE, which some drivers do not tell, and its words. */
+const NO_MORE = "53300";
+const TAKES_NO_MORE = /too many (?:clients already|connections for )|remaining connection slots are reserved/;
 /** The process was killed by somebody else, the kernel as a rule. */
 function killedFromOutside(how) {
 	const signal = FROM_OUTSIDE.exec(how)?.[1];
@@ -3323,15 +3326,20 @@ function serverFailed(error) {
 	};
 	if (typeof sqlstate !== "string") return void 0;
 	if (FULL[sqlstate] !== void 0) return isFull(FULL[sqlstate]);
+	if (sqlstate === NO_MORE) return takesNoMore(message);
 	if (!GONE.test(sqlstate)) return void 0;
 	return new Failure(3, text$1`PostgreSQL ended in the midst of the run: ${message}.`, text$1`Run the gate again. If that happens each time, the server crashes or is ended: look at the machine's memory, or choose another server with ${code("--postgres")}.`);
 }
 /** What ended a run and is no fault of the project. */
 function endedByUs({ died, raised }) {
 	if (died) return killedFromOutside(raised?.message ?? "");
-	const full = raised?.sqlstate === void 0 ? void 0 : FULL[raised.sqlstate];
+	const { sqlstate, message = "" } = raised ?? {};
+	const words = TAKES_NO_MORE.exec(message)?.index;
+	if (sqlstate === NO_MORE || sqlstate === void 0 && words !== void 0) return takesNoMore(message.slice(words).split("\n")[0]);
+	const full = sqlstate === void 0 ? void 0 : FULL[sqlstate];
 	return full === void 0 ? void 0 : isFull(full);
 }
+const takesNoMore = (words) => new Failure(3, text$1`The PostgreSQL server takes no more connections: ${code(words)}.`, text$1`The gate needs a dozen of them at once for each environment. Raise ${code("max_connections")} of the server that ${code("postgres")} names, run fewer jobs on it at once, or let the gate start one of its own, without ${code("postgres")}.`);
 const isFull = (what) => new Failure(3, text$1`The throwaway PostgreSQL has no ${what} left on this machine.`, what === "disk" ? text$1`Its data lies in ${code("/dev/shm")} where that has 1 GiB of room, else in ${code("TMPDIR")}: point that at a larger disk, or give a server with ${code("--postgres")}.` : text$1`Give the job more memory, or a server with ${code("--postgres")}.`);
 // src/run/refused.ts
 /** Where nobody says which machine it was. */
@@ -9106,8 +9114,8 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 	await scratch.drop(database);
 }
 // src/run/twice.ts
-/** @param applied the base branch's revisions, which the pull request's files have as well */
-const mayGoTwice = (plan, { scratch, imported }, applied) => scratch.inOne && !imported && !plan.fromBaseFiles && !plan.slice && !plan.squash && applied.length <= (plan.twiceUpTo ?? -1);
+/** @param revisions how many the base branch has */
+const mayGoTwice = ({ fromBaseFiles, slice, squash, twiceUpTo = -1 }, { scratch, imported }, revisions) => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions <= twiceUpTo;
 /** @returns undefined where B0 is not reached in this way */
 async function goUpTwice(lab, plan, ports, applied) {
 	const database = await firstDatabase(plan, ports, "rows");
@@ -9212,7 +9220,7 @@ async function journey(plan, ports, head, { together }) {
 	const each = later();
 	const up = later();
 	each.promise.catch(() => {});
-	const wantsTwice = together && !loaded.several && mayGoTwice(plan, ports, applied) && needsRows({
+	const wantsTwice = together && !loaded.several && mayGoTwice(plan, ports, applied.length) && needsRows({
 		...ports,
 		loaded,
 		revisions: added
@@ -9623,10 +9631,14 @@ async function run(task, { written, refused, started }) {
 	});
 	const processors = availableParallelism();
 	const together = processors > 1;
-	const countAhead = async ({ inOne }) => {
+	const twice = processors >= ROOMY && { twiceUpTo: SHORT };
+	const countAhead = async (scratch) => {
 		if (!together) return 1;
-		const size = (await task.applied)?.base.size ?? Infinity;
-		return inOne && processors >= ROOMY && size <= SHORT ? 3 : 2;
+		const applied = await task.applied;
+		return applied && mayGoTwice({
+			...applied,
+			...twice
+		}, { scratch }, applied.base.size) ? 3 : 2;
 	};
 	let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
 	ahead.catch(() => {});
@@ -9773,10 +9785,8 @@ async function run(task, { written, refused, started }) {
 				...stand,
 				speaksOfRoles,
 				together,
-				...processors >= ROOMY && {
-					halvesFrom: LONG,
-					twiceUpTo: SHORT
-				},
+				...processors >= ROOMY && { halvesFrom: LONG },
+				...twice,
 				postgresIsMeant: task.postgresIsMeant
 			}, {
 				scratch,
