@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from errno import ECONNREFUSED
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -71,7 +72,7 @@ class Watch:
         )
         self._allowed = {(address, port) for host, port in allowed for address in (host, *addresses_of(host))}
         self._ports = ports
-        self._written: dict[str, bool] = {}
+        self._written: dict[str, tuple[bool, float]] = {}
         self._told: set[tuple[Any, ...]] = set()
         handlers: dict[str, Callable[..., None]] = {
             "open": self._open,
@@ -92,10 +93,10 @@ class Watch:
         sys.addaudithook(hear)
 
     def tell(self) -> None:
-        """Send the files that were written since the last time, and whether they were there before."""
+        """Send the files that were written since the last time, when that was, and whether they were there before."""
         written, self._written = self._written, {}
         if written:
-            files = [{"file": file, "existed": existed} for file, existed in written.items()]
+            files = [{"file": file, "existed": existed, "at": at} for file, (existed, at) in written.items()]
             self._channel.send("wrote", files=files)
 
     def _open(self, path: Any, _mode: Any, flags: Any) -> None:
@@ -117,7 +118,8 @@ class Watch:
         except OSError:
             return
         if file.startswith(self._roots) and not file.startswith(self._aside) and file not in self._written:
-            self._written[file] = os.path.lexists(file)
+            # The time comes second: who finds what another process makes has a later one than that.
+            self._written[file] = (os.path.lexists(file), time.monotonic())
 
     def _connect(self, connection: Any, address: Any) -> None:
         if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.type != socket.SOCK_STREAM:

@@ -9,7 +9,18 @@ import { killedFromOutside } from "./mishap.ts";
 import { placeOf, relativePlace, relativeTo, type Place } from "./place.ts";
 import { refusals, type Program } from "./refused.ts";
 import { startProcess, type EarlyProcess, type ProcessOptions, type PythonProcess } from "./process.ts";
-import type { Check, Connection, Event, Load, LoadedRevision, ModelDifference, Raised, Request, Run } from "./protocol.ts";
+import type {
+  Check,
+  Connection,
+  Event,
+  Load,
+  LoadedRevision,
+  ModelDifference,
+  Raised,
+  Request,
+  Run,
+  Writing,
+} from "./protocol.ts";
 import { startRecord } from "./record.ts";
 import { labelled } from "./several.ts";
 
@@ -27,8 +38,8 @@ export interface DriverOptions extends ProcessOptions {
   signal?: AbortSignal;
   /** A process of the same interpreter, started already. */
   early?: EarlyProcess;
-  /** Told of files that the project's code wrote in its tree, by absolute path. */
-  wrote?(file: string, existed: boolean): void;
+  /** Told of files that the project's code wrote in its tree. */
+  wrote?(writing: Writing): void;
   /** Told of connections to other machines that the application wanted by itself, and that were refused. `late`: see the protocol. */
   refused?(wanted: string, place: Place, late: boolean): void;
   /** Told of each copy that is made. */
@@ -218,7 +229,7 @@ function driverOf(
   const waiting: (() => void)[] = [];
   const python = start((event) => {
     lastEvent = performance.now();
-    if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
+    if (event.type === "wrote") for (const writing of event.files) options.wrote?.(writing);
     if (event.type === "foreign-connection" && (event.quiet || event.late))
       options.refused?.(event.wanted, relativePlace(load.root, event), event.late ?? false);
     if (event.type === "program") programs.push({ ...event, ...relativePlace(load.root, event) });

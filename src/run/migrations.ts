@@ -21,6 +21,7 @@ import type { Evidence, Models } from "./evidence.ts";
 import type { Program } from "./refused.ts";
 import { MODELS } from "./models.ts";
 import { travel, type Ports } from "./itinerary.ts";
+import type { Writing } from "./protocol.ts";
 import { tellInTheWay } from "./in-the-way.ts";
 import { prepared, preparedAhead } from "./laboratory.ts";
 import { driverFolder, startEarly, type EarlyProcess } from "./process.ts";
@@ -108,7 +109,7 @@ const SHORT = 40;
 
 /** What the project's code does outside of its database. */
 interface Outside {
-  written: Map<string, boolean>;
+  written: Map<string, Writing>;
   /** Machines that the application wanted to reach by itself, and what is to be said about each. */
   refused: Map<string, Text>;
   /** Programs that revisions start, by place. */
@@ -206,8 +207,10 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
       ...(early && { early }),
       signal,
       timeout: settings.timeout,
-      wrote: (file, existed) => {
-        if (!written.has(file)) written.set(file, existed);
+      wrote(writing) {
+        const known = written.get(writing.file);
+        // Processes that run side by side find what another one has made.
+        if (!known || writing.at < known.at) written.set(writing.file, writing);
       },
       // It may outlive the process that it was made of.
       copied: (copy) => drivers.push(copy),

@@ -211,6 +211,15 @@ export interface LoadedRevision {
   file: string;
 }
 
+/** A file that the project's code opened for writing, or made, by absolute path. */
+export interface Writing {
+  file: string;
+  /** It was there before. */
+  existed: boolean;
+  /** Seconds of a clock that all processes share. */
+  at: number;
+}
+
 export type Event =
   /** `limited`: the kernel keeps C libraries and other programs from other machines. */
   | { type: "hello"; python: string; alembic: string; sqlalchemy: string; limited: boolean }
@@ -246,8 +255,8 @@ export type Event =
   | { type: "foreign-connection"; wanted: string; quiet?: boolean; late?: boolean; file?: string; line?: number }
   /** The project's code starts another program; told where what it connects to is limited. */
   | { type: "program"; program: string; revision: string | null; quiet: boolean; file?: string; line?: number }
-  /** Files in the tree that the project's code opened for writing, or made, and whether they were there before. */
-  | { type: "wrote"; files: { file: string; existed: boolean }[] }
+  /** Files in the tree that the project's code wrote. */
+  | { type: "wrote"; files: Writing[] }
   /** env.py configured a context: where its version rows are. */
   | {
       type: "context";

@@ -2,10 +2,11 @@
 import { lstat, realpath, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import type { Evidence } from "./evidence.ts";
+import type { Writing } from "./protocol.ts";
 import { listOf, text } from "../text.ts";
 
-/** What was written, by absolute path, and whether it was there before. */
-export type Written = ReadonlyMap<string, boolean>;
+/** What was written first, by absolute path. */
+export type Written = ReadonlyMap<string, Pick<Writing, "existed">>;
 
 interface Tree {
   /** Absolute. */
@@ -35,7 +36,7 @@ export async function tidy(written: Written, { root, tracked, since }: Tree): Pr
     // Through a link the way leads somewhere else.
     const place = found && (await realpath(path.dirname(file)).catch(() => undefined));
     if (!found || !place || (place !== home && !place.startsWith(home + path.sep))) continue;
-    if (written.get(file) || known.has(relative(file))) {
+    if (written.get(file)!.existed || known.has(relative(file))) {
       if (!found.isDirectory() && found.mtimeMs >= since) changed.push(relative(file));
       continue;
     }

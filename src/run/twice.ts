@@ -16,7 +16,7 @@ export const mayGoTwice = (
   { fromBaseFiles, slice, squash, twiceUpTo = -1 }: Pick<Plan, "fromBaseFiles" | "slice" | "squash" | "twiceUpTo">,
   { scratch, imported }: Pick<Ports, "scratch" | "imported">,
   revisions: number,
-): boolean => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions <= twiceUpTo;
+): boolean => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions > 0 && revisions <= twiceUpTo;
 
 /** @returns undefined where B0 is not reached in this way */
 export async function goUpTwice(

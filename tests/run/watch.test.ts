@@ -9,6 +9,7 @@ import { plain } from "../../src/text.ts";
 import { alembicFiles, asyncEnv, revision, syncEnv } from "../support/alembic.ts";
 import { drive, table, type Options } from "../support/driver.ts";
 import { writeFiles } from "../support/files.ts";
+import { runProject } from "../support/migrations.ts";
 import { createDatabase } from "../support/postgres.ts";
 
 /** An address of those that are kept free for examples. */
@@ -19,7 +20,7 @@ async function up(files: Record<string, string>, options: Options = {}) {
   const database = await createDatabase();
   const driver = await drive(files, {
     ...options,
-    wrote: (file, existed) => heard.written.set(file, existed),
+    wrote: ({ file, existed }) => heard.written.set(file, existed),
     refused: (wanted, place) => heard.refused.push([wanted, place.file, place.line]),
   });
   const result = await driver.run({ direction: "upgrade", revisions: ["a"], connection: database.connection });
@@ -149,7 +150,7 @@ tempfile.TemporaryFile().close()`;
   });
 
   const clean = async (root: string, written: Record<string, boolean>, since = 0, tracked: string[] = []) => {
-    const all = new Map(Object.entries(written).map(([file, existed]) => [path.join(root, file), existed]));
+    const all = new Map(Object.entries(written).map(([file, existed]) => [path.join(root, file), { existed }]));
     return (await tidy(all, { root, since, tracked: async () => new Set(tracked) })).map(({ reason }) => plain(reason));
   };
 
@@ -195,4 +196,17 @@ tempfile.TemporaryFile().close()`;
     ]);
     expect(await readdir(outside)).toEqual(["precious.txt"]);
   });
+});
+
+test("a file that one process makes and another one finds was not there before, whoever tells first", async () => {
+  const isBeside = `"history" in op.get_bind().scalar(sa.text("SELECT current_database()"))`;
+  const upgrade = `import time
+if not (${isBeside}): time.sleep(0.8)
+open("made.txt", "a").close()
+if ${isBeside}: time.sleep(1.6)`;
+  const root = await writeFiles(alembicFiles({ a: revision("a", { upgrade }) }));
+  const applied = { base: new Set<string>(), changed: [], fromBaseFiles: false, editedDowngrades: [], sources: [] };
+  const evidence = (await runProject({ root, applied: Promise.resolve(applied) }))!;
+  const notes = evidence.notes.filter(({ what }) => what === "the working tree").map(({ reason }) => plain(reason));
+  expect(notes).toEqual(["the project's code wrote made.txt while it ran, and the gate removed that again"]);
 });
