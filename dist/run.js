@@ -3646,7 +3646,7 @@ function driverOf(options, start, original) {
 	const waiting = [];
 	const python = start((event) => {
 		lastEvent = performance.now();
-		if (event.type === "wrote") for (const { file, existed } of event.files) options.wrote?.(file, existed);
+		if (event.type === "wrote") for (const writing of event.files) options.wrote?.(writing);
 		if (event.type === "foreign-connection" && (event.quiet || event.late)) options.refused?.(event.wanted, relativePlace(load.root, event), event.late ?? false);
 		if (event.type === "program") programs.push({
 			...event,
@@ -5095,7 +5095,8 @@ const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (com
 */
 async function firstDatabase(plan, ports, name = "main") {
 	const { scratch, imported, made } = ports;
-	const create = async () => made.shift() ?? prepared(scratch, plan.scripts, name);
+	const ofName = made.findIndex((one) => one.name.endsWith(`_${name}`));
+	const create = async () => made.splice(Math.max(ofName, 0), 1)[0] ?? prepared(scratch, plan.scripts, name);
 	if (!imported) return create();
 	const [table] = await scratch.tables(imported, ["alembic_version"]);
 	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
@@ -9115,7 +9116,7 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 }
 // src/run/twice.ts
 /** @param revisions how many the base branch has */
-const mayGoTwice = ({ fromBaseFiles, slice, squash, twiceUpTo = -1 }, { scratch, imported }, revisions) => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions <= twiceUpTo;
+const mayGoTwice = ({ fromBaseFiles, slice, squash, twiceUpTo = -1 }, { scratch, imported }, revisions) => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions > 0 && revisions <= twiceUpTo;
 /** @returns undefined where B0 is not reached in this way */
 async function goUpTwice(lab, plan, ports, applied) {
 	const database = await firstDatabase(plan, ports, "rows");
@@ -9550,7 +9551,7 @@ async function tidy(written, { root, tracked, since }) {
 		const found = await lstat(file).catch(() => void 0);
 		const place = found && await realpath(path.dirname(file)).catch(() => void 0);
 		if (!found || !place || place !== home && !place.startsWith(home + path.sep)) continue;
-		if (written.get(file) || known.has(relative(file))) {
+		if (written.get(file).existed || known.has(relative(file))) {
 			if (!found.isDirectory() && found.mtimeMs >= since) changed.push(relative(file));
 			continue;
 		}
@@ -9692,8 +9693,9 @@ async function run(task, { written, refused, started }) {
 			...early && { early },
 			signal,
 			timeout: settings.timeout,
-			wrote: (file, existed) => {
-				if (!written.has(file)) written.set(file, existed);
+			wrote(writing) {
+				const known = written.get(writing.file);
+				if (!known || writing.at < known.at) written.set(writing.file, writing);
 			},
 			copied: (copy) => drivers.push(copy),
 			ran({ steps, outside }) {
