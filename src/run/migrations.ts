@@ -149,7 +149,7 @@ async function run(task: Migrations, { written, refused, started }: Outside): Pr
   const countAhead = async (scratch: Scratch): Promise<number> => {
     if (!together) return 1;
     const applied = await task.applied;
-    return applied && mayGoTwice({ ...applied, ...twice }, { scratch }, applied.base.size) ? 3 : 2;
+    return applied && mayGoTwice({ ...applied, ...twice, scripts }, { scratch }, applied.base.size) ? 3 : 2;
   };
   let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
   ahead.catch(() => {});

@@ -3,7 +3,7 @@ import type { Catalog } from "../postgres/catalog.ts";
 import type { Database } from "../postgres/scratch.ts";
 import type { Laboratory } from "./laboratory.ts";
 import { phaseOf } from "./phase.ts";
-import { firstDatabase, standAt, type Plan, type Ports } from "./plan.ts";
+import { firstDatabase, type Plan, type Ports } from "./plan.ts";
 
 /** A database that stands at B0. */
 export interface AtBase {
@@ -11,12 +11,26 @@ export interface AtBase {
   catalog: Catalog;
 }
 
-/** @param revisions how many the base branch has */
+/**
+ * SQL that runs before the revisions takes longer than a copy of what it has made.
+ *
+ * @param revisions how many the base branch has
+ */
 export const mayGoTwice = (
-  { fromBaseFiles, slice, squash, twiceUpTo = -1 }: Pick<Plan, "fromBaseFiles" | "slice" | "squash" | "twiceUpTo">,
+  {
+    fromBaseFiles,
+    slice,
+    squash,
+    scripts,
+    baseline,
+    twiceUpTo = -1,
+  }: Pick<Plan, "fromBaseFiles" | "slice" | "squash" | "scripts" | "baseline" | "twiceUpTo">,
   { scratch, imported }: Pick<Ports, "scratch" | "imported">,
   revisions: number,
-): boolean => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions > 0 && revisions <= twiceUpTo;
+): boolean => {
+  const isPlain = scripts.length === 0 && baseline === undefined && !imported && !fromBaseFiles && !slice && !squash;
+  return scratch.inOne && isPlain && revisions > 0 && revisions <= twiceUpTo;
+};
 
 /** @returns undefined where B0 is not reached in this way */
 export async function goUpTwice(
@@ -27,7 +41,6 @@ export async function goUpTwice(
 ): Promise<AtBase | undefined> {
   const database = await firstDatabase(plan, ports, "rows");
   ports.scratch.expectReading?.(database);
-  if (!(await standAt(lab, database, plan.baseline))) return undefined;
   if (!(await lab.run(phaseOf("base", applied), database, { own: false }))) return undefined;
   return { database, catalog: await lab.snapshot(database) };
 }
