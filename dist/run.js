@@ -9115,13 +9115,19 @@ async function proveSquash(lab, phase, database, b0, scratch) {
 	await scratch.drop(database);
 }
 // src/run/twice.ts
-/** @param revisions how many the base branch has */
-const mayGoTwice = ({ fromBaseFiles, slice, squash, twiceUpTo = -1 }, { scratch, imported }, revisions) => scratch.inOne && !imported && !fromBaseFiles && !slice && !squash && revisions > 0 && revisions <= twiceUpTo;
+/**
+* SQL that runs before the revisions takes longer than a copy of what it has made.
+*
+* @param revisions how many the base branch has
+*/
+const mayGoTwice = ({ fromBaseFiles, slice, squash, scripts, baseline, twiceUpTo = -1 }, { scratch, imported }, revisions) => {
+	const isPlain = scripts.length === 0 && baseline === void 0 && !imported && !fromBaseFiles && !slice && !squash;
+	return scratch.inOne && isPlain && revisions > 0 && revisions <= twiceUpTo;
+};
 /** @returns undefined where B0 is not reached in this way */
 async function goUpTwice(lab, plan, ports, applied) {
 	const database = await firstDatabase(plan, ports, "rows");
 	ports.scratch.expectReading?.(database);
-	if (!await standAt(lab, database, plan.baseline)) return void 0;
 	if (!await lab.run(phaseOf("base", applied), database, { own: false })) return void 0;
 	return {
 		database,
@@ -9638,7 +9644,8 @@ async function run(task, { written, refused, started }) {
 		const applied = await task.applied;
 		return applied && mayGoTwice({
 			...applied,
-			...twice
+			...twice,
+			scripts
 		}, { scratch }, applied.base.size) ? 3 : 2;
 	};
 	let ahead = areas.own().then(async (scratch) => preparedAhead(scratch, scripts, await countAhead(scratch)));
