@@ -130,8 +130,8 @@ export async function openScratch(
   const run = randomBytes(4).toString("hex");
   runs.add(run);
   const isGiven = !server.another;
-  const isShared = together && !isGiven;
-  const inOne = isGiven || isShared;
+  const isTogether = together && !isGiven;
+  const inOne = isGiven || isTogether;
   /** Where each database is, by its name. */
   const homes = new Map<string, Server>();
   const clients = new Map<Server, Map<string, Client>>();
@@ -224,7 +224,7 @@ export async function openScratch(
     }
   };
   const release = async (home: Server) => {
-    if (inOne || home === server) return;
+    if (home === server) return;
     const leaving = [...(clients.get(home)?.keys() ?? [])].map((database) => leave(home, database));
     clients.delete(home);
     await Promise.all([...leaving, home.stop()]);
@@ -269,23 +269,23 @@ export async function openScratch(
 
   const remove = async (database: Database, home: Server) => {
     const left = leave(home, database.name);
-    if (inOne || home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
+    if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
     await Promise.all([left, release(home)]);
   };
   /** What nobody needs any more in a cluster of our own, the oldest first. */
-  const unneeded: [Database, Server][] = [];
-  const removeOldest = async (database: Database, home: Server) => {
-    unneeded.push([database, home]);
-    await leave(home, database.name);
-    if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(...unneeded.shift()!);
-    else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
+  const unneeded: Database[] = [];
+  const removeOldest = async (database: Database) => {
+    unneeded.push(database);
+    await leave(server, database.name);
+    if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(unneeded.shift()!, server);
+    else await clientOf(server)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
   };
   /** What is being dropped, or was. */
   const going = new Map<string, Promise<void>>();
   const drop = (database: Database): Promise<void> => {
     const { name } = database;
     const home = homes.get(name);
-    const gone = going.get(name) ?? (home ? (isShared ? removeOldest : remove)(database, home) : Promise.resolve());
+    const gone = going.get(name) ?? (home ? (isTogether ? removeOldest : remove)(database, home) : Promise.resolve());
     homes.delete(name);
     going.set(name, gone);
     return gone;
@@ -370,7 +370,7 @@ export async function openScratch(
       }
     },
     close: () => (closing ??= end()),
-    ...(isShared && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }),
+    ...(isTogether && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }),
   };
 }
 

@@ -117,8 +117,8 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
   const each = later<Phase | undefined>();
   const up = later<Phase>();
   each.promise.catch(() => {});
-  const wantsTwice =
-    together && !loaded.several && mayGoTwice(plan, ports, applied.length) && needsRows({ ...ports, loaded, revisions: added });
+  const mayTouchRows = needsRows({ ...ports, loaded, revisions: added });
+  const mayGoUpTwice = together && !loaded.several && mayGoTwice(plan, ports, applied.length);
   try {
     let main = await preparing;
     if (part.own.length === 0 && part.slice) return end(part.reason);
@@ -129,7 +129,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
     const [empty, twin, third] = await Promise.all([
       lab.snapshot(main),
       together ? lab.copyProcess() : undefined,
-      (await wantsTwice) ? lab.copyProcess() : undefined,
+      mayGoUpTwice && (await mayTouchRows) ? lab.copyProcess() : undefined,
     ]);
     const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
     if (twin) {
@@ -206,7 +206,7 @@ async function journey(plan: Plan, ports: Ports, head: Driver, { together }: { t
       return { database: await scratch.clone(stood, "rows"), catalog: b0 };
     };
     const planned = { ...ports, loaded, b0, second, revisions: added, base: phases.base, evidence };
-    const withRows = await needsRows(planned, b0);
+    const withRows = [...b0.values()].some(({ kind }) => kind === "table") && (await mayTouchRows);
     const [copy, spare, rows, rowsProcess] = await Promise.all([
       copying,
       sparing,

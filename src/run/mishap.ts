@@ -46,9 +46,9 @@ export function serverFailed(error: unknown): Failure | undefined {
 export function endedByUs({ died, raised }: Pick<RunResult, "died" | "raised">): Failure | undefined {
   if (died) return killedFromOutside(raised?.message ?? "");
   const { sqlstate, message = "" } = raised ?? {};
-  const words = TAKES_NO_MORE.exec(message)?.index;
-  if (sqlstate === NO_MORE || (sqlstate === undefined && words !== undefined))
-    return takesNoMore(message.slice(words).split("\n")[0]!);
+  const at = message.search(TAKES_NO_MORE);
+  if (sqlstate === NO_MORE || (sqlstate === undefined && at !== -1))
+    return takesNoMore(message.slice(Math.max(at, 0)).split("\n")[0]!);
   const full = sqlstate === undefined ? undefined : FULL[sqlstate];
   return full === undefined ? undefined : isFull(full);
 }

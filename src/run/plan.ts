@@ -59,8 +59,10 @@ export interface Ports {
  */
 export async function firstDatabase(plan: Plan, ports: Ports, name = "main"): Promise<Database> {
   const { scratch, imported, made } = ports;
-  const ofName = made.findIndex((one) => one.name.endsWith(`_${name}`));
-  const create = async () => made.splice(Math.max(ofName, 0), 1)[0] ?? prepared(scratch, plan.scripts, name);
+  const create = async () => {
+    const ofName = made.findIndex((one) => one.name.endsWith(`_${name}`));
+    return made.splice(Math.max(ofName, 0), 1)[0] ?? prepared(scratch, plan.scripts, name);
+  };
   if (!imported) return create();
   const [table] = await scratch.tables(imported, ["alembic_version"]);
   const rows = table

@@ -146,10 +146,9 @@ export interface RowsRun {
   gone(): Promise<unknown>;
 }
 
-/** False where it is plain that the revisions touch no table that was there before. @param b0 absent while it is not known */
-export async function needsRows(plan: Pick<RowsPlan, "revisions" | "loaded" | "root">, b0?: Catalog): Promise<boolean> {
-  const hasTables = !b0 || [...b0.values()].some(({ kind }) => kind === "table");
-  return plan.revisions.length > 0 && hasTables && !(await makesNewTablesOnly(plan));
+/** False where it is plain from their files that the revisions touch no table that was there before. */
+export async function needsRows(plan: Pick<RowsPlan, "revisions" | "loaded" | "root">): Promise<boolean> {
+  return plan.revisions.length > 0 && !(await makesNewTablesOnly(plan));
 }
 
 /** @returns undefined where there can be no rows; a note says why */

@@ -41,31 +41,34 @@ export const madeIn = (evidence: Evidence, scripts: readonly { sql: string }[]):
 
 const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;
 
+/** What else belongs to the whole server, or sees all of it. */
+const SERVER = new RegExp(
+  String.raw`${ROLES.source}|\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b`,
+  "i",
+);
+
+const executing = (pattern: RegExp) => (steps: readonly Pick<Step, "statements">[]) =>
+  steps.some(({ statements }) => statements.some(({ sql }) => pattern.test(sql)));
+
 /** Whether revisions make or drop roles, which belong to the whole server. */
-export const touchesRoles = (steps: readonly Pick<Step, "statements">[]): boolean =>
-  steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
+export const touchesRoles = executing(ROLES);
+
+/** Whether statements act on what databases of one server have in common, roles among it. */
+export const touchesServer = executing(SERVER);
+
+const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
 
 /** The same in source code, which may put statements together from several literals. */
-const inCode = ({ source }: RegExp) => new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
-const ROLES_IN_CODE = inCode(ROLES);
-const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
-const withoutDocstring = (source: string): string => source.replace(DOCSTRING, "");
+const mentioning = ({ source }: RegExp) => {
+  const inCode = new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+  return (code: string) => inCode.test(code.replace(DOCSTRING, ""));
+};
 
 /** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
-export const mentionsRoles = (source: string): boolean => ROLES_IN_CODE.test(withoutDocstring(source));
+export const mentionsRoles = mentioning(ROLES);
 
-/** What else belongs to the whole server, or sees all of it. */
-const SERVER =
-  /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b/i;
-
-/** Whether statements act on what databases of one server have in common. */
-export const touchesServer = (steps: readonly Pick<Step, "statements">[]): boolean =>
-  touchesRoles(steps) || steps.some(({ statements }) => statements.some(({ sql }) => SERVER.test(sql)));
-
-const SERVER_IN_CODE = inCode(SERVER);
-
-/** Whether code may act on that; as for `mentionsRoles`. */
-export const mentionsServer = (source: string): boolean => mentionsRoles(source) || SERVER_IN_CODE.test(withoutDocstring(source));
+/** Whether code may act on what databases of one server have in common, in the same way. */
+export const mentionsServer = mentioning(SERVER);
 
 /** What a server says of what its databases have in common. */
 const ABOUT_SERVER =
