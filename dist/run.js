@@ -2915,8 +2915,8 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 	const run = randomBytes(4).toString("hex");
 	runs.add(run);
 	const isGiven = !server.another;
-	const isShared = together && !isGiven;
-	const inOne = isGiven || isShared;
+	const isTogether = together && !isGiven;
+	const inOne = isGiven || isTogether;
 	/** Where each database is, by its name. */
 	const homes = /* @__PURE__ */ new Map();
 	const clients = /* @__PURE__ */ new Map();
@@ -3005,7 +3005,7 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 		}
 	};
 	const release = async (home) => {
-		if (inOne || home === server) return;
+		if (home === server) return;
 		const leaving = [...clients.get(home)?.keys() ?? []].map((database) => leave(home, database));
 		clients.delete(home);
 		await Promise.all([...leaving, home.stop()]);
@@ -3039,23 +3039,23 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 	};
 	const remove = async (database, home) => {
 		const left = leave(home, database.name);
-		if (inOne || home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
+		if (home === server) await clientOf(home).unsafe(`drop database if exists ${quote(database.name)} with (force)`);
 		await Promise.all([left, release(home)]);
 	};
 	/** What nobody needs any more in a cluster of our own, the oldest first. */
 	const unneeded = [];
-	const removeOldest = async (database, home) => {
-		unneeded.push([database, home]);
-		await leave(home, database.name);
-		if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(...unneeded.shift());
-		else await clientOf(home)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
+	const removeOldest = async (database) => {
+		unneeded.push(database);
+		await leave(server, database.name);
+		if (unneeded.length > LEFT || roomInMemory() < SCARCE) await remove(unneeded.shift(), server);
+		else await clientOf(server)`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name}`;
 	};
 	/** What is being dropped, or was. */
 	const going = /* @__PURE__ */ new Map();
 	const drop = (database) => {
 		const { name } = database;
 		const home = homes.get(name);
-		const gone = going.get(name) ?? (home ? (isShared ? removeOldest : remove)(database, home) : Promise.resolve());
+		const gone = going.get(name) ?? (home ? (isTogether ? removeOldest : remove)(database, home) : Promise.resolve());
 		homes.delete(name);
 		going.set(name, gone);
 		return gone;
@@ -3131,7 +3131,7 @@ async function openScratch(server, { together = false, say = () => {}, signal } 
 			for (const role of await madeRoles()) if (isOurs(role)) await clientOf(server).unsafe(`drop role ${quote(role)}`).catch(() => {});
 		},
 		close: () => closing ??= end(),
-		...isShared && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }
+		...isTogether && { haveMet: async () => haveLeft || hasMore(clientOf(server)) }
 	};
 }
 async function withClient(server, work) {
@@ -3334,8 +3334,8 @@ function serverFailed(error) {
 function endedByUs({ died, raised }) {
 	if (died) return killedFromOutside(raised?.message ?? "");
 	const { sqlstate, message = "" } = raised ?? {};
-	const words = TAKES_NO_MORE.exec(message)?.index;
-	if (sqlstate === NO_MORE || sqlstate === void 0 && words !== void 0) return takesNoMore(message.slice(words).split("\n")[0]);
+	const at = message.search(TAKES_NO_MORE);
+	if (sqlstate === NO_MORE || sqlstate === void 0 && at !== -1) return takesNoMore(message.slice(Math.max(at, 0)).split("\n")[0]);
 	const full = sqlstate === void 0 ? void 0 : FULL[sqlstate];
 	return full === void 0 ? void 0 : isFull(full);
 }
@@ -5095,8 +5095,10 @@ const isSuspicious = ({ stop, compared: comparison }) => stop !== void 0 || (com
 */
 async function firstDatabase(plan, ports, name = "main") {
 	const { scratch, imported, made } = ports;
-	const ofName = made.findIndex((one) => one.name.endsWith(`_${name}`));
-	const create = async () => made.splice(Math.max(ofName, 0), 1)[0] ?? prepared(scratch, plan.scripts, name);
+	const create = async () => {
+		const ofName = made.findIndex((one) => one.name.endsWith(`_${name}`));
+		return made.splice(Math.max(ofName, 0), 1)[0] ?? prepared(scratch, plan.scripts, name);
+	};
 	if (!imported) return create();
 	const [table] = await scratch.tables(imported, ["alembic_version"]);
 	return (table ? await scratch.query(imported, `SELECT version_num FROM "${table.schema.replaceAll("\"", "\"\"")}".alembic_version`) : []).some((row) => row.version_num !== plan.baseline) ? create() : scratch.clone(imported, name);
@@ -7136,22 +7138,23 @@ const madeIn = (evidence, scripts) => {
 	return (role) => about.some((sql) => sql.includes(role));
 };
 const ROLES = /\b(?:create|drop|alter)\s+(?:role|user|group)\b|\b(?:drop|reassign)\s+owned\b/i;
-/** Whether revisions make or drop roles, which belong to the whole server. */
-const touchesRoles = (steps) => steps.some(({ statements }) => statements.some(({ sql }) => ROLES.test(sql)));
-/** The same in source code, which may put statements together from several literals. */
-const inCode = ({ source }) => new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
-const ROLES_IN_CODE = inCode(ROLES);
-const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
-const withoutDocstring = (source) => source.replace(DOCSTRING, "");
-/** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
-const mentionsRoles = (source) => ROLES_IN_CODE.test(withoutDocstring(source));
 /** What else belongs to the whole server, or sees all of it. */
-const SERVER = /\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b/i;
-/** Whether statements act on what databases of one server have in common. */
-const touchesServer = (steps) => touchesRoles(steps) || steps.some(({ statements }) => statements.some(({ sql }) => SERVER.test(sql)));
-const SERVER_IN_CODE = inCode(SERVER);
-/** Whether code may act on that; as for `mentionsRoles`. */
-const mentionsServer = (source) => mentionsRoles(source) || SERVER_IN_CODE.test(withoutDocstring(source));
+const SERVER = new RegExp(String.raw`${ROLES.source}|\b(?:create|drop|alter|(?:connect|create|temp|temporary|all|privileges|comment|label)\s+on)\s+database\b|\b(?:create|drop|alter)\s+tablespace\b|\balter\s+system\b|\b(?:create|drop)\s+subscription\b|\bpg_(?:terminate_backend|cancel_backend|stat_activity|locks)\b`, "i");
+const executing = (pattern) => (steps) => steps.some(({ statements }) => statements.some(({ sql }) => pattern.test(sql)));
+/** Whether revisions make or drop roles, which belong to the whole server. */
+const touchesRoles = executing(ROLES);
+/** Whether statements act on what databases of one server have in common, roles among it. */
+const touchesServer = executing(SERVER);
+const DOCSTRING = /^\s*(?:#[^\n]*\s+)*[ru]?("""|''')[\s\S]*?\1/i;
+/** The same in source code, which may put statements together from several literals. */
+const mentioning = ({ source }) => {
+	const inCode = new RegExp(source.replaceAll("\\s+", String.raw`\W+(?:[bfru]{1,2}\W+)?`), "i");
+	return (code) => inCode.test(code.replace(DOCSTRING, ""));
+};
+/** Whether code may make or drop roles, as far as it stands there: what it only imports, or puts together from values, is not seen. */
+const mentionsRoles = mentioning(ROLES);
+/** Whether code may act on what databases of one server have in common, in the same way. */
+const mentionsServer = mentioning(SERVER);
 /** What a server says of what its databases have in common. */
 const ABOUT_SERVER = /^(?:role|database|tablespace) ".*" (?!does not exist)|"pg_(?:authid|auth_members|db_role_setting|database)_|^tuple concurrently |administrator command/;
 /** Whether a phase stopped on something that belongs to the whole server. */
@@ -8686,10 +8689,9 @@ function firstKnown(upgraded, history, added) {
 *
 * Rows are the project's own (`seed`), else made up. Where made-up rows of the awkward kind stop it, it goes on with plain ones.
 */
-/** False where it is plain that the revisions touch no table that was there before. @param b0 absent while it is not known */
-async function needsRows(plan, b0) {
-	const hasTables = !b0 || [...b0.values()].some(({ kind }) => kind === "table");
-	return plan.revisions.length > 0 && hasTables && !await makesNewTablesOnly(plan);
+/** False where it is plain from their files that the revisions touch no table that was there before. */
+async function needsRows(plan) {
+	return plan.revisions.length > 0 && !await makesNewTablesOnly(plan);
 }
 /** @returns undefined where there can be no rows; a note says why */
 async function planRows(plan) {
@@ -9227,11 +9229,12 @@ async function journey(plan, ports, head, { together }) {
 	const each = later();
 	const up = later();
 	each.promise.catch(() => {});
-	const wantsTwice = together && !loaded.several && mayGoTwice(plan, ports, applied.length) && needsRows({
+	const mayTouchRows = needsRows({
 		...ports,
 		loaded,
 		revisions: added
 	});
+	const mayGoUpTwice = together && !loaded.several && mayGoTwice(plan, ports, applied.length);
 	try {
 		let main = await preparing;
 		if (part.own.length === 0 && part.slice) return end(part.reason);
@@ -9241,7 +9244,7 @@ async function journey(plan, ports, head, { together }) {
 		const [empty, twin, third] = await Promise.all([
 			lab.snapshot(main),
 			together ? lab.copyProcess() : void 0,
-			await wantsTwice ? lab.copyProcess() : void 0
+			mayGoUpTwice && await mayTouchRows ? lab.copyProcess() : void 0
 		]);
 		const floor = floorOf(part, empty, (database) => scratch.clone(database, "floor"));
 		if (twin) {
@@ -9323,7 +9326,7 @@ async function journey(plan, ports, head, { together }) {
 			base: phases.base,
 			evidence
 		};
-		const withRows = await needsRows(planned, b0);
+		const withRows = [...b0.values()].some(({ kind }) => kind === "table") && await mayTouchRows;
 		const [copy, spare, rows, rowsProcess] = await Promise.all([
 			copying,
 			sparing,
